@@ -1,0 +1,1 @@
+//! This machine: the estate file, state, audit log, files that are written.

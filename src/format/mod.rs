@@ -1,0 +1,1 @@
+//! What is inside an opened backup: recognising, unpacking, counting, finding what may not run unasked.

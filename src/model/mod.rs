@@ -1,0 +1,12 @@
+//! The nouns of the product. No I/O, no clock, no async; everything here is plain data.
+
+pub mod audit;
+pub mod backup;
+pub mod foreign;
+pub mod job;
+pub mod plan;
+pub mod seal;
+pub mod sink;
+pub mod target;
+pub mod trust;
+pub mod units;

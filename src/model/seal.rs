@@ -1,0 +1,147 @@
+//! The encryption around a backup, as far as public facts tell.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::foreign::Foreign;
+
+/// SHA-256 of a public key's SubjectPublicKeyInfo in DER, in lower-case hex. Public.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// Takes the 32 bytes of the digest.
+    pub fn from_digest(digest: &[u8; 32]) -> Self {
+        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Reads 8 to 64 hex digits, colons and blanks ignored, a leading `SHA256:` too; `None` otherwise.
+    ///
+    /// An abbreviation is accepted where an expectation is written by hand.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().strip_prefix("SHA256:").unwrap_or(text.trim());
+        let hex: String = text.chars().filter(|c| !matches!(c, ':' | ' ')).collect::<String>().to_lowercase();
+        let fits = (8..=64).contains(&hex.len()) && hex.chars().all(|c| c.is_ascii_hexdigit());
+        fits.then_some(Self(hex))
+    }
+
+    /// Whether both name the same key; either may be abbreviated.
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.starts_with(&other.0) || other.0.starts_with(&self.0)
+    }
+
+    /// All hex digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// `9f1c 22ab 77e0 1f00`: the first 64 bits, a label for people, never a proof.
+    pub fn short(&self) -> String {
+        let head = self.0.get(..16).unwrap_or(&self.0).as_bytes();
+        head.chunks(4).map(|group| String::from_utf8_lossy(group).into_owned()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The encryption around a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seal {
+    /// Which scheme.
+    pub scheme: SealScheme,
+    /// Who can open it, as far as metadata or header say; may be empty for DBacked without metadata.
+    pub recipients: Vec<Recipient>,
+    /// The size of the wrapped key in bytes, where the header says it.
+    pub modulus_bytes: Option<u16>,
+    /// The version bytes of the header, where it has any.
+    pub version: Option<(u8, u8, u8)>,
+}
+
+/// A sealing scheme.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SealScheme {
+    /// RSA-OAEP-SHA1 and AES-256-CBC of DBacked.
+    Dbacked,
+    /// Our own chunked AEAD.
+    Sealed,
+}
+
+/// Somebody who can open a seal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipient {
+    /// Their public key.
+    pub fingerprint: Fingerprint,
+    /// Where this is known from: an unauthenticated hint either way.
+    pub source: RecipientSource,
+}
+
+/// Where a recipient is known from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecipientSource {
+    /// The metadata object beside the backup.
+    Metadata,
+    /// The header of the backup itself.
+    Header,
+}
+
+/// When the plaintext of a seal may leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// Each chunk is authenticated by itself.
+    PerChunk,
+    /// Nothing is known before the last byte: a sink needs a proof first.
+    AfterLastByte,
+}
+
+impl SealScheme {
+    /// When its plaintext may leave.
+    pub fn release(self) -> Release {
+        match self {
+            Self::Dbacked => Release::AfterLastByte,
+            Self::Sealed => Release::PerChunk,
+        }
+    }
+
+    /// The word in lists.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Dbacked => "rsa",
+            Self::Sealed => "sealed",
+        }
+    }
+}
+
+/// Public facts about a private (or mistaken public) key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyFacts {
+    /// How the operator refers to it: its file's name, the estate's name, or where it came from.
+    pub label: Foreign,
+    /// `RSA`, `EC`, ...
+    pub algorithm: String,
+    /// Size of the modulus in bits, for RSA.
+    pub bits: Option<u32>,
+    /// `None` while a passphrase hides the public half.
+    pub fingerprint: Option<Fingerprint>,
+    /// The container: `PKCS#1`, `PKCS#8`, `encrypted PKCS#8 (PBES2, PBKDF2-HMAC-SHA1, 2048 rounds, AES-128-CBC)`, ...
+    pub container: String,
+    /// Whether a passphrase is needed to load it.
+    pub encrypted: bool,
+    /// Whether it is a private key at all.
+    pub private: bool,
+    /// Things to know: readable by others, damaged numbers, small modulus.
+    pub remarks: Vec<String>,
+}
+
+/// The first bytes of a DBacked backup.
+pub const DBACKED_MAGIC: &[u8; 7] = b"DBACKED";
+
+/// The first bytes of our own sealed format.
+pub const SEALED_MAGIC: &[u8; 20] = b"breakglass/sealed/1\n";

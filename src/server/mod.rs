@@ -1,0 +1,1 @@
+//! Databases: connecting, asking what is there, loading statements.

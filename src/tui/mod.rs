@@ -1,0 +1,1 @@
+//! The console: one message at a time, drawn only when something changed.

@@ -1,0 +1,15 @@
+//! The one test binary: capabilities as modules, real servers, real files, the real terminal.
+
+mod cli;
+mod formats;
+mod house;
+mod keys;
+mod restore;
+mod screens;
+mod seals;
+mod server;
+mod sql;
+mod state;
+mod support;
+mod targets;
+mod terminal;
