@@ -1,0 +1,1 @@
+//! Where backups lie: listing and reading targets. Targets are only ever read.
