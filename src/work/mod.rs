@@ -1,1 +1,5 @@
 //! The use cases. Both doors call only these.
+
+pub mod jobs;
+pub mod news;
+pub mod pipe;
