@@ -1,1 +1,18 @@
 //! This machine: the estate file, state, audit log, files that are written.
+
+pub mod environment;
+pub mod estate;
+mod estate_error;
+mod estate_parse;
+mod estate_section;
+pub mod explain;
+pub mod folder;
+pub mod nearest;
+pub mod output;
+pub mod paths;
+pub mod proofs;
+pub mod state;
+pub mod urls;
+
+#[cfg(test)]
+mod estate_tests;

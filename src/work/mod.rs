@@ -1,1 +1,6 @@
 //! The use cases. Both doors call only these.
+
+pub mod filter;
+pub mod jobs;
+pub mod news;
+pub mod pipe;
