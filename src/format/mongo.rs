@@ -309,6 +309,9 @@ impl Facts {
             let (name, tail) = (&tail[..end], &tail[end + 1..]);
             let length = value_length(*kind, tail)?;
             let value = tail.get(..length)?;
+            if *kind == 2 && value.last() != Some(&0) {
+                return None;
+            }
             facts.take(*kind, name, value);
             rest = &tail[length..];
         }

@@ -201,10 +201,14 @@ fn bombs_stop_at_the_limit_that_is_named() {
 #[test]
 #[ignore = "prints a figure"]
 fn unpack_speed() {
-    let text = text();
-    let long: Vec<u8> = (0..900).flat_map(|n| {
-        text.iter().map(move |byte| if byte.is_ascii_digit() { b'0' + (byte - b'0' + n as u8) % 10 } else { *byte })
-    }).collect();
+    let mut seed = 1u64;
+    let mut roll = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        seed >> 33
+    };
+    let row =
+        |n| format!("({n},'customer{}@example.com','{:x}',{}.{:02}),", roll() % 50_000, roll(), roll() % 900, n % 100);
+    let long: Vec<u8> = (0..2_000_000).map(row).collect::<String>().into_bytes();
     for compression in PACKED {
         let packed = packed(compression, &long);
         let begun = std::time::Instant::now();
