@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::disk::catalog_cache::CatalogCache;
 use crate::disk::proofs::Proofs;
+use crate::format::names;
 use crate::model::backup::{Backup, BackupId};
 use crate::model::seal::Fingerprint;
-use crate::model::target::{Access, History, Object, Target, TargetName};
+use crate::model::target::{Access, History, Object, Stamp, Target, TargetName};
 use crate::model::units::Moment;
 use crate::report::{Report, Reportable};
 use crate::target::Store;
@@ -60,7 +61,7 @@ struct State {
     round_cancel: CancellationToken,
     targets: HashMap<TargetName, OneTarget>,
     keys: Vec<Fingerprint>,
-    looks: HashMap<BackupId, (crate::model::target::Stamp, Look)>,
+    looks: HashMap<BackupId, (Stamp, Look)>,
 }
 
 #[derive(Default)]
@@ -238,7 +239,7 @@ impl Browser {
         }
         let tasks: Vec<Task> = page
             .iter()
-            .filter(|object| is_readable(object) && crate::format::names::metadata_of(&object.key).is_none())
+            .filter(|object| is_readable(object) && names::metadata_of(object.key.raw_bytes()).is_none())
             .map(|object| Task { id: catalog::id_of(target, object), object: object.clone() })
             .collect();
         let mut unknown = vec![];

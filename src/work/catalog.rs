@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::format::names;
 use crate::model::backup::{
-    Backup, BackupId, Basis, Compression, Format, Metadata, MetadataFacts, Opens, Shape, Taken, TakenFrom,
+    Backup, BackupId, Basis, Format, Metadata, MetadataFacts, Opens, Shape, Taken, TakenFrom,
 };
 use crate::model::foreign::Foreign;
 use crate::model::seal::{Fingerprint, Recipient, RecipientSource};
@@ -94,9 +94,9 @@ impl Listing {
     /// Sorts a page into backups and metadata.
     pub fn take(&mut self, page: Vec<Object>) {
         for object in page {
-            match names::metadata_of(&object.key) {
+            match names::metadata_of(object.key.raw_bytes()) {
                 Some(described) if object.history == History::Current => {
-                    self.metadata.insert(described, object);
+                    self.metadata.insert(Foreign::new(described), object);
                 }
                 Some(_) => {}
                 None => self.objects.push(object),
@@ -161,11 +161,11 @@ pub fn assemble(target: &Target, listing: &Listing, known: &Known<'_>) -> Vec<Ba
 
 fn backup(target: &Target, object: &Object, metadata: Option<&Object>, known: &Known<'_>) -> Backup {
     let id = id_of(target, object);
-    let named = names::dbacked_name(&object.key);
+    let named = names::dbacked_name(object.key.raw_bytes());
     let look = (known.look)(&id, &object.stamp);
     let (shape, metadata) = match look {
         Some(look) => (look.shape, look.metadata),
-        None => (guess(&object.key), if metadata.is_some() { Metadata::Pending } else { Metadata::NotApplicable }),
+        None => (names::guess(object.key.raw_bytes()), if metadata.is_some() { Metadata::Pending } else { Metadata::NotApplicable }),
     };
     let metadata = match metadata {
         Metadata::NotApplicable if shape.format == Format::Dbacked => Metadata::Missing,
@@ -175,7 +175,7 @@ fn backup(target: &Target, object: &Object, metadata: Option<&Object>, known: &K
         Metadata::Read(facts) => Some(facts.as_ref()),
         _ => None,
     };
-    let plain = if named.is_none() { names::dated_name(&object.key) } else { None };
+    let plain = if named.is_none() { names::plain_name(object.key.raw_bytes()) } else { None };
     let name_facts = named.as_ref().or(plain.as_ref());
     let taken = taken(object, facts, name_facts.map(|name| name.at));
     let naming = name_facts.map(|name| name.naming.clone()).filter(|naming| !naming.raw_bytes().is_empty());
@@ -188,7 +188,7 @@ fn backup(target: &Target, object: &Object, metadata: Option<&Object>, known: &K
         history: object.history,
         storage: object.storage.clone(),
         taken,
-        series: naming.clone().unwrap_or_else(|| stem(&object.key)),
+        series: naming.clone().unwrap_or_else(|| names::plain_stem(object.key.raw_bytes())),
         databases: naming.into_iter().collect(),
         databases_known: false,
         shape,
@@ -241,7 +241,7 @@ fn orphan(target: &Target, described: &Foreign, object: &Object, known: &Known<'
     let stand_in = Object { key: described.clone(), stamp: Stamp { size: 0, ..object.stamp.clone() }, ..object.clone() };
     let mut made = backup(target, &stand_in, Some(object), known);
     made.proof = None;
-    made.shape = guess(described);
+    made.shape = names::guess(described.raw_bytes());
     let text = "metadata only: the backup itself is gone or was never there";
     made.findings.push(Finding::new(Weight::Fatal, "metadata_only", text));
     made
@@ -267,35 +267,7 @@ fn taken(object: &Object, facts: Option<&MetadataFacts>, name: Option<Moment>) -
 
 /// The minute that a DBacked name carries.
 pub fn name_minute(backup: &Backup) -> Option<Moment> {
-    names::dbacked_name(&backup.key).map(|name| name.at)
-}
-
-/// What the name alone suggests; shown with `?` until the bytes have been seen.
-fn guess(key: &Foreign) -> Shape {
-    let name = key.to_string();
-    let known = [
-        (".sql", Compression::None),
-        (".sql.gz", Compression::Gzip),
-        (".sql.zst", Compression::Zstd),
-        (".sql.bz2", Compression::Bzip2),
-        (".sql.xz", Compression::Xz),
-    ];
-    let plain = known.iter().find(|(ending, _)| name.ends_with(ending)).map(|(_, compression)| *compression);
-    let format = match plain {
-        _ if names::dbacked_name(key).is_some() => Format::Dbacked,
-        Some(_) => Format::Mysqldump,
-        None if name.ends_with(".sealed") => Format::Sealed,
-        None => Format::Unknown,
-    };
-    Shape { format, compression: plain.unwrap_or_default(), basis: Basis::Name, seal: None }
-}
-
-/// The series of something whose name carries no date: its name without endings.
-fn stem(key: &Foreign) -> Foreign {
-    let bytes = key.raw_bytes();
-    let base = bytes.rsplit(|byte| *byte == b'/').next().unwrap_or(bytes);
-    let end = base.iter().skip(1).position(|byte| *byte == b'.').map_or(base.len(), |at| at + 1);
-    Foreign::new(&base[..end])
+    names::dbacked_name(backup.key.raw_bytes()).map(|name| name.at)
 }
 
 /// Sorts, judges and shares: the last step to a snapshot.
