@@ -4,19 +4,21 @@ use std::future::Future;
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, DriverError, Error, IoError, Opts, OptsBuilder, Row, Value};
+use mysql_async::{Conn, DriverError, Error, IoError, Opts, Row, Value};
 
 use crate::model::foreign::Foreign;
 use crate::model::sink::ServerRef;
 use crate::server::error::{Said, ServerError};
 use crate::server::login::Login;
 use crate::server::password::Password;
-use crate::server::tls::Demand;
+use crate::server::tls::tls_error;
 
 /// How long connecting and logging in may take.
 const CONNECTING: Duration = Duration::from_secs(15);
 /// How long a question of ours may take; statements of a dump may take as long as they need.
 const ASKING: Duration = Duration::from_secs(30);
+/// How long a session may be idle: a download may stall for hours.
+const IDLING: Duration = Duration::from_hours(8);
 /// How long stopping a statement may take: a person waits for it.
 const KILLING: Duration = Duration::from_secs(5);
 
@@ -61,18 +63,14 @@ pub async fn connect(server: &ServerRef, password: Option<&[u8]>) -> Result<Conn
 }
 
 async fn open(login: &Login) -> Result<(Conn, Opts), ServerError> {
-    let options = login.driver_options()?;
     let label = &login.label;
-    match (bounded(label, CONNECTING, Conn::new(options.clone())).await, &login.tls) {
-        (Ok(conn), _) => Ok((conn, options)),
-        // Only the server's own word that it has no TLS leads here: a failed handshake does not.
-        (Err(Failure::Driver(Error::Driver(DriverError::NoClientSslFlagFromServer))), Demand::IfOffered(_)) => {
-            let options: Opts = OptsBuilder::from_opts(options).ssl_opts(None).into();
-            let conn = bounded(label, CONNECTING, Conn::new(options.clone())).await;
-            conn.map(|conn| (conn, options)).map_err(|failure| failure.connecting(label))
-        }
-        (Err(failure), _) => Err(failure.connecting(label)),
+    let mut options = login.driver_options()?;
+    let mut outcome = bounded(label, CONNECTING, Conn::new(options.clone())).await;
+    if let Some(other) = outcome.as_ref().err().and_then(|failure| login.second_try(&options, failure.driver()?)) {
+        options = other;
+        outcome = bounded(label, CONNECTING, Conn::new(options.clone())).await;
     }
+    outcome.map(|conn| (conn, options)).map_err(|failure| failure.connecting(label))
 }
 
 impl Connection {
@@ -91,9 +89,10 @@ impl Connection {
         &self.remarks
     }
 
-    /// The longest statement that the server takes, in bytes.
+    /// The longest statement that the server takes, in bytes: its packet must stay *below* the limit, and
+    /// begins with one byte of ours.
     pub fn longest_statement(&self) -> u64 {
-        self.packet_limit.saturating_sub(1)
+        self.packet_limit.saturating_sub(2)
     }
 
     /// What stops this session's statement from outside, also while it runs.
@@ -110,12 +109,13 @@ impl Connection {
 
     async fn set_up(&mut self) -> Result<(), ServerError> {
         self.run("SET NAMES utf8mb4").await?;
+        let limits = self.ask("SELECT @@session.max_allowed_packet, @@session.wait_timeout").await?;
+        let limit = |column| limits.first().and_then(|row| number(row, column)).unwrap_or(0);
+        self.packet_limit = limit(0);
         // English messages, because those are the ones that are reduced to what may be shown; and a
         // stalled download must not cost the session where a server drops idle ones after a minute.
-        self.run("SET SESSION autocommit = 1, lc_messages = 'en_US', wait_timeout = GREATEST(@@wait_timeout, 28800)")
-            .await?;
-        let limit = self.ask("SELECT @@session.max_allowed_packet").await?;
-        self.packet_limit = limit.first().and_then(|row| number(row, 0)).unwrap_or(0);
+        let patience = limit(1).max(IDLING.as_secs());
+        self.run(&format!("SET SESSION autocommit = 1, lc_messages = 'en_US', wait_timeout = {patience}")).await?;
         Ok(())
     }
 
@@ -211,6 +211,13 @@ async fn bounded<T>(label: &str, limit: Duration, call: impl Future<Output = Res
 }
 
 impl Failure {
+    fn driver(&self) -> Option<&Error> {
+        match self {
+            Self::Driver(error) => Some(error),
+            Self::Late(_) => None,
+        }
+    }
+
     fn connecting(self, label: &str) -> ServerError {
         let server = label.to_owned();
         match self {
@@ -262,8 +269,7 @@ pub(crate) fn said_by_driver(error: &Error) -> Said {
 
 /// The TLS library's reason, where an I/O error carries one.
 fn tls_reason(error: &std::io::Error) -> Option<String> {
-    let inner = error.get_ref()?.downcast_ref::<rustls::Error>()?;
-    Some(match inner {
+    Some(match tls_error(error)? {
         rustls::Error::InvalidCertificate(reason) => format!("its certificate is refused ({reason})"),
         other => other.to_string(),
     })

@@ -4,13 +4,13 @@ use std::env;
 use std::path::Path;
 use std::time::Duration;
 
-use mysql_async::{Opts, OptsBuilder};
+use mysql_async::{DriverError, Error, IoError, Opts, OptsBuilder};
 
 use crate::model::sink::{PasswordSource, ServerAddress, ServerRef, TlsMode};
 use crate::server::error::ServerError;
 use crate::server::options::{Options, Protocol};
 use crate::server::password::{Password, password_of};
-use crate::server::tls::{Certificates, Demand, demand};
+use crate::server::tls::{self, Certificates, Demand, demand, is_about_the_name};
 
 /// Where Debian, Red Hat and the upstream packages put the server's socket.
 const SOCKETS: [&str; 3] = ["/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock"];
@@ -80,7 +80,7 @@ impl Login {
         };
         let ssl = match &self.tls {
             Demand::Plain => None,
-            Demand::IfOffered(options) | Demand::Always(options) => Some(options.clone()),
+            Demand::IfOffered(options) | Demand::Signed(options) | Demand::Always(options) => Some(options.clone()),
         };
         Ok(builder
             .user(Some(&self.user))
@@ -92,6 +92,19 @@ impl Login {
             .tcp_keepalive(Some(Duration::from_secs(30)))
             .stmt_cache_size(0)
             .into())
+    }
+
+    /// Other options under which a failed log-in may be tried once more, without asking for less.
+    pub(crate) fn second_try(&self, options: &Opts, error: &Error) -> Option<Opts> {
+        let with = |ssl| Some(OptsBuilder::from_opts(options.clone()).ssl_opts(ssl).into());
+        match (&self.tls, error) {
+            // Only the server's own word that it has no TLS leads here: a failed handshake does not.
+            (Demand::IfOffered(_), Error::Driver(DriverError::NoClientSslFlagFromServer)) => with(None),
+            (Demand::Signed(ssl), Error::Io(IoError::Io(io))) if is_about_the_name(io) => {
+                with(Some(ssl.clone().with_danger_tls_hostname_override(Some(tls::ANY_NAME))))
+            }
+            _ => None,
+        }
     }
 }
 
