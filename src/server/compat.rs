@@ -1,0 +1,1 @@
+//! What a dump uses that a server does not know.
