@@ -6,10 +6,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::job::{Ending, JobId, JobSpec, Phase, Progress};
 use crate::model::units::{ByteSize, Moment, Rate};
+use crate::target::Waiting;
 use crate::work::news::{Changed, News};
 
 /// How long nothing may move before it is called a stall.
@@ -126,6 +128,21 @@ impl JobCtx {
         if let Ok(mut meter) = self.shared.meter.lock() {
             meter.waiting = Some(what.into());
         }
+    }
+
+    /// A channel for a read's waits: whatever it is told shows in the progress.
+    pub fn watch_waiting(&self) -> watch::Sender<Option<Waiting>> {
+        let (sender, mut waits) = watch::channel(None::<Waiting>);
+        let ctx = self.clone();
+        tokio::spawn(async move {
+            while waits.changed().await.is_ok() {
+                let what = waits.borrow_and_update().as_ref().map(|waiting| waiting.what.clone());
+                if let Some(what) = what {
+                    ctx.waiting_for(what);
+                }
+            }
+        });
+        sender
     }
 
     /// Adds a line to the job's log; safe to draw, no row values.

@@ -1,5 +1,6 @@
 //! Running a confirmed plan: proving what is not proven yet, then letting exactly the proven bytes out.
 
+use std::io;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,6 +14,7 @@ use crate::disk::output::{OutputError, OutputFile, ensure_dir};
 use crate::model::backup::Backup;
 use crate::model::job::{Phase, RestoreOutcome, RestoreReport};
 use crate::model::plan::{Confirmed, RestorePlan};
+use crate::model::seal::Fingerprint;
 use crate::model::sink::{DirSink, Sink};
 use crate::model::target::Object;
 use crate::model::trust::{Proof, Rung, VerdictOutcome};
@@ -21,7 +23,7 @@ use crate::report::{Fault, Reportable};
 use crate::seal::keyring::PrivateKey;
 use crate::seal::secret::Secret;
 use crate::server::ServerError;
-use crate::target::{Store, StoreError, Waiting};
+use crate::target::{Store, StoreError};
 use crate::work::jobs::JobCtx;
 use crate::work::ladder;
 use crate::work::load;
@@ -34,7 +36,7 @@ use crate::work::release::Released;
 use crate::work::unlock;
 use crate::work::unlock::Unlocked;
 use crate::work::verify;
-use crate::work::verify::{VerifyError, on_thread};
+use crate::work::verify::{Opener, Verified, VerifyError, on_thread};
 
 /// Why a restore did not happen. What had been written by then stands in the report beside it.
 #[derive(Debug, Error, Diagnostic)]
@@ -88,7 +90,7 @@ pub enum RestoreError {
     /// A reader of standard output went away, or a folder cannot be used.
     #[error("cannot write: {0}")]
     #[diagnostic(code(restore::write), help("nothing that looks complete was left behind"))]
-    Write(#[source] std::io::Error),
+    Write(#[source] io::Error),
     /// Stopped by the operator before anything was written.
     #[error("stopped by you")]
     #[diagnostic(code(restore::cancelled), help("nothing that looks complete was left behind"))]
@@ -127,7 +129,7 @@ pub struct Task {
     pub store: Arc<dyn Store>,
     /// As the plan saw it.
     pub backup: Arc<Backup>,
-    /// Keys to try.
+    /// Keys to try; forgotten once the content key is unwrapped.
     pub keys: Vec<PrivateKey>,
     /// A proof with digests of exactly these bytes, if there is one.
     pub proof: Option<Proof>,
@@ -135,6 +137,20 @@ pub struct Task {
     pub out: Option<Box<dyn Write + Send>>,
     /// The password held for the server, if any.
     pub password: Option<Arc<Secret>>,
+}
+
+/// A backup that is open: what a pass over it needs.
+pub struct Source {
+    /// Where it lies.
+    pub store: Arc<dyn Store>,
+    /// As the plan saw it.
+    pub backup: Arc<Backup>,
+    /// Its layers with their content key.
+    pub layers: Layers,
+    /// The key that opened it.
+    pub key: Option<Fingerprint>,
+    /// A proof with digests of exactly these bytes, if there is one.
+    pub proof: Option<Proof>,
 }
 
 /// A restore's report, and the proof that was made on the way.
@@ -163,25 +179,42 @@ pub async fn restore(
 ) -> Result<Restored, RestoreError> {
     let plan = plan.plan();
     let began = Instant::now();
+    ctx.begin(Phase::Probing, None);
+    let out = task.out.take();
+    let password = task.password.take();
+    let source = unlocked(task).await?;
     let mut restored = match &plan.into {
-        Sink::Dir(dir) => to_dir(ctx, &task, dir).await?,
-        Sink::Stdout => {
-            let out = task.out.take().unwrap_or_else(|| Box::new(std::io::stdout()));
-            to_writer(ctx, &task, out).await?
-        }
-        Sink::Mysql(sink) => load::to_server(ctx, &task, plan, sink).await?,
+        Sink::Dir(dir) => to_dir(ctx, &source, dir).await?,
+        Sink::Stdout => to_writer(ctx, &source, out.unwrap_or_else(|| Box::new(std::io::stdout()))).await?,
+        Sink::Mysql(sink) => load::to_server(ctx, &source, plan, sink, password.as_deref()).await?,
     };
     restored.report.into = plan.into.to_string();
     restored.report.seconds = began.elapsed().as_secs_f64();
     Ok(restored)
 }
 
+/// Opens the backup and forgets the private keys.
+async fn unlocked(task: Task) -> Result<Source, RestoreError> {
+    let Task { store, backup, keys, proof, .. } = task;
+    let object = verify::pinned(&*store, &backup).await?;
+    let head = look::head(&*store, &object).await?;
+    let look = look::look_now(&*store, &object, &head).await?;
+    match unlock::unlock(&look.shape, &look.metadata, &head, &keys) {
+        Unlocked::Open { layers, key, .. } => Ok(Source { store, backup, layers, key, proof }),
+        Unlocked::NoKeyLoaded | Unlocked::NotTried => Err(VerifyError::NoKey { backup: backup.label() }.into()),
+        Unlocked::Refused(wrong) => {
+            let (backup, verdict) = (backup.label(), wrong.what);
+            Err(RestoreError::NotWhole { backup, verdict, outcome: wrong.outcome })
+        }
+    }
+}
+
 /// Into a folder: one pass that proves and writes aside at once, or the release of what was proven before.
 ///
 /// The file gets its name only when the last byte has been judged, so no proof is needed beforehand.
-async fn to_dir(ctx: &JobCtx, task: &Task, dir: &DirSink) -> Result<Restored, RestoreError> {
+async fn to_dir(ctx: &JobCtx, source: &Source, dir: &DirSink) -> Result<Restored, RestoreError> {
     ensure_dir(&dir.path).map_err(RestoreError::Write)?;
-    let path = dir.path.join(plan::file_name(&task.backup));
+    let path = dir.path.join(plan::file_name(&source.backup));
     let file = OutputFile::create(&path)?;
     let report = |bytes, sha256| RestoreReport {
         outcome: RestoreOutcome::Done,
@@ -190,39 +223,30 @@ async fn to_dir(ctx: &JobCtx, task: &Task, dir: &DirSink) -> Result<Restored, Re
         sha256,
         ..RestoreReport::default()
     };
-    if let Some(proof) = &task.proof {
-        let (file, hash) = {
-            let label = task.backup.label();
-            release(ctx, task, proof, move |plain| copy(&label, plain, file)).await??
-        };
-        check_hash(task, proof, &hash)?;
+    if let Some(proof) = &source.proof {
+        let label = source.backup.label();
+        let (file, hash) = release(ctx, source, proof, move |plain| copy(&label, plain, file)).await??;
+        check_hash(source, proof, &hash)?;
+        ctx.begin(Phase::Finishing, None);
         let bytes = file.finish()?;
         return Ok(Restored { report: report(bytes, Some(hash)), proof: None });
     }
-    let job = verify::Task {
-        store: task.store.clone(),
-        backup: task.backup.clone(),
-        keys: task.keys.clone(),
-        to: Rung::Whole,
-    };
-    let (verified, file) = verify::verify_keeping(ctx, &job, file).await?;
+    let (verified, file) = verify::verify_keeping(ctx, source.verification(), file).await?;
     let proof = verified.proof;
-    demand_whole(task, &proof)?;
+    demand_whole(source, &proof)?;
+    let file = file.ok_or_else(|| RestoreError::Write(io::Error::other("the file was lost on the way")))?;
     let bytes = file.finish()?;
     Ok(Restored { report: report(bytes, proof.sha256_out.clone()), proof: Some(proof) })
 }
 
 /// Through a pipe: nothing leaves before everything is proven.
-async fn to_writer(ctx: &JobCtx, task: &Task, out: Box<dyn Write + Send>) -> Result<Restored, RestoreError> {
-    let made = proven(ctx, task).await?;
-    let proof = made.as_ref().or(task.proof.as_ref()).ok_or(RestoreError::Cancelled)?;
-    let (out, hash) = {
-        let label = task.backup.label();
-        release(ctx, task, proof, move |plain| copy(&label, plain, out)).await??
-    };
-    let mut out = out;
+async fn to_writer(ctx: &JobCtx, source: &Source, out: Box<dyn Write + Send>) -> Result<Restored, RestoreError> {
+    let made = proven(ctx, source).await?.map(|verified| verified.proof);
+    let proof = made.as_ref().or(source.proof.as_ref()).ok_or(RestoreError::Cancelled)?;
+    let label = source.backup.label();
+    let (mut out, hash) = release(ctx, source, proof, move |plain| copy(&label, plain, out)).await??;
     out.flush().map_err(RestoreError::Write)?;
-    check_hash(task, proof, &hash)?;
+    check_hash(source, proof, &hash)?;
     let report = RestoreReport {
         outcome: RestoreOutcome::Done,
         bytes: ByteSize(proof.bytes_out),
@@ -232,39 +256,46 @@ async fn to_writer(ctx: &JobCtx, task: &Task, out: Box<dyn Write + Send>) -> Res
     Ok(Restored { report, proof: made })
 }
 
-/// A proof of these bytes: `None` when the task brought one.
+impl Source {
+    fn verification(&self) -> verify::Task {
+        let unlocked = Unlocked::Open { layers: self.layers.clone(), key: self.key.clone(), remark: None };
+        verify::Task {
+            store: self.store.clone(),
+            backup: self.backup.clone(),
+            opener: Opener::Tried(unlocked),
+            to: Rung::Whole,
+        }
+    }
+}
+
+/// A proof of these bytes: `None` when the source brought one.
 ///
 /// # Errors
 ///
 /// When the proof pass fails or its verdict is not whole.
-pub async fn proven(ctx: &JobCtx, task: &Task) -> Result<Option<Proof>, RestoreError> {
-    if task.proof.is_some() {
+pub async fn proven(ctx: &JobCtx, source: &Source) -> Result<Option<Verified>, RestoreError> {
+    if source.proof.is_some() {
         return Ok(None);
     }
     ctx.line("nothing proves this backup yet: reading it once before anything is written");
-    let job = verify::Task {
-        store: task.store.clone(),
-        backup: task.backup.clone(),
-        keys: task.keys.clone(),
-        to: Rung::Whole,
-    };
-    let verified = verify::verify(ctx, &job).await?;
-    demand_whole(task, &verified.proof)?;
-    Ok(Some(verified.proof))
+    let verified = verify::verify(ctx, source.verification()).await?;
+    demand_whole(source, &verified.proof)?;
+    Ok(Some(verified))
 }
 
-fn demand_whole(task: &Task, proof: &Proof) -> Result<(), RestoreError> {
+fn demand_whole(source: &Source, proof: &Proof) -> Result<(), RestoreError> {
     if proof.outcome == VerdictOutcome::Ok && proof.reached() >= Rung::Whole {
         return Ok(());
     }
-    let (backup, verdict) = (task.backup.label(), ladder::in_words(proof));
+    let (backup, verdict) = (source.backup.label(), ladder::in_words(proof));
     Err(RestoreError::NotWhole { backup, verdict, outcome: proof.outcome })
 }
 
-fn check_hash(task: &Task, proof: &Proof, hash: &str) -> Result<(), RestoreError> {
+/// Compares what came out with what was proven.
+pub fn check_hash(source: &Source, proof: &Proof, hash: &str) -> Result<(), RestoreError> {
     match &proof.sha256_out {
         Some(proven) if proven != hash => Err(RestoreError::Changed {
-            backup: task.backup.label(),
+            backup: source.backup.label(),
             what: "the dump that came out is not the one that was proven".to_owned(),
         }),
         _ => Ok(()),
@@ -286,7 +317,7 @@ fn copy<W: Write>(backup: &str, mut plain: Plaintext, mut out: W) -> Result<(W, 
 }
 
 /// What a read of proven bytes fails with: they are not the same any more.
-pub fn changed(backup: &str, error: &std::io::Error) -> RestoreError {
+pub fn changed(backup: &str, error: &io::Error) -> RestoreError {
     RestoreError::Changed { backup: backup.to_owned(), what: error.to_string() }
 }
 
@@ -295,43 +326,29 @@ pub fn changed(backup: &str, error: &std::io::Error) -> RestoreError {
 ///
 /// # Errors
 ///
-/// When the object, the key or the transfer is not as it was.
+/// When the object or the transfer is not as it was.
 pub async fn release<T: Send + 'static>(
     ctx: &JobCtx,
-    task: &Task,
+    source: &Source,
     proof: &Proof,
     consume: impl FnOnce(Plaintext) -> T + Send + 'static,
 ) -> Result<T, RestoreError> {
-    let object = verify::pinned(&*task.store, &task.backup).await?;
-    let layers = layers(task, &object).await?;
+    let object = verify::pinned(&*source.store, &source.backup).await?;
     ctx.begin(Phase::Restoring, Some(object.stamp.size));
     let (feed, drain) = bridge();
     let released = Released::new(drain, proof.mib_digests.clone());
+    let layers = source.layers.clone();
     let consumer = on_thread("restore", move || opening::open(layers, released).map(consume));
     let consumer = consumer.map_err(RestoreError::Write)?;
-    let transferred = transfer(ctx, &task.store, object, feed).await;
-    let consumed = consumer.await.map_err(|_| RestoreError::Write(std::io::Error::other("the thread died")))?;
+    let transferred = transfer(ctx, &source.store, object, feed).await;
+    let consumed = consumer.await.map_err(|_| RestoreError::Write(io::Error::other("the thread died")))?;
     transferred?;
-    consumed.map_err(|error| changed(&task.backup.label(), &error))
-}
-
-async fn layers(task: &Task, object: &Object) -> Result<Layers, RestoreError> {
-    let head = look::head(&*task.store, object).await?;
-    let look = look::look_now(&*task.store, object, &head).await?;
-    match unlock::unlock(&look.shape, &look.metadata, &head, &task.keys) {
-        Unlocked::Open { layers, .. } => Ok(layers),
-        Unlocked::NoKeyLoaded | Unlocked::NotTried => Err(VerifyError::NoKey { backup: task.backup.label() }.into()),
-        Unlocked::Refused(wrong) => {
-            let (backup, verdict) = (task.backup.label(), wrong.what);
-            Err(RestoreError::NotWhole { backup, verdict, outcome: wrong.outcome })
-        }
-    }
+    consumed.map_err(|error| changed(&source.backup.label(), &error))
 }
 
 async fn transfer(ctx: &JobCtx, store: &Arc<dyn Store>, object: Object, feed: Feed) -> Result<(), RestoreError> {
-    let stalls = ctx.clone();
-    let watch = Waiting::new(move |what| stalls.waiting_for(what));
-    let mut pieces = crate::target::read_watched(store.clone(), object, 0, ctx.cancel.clone(), watch);
+    let waiting = ctx.watch_waiting();
+    let mut pieces = crate::target::read_watched(store.clone(), object, 0, ctx.cancel.clone(), waiting);
     while let Some(piece) = pieces.next().await {
         match piece {
             Ok(bytes) => {
