@@ -1,0 +1,1 @@
+//! Two MD5 sums at once.
