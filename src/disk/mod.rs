@@ -1,5 +1,9 @@
 //! This machine: the estate file, state, audit log, files that are written.
 
+mod actor;
+mod audit_chain;
+pub mod audit_log;
+mod audit_syslog;
 pub mod environment;
 pub mod estate;
 mod estate_error;
@@ -14,5 +18,9 @@ pub mod proofs;
 pub mod state;
 pub mod urls;
 
+pub use self::actor::actor;
+
+#[cfg(test)]
+mod audit_tests;
 #[cfg(test)]
 mod estate_tests;
