@@ -120,7 +120,9 @@ impl Term {
             return true;
         }
         match (&self.test, &before.test) {
-            (Test::Word(new), Test::Word(old)) => self.side == Side::Keep && before.side == Side::Keep && new.starts_with(old.as_str()),
+            (Test::Word(new), Test::Word(old)) => {
+                self.side == Side::Keep && before.side == Side::Keep && new.starts_with(old.as_str())
+            }
             _ => false,
         }
     }
@@ -178,7 +180,9 @@ fn trust_of(value: &str) -> Result<Test, String> {
         "bad" => Test::Bad,
         "damaged" => Test::Outcome(VerdictOutcome::Damaged),
         "truncated" => Test::Outcome(VerdictOutcome::Truncated),
-        _ => return Err("trust: is listed, intact, opens, whole, proven, good, stale, damaged, truncated or bad".into()),
+        _ => {
+            return Err("trust: is listed, intact, opens, whole, proven, good, stale, damaged, truncated or bad".into());
+        }
     })
 }
 
@@ -379,7 +383,8 @@ impl<'a> Ready<'a> {
 /// A longer word never matches where its beginning does not, which is what makes narrowing exact.
 fn loosely(word: &[u8], text: &[u8]) -> bool {
     let text = &text[..text.len().min(128)];
-    let mask = |wanted: u8| text.iter().enumerate().fold(0u128, |all, (at, byte)| all | (u128::from(*byte == wanted) << at));
+    let mask =
+        |wanted: u8| text.iter().enumerate().fold(0u128, |all, (at, byte)| all | (u128::from(*byte == wanted) << at));
     let blanks = mask(b' ');
     let mut places = u128::MAX;
     for (nth, wanted) in word.iter().enumerate() {

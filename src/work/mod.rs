@@ -2,5 +2,6 @@
 
 pub mod filter;
 pub mod jobs;
+pub mod keys;
 pub mod news;
 pub mod pipe;
