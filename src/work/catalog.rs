@@ -94,9 +94,9 @@ impl Listing {
     /// Sorts a page into backups and metadata.
     pub fn take(&mut self, page: Vec<Object>) {
         for object in page {
-            match names::metadata_of(object.key.raw_bytes()) {
+            match names::metadata_of(&object.key) {
                 Some(described) if object.history == History::Current => {
-                    self.metadata.insert(Foreign::new(described), object);
+                    self.metadata.insert(described, object);
                 }
                 Some(_) => {}
                 None => self.objects.push(object),
@@ -161,11 +161,11 @@ pub fn assemble(target: &Target, listing: &Listing, known: &Known<'_>) -> Vec<Ba
 
 fn backup(target: &Target, object: &Object, metadata: Option<&Object>, known: &Known<'_>) -> Backup {
     let id = id_of(target, object);
-    let named = names::dbacked_name(object.key.raw_bytes());
+    let named = names::dbacked_name(&object.key);
     let look = (known.look)(&id, &object.stamp);
     let (shape, metadata) = match look {
         Some(look) => (look.shape, look.metadata),
-        None => (names::guess(object.key.raw_bytes()), if metadata.is_some() { Metadata::Pending } else { Metadata::NotApplicable }),
+        None => (names::guess(&object.key), if metadata.is_some() { Metadata::Pending } else { Metadata::NotApplicable }),
     };
     let metadata = match metadata {
         Metadata::NotApplicable if shape.format == Format::Dbacked => Metadata::Missing,
@@ -175,7 +175,7 @@ fn backup(target: &Target, object: &Object, metadata: Option<&Object>, known: &K
         Metadata::Read(facts) => Some(facts.as_ref()),
         _ => None,
     };
-    let plain = if named.is_none() { names::plain_name(object.key.raw_bytes()) } else { None };
+    let plain = if named.is_none() { names::dated_name(&object.key) } else { None };
     let name_facts = named.as_ref().or(plain.as_ref());
     let taken = taken(object, facts, name_facts.map(|name| name.at));
     let naming = name_facts.map(|name| name.naming.clone()).filter(|naming| !naming.raw_bytes().is_empty());
@@ -188,7 +188,7 @@ fn backup(target: &Target, object: &Object, metadata: Option<&Object>, known: &K
         history: object.history,
         storage: object.storage.clone(),
         taken,
-        series: naming.clone().unwrap_or_else(|| names::plain_stem(object.key.raw_bytes())),
+        series: naming.clone().unwrap_or_else(|| names::stem(&object.key)),
         databases: naming.into_iter().collect(),
         databases_known: false,
         shape,
@@ -241,7 +241,7 @@ fn orphan(target: &Target, described: &Foreign, object: &Object, known: &Known<'
     let stand_in = Object { key: described.clone(), stamp: Stamp { size: 0, ..object.stamp.clone() }, ..object.clone() };
     let mut made = backup(target, &stand_in, Some(object), known);
     made.proof = None;
-    made.shape = names::guess(described.raw_bytes());
+    made.shape = names::guess(described);
     let text = "metadata only: the backup itself is gone or was never there";
     made.findings.push(Finding::new(Weight::Fatal, "metadata_only", text));
     made
@@ -267,7 +267,7 @@ fn taken(object: &Object, facts: Option<&MetadataFacts>, name: Option<Moment>) -
 
 /// The minute that a DBacked name carries.
 pub fn name_minute(backup: &Backup) -> Option<Moment> {
-    names::dbacked_name(backup.key.raw_bytes()).map(|name| name.at)
+    names::dbacked_name(&backup.key).map(|name| name.at)
 }
 
 /// Sorts, judges and shares: the last step to a snapshot.

@@ -95,12 +95,5 @@ async fn read_metadata(store: &dyn Store, object: &Object, beside: &Object) -> M
         Ok(bytes) => bytes,
         Err(error) => return Metadata::Unusable(format!("cannot be read: {error}")),
     };
-    let parsed = metadata::parse(&bytes, &object.key);
-    let Metadata::Read(mut facts) = parsed.metadata else { return parsed.metadata };
-    match parsed.public_key.as_deref().map(public::fingerprint_of_pem) {
-        Some(Ok(fingerprint)) => facts.fingerprint = Some(fingerprint),
-        Some(Err(_)) => facts.remarks.push("its public key cannot be read".to_owned()),
-        None => {}
-    }
-    Metadata::Read(facts)
+    metadata::read(&bytes, &object.key, &|pem| public::fingerprint_of_pem(pem).ok())
 }
