@@ -319,3 +319,39 @@ fn the_ring_holds_each_key_once_and_forgets_all() {
     ring.forget_all();
     assert!(ring.is_empty());
 }
+
+#[test]
+fn fuzz_key_texts() {
+    use rand::rngs::StdRng;
+    use rand::{Rng, SeedableRng};
+
+    let names = [
+        "rsa2048-pkcs1-crlf.pem",
+        "rsa2048-pkcs8-plain.der",
+        "rsa2048-pkcs8-leading-text.pem",
+        "rsa2048-public.pem",
+        "rsa2048-proctype-aes128.pem",
+        "rsa2048-pkcs8-pbkdf2-sha1-des3.pem",
+        "rsa2048-pkcs8-scrypt-aes256.pem",
+    ];
+    let valid: Vec<Vec<u8>> = names.into_iter().map(text).collect();
+    let mut random = StdRng::seed_from_u64(4);
+    for round in 0..20_000 {
+        let mut bytes = valid[round % valid.len()].clone();
+        // Most mutations hit the start, where the structure is.
+        let reach = if random.gen_range(0..4) == 0 { bytes.len() } else { bytes.len().min(200) };
+        for _ in 0..random.gen_range(1..5) {
+            let at = random.gen_range(0..reach.min(bytes.len()));
+            match random.gen_range(0..4) {
+                0 => bytes[at] ^= 1 << random.gen_range(0..8),
+                1 => bytes[at] = b"-\n\\=:A\x00\x30\x02\xff"[random.gen_range(0..10)],
+                2 => drop(bytes.remove(at)),
+                _ => bytes.insert(at, random.r#gen()),
+            }
+        }
+        // A passphrase only where nothing is derived from it: costs are bounded, but not small.
+        let _ = inspect(&bytes, Foreign::default());
+        let _ = PublicKey::from_pem(&bytes);
+        let _ = load(&bytes, None, Foreign::default());
+    }
+}
