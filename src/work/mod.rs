@@ -1,1 +1,3 @@
 //! The use cases. Both doors call only these.
+
+pub mod demo;
