@@ -62,6 +62,7 @@ struct Shared {
     done: AtomicU64,
     meter: Mutex<Meter>,
     view: Mutex<JobView>,
+    over: CancellationToken,
     news: News,
 }
 
@@ -93,7 +94,7 @@ impl JobCtx {
             samples: vec![],
         };
         let id = view.id;
-        let shared = Shared { done: AtomicU64::new(0), meter: Mutex::new(meter), view: Mutex::new(view), news };
+        let shared = Shared { done: AtomicU64::new(0), meter: Mutex::new(meter), view: Mutex::new(view), over: CancellationToken::new(), news };
         Self { id, cancel, kill: CancellationToken::new(), shared: Arc::new(shared) }
     }
 
@@ -162,6 +163,7 @@ impl JobCtx {
         if let Ok(mut view) = self.shared.view.lock() {
             view.ending.get_or_insert(ending);
         }
+        self.shared.over.cancel();
         self.shared.news.tell(Changed::JOBS);
     }
 
@@ -180,6 +182,11 @@ impl JobCtx {
     /// The job as it is now.
     pub fn view(&self) -> JobView {
         self.shared.view.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Waits for its end.
+    pub async fn ended(&self) {
+        self.shared.over.cancelled().await;
     }
 
     /// Whether it has ended.
