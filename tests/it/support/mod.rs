@@ -1,1 +1,3 @@
 //! What the tests stand on: servers, fixtures, a scratch folder.
+
+pub mod databases;
