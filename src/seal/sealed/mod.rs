@@ -49,10 +49,11 @@
 mod read;
 mod write;
 
+use std::io::Read;
+
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use std::io::Read;
 use zeroize::Zeroizing;
 
 use crate::model::seal::{Fingerprint, Recipient, RecipientSource, SEALED_MAGIC, Seal, SealScheme};
