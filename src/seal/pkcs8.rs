@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::seal::der::{self, Der, NULL, OCTET_STRING, OID, SEQUENCE};
 use crate::seal::error::KeyError;
 
-/// A hostile key file must not hang the console: about five seconds at most.
+/// A hostile key file must not hang the console: seconds at most, not minutes.
 const MAX_ROUNDS: u64 = 10_000_000;
 /// scrypt: memory is 128 N r bytes, work N r p.
 const MAX_SCRYPT_MEMORY: u64 = 256 << 20;
@@ -243,4 +243,48 @@ where
     let len = cipher.decrypt_padded_mut::<Pkcs7>(&mut buffer).map_err(|_| KeyError::WrongPassphrase)?.len();
     buffer.truncate(len);
     Ok(buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn envelope(kdf: &[&[u8]], cipher: &[&[u8]]) -> Vec<u8> {
+        let both = der::element(SEQUENCE, &[&der::element(SEQUENCE, kdf), &der::element(SEQUENCE, cipher)]);
+        let algorithm = der::element(SEQUENCE, &[&der::element(OID, &[PBES2]), &both]);
+        der::element(SEQUENCE, &[&algorithm, &der::element(OCTET_STRING, &[&[0; 32]])])
+    }
+
+    fn words(kdf: &[u8], costs: &[u64], iv: &[u8]) -> Result<String, KeyError> {
+        let salt = der::element(OCTET_STRING, &[b"salt"]);
+        let costs: Vec<Vec<u8>> = costs.iter().map(|cost| der::number(&cost.to_be_bytes())).collect();
+        let parts: Vec<&[u8]> = [&salt[..]].into_iter().chain(costs.iter().map(Vec::as_slice)).collect();
+        let kdf = [&der::element(OID, &[kdf])[..], &der::element(SEQUENCE, &parts)];
+        let oid = if iv.len() < 16 { der::element(OID, &[DES_EDE3_CBC]) } else { der::element(OID, &[AES_CBC, &[2]]) };
+        Envelope::parse(&envelope(&kdf, &[&oid, &der::element(OCTET_STRING, &[iv])])).map(|envelope| envelope.words())
+    }
+
+    #[test]
+    fn costs_are_bounded_before_anything_is_derived() {
+        let unsupported = |outcome| matches!(outcome, Err(KeyError::Unsupported { .. }));
+        assert!(words(PBKDF2, &[MAX_ROUNDS], &[0; 16]).is_ok());
+        assert!(unsupported(words(PBKDF2, &[MAX_ROUNDS + 1], &[0; 16])));
+        assert!(unsupported(words(PBKDF2, &[u64::MAX], &[0; 16])));
+        assert!(words(SCRYPT, &[1 << 17, 8, 4], &[0; 16]).is_ok());
+        for dear in [[1 << 17, 8, 5], [1 << 18, 9, 1], [1 << 40, 1, 1], [2, 65_535, 65_535]] {
+            assert!(unsupported(words(SCRYPT, &dear, &[0; 16])), "{dear:?}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_malformed_and_never_a_panic() {
+        for costs in [[0, 8, 1], [1, 8, 1], [3, 8, 1], [1 << 14, 0, 1], [1 << 14, 8, 0]] {
+            assert_eq!(words(SCRYPT, &costs, &[0; 16]), Err(KeyError::Malformed), "{costs:?}");
+        }
+        assert_eq!(words(PBKDF2, &[0], &[0; 16]), Err(KeyError::Malformed));
+        assert_eq!(words(PBKDF2, &[1], &[0; 7]), Err(KeyError::Malformed)); // pkcs5 itself would panic here
+        assert!(words(PBKDF2, &[1], &[0; 8]).is_ok());
+        assert_eq!(words(PBKDF2, &[1], &[0; 17]), Err(KeyError::Malformed));
+        assert!(DekInfo::parse("AES-128-CBC,00").is_err() && DekInfo::parse("").is_err());
+    }
 }
