@@ -30,6 +30,10 @@ enum Field {
     Tag,
     Description,
     Namespace,
+    /// A text, since 1.14.
+    AccessMethod,
+    /// A number, since 1.16.
+    Kind,
     /// A text that does not matter here.
     Text,
     /// Texts until one is absent.
@@ -165,8 +169,8 @@ impl PgCustom {
     fn step(&mut self) -> Result<(), PayloadError> {
         match self.place {
             Place::Magic => self.magic(),
-            Place::Header(at) => self.field(header(self.version)[at], Place::Header(at)),
-            Place::Entry(at) => self.field(entry(self.version)[at], Place::Entry(at)),
+            Place::Header(at) => self.field(HEADER[at], Place::Header(at)),
+            Place::Entry(at) => self.field(ENTRY[at], Place::Entry(at)),
             Place::TextOf(field) => self.text(field),
             Place::BlockType => self.block_type(),
             Place::BlockId => self.block_id(),
@@ -188,9 +192,10 @@ impl PgCustom {
     fn go(&mut self, place: Place) -> Result<(), PayloadError> {
         self.place = place;
         let field = match place {
-            Place::Header(at) if at < header(self.version).len() => header(self.version)[at],
+            Place::Header(at) if at < HEADER.len() => HEADER[at],
             Place::Header(_) => return self.next_entry(),
-            Place::Entry(at) if at < entry(self.version).len() => entry(self.version)[at],
+            Place::Entry(at) if at < ENTRY.len() && self.absent(ENTRY[at]) => return self.go(following(place)),
+            Place::Entry(at) if at < ENTRY.len() => ENTRY[at],
             Place::Entry(_) => return self.end_entry(),
             _ => Field::Number,
         };
@@ -202,6 +207,15 @@ impl PgCustom {
         };
         self.intake.ask(length as u64, length);
         Ok(())
+    }
+
+    /// Whether archives of this version lack a field.
+    fn absent(&self, field: Field) -> bool {
+        match field {
+            Field::AccessMethod => self.version < (1, 14),
+            Field::Kind => self.version < (1, 16),
+            _ => false,
+        }
     }
 
     fn magic(&mut self) -> Result<(), PayloadError> {
@@ -237,7 +251,7 @@ impl PgCustom {
     fn field(&mut self, field: Field, here: Place) -> Result<(), PayloadError> {
         let next = following(here);
         match field {
-            Field::Compression | Field::Number => self.go(next),
+            Field::Compression | Field::Number | Field::Kind => self.go(next),
             Field::Offset => {
                 // 3 says that there is no data after all.
                 let state = self.intake.held.first().copied().unwrap_or(0);
@@ -389,85 +403,40 @@ fn following(place: Place) -> Place {
 }
 
 /// The header behind magic and sizes. Seven numbers are the time of the dump.
-fn header(_version: (u8, u8)) -> &'static [Field] {
-    use Field::{Compression, DatabaseName, DumpVersion, EntryCount, Number, ServerVersion};
-    &[
-        Compression,
-        Number,
-        Number,
-        Number,
-        Number,
-        Number,
-        Number,
-        Number,
-        DatabaseName,
-        ServerVersion,
-        DumpVersion,
-        EntryCount,
-    ]
-}
+const HEADER: [Field; 12] = [
+    Field::Compression,
+    Field::Number,
+    Field::Number,
+    Field::Number,
+    Field::Number,
+    Field::Number,
+    Field::Number,
+    Field::Number,
+    Field::DatabaseName,
+    Field::ServerVersion,
+    Field::DumpVersion,
+    Field::EntryCount,
+];
 
 /// One entry of the table of contents: table OID, OID, tag, description, section, definition, drop
-/// statement, copy statement, schema, tablespace, access method (1.14), kind (1.16), owner, OIDs flag.
-fn entry(version: (u8, u8)) -> &'static [Field] {
-    use Field::{Dependencies, Description, DumpId, HasDumper, Namespace, Number, Offset, Tag, Text};
-    match version.1 {
-        ..=13 => &[
-            DumpId,
-            HasDumper,
-            Text,
-            Text,
-            Tag,
-            Description,
-            Number,
-            Text,
-            Text,
-            Text,
-            Namespace,
-            Text,
-            Text,
-            Text,
-            Dependencies,
-            Offset,
-        ],
-        14 | 15 => &[
-            DumpId,
-            HasDumper,
-            Text,
-            Text,
-            Tag,
-            Description,
-            Number,
-            Text,
-            Text,
-            Text,
-            Namespace,
-            Text,
-            Text,
-            Text,
-            Text,
-            Dependencies,
-            Offset,
-        ],
-        _ => &[
-            DumpId,
-            HasDumper,
-            Text,
-            Text,
-            Tag,
-            Description,
-            Number,
-            Text,
-            Text,
-            Text,
-            Namespace,
-            Text,
-            Text,
-            Number,
-            Text,
-            Text,
-            Dependencies,
-            Offset,
-        ],
-    }
-}
+/// statement, copy statement, schema, tablespace, access method, kind, owner, OIDs flag.
+const ENTRY: [Field; 18] = [
+    Field::DumpId,
+    Field::HasDumper,
+    Field::Text,
+    Field::Text,
+    Field::Tag,
+    Field::Description,
+    Field::Number,
+    Field::Text,
+    Field::Text,
+    Field::Text,
+    Field::Namespace,
+    Field::Text,
+    Field::AccessMethod,
+    Field::Kind,
+    Field::Text,
+    Field::Text,
+    Field::Dependencies,
+    Field::Offset,
+];

@@ -75,6 +75,46 @@ fn a_newer_postgres_archive_is_not_judged() {
     assert!(matches!(check::<PgCustom>(&newer, 4096), Err(PayloadError::Unsupported { .. })));
 }
 
+fn int(number: i32) -> Vec<u8> {
+    [&[u8::from(number < 0)][..], &number.unsigned_abs().to_le_bytes()].concat()
+}
+
+fn texts(texts: &[&str]) -> Vec<u8> {
+    texts.iter().flat_map(|text| [int(text.len() as i32), text.as_bytes().to_vec()].concat()).collect()
+}
+
+/// A table's data and a large object, as `pg_dump` writes them into a pipe in archive version 1.`minor`.
+fn archive(minor: u8) -> Vec<u8> {
+    let compression = if minor >= 15 { vec![0] } else { int(-1) };
+    let mut bytes = [b"PGDMP\x01", &[minor, 0, 4, 8, 1][..], &compression].concat();
+    bytes.extend((0..7).flat_map(int));
+    bytes.extend([texts(&["shop", "17.2", "17.2 (Debian)"]), int(2)].concat());
+    for (id, tag, kind) in [(7, "users", "TABLE DATA"), (8, "BLOBS", "BLOBS")] {
+        bytes.extend([int(id), int(1), texts(&["0", "0", tag, kind]), int(3)].concat());
+        bytes.extend([texts(&["", ""]), int(-1), texts(&["public", ""])].concat());
+        bytes.extend(if minor >= 14 { texts(&["heap"]) } else { vec![] });
+        bytes.extend(if minor >= 16 { int(114) } else { vec![] });
+        bytes.extend([texts(&["postgres", "false", "3", "4"]), int(-1), vec![1], vec![0; 8]].concat());
+    }
+    bytes.extend([vec![1], int(7), texts(&["1\tAda\n", "2\tKen\n"]), int(0)].concat());
+    bytes.extend([vec![3], int(8), int(4711), texts(&["object"]), int(0), int(0)].concat());
+    bytes
+}
+
+#[test]
+fn postgres_archives_of_all_supported_versions_are_read_to_their_ends() {
+    for minor in 12..=16 {
+        let whole = archive(minor);
+        let verdict = check::<PgCustom>(&whole, 7).unwrap();
+        assert_eq!((verdict.end_mark, verdict.statements), (Answer::Yes, 2), "1.{minor}: {}", verdict.detail);
+        assert_eq!(verdict.inside.tables[0].name, Foreign::from("public.users"));
+        assert_eq!(verdict.inside.tables[0].bytes, 12);
+        for cut in 0..whole.len() {
+            assert_eq!(check::<PgCustom>(&whole[..cut], 64).unwrap().end_mark, Answer::No, "1.{minor} cut at {cut}");
+        }
+    }
+}
+
 #[test]
 fn a_mongo_archive_ends_with_the_checksum_of_every_collection() {
     let whole = vector("plain/mongodb-synthetic.archive");
