@@ -162,8 +162,18 @@ struct Chain {
     end: u64,
     link: Option<Link>,
     open: BTreeSet<u64>,
+    room: Room,
     /// Bytes behind `end` that were left by a process that was killed while writing.
     torn: usize,
+}
+
+/// How room is reserved behind the end of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    /// Blocks that do not show: `fallocate`.
+    Allocated,
+    /// Blanks that the next records overwrite.
+    Blanks,
 }
 
 impl AuditLog {
@@ -179,6 +189,13 @@ impl AuditLog {
         folder::sync_dir(state.dir()).map_err(failed)?;
         let syslog = (copy == SyslogCopy::On).then(Syslog::open);
         Ok(Self { actor, syslog, inner: Mutex::new(Chain::new(file)), path })
+    }
+
+    /// As on a file system that cannot allocate behind the end of a file.
+    #[cfg(test)]
+    pub(super) fn with_blanks(self) -> Self {
+        self.inner.lock().expect("no test panics inside").room = Room::Blanks;
+        self
     }
 
     /// Where it lies.
@@ -330,7 +347,7 @@ impl AuditLog {
 
 impl Chain {
     fn new(file: File) -> Self {
-        Self { file, last: 0, end: 0, link: None, open: BTreeSet::new(), torn: 0 }
+        Self { file, last: 0, end: 0, link: None, open: BTreeSet::new(), room: Room::Allocated, torn: 0 }
     }
 
     /// Reads what other processes appended, beginning with the last record that is known.
@@ -398,11 +415,13 @@ impl Chain {
         if getrlimit(Resource::Fsize).current.is_some_and(|limit| wanted > limit) {
             return Err(Trouble::Io(io::ErrorKind::FileTooLarge.into()));
         }
-        match rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, self.end, bytes) {
-            Ok(()) => Ok(()),
-            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(self.write_blanks(wanted)?),
-            Err(errno) => Err(Trouble::Io(errno.into())),
+        if self.room == Room::Allocated {
+            match rustix::fs::fallocate(&self.file, FallocateFlags::KEEP_SIZE, self.end, bytes) {
+                Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => self.room = Room::Blanks,
+                done => return done.map_err(|errno| Trouble::Io(errno.into())),
+            }
         }
+        Ok(self.write_blanks(wanted)?)
     }
 
     /// Blanks what stands behind the last record. Cutting it off would give away the reserved room.

@@ -174,3 +174,23 @@ fn no_record_is_longer_than_the_room_that_is_kept_for_it() {
     assert!(longest > 4_000 && longest < RESERVE, "{longest}");
     assert_eq!(kept.log.verify(None).unwrap().broken, None);
 }
+
+#[test]
+fn where_blocks_cannot_be_allocated_blanks_keep_the_room() {
+    let root = tempfile::tempdir().unwrap();
+    let log = open(&root).with_blanks();
+    let length = || fs::metadata(log.path()).unwrap().len();
+    let one = log.intent(entry("one")).unwrap();
+    let two = log.intent(entry("two")).unwrap();
+    let text = fs::read_to_string(log.path()).unwrap();
+    assert!(length() >= 2 * RESERVE && text.ends_with("    ") && text.trim_end().lines().count() == 2);
+    assert_eq!(log.verify(None).unwrap().open_intents, [0, 1]);
+    assert_eq!(open(&root).event(entry("another process")).unwrap().seq, 2, "it finds the end before the blanks");
+    let before = length();
+    log.outcome(one, Moment(2), "ok", &"long ".repeat(2_000)).unwrap();
+    assert_eq!(length(), before, "an outcome needs no new room");
+    log.outcome(two, Moment(2), "ok", "").unwrap();
+    let text = fs::read_to_string(log.path()).unwrap();
+    assert!(text.ends_with("}\n"), "no room is kept for nobody");
+    assert_eq!((log.verify(None).unwrap().broken, text.lines().count()), (None, 5));
+}

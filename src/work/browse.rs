@@ -1,16 +1,15 @@
 //! Listing all targets at once, looking at heads, and publishing snapshots of the catalog.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::disk::catalog_cache::CatalogCache;
+use crate::disk::catalog_cache::{CacheKey, CatalogCache, Known};
 use crate::work::proofbook::ProofBook;
-use crate::format::names;
 use crate::model::backup::{Backup, BackupId};
 use crate::model::seal::Fingerprint;
 use crate::model::target::{Access, History, Object, Stamp, Target, TargetName};
@@ -18,7 +17,7 @@ use crate::model::units::Moment;
 use crate::report::{Report, Reportable};
 use crate::target::Store;
 use crate::work::catalog;
-use crate::work::catalog::{Catalog, Known, Listing, Look, TargetState, TargetView};
+use crate::work::catalog::{Beside, Catalog, Listing, Look, TargetState, TargetView};
 use crate::work::look;
 use crate::work::news::{Changed, News};
 
@@ -111,7 +110,7 @@ impl Browser {
 
     /// The newest snapshot.
     pub fn catalog(&self) -> Arc<Catalog> {
-        self.0.snapshot.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.0.snapshot.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The target of that name.
@@ -192,7 +191,7 @@ impl Browser {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn list(self, at: usize, round: u64, cancel: CancellationToken) {
@@ -216,7 +215,7 @@ impl Browser {
         if cancel.is_cancelled() {
             return;
         }
-        let objects = self.state().targets.get(&name).map_or(0, |one| one.listing.len());
+        let objects = self.enqueue(at, round);
         self.set_phase(&name, round, broken.map_or(TargetState::Listed { objects }, TargetState::Failed));
         self.start_looks(at);
     }
@@ -237,36 +236,48 @@ impl Browser {
         if state.round != round {
             return false;
         }
-        let tasks: Vec<Task> = page
-            .iter()
-            .filter(|object| is_readable(object) && names::metadata_of(&object.key).is_none())
-            .map(|object| Task { id: catalog::id_of(target, object), object: object.clone() })
-            .collect();
-        let mut unknown = vec![];
-        {
-            let cache = self.0.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            for task in tasks {
-                match cache.get(&task.id, &task.object.stamp) {
-                    Some((shape, metadata)) => {
-                        state.looks.insert(task.id, (task.object.stamp, Look { shape, metadata }));
-                    }
-                    None => unknown.push(task),
-                }
-            }
-        }
-        unknown.retain(|task| state.looks.get(&task.id).is_none_or(|(stamp, _)| *stamp != task.object.stamp));
         let one = state.targets.entry(target.name.clone()).or_default();
-        for task in unknown {
-            if one.queued.len() < LOOKS_UNASKED && one.queued.insert(task.id.clone()) {
-                one.queue.push_back(task);
-            }
-        }
         one.listing.take(page);
         let objects = one.listing.len();
         one.phase = Some(TargetState::Listing { objects });
         drop(state);
         self.0.dirty.notify_one();
         true
+    }
+
+    /// The listing is complete: takes from the cache what it knows, and queues the newest of the rest.
+    fn enqueue(&self, at: usize, round: u64) -> usize {
+        let target = &self.0.slots[at].target;
+        let url = target.canonical_url();
+        let mut state = self.state();
+        if state.round != round {
+            return 0;
+        }
+        let Some(mut one) = state.targets.remove(&target.name) else { return 0 };
+        let cache = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unknown = vec![];
+        for object in one.listing.objects.iter().filter(|object| is_readable(object)) {
+            let id = catalog::id_of(target, object);
+            if state.looks.get(&id).is_some_and(|(stamp, _)| *stamp == object.stamp) {
+                continue;
+            }
+            match cache.get(&cache_key(&url, object, one.listing.metadata.get(&object.key))) {
+                Some(Known { shape, metadata }) => {
+                    state.looks.insert(id, (object.stamp.clone(), Look { shape, metadata }));
+                }
+                None => unknown.push(Task { id, object: object.clone() }),
+            }
+        }
+        drop(cache);
+        unknown.sort_by_key(|task| std::cmp::Reverse(task.object.stamp.modified));
+        for task in unknown.into_iter().take(LOOKS_UNASKED) {
+            if one.queued.insert(task.id.clone()) {
+                one.queue.push_back(task);
+            }
+        }
+        let objects = one.listing.len();
+        state.targets.insert(target.name.clone(), one);
+        objects
     }
 
     /// Starts as many looks as may run at a time.
@@ -282,7 +293,7 @@ impl Browser {
             if one.running >= LOOKS_AT_ONCE {
                 return;
             }
-            let task = one.urgent.pop_front().or_else(|| if listed { one.queue.pop_back() } else { None });
+            let task = one.urgent.pop_front().or_else(|| if listed { one.queue.pop_front() } else { None });
             let Some(task) = task else { return };
             one.running += 1;
             let metadata = (task.object.history == History::Current)
@@ -292,17 +303,20 @@ impl Browser {
             let (browser, store) = (self.clone(), store.clone());
             tokio::spawn(async move {
                 let look = look::look(&*store, &task.object, metadata.as_ref()).await;
-                browser.looked(at, round, task, look);
+                browser.looked(at, round, task, metadata.as_ref(), look);
             });
         }
     }
 
-    fn looked(&self, at: usize, round: u64, task: Task, look: Option<Look>) {
+    fn looked(&self, at: usize, round: u64, task: Task, beside: Option<&Object>, look: Option<Look>) {
         let name = &self.0.slots[at].target.name;
+        let url = self.0.slots[at].target.canonical_url();
         let mut state = self.state();
         if let Some(look) = look {
-            let mut cache = self.0.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            cache.put(&task.id, &task.object.stamp, &look.shape, &look.metadata);
+            let known = Known { shape: look.shape.clone(), metadata: look.metadata.clone() };
+            let mut cache = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            cache.put(&cache_key(&url, &task.object, beside), &known);
+            drop(cache);
             state.looks.insert(task.id.clone(), (task.object.stamp.clone(), look));
         }
         if state.round == round
@@ -327,8 +341,9 @@ impl Browser {
             self.0.news.tell(Changed::CATALOG);
             if let Some(round) = round {
                 self.0.settled.send_replace(round);
-                if let Ok(mut cache) = self.0.cache.lock() {
-                    cache.save();
+                let saved = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner).save();
+                if let Err(error) = saved {
+                    tracing::warn!("the catalog cache was not saved: {error}");
                 }
             }
             let pause = PUBLISH_EVERY.max(began.elapsed() * 3);
@@ -340,7 +355,7 @@ impl Browser {
     fn publish(&self) -> Option<u64> {
         let now = Moment(jiff::Timestamp::now().as_millisecond());
         let state = self.state();
-        let known = Known {
+        let known = Beside {
             look: &|id, stamp| state.looks.get(id).filter(|(seen, _)| seen == stamp).map(|(_, look)| look.clone()),
             proof: &|id, stamp| self.0.proofs.standing(id, stamp),
             keys: &state.keys,
@@ -370,6 +385,15 @@ impl Browser {
             *snapshot = catalog;
         }
         (ended && pending == 0 && round > 0).then_some(round)
+    }
+}
+
+fn cache_key(url: &str, object: &Object, beside: Option<&Object>) -> CacheKey {
+    CacheKey {
+        target: url.to_owned(),
+        key: object.key.clone(),
+        stamp: object.stamp.clone(),
+        metadata: beside.map(|beside| beside.stamp.clone()),
     }
 }
 

@@ -116,7 +116,7 @@ impl Listing {
 }
 
 /// What is known beside the listing.
-pub struct Known<'a> {
+pub struct Beside<'a> {
     /// The look at an object, if it was taken.
     pub look: &'a dyn Fn(&BackupId, &Stamp) -> Option<Look>,
     /// The verdict that stands for these bytes.
@@ -149,7 +149,7 @@ pub fn id_of(target: &Target, object: &Object) -> BackupId {
 }
 
 /// Every backup of one target, unsorted and not yet judged.
-pub fn assemble(target: &Target, listing: &Listing, known: &Known<'_>) -> Vec<Backup> {
+pub fn assemble(target: &Target, listing: &Listing, known: &Beside<'_>) -> Vec<Backup> {
     let mut backups: Vec<Backup> =
         listing.objects.iter().map(|object| backup(target, object, listing.metadata.get(&object.key), known)).collect();
     let listed: std::collections::HashSet<&Foreign> =
@@ -159,7 +159,7 @@ pub fn assemble(target: &Target, listing: &Listing, known: &Known<'_>) -> Vec<Ba
     backups
 }
 
-fn backup(target: &Target, object: &Object, metadata: Option<&Object>, known: &Known<'_>) -> Backup {
+fn backup(target: &Target, object: &Object, metadata: Option<&Object>, known: &Beside<'_>) -> Backup {
     let id = id_of(target, object);
     let named = names::dbacked_name(&object.key);
     let look = (known.look)(&id, &object.stamp);
@@ -203,7 +203,7 @@ fn backup(target: &Target, object: &Object, metadata: Option<&Object>, known: &K
 }
 
 /// Joins what metadata, proof and keys say.
-fn join(made: &mut Backup, target: &Target, known: &Known<'_>) {
+fn join(made: &mut Backup, target: &Target, known: &Beside<'_>) {
     if let (Metadata::Read(facts), Some(seal)) = (&made.metadata, &mut made.shape.seal)
         && let Some(fingerprint) = &facts.fingerprint
         && seal.recipients.is_empty()
@@ -237,7 +237,7 @@ pub fn opens(backup: &Backup, keys: &[Fingerprint]) -> Opens {
     if seal.recipients.is_empty() || keys.is_empty() { Opens::Unknown } else { Opens::No }
 }
 
-fn orphan(target: &Target, described: &Foreign, object: &Object, known: &Known<'_>) -> Backup {
+fn orphan(target: &Target, described: &Foreign, object: &Object, known: &Beside<'_>) -> Backup {
     let stand_in = Object { key: described.clone(), stamp: Stamp { size: 0, ..object.stamp.clone() }, ..object.clone() };
     let mut made = backup(target, &stand_in, Some(object), known);
     made.proof = None;

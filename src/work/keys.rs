@@ -9,11 +9,13 @@ use miette::Diagnostic;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use crate::disk::estate::Estate;
 use crate::disk::output::OutputFile;
 use crate::model::foreign::{Foreign, escape};
 use crate::model::seal::{Fingerprint, KeyFacts};
 use crate::report::{Fault, Report, Reportable};
 use crate::seal::error::KeyError;
+use crate::seal::keyring::PrivateKey;
 use crate::seal::{keyfile, public};
 
 pub use crate::seal::secret::{Secret, SecretBuffer, harden_process};
@@ -204,5 +206,60 @@ mod tests {
         let report = inspect(&Secret::new(b"SECRET-LOOKING".to_vec()), "notes.txt".into()).err().unwrap();
         assert!(report.headline.starts_with("notes.txt: "));
         assert!(!format!("{report:?}").contains("SECRET-LOOKING"));
+    }
+}
+
+/// A key file that was opened, or what it still needs.
+pub enum Opened {
+    /// The key.
+    Key(Box<PrivateKey>),
+    /// A passphrase.
+    NeedsPassphrase(KeyFacts),
+}
+
+/// Reads and opens a private key from any source. Slow: a passphrase is stretched on purpose.
+///
+/// # Errors
+///
+/// What is wrong with it, each case in its own words.
+pub fn open(estate: &Estate, source: KeySource, passphrase: Option<&Secret>) -> Result<Opened, Report> {
+    let (text, label, path) = read_source(estate, source)?;
+    match keyfile::load(text.expose(), passphrase, Foreign::from(label.clone())) {
+        Ok(key) => {
+            let shared = path.as_deref().is_some_and(readable_by_others);
+            let key = if shared { key.remarked("others may read this file: chmod 600") } else { key };
+            Ok(Opened::Key(Box::new(key)))
+        }
+        Err(KeyError::NeedsPassphrase) => {
+            let mut facts = inspect(&text, Foreign::from(label))?;
+            if path.as_deref().is_some_and(readable_by_others) {
+                facts.remarks.push("others may read this file: chmod 600".to_owned());
+            }
+            Ok(Opened::NeedsPassphrase(facts))
+        }
+        Err(error) => Err(named(&label, &error)),
+    }
+}
+
+fn read_source(estate: &Estate, source: KeySource) -> Result<(Secret, String, Option<PathBuf>), Report> {
+    let label_of = |path: &Path| escape(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy());
+    match source {
+        KeySource::File(path) => Ok((read_file(&path)?, label_of(&path), Some(path))),
+        KeySource::Text { label, pem } => Ok((pem, label, None)),
+        KeySource::Env(name) => {
+            let text = std::env::var(&name).ok().filter(|text| !text.is_empty()).ok_or_else(|| {
+                let text = format!("the environment variable {} is not set", escape(&name));
+                Report::new(Fault::Usage, "keys::no_variable", text, "put the key's text in PEM into it")
+            })?;
+            Ok((Secret::new(text.into_bytes()), name, None))
+        }
+        KeySource::Estate(name) => {
+            let known = estate.keys.iter().find(|key| key.name == name);
+            let file = known.and_then(|key| key.file.clone()).ok_or_else(|| {
+                let text = format!("the estate names no file for key {}", escape(&name));
+                Report::new(Fault::Usage, "keys::unknown", text, "see [keys.NAME] in estate.toml, or give a path")
+            })?;
+            Ok((read_file(&file)?, name, Some(file)))
+        }
     }
 }
