@@ -41,7 +41,7 @@ fn denied(why: String) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, why)
 }
 
-/// Opens a file of ours for reading and appending, made 0600 if missing. Links are not followed.
+/// Opens a file of ours for reading and writing, made 0600 if missing. Links are not followed.
 ///
 /// # Errors
 ///
@@ -49,6 +49,16 @@ fn denied(why: String) -> io::Error {
 pub fn open_own_file(path: &Path) -> io::Result<File> {
     let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed();
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(path)
+}
+
+/// Opens a file of ours for appending only, made 0600 if missing. Links are not followed.
+///
+/// # Errors
+///
+/// Whatever the operating system says.
+pub fn append_own_file(path: &Path) -> io::Result<File> {
+    let flags = (OFlags::NOFOLLOW | OFlags::CLOEXEC).bits().cast_signed();
+    OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)
 }
 
 /// An exclusive lock between processes, and between threads of one; held until dropped.

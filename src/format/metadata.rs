@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::format::names;
 use crate::model::backup::{Metadata, MetadataFacts};
 use crate::model::foreign::Foreign;
+use crate::model::seal::Fingerprint;
 use crate::model::units::Moment;
 
 /// The greatest metadata object that is read; DBacked's have about 1 KiB.
@@ -25,7 +26,19 @@ pub struct Parsed {
     pub public_key: Option<String>,
 }
 
-/// Reads a metadata object that lies beside the backup `key`.
+/// Reads a metadata object that lies beside the backup `key`; `fingerprint` knows public keys in PEM.
+pub fn read(bytes: &[u8], key: &Foreign, fingerprint: &dyn Fn(&str) -> Option<Fingerprint>) -> Metadata {
+    let Parsed { mut metadata, public_key } = parse(bytes, key);
+    if let (Metadata::Read(facts), Some(pem)) = (&mut metadata, public_key) {
+        facts.fingerprint = fingerprint(&pem);
+        if facts.fingerprint.is_none() {
+            facts.remarks.push("its public key cannot be read".to_owned());
+        }
+    }
+    metadata
+}
+
+/// Reads a metadata object that lies beside the backup `key` and leaves its public key alone.
 ///
 /// Nothing in it is fatal to the backup: what cannot be used is left out and remarked. JSON nested deeper
 /// than 128 levels is refused, as is everything beyond [`MOST`] bytes.

@@ -1,5 +1,6 @@
 //! What is inside an opened backup: recognising, unpacking, counting, finding what may not run unasked.
 
+pub mod census;
 pub mod gzip;
 pub mod metadata;
 pub mod mongo;
@@ -7,4 +8,5 @@ pub mod names;
 pub mod payload;
 pub mod pgdump;
 pub mod sniff;
+pub mod statements;
 pub mod unpack;

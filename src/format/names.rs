@@ -26,15 +26,15 @@ pub fn base(key: &[u8]) -> &[u8] {
 }
 
 /// The key of the backup that this metadata object would lie beside, if it is named like one.
-pub fn metadata_of(key: &[u8]) -> Option<&[u8]> {
-    let backup = key.strip_suffix(METADATA_SUFFIX)?;
+pub fn metadata_of(key: &Foreign) -> Option<Foreign> {
+    let backup = key.raw_bytes().strip_suffix(METADATA_SUFFIX)?;
     let named = PREFIXES.iter().any(|prefix| base(backup).starts_with(prefix));
-    named.then_some(backup)
+    named.then(|| Foreign::new(backup))
 }
 
 /// Reads `dbacked_<naming>_<ddMMyyyyHHmm>` from the right: the naming may hold anything.
-pub fn dbacked_name(key: &[u8]) -> Option<NameFacts> {
-    let name = base(key);
+pub fn dbacked_name(key: &Foreign) -> Option<NameFacts> {
+    let name = base(key.raw_bytes());
     let rest = PREFIXES.iter().find_map(|prefix| name.strip_prefix(*prefix))?;
     let (naming, digits) = rest.split_at_checked(rest.len().checked_sub(12)?)?;
     let naming = match naming {
@@ -51,8 +51,8 @@ pub fn dbacked_name(key: &[u8]) -> Option<NameFacts> {
 /// Reads the name of a plain dump: `shop-2026-11-21.sql.gz`, `shop_20261121_0300.sql`, `2026-11-21-shop.sql`.
 ///
 /// The last date in the name counts; what stands around it is the naming. Without a date: `None`.
-pub fn plain_name(key: &[u8]) -> Option<NameFacts> {
-    let (stem, _) = split_extensions(base(key));
+pub fn dated_name(key: &Foreign) -> Option<NameFacts> {
+    let (stem, _) = split_extensions(base(key.raw_bytes()));
     let digit = |at: usize| stem.get(at).is_some_and(u8::is_ascii_digit);
     let starts = (0..stem.len()).rev().filter(|at| digit(*at) && (*at == 0 || !digit(at - 1)));
     let (start, (fields, end)) = starts.filter_map(|at| Some((at, date(stem, at)?))).next()?;
@@ -65,13 +65,13 @@ pub fn plain_name(key: &[u8]) -> Option<NameFacts> {
 }
 
 /// The naming of a plain dump without a date: its name without extensions.
-pub fn plain_stem(key: &[u8]) -> Foreign {
-    Foreign::new(trim(split_extensions(base(key)).0))
+pub fn stem(key: &Foreign) -> Foreign {
+    Foreign::new(trim(split_extensions(base(key.raw_bytes())).0))
 }
 
 /// The format that a name suggests; shown with `?` until bytes have spoken.
-pub fn guess(key: &[u8]) -> Shape {
-    let name = base(key);
+pub fn guess(key: &Foreign) -> Shape {
+    let name = base(key.raw_bytes());
     let seal = |scheme| Some(Seal { scheme, recipients: vec![], modulus_bytes: None, version: None });
     let (_, (compression, sql)) = split_extensions(name);
     let (format, seal) = if PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !sql {
@@ -197,11 +197,11 @@ mod tests {
     use super::*;
 
     fn dbacked(key: &str) -> Option<(String, String)> {
-        dbacked_name(key.as_bytes()).map(|facts| (facts.naming.to_string(), facts.at.minute()))
+        dbacked_name(&Foreign::from(key)).map(|facts| (facts.naming.to_string(), facts.at.minute()))
     }
 
     fn plain(key: &str) -> Option<(String, String)> {
-        plain_name(key.as_bytes()).map(|facts| (facts.naming.to_string(), facts.at.second()))
+        dated_name(&Foreign::from(key)).map(|facts| (facts.naming.to_string(), facts.at.second()))
     }
 
     fn pair(naming: &str, at: &str) -> Option<(String, String)> {
@@ -231,9 +231,10 @@ mod tests {
 
     #[test]
     fn metadata_belongs_to_the_backup_of_its_name() {
-        assert_eq!(metadata_of(b"p/dbacked_x_010920261053_metadata"), Some(&b"p/dbacked_x_010920261053"[..]));
-        assert_eq!(metadata_of(b"dbacked_x_010920261053"), None);
-        assert_eq!(metadata_of(b"my_metadata"), None);
+        let of = |key: &str| metadata_of(&Foreign::from(key));
+        assert_eq!(of("p/dbacked_x_010920261053_metadata"), Some(Foreign::from("p/dbacked_x_010920261053")));
+        assert_eq!(of("dbacked_x_010920261053"), None);
+        assert_eq!(of("my_metadata"), None);
     }
 
     #[test]
@@ -255,7 +256,7 @@ mod tests {
     #[test]
     fn a_guess_names_format_and_compression() {
         let word = |key: &str| {
-            let shape = guess(key.as_bytes());
+            let shape = guess(&Foreign::from(key));
             format!("{}{}", shape.format.word(), shape.compression.extension())
         };
         assert_eq!(word("dbacked_shop_010920261053"), "dbacked");

@@ -16,14 +16,20 @@ const ENOUGH: usize = 1 << 10;
 /// What the first bytes say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sniffed {
-    /// Format, compression, seal.
-    pub shape: Shape,
+    shape: Shape,
     /// What a plain dump holds; [`Payload::Unknown`] behind a seal.
     pub payload: Payload,
     /// The head was too short to decompress anything: with this many bytes it can be known.
     ///
     /// zstd and bzip2 give nothing before their first block is there as a whole.
     pub wants: Option<usize>,
+}
+
+impl Sniffed {
+    /// Format, compression, seal.
+    pub fn shape(&self) -> Shape {
+        self.shape.clone()
+    }
 }
 
 /// Decides the format from the first bytes, [`HEAD`] or as many as [`Sniffed::wants`] says.

@@ -20,7 +20,8 @@
 use std::io::{self, BufRead, ErrorKind, Read, Write};
 
 use aes::cipher::generic_array::GenericArray;
-use aes::{Aes256Dec, Aes256Enc, Block};
+use aes::cipher::inout::InOutBuf;
+use aes::{Aes256Dec, Aes256Enc};
 use cbc::cipher::{BlockDecryptMut, BlockEncryptMut, KeyIvInit};
 use rand::RngCore;
 use rand::rngs::OsRng;
@@ -233,10 +234,8 @@ impl<R: Read> Decrypter<R> {
     }
 
     fn decrypt(&mut self, len: usize) {
-        let (blocks, _) = self.buffer[..len].as_chunks_mut::<BLOCK>();
-        // SAFETY: `Block` is `GenericArray<u8, U16>`, a transparent wrapper of `[u8; 16]` with its layout.
-        let blocks = unsafe { std::slice::from_raw_parts_mut(blocks.as_mut_ptr().cast::<Block>(), blocks.len()) };
-        self.cipher.decrypt_blocks_mut(blocks);
+        let (blocks, _) = InOutBuf::from(&mut self.buffer[..len]).into_chunks();
+        self.cipher.decrypt_blocks_inout_mut(blocks);
         self.plain = len;
     }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use rsa::traits::PrivateKeyParts;
+use rsa::traits::{PrivateKeyParts, PublicKeyParts};
 use rsa::{BigUint, Oaep, RsaPrivateKey};
 use sha1::Sha1;
 use sha2::Sha256;
@@ -178,7 +178,6 @@ pub(super) fn describe(facts: &mut KeyFacts, public: &PublicKey) {
 }
 
 pub(super) fn public_half(key: &RsaPrivateKey) -> Result<PublicKey, KeyError> {
-    use rsa::traits::PublicKeyParts;
     PublicKey::from_numbers(key.n(), key.e())
 }
 

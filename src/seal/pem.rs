@@ -156,25 +156,21 @@ fn decode(text: &[u8], begin: &Begin<'_>) -> Result<Block, KeyError> {
     Ok(Block { kind: begin.kind, dek_info, der })
 }
 
-/// RFC 1421 headers stand before an empty line; returns DEK-Info and where the base64 starts.
+/// RFC 1421 headers: the first lines, as long as they have a colon. Returns DEK-Info and where the
+/// base64 starts.
 fn headers(body: &[u8]) -> (Option<String>, usize) {
-    let Some(colon) = body.iter().position(|&byte| byte == b':') else { return (None, 0) };
-    let mut dek_info = None;
-    let mut at = 0;
+    let (mut dek_info, mut at) = (None, 0);
     for line in body.split_inclusive(|&byte| byte == b'\n') {
         let words = line.trim_ascii();
+        if !words.is_empty() && !words.contains(&b':') {
+            break;
+        }
         if let Some(info) = words.strip_prefix(b"DEK-Info:") {
             dek_info = Some(String::from_utf8_lossy(info.trim_ascii()).into_owned());
         }
-        if words.is_empty() && at > colon {
-            break;
-        }
         at += line.len();
     }
-    // Without an empty line the headers end with the last one that has a colon.
-    let last = body.iter().rposition(|&byte| byte == b':').unwrap_or(0);
-    let next = body[last..].iter().position(|&byte| byte == b'\n').map_or(body.len(), |len| last + len + 1);
-    (dek_info, if at < body.len() { at } else { next })
+    (dek_info, at)
 }
 
 /// Decodes base64 with blanks in it; the error is the offset of what is wrong.

@@ -9,10 +9,11 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::disk::catalog_cache::CatalogCache;
-use crate::disk::proofs::Proofs;
+use crate::work::proofbook::ProofBook;
+use crate::format::names;
 use crate::model::backup::{Backup, BackupId};
 use crate::model::seal::Fingerprint;
-use crate::model::target::{Access, History, Object, Target, TargetName};
+use crate::model::target::{Access, History, Object, Stamp, Target, TargetName};
 use crate::model::units::Moment;
 use crate::report::{Report, Reportable};
 use crate::target::Store;
@@ -45,7 +46,7 @@ struct Inner {
     not_yet: Vec<TargetView>,
     state: Mutex<State>,
     cache: Mutex<CatalogCache>,
-    proofs: Arc<Proofs>,
+    proofs: Arc<ProofBook>,
     snapshot: Mutex<Arc<Catalog>>,
     proof_max_age: Duration,
     dirty: Notify,
@@ -60,7 +61,7 @@ struct State {
     round_cancel: CancellationToken,
     targets: HashMap<TargetName, OneTarget>,
     keys: Vec<Fingerprint>,
-    looks: HashMap<BackupId, (crate::model::target::Stamp, Look)>,
+    looks: HashMap<BackupId, (Stamp, Look)>,
 }
 
 #[derive(Default)]
@@ -85,7 +86,7 @@ impl Browser {
         slots: Vec<Slot>,
         not_yet: Vec<TargetView>,
         cache: CatalogCache,
-        proofs: Arc<Proofs>,
+        proofs: Arc<ProofBook>,
         proof_max_age: Duration,
         news: News,
         cancel: CancellationToken,
@@ -238,7 +239,7 @@ impl Browser {
         }
         let tasks: Vec<Task> = page
             .iter()
-            .filter(|object| is_readable(object) && crate::format::names::metadata_of(&object.key).is_none())
+            .filter(|object| is_readable(object) && names::metadata_of(&object.key).is_none())
             .map(|object| Task { id: catalog::id_of(target, object), object: object.clone() })
             .collect();
         let mut unknown = vec![];
@@ -341,7 +342,7 @@ impl Browser {
         let state = self.state();
         let known = Known {
             look: &|id, stamp| state.looks.get(id).filter(|(seen, _)| seen == stamp).map(|(_, look)| look.clone()),
-            proof: &|id, stamp| self.0.proofs.get(id, stamp).and_then(|kept| kept.standing().cloned()),
+            proof: &|id, stamp| self.0.proofs.standing(id, stamp),
             keys: &state.keys,
             proof_max_age: i64::try_from(self.0.proof_max_age.as_millis()).unwrap_or(i64::MAX),
             now,

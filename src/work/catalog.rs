@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::format::names;
 use crate::model::backup::{
-    Backup, BackupId, Basis, Compression, Format, Metadata, MetadataFacts, Opens, Shape, Taken, TakenFrom,
+    Backup, BackupId, Basis, Format, Metadata, MetadataFacts, Opens, Shape, Taken, TakenFrom,
 };
 use crate::model::foreign::Foreign;
 use crate::model::seal::{Fingerprint, Recipient, RecipientSource};
@@ -165,7 +165,7 @@ fn backup(target: &Target, object: &Object, metadata: Option<&Object>, known: &K
     let look = (known.look)(&id, &object.stamp);
     let (shape, metadata) = match look {
         Some(look) => (look.shape, look.metadata),
-        None => (guess(&object.key), if metadata.is_some() { Metadata::Pending } else { Metadata::NotApplicable }),
+        None => (names::guess(&object.key), if metadata.is_some() { Metadata::Pending } else { Metadata::NotApplicable }),
     };
     let metadata = match metadata {
         Metadata::NotApplicable if shape.format == Format::Dbacked => Metadata::Missing,
@@ -188,7 +188,7 @@ fn backup(target: &Target, object: &Object, metadata: Option<&Object>, known: &K
         history: object.history,
         storage: object.storage.clone(),
         taken,
-        series: naming.clone().unwrap_or_else(|| stem(&object.key)),
+        series: naming.clone().unwrap_or_else(|| names::stem(&object.key)),
         databases: naming.into_iter().collect(),
         databases_known: false,
         shape,
@@ -241,7 +241,7 @@ fn orphan(target: &Target, described: &Foreign, object: &Object, known: &Known<'
     let stand_in = Object { key: described.clone(), stamp: Stamp { size: 0, ..object.stamp.clone() }, ..object.clone() };
     let mut made = backup(target, &stand_in, Some(object), known);
     made.proof = None;
-    made.shape = guess(described);
+    made.shape = names::guess(described);
     let text = "metadata only: the backup itself is gone or was never there";
     made.findings.push(Finding::new(Weight::Fatal, "metadata_only", text));
     made
@@ -268,34 +268,6 @@ fn taken(object: &Object, facts: Option<&MetadataFacts>, name: Option<Moment>) -
 /// The minute that a DBacked name carries.
 pub fn name_minute(backup: &Backup) -> Option<Moment> {
     names::dbacked_name(&backup.key).map(|name| name.at)
-}
-
-/// What the name alone suggests; shown with `?` until the bytes have been seen.
-fn guess(key: &Foreign) -> Shape {
-    let name = key.to_string();
-    let known = [
-        (".sql", Compression::None),
-        (".sql.gz", Compression::Gzip),
-        (".sql.zst", Compression::Zstd),
-        (".sql.bz2", Compression::Bzip2),
-        (".sql.xz", Compression::Xz),
-    ];
-    let plain = known.iter().find(|(ending, _)| name.ends_with(ending)).map(|(_, compression)| *compression);
-    let format = match plain {
-        _ if names::dbacked_name(key).is_some() => Format::Dbacked,
-        Some(_) => Format::Mysqldump,
-        None if name.ends_with(".sealed") => Format::Sealed,
-        None => Format::Unknown,
-    };
-    Shape { format, compression: plain.unwrap_or_default(), basis: Basis::Name, seal: None }
-}
-
-/// The series of something whose name carries no date: its name without endings.
-fn stem(key: &Foreign) -> Foreign {
-    let bytes = key.raw_bytes();
-    let base = bytes.rsplit(|byte| *byte == b'/').next().unwrap_or(bytes);
-    let end = base.iter().skip(1).position(|byte| *byte == b'.').map_or(base.len(), |at| at + 1);
-    Foreign::new(&base[..end])
 }
 
 /// Sorts, judges and shares: the last step to a snapshot.

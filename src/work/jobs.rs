@@ -6,10 +6,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::job::{Ending, JobId, JobSpec, Phase, Progress};
 use crate::model::units::{ByteSize, Moment, Rate};
+use crate::target::Waiting;
 use crate::work::news::{Changed, News};
 
 /// How long nothing may move before it is called a stall.
@@ -60,6 +62,7 @@ struct Shared {
     done: AtomicU64,
     meter: Mutex<Meter>,
     view: Mutex<JobView>,
+    over: CancellationToken,
     news: News,
 }
 
@@ -91,7 +94,7 @@ impl JobCtx {
             samples: vec![],
         };
         let id = view.id;
-        let shared = Shared { done: AtomicU64::new(0), meter: Mutex::new(meter), view: Mutex::new(view), news };
+        let shared = Shared { done: AtomicU64::new(0), meter: Mutex::new(meter), view: Mutex::new(view), over: CancellationToken::new(), news };
         Self { id, cancel, kill: CancellationToken::new(), shared: Arc::new(shared) }
     }
 
@@ -128,6 +131,21 @@ impl JobCtx {
         }
     }
 
+    /// A channel for a read's waits: whatever it is told shows in the progress.
+    pub fn watch_waiting(&self) -> watch::Sender<Option<Waiting>> {
+        let (sender, mut waits) = watch::channel(None::<Waiting>);
+        let ctx = self.clone();
+        tokio::spawn(async move {
+            while waits.changed().await.is_ok() {
+                let what = waits.borrow_and_update().as_ref().map(|waiting| waiting.what.clone());
+                if let Some(what) = what {
+                    ctx.waiting_for(what);
+                }
+            }
+        });
+        sender
+    }
+
     /// Adds a line to the job's log; safe to draw, no row values.
     pub fn line(&self, text: impl Into<String>) {
         if let Ok(mut view) = self.shared.view.lock() {
@@ -145,6 +163,7 @@ impl JobCtx {
         if let Ok(mut view) = self.shared.view.lock() {
             view.ending.get_or_insert(ending);
         }
+        self.shared.over.cancel();
         self.shared.news.tell(Changed::JOBS);
     }
 
@@ -163,6 +182,11 @@ impl JobCtx {
     /// The job as it is now.
     pub fn view(&self) -> JobView {
         self.shared.view.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Waits for its end.
+    pub async fn ended(&self) {
+        self.shared.over.cancelled().await;
     }
 
     /// Whether it has ended.

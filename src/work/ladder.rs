@@ -9,7 +9,7 @@ use crate::model::seal::Fingerprint;
 use crate::model::target::{Object, Stamp};
 use crate::model::trust::{Answer, Check, Finding, Proof, Rung, VerdictOutcome, Voucher, Weight};
 use crate::model::units::{Moment, grouped};
-use crate::seal::digest::{StoredDigests, compare_etag};
+use crate::seal::digest::{EachMib, StoredDigests, Sums, Wanted, compare_etag};
 use crate::work::payload::{Checker, PayloadFacts};
 use crate::work::verdict;
 use crate::work::verdict::{Inside, Wrong};
@@ -128,14 +128,30 @@ impl Evidence {
         }
     }
 
+    /// The layers are open.
+    pub fn opened(&mut self, shape: &Shape, key: Option<&Fingerprint>, remark: Option<&str>) {
+        match (&shape.seal, key) {
+            (Some(_), Some(key)) => self.opens(Answer::Yes, &format!("key {}", key.short())),
+            _ => self.opens(Answer::NotApplicable, ""),
+        }
+        if let Some(text) = remark {
+            self.findings.push(Finding::new(Weight::Note, "big_endian", text));
+        }
+    }
+
+    /// The digests that recorded ones can be compared with, and those that a proof keeps.
+    pub fn wanted(&self) -> Wanted {
+        let sums = match (&self.md5, &self.etag) {
+            (_, Some(_)) => Sums::WholeAndParts,
+            (Some(_), None) => Sums::Whole,
+            (None, None) => Sums::None,
+        };
+        Wanted { sums, each_mib: EachMib::Digested }
+    }
+
     /// Something does not hold.
     pub fn wrong(&mut self, wrong: Wrong) {
         self.wrong.get_or_insert(wrong);
-    }
-
-    /// Something worth knowing.
-    pub fn remark(&mut self, code: &str, text: &str) {
-        self.findings.push(Finding::new(Weight::Note, code, text));
     }
 
     fn check(&mut self, name: &str, outcome: Answer, detail: impl Into<String>) {
@@ -145,7 +161,7 @@ impl Evidence {
     /// Compares what is recorded with what the stored bytes came to.
     pub fn digests(&mut self, digests: StoredDigests) {
         if let Some(md5) = self.md5.clone() {
-            let computed = data_encoding::HEXLOWER.encode(&digests.md5);
+            let computed = digests.md5.clone().unwrap_or_default();
             let equal = computed == md5;
             self.recorded.equal |= equal;
             self.recorded.different |= !equal;
@@ -154,9 +170,9 @@ impl Evidence {
             self.check("md5", if equal { Answer::Yes } else { Answer::No }, detail);
         }
         if let Some(etag) = self.etag.clone() {
-            let (answer, detail) = compare_etag(&etag, &digests);
-            self.recorded.equal |= answer == Answer::Yes;
-            self.check("etag", answer, detail);
+            let compared = compare_etag(&etag, &digests);
+            self.recorded.equal |= compared.answer == Answer::Yes;
+            self.check("etag", compared.answer, compared.words);
         }
         self.digests = Some(digests);
     }

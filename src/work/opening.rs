@@ -8,11 +8,12 @@ use crate::format::unpack::{Limits, Strictness, Unpacker};
 use crate::format::sniff;
 use crate::model::backup::Compression;
 use crate::seal::dbacked::{Decrypter, Header};
-use crate::seal::keyring::{ContentKey, PrivateKey};
-use crate::seal::sealed::Unsealer;
+use crate::seal::keyring::ContentKey;
+use crate::seal::sealed::{SealedHeader, Unsealer};
 use crate::work::pipe::Ahead;
 
-/// What stands around the dump.
+/// What stands around the dump, with the content key and no private one: a job keeps this until it ends.
+#[derive(Clone)]
 pub enum Layers {
     /// DBacked: header, then AES-256-CBC around at most one gzip member.
     Dbacked {
@@ -23,8 +24,10 @@ pub enum Layers {
     },
     /// Our own sealed format around anything.
     Sealed {
-        /// Opens it.
-        key: Box<PrivateKey>,
+        /// As it was read when the key was unwrapped.
+        header: Box<SealedHeader>,
+        /// Unwrapped from it.
+        key: ContentKey,
     },
     /// No seal.
     Plain {
@@ -52,24 +55,30 @@ pub struct Plaintext {
 pub fn open(layers: Layers, mut stored: impl Read + Send + 'static) -> io::Result<Plaintext> {
     match layers {
         Layers::Dbacked { header, key } => {
-            let again = Header::read(&mut stored)?;
-            if again != *header {
-                return Err(io::Error::other("the header changed between two reads"));
+            if Header::read(&mut stored)? != *header {
+                return Err(changed());
             }
             let origin = header.len();
-            let decrypter = Decrypter::new(stored, &key, header.iv(), origin);
+            let decrypter = Decrypter::new(stored, &key, &header.iv, origin);
             let mut opened = Ahead::start("unseal", decrypter)?;
             let gzipped = opened.chunk()?.starts_with(&[0x1f, 0x8b]);
             let compression = if gzipped { Compression::Gzip } else { Compression::None };
             unpacked(opened, compression, Strictness::OneMember, Some(origin))
         }
-        Layers::Sealed { key } => {
-            let mut opened = Ahead::start("unseal", Unsealer::new(stored, &key)?)?;
+        Layers::Sealed { header, key } => {
+            if SealedHeader::read(&mut stored)? != *header {
+                return Err(changed());
+            }
+            let mut opened = Ahead::start("unseal", Unsealer::new(stored, &key, header.len()))?;
             let compression = sniff::compression(opened.chunk()?);
             unpacked(opened, compression, Strictness::Lenient, None)
         }
         Layers::Plain { compression } => unpacked(stored, compression, Strictness::Lenient, Some(0)),
     }
+}
+
+fn changed() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the header changed between two reads")
 }
 
 fn unpacked(

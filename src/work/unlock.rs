@@ -4,7 +4,7 @@ use crate::model::backup::{Format, Metadata, Shape};
 use crate::model::seal::Fingerprint;
 use crate::model::trust::VerdictOutcome;
 use crate::seal::UnsealError;
-use crate::seal::dbacked::Header;
+use crate::seal::dbacked::{Endian, Header};
 use crate::seal::keyring::PrivateKey;
 use crate::seal::sealed::SealedHeader;
 use crate::work::opening::Layers;
@@ -68,15 +68,15 @@ fn dbacked(named: &[Fingerprint], head: &[u8], keys: &[PrivateKey]) -> Unlocked 
     if keys.is_empty() {
         return Unlocked::NoKeyLoaded;
     }
-    let is_named = |key: &&PrivateKey| named.contains(key.fingerprint());
+    let is_named = |key: &&PrivateKey| named.contains(&key.fingerprint());
     let (first, rest): (Vec<&PrivateKey>, Vec<&PrivateKey>) = keys.iter().partition(is_named);
     let mut failed_named = None;
     for (at, key) in first.iter().chain(&rest).enumerate() {
         match header.unwrap_key(key) {
             Ok(content) => {
-                let remark = header.remark();
+                let remark = (header.head.endian == Endian::Big).then_some("the key length is written big-endian");
                 let layers = Layers::Dbacked { header: Box::new(header), key: content };
-                return Unlocked::Open { layers, key: Some(key.fingerprint().clone()), remark };
+                return Unlocked::Open { layers, key: Some(key.fingerprint()), remark };
             }
             Err(error) if at < first.len() => failed_named = Some(error),
             Err(_) => {}
@@ -101,15 +101,15 @@ fn sealed(head: &[u8], keys: &[PrivateKey]) -> Unlocked {
     if keys.is_empty() {
         return Unlocked::NoKeyLoaded;
     }
-    let Some(key) = keys.iter().find(|key| header.recipients().contains(key.fingerprint())) else {
+    let Some(key) = keys.iter().find(|key| header.recipients().contains(&key.fingerprint())) else {
         let wanted = header.recipients().first().map(Fingerprint::short).unwrap_or_default();
         let what = format!("sealed for key {wanted}, which is not loaded");
         return Unlocked::Refused(Wrong { outcome: VerdictOutcome::WrongKey, at_byte: None, what });
     };
     match header.unwrap(key) {
-        Ok(_) => {
-            let layers = Layers::Sealed { key: Box::new(key.clone()) };
-            Unlocked::Open { layers, key: Some(key.fingerprint().clone()), remark: None }
+        Ok(content) => {
+            let layers = Layers::Sealed { header: Box::new(header), key: content };
+            Unlocked::Open { layers, key: Some(key.fingerprint()), remark: None }
         }
         Err(error) => refused(&error),
     }

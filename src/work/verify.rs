@@ -2,6 +2,7 @@
 //! how far it is proven. Only this and the rehearsal make a [`Proof`].
 
 use std::io;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use miette::Diagnostic;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::disk::output::OutputFile;
 use crate::format::payload::Payload;
 use crate::model::backup::{Backup, Format, Metadata, Shape};
 use crate::model::job::Phase;
@@ -18,9 +20,9 @@ use crate::model::target::Object;
 use crate::model::trust::{Answer, Proof, Rung};
 use crate::model::units::Moment;
 use crate::report::{Fault, Reportable};
-use crate::seal::digest::{Stored, StoredDigests};
+use crate::seal::digest::{Stored, StoredDigests, Wanted};
 use crate::seal::keyring::PrivateKey;
-use crate::target::{Store, StoreError, Waiting};
+use crate::target::{Store, StoreError};
 use crate::work::jobs::JobCtx;
 use crate::work::ladder;
 use crate::work::ladder::{Evidence, Reading};
@@ -74,10 +76,18 @@ pub struct Task {
     pub store: Arc<dyn Store>,
     /// As the catalog knows it.
     pub backup: Arc<Backup>,
-    /// Keys to try, in order.
-    pub keys: Vec<PrivateKey>,
+    /// What opens it.
+    pub opener: Opener,
     /// How high to climb.
     pub to: Rung,
+}
+
+/// What opens a backup.
+pub enum Opener {
+    /// Keys to try, in order; forgotten as soon as one has unwrapped the content key.
+    Keys(Vec<PrivateKey>),
+    /// Tried before, in this very job.
+    Tried(Unlocked),
 }
 
 /// A proof and what the dump holds in detail.
@@ -98,40 +108,65 @@ pub struct Verified {
 ///
 /// Cancelling `ctx` drops the transfer; the stages then see a pipe that closed without its end,
 /// stop, and are joined before this returns. Nothing has been written.
-pub async fn verify(ctx: &JobCtx, task: &Task) -> Result<Verified, VerifyError> {
+pub async fn verify(ctx: &JobCtx, task: Task) -> Result<Verified, VerifyError> {
+    Ok(climb(ctx, task, None).await?.0)
+}
+
+/// As [`verify`] to the rung whole, and writes the dump into `file` on the way. The file comes back
+/// unfinished: only a good verdict may give it its name.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub async fn verify_keeping(
+    ctx: &JobCtx,
+    task: Task,
+    file: OutputFile,
+) -> Result<(Verified, Option<OutputFile>), VerifyError> {
+    climb(ctx, task, Some(file)).await
+}
+
+async fn climb(
+    ctx: &JobCtx,
+    task: Task,
+    keep: Option<OutputFile>,
+) -> Result<(Verified, Option<OutputFile>), VerifyError> {
     let began = Instant::now();
     ctx.begin(Phase::Probing, None);
-    let object = pinned(&*task.store, &task.backup).await?;
-    let head = task.store.head(&object, look::HEAD.min(object.stamp.size)).await?;
-    let look = look::look_now(&*task.store, &object, &head).await;
-    let mut evidence = Evidence::new(&object, &look.shape, look.metadata.clone());
-    let unlocked = match task.to {
-        Rung::Listed | Rung::Intact => Unlocked::NotTried,
-        _ => unlock::unlock(&look.shape, &look.metadata, &head, &task.keys),
+    let Task { store, backup, opener, to } = task;
+    let object = pinned(&*store, &backup).await?;
+    let head = look::head(&*store, &object).await?;
+    let look = look::look_now(&*store, &object, &head).await?;
+    let mut evidence = Evidence::new(&object, &look.shape, &look.metadata);
+    let unlocked = match (to, opener) {
+        (Rung::Listed | Rung::Intact, _) => Unlocked::NotTried,
+        (_, Opener::Tried(unlocked)) => unlocked,
+        (_, Opener::Keys(keys)) => unlock::unlock(&look.shape, &look.metadata, &head, &keys),
     };
     let key = unlocked.key();
     let climb = match unlocked {
-        Unlocked::NoKeyLoaded => return Err(VerifyError::NoKey { backup: task.backup.label() }),
+        Unlocked::NoKeyLoaded => return Err(VerifyError::NoKey { backup: backup.label() }),
         Unlocked::Refused(wrong) => {
             evidence.opens(Answer::No, &wrong.what);
             evidence.wrong(wrong);
             Climb::Stop
         }
         Unlocked::NotTried => Climb::Digests,
-        Unlocked::Open { layers, .. } => {
-            evidence.opens(if look.shape.seal.is_some() { Answer::Yes } else { Answer::NotApplicable }, "");
-            if task.to == Rung::Opens { Climb::Digests } else { Climb::Whole(layers) }
+        Unlocked::Open { layers, remark, .. } => {
+            evidence.opened(&look.shape, key.as_ref(), remark);
+            if to == Rung::Opens { Climb::Digests } else { Climb::Whole(layers) }
         }
     };
-    let facts = match climb {
-        Climb::Stop => None,
-        Climb::Digests if !evidence.has_recorded() => None,
-        Climb::Digests => read_all(ctx, task, &object, None, &mut evidence).await?,
-        Climb::Whole(layers) => read_all(ctx, task, &object, Some(layers), &mut evidence).await?,
+    let pass = Pass { ctx, store: &store, object: &object };
+    let (facts, keep) = match climb {
+        Climb::Stop => (None, keep),
+        Climb::Digests if !evidence.has_recorded() => (None, keep),
+        Climb::Digests => pass.read(None, keep, &mut evidence).await?,
+        Climb::Whole(layers) => pass.read(Some(layers), keep, &mut evidence).await?,
     };
     ctx.begin(Phase::Finishing, None);
-    let proof = ladder::proof(evidence, task.to, key, now(), began.elapsed());
-    Ok(Verified { proof, facts })
+    let proof = ladder::proof(evidence, to, key, now(), began.elapsed());
+    Ok((Verified { proof, facts }, keep))
 }
 
 enum Climb {
@@ -160,39 +195,46 @@ pub async fn pinned(store: &dyn Store, backup: &Backup) -> Result<Object, StoreE
 }
 
 /// One pass over all stored bytes: digests beside, the dump's check behind.
-async fn read_all(
-    ctx: &JobCtx,
-    task: &Task,
-    object: &Object,
-    layers: Option<Layers>,
-    evidence: &mut Evidence,
-) -> Result<Option<PayloadFacts>, VerifyError> {
-    ctx.begin(Phase::Verifying, Some(object.stamp.size));
-    let machine = |error: io::Error| VerifyError::Machine(error.to_string());
-    let (digest_feed, digest_drain) = bridge();
-    let size = object.stamp.size;
-    let digester = on_thread("digest", move || digest(digest_drain, size)).map_err(machine)?;
-    let (open_feed, opener) = match layers {
-        Some(layers) => {
-            let (feed, drain) = bridge();
-            (Some(feed), Some(on_thread("check", move || check(layers, drain)).map_err(machine)?))
+struct Pass<'a> {
+    ctx: &'a JobCtx,
+    store: &'a Arc<dyn Store>,
+    object: &'a Object,
+}
+
+impl Pass<'_> {
+    async fn read(
+        &self,
+        layers: Option<Layers>,
+        keep: Option<OutputFile>,
+        evidence: &mut Evidence,
+    ) -> Result<(Option<PayloadFacts>, Option<OutputFile>), VerifyError> {
+        self.ctx.begin(Phase::Verifying, Some(self.object.stamp.size));
+        let machine = |error: io::Error| VerifyError::Machine(error.to_string());
+        let (digest_feed, digest_drain) = bridge();
+        let wanted = evidence.wanted();
+        let digester = on_thread("digest", move || digest(digest_drain, wanted)).map_err(machine)?;
+        let (open_feed, opener) = match layers {
+            Some(layers) => {
+                let (feed, drain) = bridge();
+                let opener = on_thread("check", move || check(layers, drain, keep)).map_err(machine)?;
+                (Some(feed), Some(opener))
+            }
+            None => (None, None),
+        };
+        let transferred = transfer(self.ctx, self.store, self.object, digest_feed, open_feed).await;
+        let digests = digester.await.map_err(|_| VerifyError::Machine("the digest thread died".to_owned()))?;
+        let read = match opener {
+            Some(opener) => Some(opener.await.map_err(|_| VerifyError::Machine("the check thread died".to_owned()))?),
+            None => None,
+        };
+        transferred?;
+        evidence.digests(digests.map_err(machine)?);
+        let Some((reading, keep)) = read else { return Ok((None, None)) };
+        match &reading.machine {
+            Some(error) => Err(VerifyError::Machine(error.clone())),
+            None => Ok((evidence.read(reading), keep)),
         }
-        None => (None, None),
-    };
-    let transferred = transfer(ctx, &task.store, object, digest_feed, open_feed).await;
-    let digests = digester.await.map_err(|_| VerifyError::Machine("the digest thread died".to_owned()))?;
-    let read = match opener {
-        Some(opener) => Some(opener.await.map_err(|_| VerifyError::Machine("the check thread died".to_owned()))?),
-        None => None,
-    };
-    transferred?;
-    evidence.digests(digests.map_err(machine)?);
-    let Some(read) = read else { return Ok(None) };
-    if let Some(error) = &read.machine {
-        return Err(VerifyError::Machine(error.clone()));
     }
-    let facts = evidence.read(read);
-    Ok(facts)
 }
 
 /// Starts a named thread and hands its result to async code.
@@ -215,9 +257,7 @@ async fn transfer(
     digests: Feed,
     opener: Option<Feed>,
 ) -> Result<(), VerifyError> {
-    let stalls = ctx.clone();
-    let watch = Waiting::new(move |what| stalls.waiting_for(what));
-    let mut pieces = crate::target::read_watched(store.clone(), object.clone(), 0, ctx.cancel.clone(), watch);
+    let mut pieces = crate::target::read_watched(store.clone(), object.clone(), 0, ctx.cancel.clone(), ctx.watch_waiting());
     let mut opener = opener;
     while let Some(piece) = pieces.next().await {
         let bytes = match piece {
@@ -245,24 +285,23 @@ async fn transfer(
     Ok(())
 }
 
-fn digest(mut drain: Drain, size: u64) -> io::Result<StoredDigests> {
-    let mut stored = Stored::new(size);
+fn digest(mut drain: Drain, wanted: Wanted) -> io::Result<StoredDigests> {
+    let mut stored = Stored::new(wanted);
     while let Some(bytes) = drain.take()? {
         stored.feed(&bytes);
     }
     Ok(stored.finish())
 }
 
-/// Opens the layers and reads the dump to its end, keeping nothing.
-fn check(layers: Layers, drain: Drain) -> Reading {
-    let plain = match opening::open(layers, drain) {
-        Ok(plain) => plain,
-        Err(error) => return Reading::broken_at_start(&error),
-    };
-    read_plain(plain)
+/// Opens the layers and reads the dump to its end, keeping nothing but what `keep` is given.
+fn check(layers: Layers, drain: Drain, keep: Option<OutputFile>) -> (Reading, Option<OutputFile>) {
+    match opening::open(layers, drain) {
+        Ok(plain) => read_plain(plain, keep),
+        Err(error) => (Reading::broken_at_start(&error), keep),
+    }
 }
 
-fn read_plain(mut plain: Plaintext) -> Reading {
+fn read_plain(mut plain: Plaintext, mut keep: Option<OutputFile>) -> (Reading, Option<OutputFile>) {
     let mut reading = Reading::new(plain.compression);
     let mut hash = Sha256::new();
     let mut checker: Option<Checker> = None;
@@ -273,22 +312,28 @@ fn read_plain(mut plain: Plaintext) -> Reading {
             Err(error) => {
                 let inside = reading.progress(checker.as_ref());
                 reading.broke(verdict::of_read(&error, plain.origin, inside), &error);
-                return reading;
+                return (reading, keep);
             }
         };
         hash.update(chunk);
         reading.bytes_out += chunk.len() as u64;
+        if let Some(file) = &mut keep
+            && let Err(error) = file.write_all(chunk)
+        {
+            reading.broke(None, &error);
+            return (reading, keep);
+        }
         let checker = checker.get_or_insert_with(|| Checker::new(Payload::of(chunk)));
         if let Err(wrong) = checker.feed(chunk) {
             reading.wrong = Some(wrong);
-            return reading;
+            return (reading, keep);
         }
         let n = chunk.len();
         plain.bytes.consume(n);
     }
     reading.sha256 = Some(data_encoding::HEXLOWER.encode(&hash.finalize()));
     reading.finish(checker);
-    reading
+    (reading, keep)
 }
 
 /// The shape and metadata that a listing or a fresh look found.

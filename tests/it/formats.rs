@@ -120,22 +120,22 @@ fn formats_are_known_from_bytes_not_from_names() {
         let name = path.file_name().unwrap().to_str().unwrap();
         let sniffed = sniff(&fs::read(&path).unwrap()[..700]);
         if name.ends_with("_metadata") {
-            assert_eq!(sniffed.shape.format, Format::Unknown);
+            assert_eq!(sniffed.shape().format, Format::Unknown);
             continue;
         }
-        assert_eq!((sniffed.shape.format, sniffed.shape.basis), (Format::Dbacked, Basis::Bytes));
-        let seal = sniffed.shape.seal.unwrap();
+        assert_eq!((sniffed.shape().format, sniffed.shape().basis), (Format::Dbacked, Basis::Bytes));
+        let seal = sniffed.shape().seal.unwrap();
         assert_eq!(seal.version, Some((0, 5, 0)));
         assert_eq!(seal.modulus_bytes, Some(if name.contains("small_key") { 256 } else { 512 }));
     }
-    assert_eq!(sniff(SEALED_MAGIC).shape.format, Format::Sealed);
-    assert_eq!(sniff(b"").shape.format, Format::Unknown);
+    assert_eq!(sniff(SEALED_MAGIC).shape().format, Format::Sealed);
+    assert_eq!(sniff(b"").shape().format, Format::Unknown);
     let short = sniff(b"DBACKED\0\x05");
-    assert_eq!((short.shape.format, short.shape.seal.unwrap().version), (Format::Dbacked, None));
+    assert_eq!((short.shape().format, short.shape().seal.unwrap().version), (Format::Dbacked, None));
     let big_endian = sniff(b"DBACKED\0\x05\0\0\0\x02\0");
-    assert_eq!(big_endian.shape.seal.unwrap().modulus_bytes, Some(512));
+    assert_eq!(big_endian.shape().seal.unwrap().modulus_bytes, Some(512));
     let huge = sniff(b"DBACKED\0\x05\0\xff\xff\xff\xff");
-    assert_eq!(huge.shape.seal.unwrap().modulus_bytes, None);
+    assert_eq!(huge.shape().seal.unwrap().modulus_bytes, None);
 }
 
 fn pack(compression: Compression, bytes: &[u8]) -> Vec<u8> {
@@ -162,13 +162,13 @@ fn compressed_dumps_are_recognised_once_the_head_is_long_enough() {
         let packed = pack(packing, &sql);
         let mut head = 4096.min(packed.len());
         let mut sniffed = sniff(&packed[..head]);
-        assert_eq!(sniffed.shape.compression, packing);
+        assert_eq!(sniffed.shape().compression, packing);
         if let Some(wants) = sniffed.wants {
             head = wants.min(packed.len());
             sniffed = sniff(&packed[..head]);
         }
-        assert_eq!(sniffed.shape.format, Format::Mysqldump, "{packing:?}");
-        assert_eq!((sniffed.payload, sniffed.shape.compression), (Payload::Mysqldump, packing));
+        assert_eq!(sniffed.shape().format, Format::Mysqldump, "{packing:?}");
+        assert_eq!((sniffed.payload, sniffed.shape().compression), (Payload::Mysqldump, packing));
     }
 }
 
@@ -177,14 +177,14 @@ fn metadata_of_real_backups_is_read_whole() {
     for entry in fs::read_dir(vectors("objects")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let Some(key) = names::metadata_of(name.as_bytes()) else { continue };
-        let parsed = metadata::parse(&fs::read(&path).unwrap(), &Foreign::new(key));
+        let Some(key) = names::metadata_of(&Foreign::from(name.as_str())) else { continue };
+        let parsed = metadata::parse(&fs::read(&path).unwrap(), &key);
         let Metadata::Read(facts) = parsed.metadata else { panic!("{name}") };
         assert_eq!(facts.remarks, Vec::<String>::new());
-        assert_eq!(facts.filename, Some(Foreign::new(key)));
+        assert_eq!(facts.filename, Some(key.clone()));
         assert_eq!(facts.md5.as_ref().map(String::len), Some(32));
         assert!(parsed.public_key.unwrap().starts_with("-----BEGIN PUBLIC KEY-----"));
-        let named = names::dbacked_name(key).unwrap();
+        let named = names::dbacked_name(&key).unwrap();
         assert_eq!(Some(named.naming), facts.db_name);
         assert!(facts.started.unwrap().0.abs_diff(named.at.0) < 86_400_000);
     }
@@ -276,7 +276,8 @@ fn mutated_metadata_and_names_never_panic() {
         .map(|name| name.as_bytes().to_vec())
         .to_vec();
     twenty_thousand(&names, |bytes| {
-        let _ = (names::dbacked_name(bytes), names::plain_name(bytes), names::guess(bytes), names::metadata_of(bytes));
+        let key = Foreign::new(bytes);
+        let _ = (names::dbacked_name(&key), names::dated_name(&key), names::guess(&key), names::metadata_of(&key));
     });
 }
 

@@ -12,9 +12,11 @@ use breakglass::model::seal::KeyFacts;
 use breakglass::report::{Fault, Reportable};
 use breakglass::seal::KeyError;
 use breakglass::seal::keyfile::{generate, inspect, load};
-use breakglass::seal::keyring::{KeyRing, PrivateKey};
+use breakglass::seal::keyring::{ContentKey, KeyRing, PrivateKey};
 use breakglass::seal::public::{PublicKey, fingerprint_of_pem};
-use breakglass::seal::secret::Secret;
+use breakglass::seal::secret::{LockedBytes, Locking, Secret, SecretBuffer};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 const PASSPHRASE: &str = "correct horse battery staple";
 
@@ -318,4 +320,79 @@ fn the_ring_holds_each_key_once_and_forgets_all() {
     assert!(ring.forget(&wanted) && ring.find(&wanted).is_none());
     ring.forget_all();
     assert!(ring.is_empty());
+}
+
+#[test]
+fn secrets_cannot_be_printed() {
+    struct Probe<T>(std::marker::PhantomData<T>);
+    trait Fallback {
+        const PRINTS: bool = false;
+    }
+    impl<T> Fallback for T {}
+    // An inherent constant wins over the trait's, so this one is seen wherever `T: Debug` holds.
+    impl<T: std::fmt::Debug> Probe<T> {
+        const PRINTS: bool = true;
+    }
+    const { assert!(Probe::<KeyFacts>::PRINTS) };
+    let secrets = [
+        Probe::<Secret>::PRINTS,
+        Probe::<SecretBuffer>::PRINTS,
+        Probe::<LockedBytes>::PRINTS,
+        Probe::<PrivateKey>::PRINTS,
+        Probe::<ContentKey>::PRINTS,
+        Probe::<KeyRing>::PRINTS,
+    ];
+    assert_eq!(secrets, [false; 6]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn pages_of_secrets_are_locked_and_left_out_of_core_dumps() {
+    let secret = secret(PASSPHRASE);
+    let address = secret.expose().as_ptr() as usize;
+    let maps = fs::read_to_string("/proc/self/smaps").unwrap();
+    let mut within = false;
+    let flags = maps.lines().find(|line| {
+        if let Some((from, to)) = line.split_once(' ').and_then(|(range, _)| range.split_once('-')) {
+            let bound = |hex| usize::from_str_radix(hex, 16);
+            within = matches!((bound(from), bound(to)), (Ok(from), Ok(to)) if (from..to).contains(&address));
+        }
+        within && line.starts_with("VmFlags:")
+    });
+    let flags: Vec<&str> = flags.unwrap().split_whitespace().collect();
+    assert!(flags.contains(&"dd"));
+    assert_eq!(flags.contains(&"lo"), secret.locking() == Locking::Locked);
+}
+
+#[test]
+fn fuzz_key_texts() {
+    let names = [
+        "rsa2048-pkcs1-crlf.pem",
+        "rsa2048-pkcs8-plain.der",
+        "rsa2048-pkcs8-leading-text.pem",
+        "rsa2048-public.pem",
+        "rsa2048-proctype-aes128.pem",
+        "rsa2048-pkcs8-pbkdf2-sha1-des3.pem",
+        "rsa2048-pkcs8-scrypt-aes256.pem",
+    ];
+    let valid: Vec<Vec<u8>> = names.into_iter().map(text).collect();
+    let mut random = StdRng::seed_from_u64(4);
+    for round in 0..20_000 {
+        let mut bytes = valid[round % valid.len()].clone();
+        // Most mutations hit the start, where the structure is.
+        let reach = if random.gen_range(0..4) == 0 { bytes.len() } else { bytes.len().min(200) };
+        for _ in 0..random.gen_range(1..5) {
+            let at = random.gen_range(0..reach.min(bytes.len()));
+            match random.gen_range(0..4) {
+                0 => bytes[at] ^= 1 << random.gen_range(0..8),
+                1 => bytes[at] = b"-\n\\=:A\x00\x30\x02\xff"[random.gen_range(0..10)],
+                2 => drop(bytes.remove(at)),
+                _ => bytes.insert(at, random.r#gen()),
+            }
+        }
+        // A passphrase only where nothing is derived from it: costs are bounded, but not small.
+        let _ = inspect(&bytes, Foreign::default());
+        let _ = PublicKey::from_pem(&bytes);
+        let _ = load(&bytes, None, Foreign::default());
+    }
 }
