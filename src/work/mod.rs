@@ -1,5 +1,6 @@
 //! The use cases. Both doors call only these.
 
+pub mod config;
 pub mod demo;
 pub mod filter;
 pub mod jobs;
