@@ -140,7 +140,8 @@ pub(super) fn open(estate: &Estate, source: KeySource, passphrase: Option<&Secre
         KeySource::File(path) => open_file(&path, file_label(&path), passphrase),
         KeySource::Text { label, pem } => open_text(&pem, Foreign::from(label), passphrase),
         KeySource::Env(name) => {
-            let unset = || Report::new(Fault::Usage, "keys::unset", format!("{name} is not set"), "set it to the key's text");
+            let unset =
+                || Report::new(Fault::Usage, "keys::unset", format!("{name} is not set"), "set it to the key's text");
             let text = Zeroizing::new(std::env::var_os(&name).ok_or_else(unset)?.into_encoded_bytes());
             open_text(&Secret::new(text.to_vec()), Foreign::from(name), passphrase)
         }

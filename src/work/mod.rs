@@ -1,6 +1,7 @@
 //! The use cases. Both doors call only these.
 
 pub mod config;
+mod config_fields;
 pub mod demo;
 pub mod filter;
 pub mod jobs;
