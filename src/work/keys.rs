@@ -25,6 +25,9 @@ const LONGEST: usize = 64 * 1024;
 /// Size of a new pair's modulus.
 const NEW_BITS: usize = 4096;
 
+/// What is said about a private key that is not its owner's alone.
+const READABLE: &str = "others may read this file: chmod 600";
+
 /// Why a key file cannot be read.
 #[derive(Debug, Error, Diagnostic)]
 enum KeyReadError {
@@ -68,6 +71,14 @@ pub enum Loaded {
     /// It is in the key ring.
     Key(KeyFacts),
     /// It is encrypted, and no passphrase was given: ask for one and load it again.
+    NeedsPassphrase(KeyFacts),
+}
+
+/// A key that was read, before it is in the ring.
+pub(super) enum Opened {
+    /// It can be used.
+    Key(Box<PrivateKey>),
+    /// It is encrypted, and there was no passphrase.
     NeedsPassphrase(KeyFacts),
 }
 
@@ -119,6 +130,56 @@ pub fn read(mut source: impl Read, label: &str) -> Result<Secret, Report> {
     Ok(Secret::new(text[..filled].to_vec()))
 }
 
+/// Reads a private key from where it is.
+///
+/// # Errors
+///
+/// Each way to fail in its own words, with the name of the key in front.
+pub(super) fn open(estate: &Estate, source: KeySource, passphrase: Option<&Secret>) -> Result<Opened, Report> {
+    match source {
+        KeySource::File(path) => open_file(&path, file_label(&path), passphrase),
+        KeySource::Text { label, pem } => open_text(&pem, Foreign::from(label), passphrase),
+        KeySource::Env(name) => {
+            let unset =
+                || Report::new(Fault::Usage, "keys::unset", format!("{name} is not set"), "set it to the key's text");
+            let text = Zeroizing::new(std::env::var_os(&name).ok_or_else(unset)?.into_encoded_bytes());
+            open_text(&Secret::new(text.to_vec()), Foreign::from(name), passphrase)
+        }
+        KeySource::Estate(name) => {
+            let key = estate.keys.iter().find(|key| key.name == name);
+            let path = key.and_then(|key| key.file.clone()).ok_or_else(|| {
+                let what = format!("the estate names no file for a key {name}");
+                Report::new(Fault::Usage, "keys::unknown", what, "add `file` to its section, or give --key FILE")
+            })?;
+            open_file(&path, Foreign::from(name), passphrase)
+        }
+    }
+}
+
+fn open_file(path: &Path, label: Foreign, passphrase: Option<&Secret>) -> Result<Opened, Report> {
+    let opened = open_text(&read_file(path)?, label, passphrase)?;
+    Ok(match opened {
+        Opened::Key(key) if readable_by_others(path) => Opened::Key(Box::new(key.remarked(READABLE))),
+        Opened::NeedsPassphrase(mut facts) if readable_by_others(path) => {
+            facts.remarks.push(READABLE.to_owned());
+            Opened::NeedsPassphrase(facts)
+        }
+        opened => opened,
+    })
+}
+
+fn open_text(text: &Secret, label: Foreign, passphrase: Option<&Secret>) -> Result<Opened, Report> {
+    match keyfile::load(text.expose(), passphrase, label.clone()) {
+        Ok(key) => Ok(Opened::Key(Box::new(key))),
+        Err(KeyError::NeedsPassphrase) => inspect(text, label).map(Opened::NeedsPassphrase),
+        Err(error) => Err(named(&label.to_string(), &error)),
+    }
+}
+
+fn file_label(path: &Path) -> Foreign {
+    Foreign::from(path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned())
+}
+
 /// Public facts about a key file.
 ///
 /// # Errors
@@ -126,10 +187,9 @@ pub fn read(mut source: impl Read, label: &str) -> Result<Secret, Report> {
 /// When it cannot be read or is no key.
 pub fn inspect_file(path: &Path) -> Result<KeyFacts, Report> {
     let text = read_file(path)?;
-    let label = Foreign::from(path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned());
-    let mut facts = inspect(&text, label)?;
+    let mut facts = inspect(&text, file_label(path))?;
     if facts.private && readable_by_others(path) {
-        facts.remarks.push("others may read this file: chmod 600".to_owned());
+        facts.remarks.push(READABLE.to_owned());
     }
     Ok(facts)
 }

@@ -19,6 +19,7 @@ mod open;
 mod opening;
 mod payload;
 mod pipe;
+pub mod pipe;
 pub mod plan;
 mod proofbook;
 mod release;
