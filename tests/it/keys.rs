@@ -256,30 +256,16 @@ fn what_openssl_encrypts_in_any_supported_way_is_opened() {
 }
 
 #[test]
-fn keys_that_would_take_forever_are_refused_at_once() {
+fn what_a_key_costs_to_open_is_read_before_anything_is_derived() {
     let plain = text("rsa2048-pkcs8-plain.pem");
-    let sealed =
-        openssl(&["pkcs8", "-topk8", "-outform", "DER", "-passout", "pass:x", "-iter", "70000"], &plain).unwrap();
+    let arguments = ["pkcs8", "-topk8", "-outform", "DER", "-passout", "pass:x"];
+    let sealed = openssl(&[&arguments[..], &["-iter", "70000"]].concat(), &plain).unwrap();
     let rounds = sealed.windows(5).position(|window| window == [2, 3, 1, 0x11, 0x70]).unwrap();
-    let mut dear = sealed.clone();
-    dear[rounds + 2] = 0x7f; // 8 million: dear, but bounded
+    let mut dear = sealed;
+    dear[rounds + 2] = 0x7f; // 8 million: dear, but bounded; it would take seconds
     assert!(inspect(&dear, Foreign::default()).unwrap().container.contains("8327536 rounds"));
-    let cost = ["pkcs8", "-topk8", "-outform", "DER", "-passout", "pass:x", "-scrypt", "-scrypt_r", "1"];
-    let sealed = openssl(&cost, &plain).unwrap();
-    let params = sealed.windows(10).position(|w| w == [2, 2, 0x40, 0, 2, 1, 1, 2, 1, 1]).unwrap();
-    for (at, value) in [(params + 6, 0x7f), (params + 9, 0x7f)] {
-        let mut dear = sealed.clone();
-        dear[params + 2] = 0x20;
-        dear[at] = value;
-        let outcome = refusal(&dear, Some("x"));
-        assert!(matches!(outcome, KeyError::WrongPassphrase | KeyError::Unsupported { .. }), "{outcome:?}");
-    }
-    let odd = {
-        let mut odd = sealed;
-        odd[params + 3] = 1;
-        odd
-    };
-    assert_eq!(refusal(&odd, Some("x")), KeyError::Malformed);
+    dear[rounds..rounds + 5].copy_from_slice(&[4, 3, 1, 0x11, 0x70]); // no number at all
+    assert_eq!(refusal(&dear, Some("x")), KeyError::Malformed);
 }
 
 #[test]

@@ -74,6 +74,7 @@ const LABEL: &str = "breakglass/seal/v1";
 const PREFIX: usize = SEALED_MAGIC.len() + SALT + 2;
 
 /// The header of a sealed file, unauthenticated until [`unwrap`](Self::unwrap) has checked it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedHeader {
     /// Every byte up to the HMAC.
     signed: Vec<u8>,
