@@ -96,6 +96,11 @@ impl Census {
         self.found.statements
     }
 
+    /// Whether the last thing so far is the dump's own end mark.
+    pub fn saw_end_mark(&self) -> bool {
+        self.found.end_mark
+    }
+
     /// Ends the count. `tail` is what the splitter said at the end of the dump.
     pub fn finish(mut self, tail: Tail) -> Findings {
         self.found.end_mark &= tail == Tail::Clean;

@@ -206,8 +206,12 @@ impl Browser {
         let mut broken = None; // a folder that may not be entered is one error, and the rest follows
         while let Some(page) = pages.next().await {
             match page {
-                Ok(page) if !self.take_page(at, round, page) => return,
-                Ok(_) => self.start_looks(at),
+                Ok(page) => {
+                    if !self.take_page(at, round, page) {
+                        return;
+                    }
+                    self.start_looks(at);
+                }
                 Err(_) if cancel.is_cancelled() => return,
                 Err(error) => _ = broken.get_or_insert(error.report()),
             }

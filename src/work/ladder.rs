@@ -177,8 +177,8 @@ impl Evidence {
         self.digests = Some(digests);
     }
 
-    /// Takes what the pass over the dump saw; hands back what a restore needs to know.
-    pub fn read(&mut self, mut reading: Reading) -> Option<PayloadFacts> {
+    /// Takes what the pass over the dump saw.
+    pub fn read(&mut self, reading: Reading) {
         if let Some(wrong) = reading.wrong.clone() {
             self.check("content", Answer::No, wrong.what.clone());
             self.wrong(wrong);
@@ -188,9 +188,7 @@ impl Evidence {
             }
             self.end_mark(&reading);
         }
-        let facts = reading.facts.take();
         self.reading = Some(reading);
-        facts
     }
 
     /// The dump's own end: rung 4's last condition.
@@ -304,6 +302,7 @@ pub fn proof(mut evidence: Evidence, to: Rung, key: Option<Fingerprint>, at: Mom
         bytes_in: evidence.digests.as_ref().map_or(0, |digests| digests.bytes),
         bytes_out: reading.map_or(0, |reading| reading.bytes_out),
         sha256_out: reading.and_then(|reading| reading.sha256.clone()),
+        dump: reading.and_then(|reading| reading.facts.clone()).map(Box::new),
         checks: evidence.checks,
         findings: evidence.findings,
         millis: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),

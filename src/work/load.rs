@@ -50,7 +50,7 @@ pub async fn to_server(
     sink: &MysqlSink,
     password: Option<&Secret>,
 ) -> Result<Restored, RestoreError> {
-    let made = restore::proven(ctx, source).await?.map(|verified| verified.proof);
+    let made = restore::proven(ctx, source).await?;
     let proof = made.as_ref().or(source.proof.as_ref()).ok_or(RestoreError::Cancelled)?;
     let mut connection = server::connect(&sink.server, password.map(Secret::expose)).await?;
     same_sink(&mut connection, plan, sink).await?;
@@ -60,7 +60,7 @@ pub async fn to_server(
     connection.enter_database(&sink.database).await?;
 
     let (sender, receiver) = mpsc::channel(1024);
-    let mut reader = Statements {
+    let reader = Statements {
         sender,
         room: Arc::new(Semaphore::new(IN_FLIGHT as usize)),
         decisions: Decisions::of(&plan.findings),
@@ -71,7 +71,7 @@ pub async fn to_server(
     };
     let skipped = reader.skipped.clone();
     let label = source.backup.label();
-    let reading = restore::release(ctx, source, proof, move |plain| read(&label, plain, &mut reader));
+    let reading = restore::release(ctx, source, proof, move |plain| read(&label, plain, reader));
     let loading = load_all(ctx, connection, receiver, sink);
     let (read, loaded) = tokio::join!(reading, loading);
     let mut report = loaded;
@@ -130,7 +130,7 @@ impl CollectSink for &mut Statements {
                 }
                 Decision::Stop => {
                     self.refused = Some(format!("statement {} at byte {}: {risk}", end.number, end.start));
-                    return Err(LexError::stopped(end));
+                    return Err(LexError::Stopped(end.place()));
                 }
             }
         }
@@ -140,21 +140,21 @@ impl CollectSink for &mut Statements {
         }
         let size = u32::try_from(text.len()).unwrap_or(u32::MAX).clamp(1, IN_FLIGHT);
         let room = self.handle.block_on(self.room.clone().acquire_many_owned(size));
-        let Ok(room) = room else { return Err(LexError::stopped(end)) };
+        let Ok(room) = room else { return Err(LexError::Stopped(end.place())) };
         let table = statement.name.as_ref().map(|name| name.name.clone());
         let ready = Ready { text: std::mem::take(text), number: end.number, start: end.start, table, _room: room };
-        self.sender.blocking_send(ready).map_err(|_| LexError::stopped(end))
+        self.sender.blocking_send(ready).map_err(|_| LexError::Stopped(end.place()))
     }
 }
 
 /// What the reading side came to: the dump's SHA-256 when everything was handed over.
 type Read = Result<Option<String>, String>;
 
-fn read(label: &str, mut plain: Plaintext, statements: &mut Statements) -> Read {
+fn read(label: &str, mut plain: Plaintext, mut statements: Statements) -> Read {
     let mut splitter = Splitter::new(Limits::default());
     let mut hash = Sha256::new();
     let result = {
-        let mut collect = Collect::new(STATEMENT_LIMIT, &mut *statements);
+        let mut collect = Collect::new(STATEMENT_LIMIT, &mut statements);
         loop {
             let chunk = match plain.bytes.chunk() {
                 Ok(chunk) => chunk,
@@ -218,7 +218,7 @@ async fn load_all(
             }
             Err(error) => {
                 report.failures.push(failure(&ready, &error));
-                report.outcome = if matches!(error, LoadError::Killed { .. }) {
+                report.outcome = if matches!(error, LoadError::Stopped) {
                     RestoreOutcome::Cancelled
                 } else {
                     RestoreOutcome::Partly

@@ -60,7 +60,7 @@ pub async fn look_now(store: &dyn Store, object: &Object, head: &[u8]) -> Result
 pub async fn head(store: &dyn Store, object: &Object) -> Result<Bytes, StoreError> {
     let head = store.head(object, HEAD.min(object.stamp.size)).await?;
     let sniffed = sniff::sniff(&head);
-    let wants = match sniffed.shape.format {
+    let wants = match sniffed.shape().format {
         Format::Sealed => Some(SEALED_HEADER),
         _ => sniffed.wants.map(|wants| (wants as u64).min(SECOND_LOOK)),
     };
@@ -72,7 +72,7 @@ pub async fn head(store: &dyn Store, object: &Object) -> Result<Bytes, StoreErro
 
 /// The format, and for our own seal the recipients that its header names.
 fn shape(head: &[u8]) -> Shape {
-    let mut shape = sniff::sniff(head).shape;
+    let mut shape = sniff::sniff(head).shape();
     if let (Format::Sealed, Some(seal)) = (shape.format, &mut shape.seal)
         && let Ok(header) = SealedHeader::read(&mut &head[..])
     {

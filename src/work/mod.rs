@@ -18,7 +18,6 @@ pub mod news;
 mod open;
 mod opening;
 mod payload;
-mod pipe;
 pub mod pipe;
 pub mod plan;
 mod proofbook;

@@ -8,7 +8,7 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
-use crate::disk::actor::actor;
+use crate::disk::actor;
 use crate::disk::audit_log::{AuditLog, SyslogCopy};
 use crate::disk::catalog_cache::CatalogCache;
 use crate::disk::environment::Environment;
@@ -41,7 +41,7 @@ impl Session {
     ///
     /// When there is no usable estate, or the state folder cannot be used.
     pub async fn open(settings: Settings) -> Result<Self, Report> {
-        let env = Environment::of_process();
+        let env = Environment::Process;
         let paths = Paths::find(settings.state_dir.as_deref(), &env).map_err(|error| error.report())?;
         let (configuration, ad_hoc) = configuration(&settings, &paths, &env)?;
         let Configuration { mut estate, secrets, public_key } = configuration;

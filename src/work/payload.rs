@@ -1,9 +1,9 @@
 //! Reading a dump to its end, whatever program wrote it, and what that says.
 
 use crate::format::census::{Census, Findings};
-use crate::format::mongo::MongoCheck;
+use crate::format::mongo::MongoArchive;
 use crate::format::payload::{Payload, PayloadCheck, PayloadVerdict};
-use crate::format::pgdump::PgCheck;
+use crate::format::pgdump::PgCustom;
 use crate::model::dump::{DumpFacts, DumpUses, RiskNote};
 use crate::model::foreign::Foreign;
 use crate::model::sink::Flavor;
@@ -57,8 +57,8 @@ impl Checker {
                 splitter: Splitter::new(Limits::default()),
                 counts: Counts { census: Census::new(), constructs: Constructs::default() },
             })),
-            Payload::PgCustom => Self::Archive(Box::new(PgCheck::new())),
-            Payload::MongoArchive => Self::Archive(Box::new(MongoCheck::new())),
+            Payload::PgCustom => Self::Archive(Box::new(PgCustom::default())),
+            Payload::MongoArchive => Self::Archive(Box::new(MongoArchive::default())),
             Payload::OtherText | Payload::Unknown => Self::Other(payload, 0),
         }
     }

@@ -71,7 +71,7 @@ impl Drain {
     /// # Errors
     ///
     /// The transfer's own error, or `BrokenPipe` when it stopped without saying that it was done.
-    pub fn take(&mut self) -> io::Result<Option<Bytes>> {
+    pub fn next_chunk(&mut self) -> io::Result<Option<Bytes>> {
         match &mut self.state {
             State::Reading(rest) if !rest.is_empty() => return Ok(Some(std::mem::take(rest))),
             State::Reading(_) => {}
@@ -106,7 +106,7 @@ impl Read for Drain {
             return Ok(0);
         }
         loop {
-            let Some(mut bytes) = self.take()? else { return Ok(0) };
+            let Some(mut bytes) = self.next_chunk()? else { return Ok(0) };
             if bytes.is_empty() {
                 continue;
             }

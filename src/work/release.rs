@@ -36,7 +36,7 @@ impl Released {
         self.taken = 0;
         while self.block.len() < MIB {
             if self.waiting.is_empty() {
-                match self.source.take()? {
+                match self.source.next_chunk()? {
                     Some(bytes) => self.waiting = bytes,
                     None => break,
                 }

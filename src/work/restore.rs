@@ -36,7 +36,7 @@ use crate::work::release::Released;
 use crate::work::unlock;
 use crate::work::unlock::Unlocked;
 use crate::work::verify;
-use crate::work::verify::{Opener, Verified, VerifyError, on_thread};
+use crate::work::verify::{Opener, VerifyError, on_thread};
 
 /// Why a restore did not happen. What had been written by then stands in the report beside it.
 #[derive(Debug, Error, Diagnostic)]
@@ -231,8 +231,7 @@ async fn to_dir(ctx: &JobCtx, source: &Source, dir: &DirSink) -> Result<Restored
         let bytes = file.finish()?;
         return Ok(Restored { report: report(bytes, Some(hash)), proof: None });
     }
-    let (verified, file) = verify::verify_keeping(ctx, source.verification(), file).await?;
-    let proof = verified.proof;
+    let (proof, file) = verify::verify_keeping(ctx, source.verification(), file).await?;
     demand_whole(source, &proof)?;
     let file = file.ok_or_else(|| RestoreError::Write(io::Error::other("the file was lost on the way")))?;
     let bytes = file.finish()?;
@@ -241,7 +240,7 @@ async fn to_dir(ctx: &JobCtx, source: &Source, dir: &DirSink) -> Result<Restored
 
 /// Through a pipe: nothing leaves before everything is proven.
 async fn to_writer(ctx: &JobCtx, source: &Source, out: Box<dyn Write + Send>) -> Result<Restored, RestoreError> {
-    let made = proven(ctx, source).await?.map(|verified| verified.proof);
+    let made = proven(ctx, source).await?;
     let proof = made.as_ref().or(source.proof.as_ref()).ok_or(RestoreError::Cancelled)?;
     let label = source.backup.label();
     let (mut out, hash) = release(ctx, source, proof, move |plain| copy(&label, plain, out)).await??;
@@ -273,14 +272,14 @@ impl Source {
 /// # Errors
 ///
 /// When the proof pass fails or its verdict is not whole.
-pub async fn proven(ctx: &JobCtx, source: &Source) -> Result<Option<Verified>, RestoreError> {
+pub async fn proven(ctx: &JobCtx, source: &Source) -> Result<Option<Proof>, RestoreError> {
     if source.proof.is_some() {
         return Ok(None);
     }
     ctx.line("nothing proves this backup yet: reading it once before anything is written");
-    let verified = verify::verify(ctx, source.verification()).await?;
-    demand_whole(source, &verified.proof)?;
-    Ok(Some(verified))
+    let proof = verify::verify(ctx, source.verification()).await?;
+    demand_whole(source, &proof)?;
+    Ok(Some(proof))
 }
 
 fn demand_whole(source: &Source, proof: &Proof) -> Result<(), RestoreError> {

@@ -82,9 +82,9 @@ pub fn start_verify(session: &Session, id: &BackupId, to: Rung) -> Result<JobId,
     let mine = session.clone();
     Ok(launch(session, spec, backup.label(), move |ctx| async move {
         match verify::verify(&ctx, task).await {
-            Ok(verified) => {
-                remember(&mine, &ctx, &backup, &verified.proof);
-                Ending::Verified(Box::new(verified.proof))
+            Ok(proof) => {
+                remember(&mine, &ctx, &backup, &proof);
+                Ending::Verified(Box::new(proof))
             }
             Err(VerifyError::Cancelled) => {
                 let _ = mine.event("verify", &backup.label(), "cancelled", "");

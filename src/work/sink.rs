@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::disk::estate::Estate;
 use crate::disk::urls;
 use crate::model::foreign::Foreign;
-use crate::model::sink::{DirSink, MysqlSink, Sink};
+use crate::model::sink::{DirSink, MysqlSink, PasswordSource, Protection, ServerRef, Sink, TlsMode};
 use crate::report::{Fault, Report};
 
 /// Reads `dir:PATH`, `stdout`, `mysql://user@host:port/DATABASE` or `server:NAME/DATABASE`.
@@ -23,11 +23,8 @@ pub fn parse(text: &str, estate: &Estate) -> Result<Sink, Report> {
     if let Some(rest) = text.strip_prefix("server:") {
         return named_server(rest, estate);
     }
-    if text.starts_with("mysql://") {
-        let (server, database) =
-            urls::server(text).map_err(|what| usage(format!("{}: {what}", urls::redacted(text))))?;
-        let database = database.ok_or_else(|| usage("the URL names no database: mysql://user@host:port/DATABASE"))?;
-        return Ok(Sink::Mysql(MysqlSink { server, database: Foreign::from(database) }));
+    if text.starts_with("mysql://") || text.starts_with("mariadb://") {
+        return url(text, estate);
     }
     for later in ["rehearsal", "pg_restore", "mongorestore"] {
         if text == later || text.starts_with(&format!("{later}:")) {
@@ -35,6 +32,28 @@ pub fn parse(text: &str, estate: &Estate) -> Result<Sink, Report> {
         }
     }
     Err(usage(format!("{text} is no sink: dir:PATH, stdout, mysql://user@host:port/DATABASE or server:NAME/DATABASE")))
+}
+
+/// A server by its URL; one of the estate at the same address lends its settings and its protection.
+fn url(text: &str, estate: &Estate) -> Result<Sink, Report> {
+    let parsed = urls::server_url(text).map_err(url_error)?;
+    let database = parsed.database.ok_or_else(|| usage("the URL names no database: mysql://user@host:port/DATABASE"))?;
+    let known = estate.servers.iter().find(|server| server.address == parsed.address);
+    let server = match known {
+        Some(server) => ServerRef { user: parsed.user.or_else(|| server.user.clone()), ..server.clone() },
+        None => ServerRef {
+            name: None,
+            address: parsed.address,
+            user: parsed.user,
+            defaults_file: None,
+            password: PasswordSource::OptionFile,
+            tls: TlsMode::Auto,
+            ca_file: None,
+            protection: Protection::Open,
+            expect_uuid: None,
+        },
+    };
+    Ok(Sink::Mysql(MysqlSink { server, database: Foreign::from(database) }))
 }
 
 fn dir(path: &str) -> Result<Sink, Report> {
@@ -59,6 +78,13 @@ fn named_server(rest: &str, estate: &Estate) -> Result<Sink, Report> {
         usage(format!("the estate has no server {name}; it has: {known}"))
     })?;
     Ok(Sink::Mysql(MysqlSink { server, database: Foreign::from(database) }))
+}
+
+fn url_error(error: urls::UrlError) -> Report {
+    match error {
+        urls::UrlError::Secret => usage("a password does not belong into a URL: use an option file or password_file"),
+        urls::UrlError::Wrong { what, valid } => usage(format!("the server's URL {what}; {valid}")),
+    }
 }
 
 fn usage(text: impl std::fmt::Display) -> Report {

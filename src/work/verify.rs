@@ -29,7 +29,7 @@ use crate::work::ladder::{Evidence, Reading};
 use crate::work::look;
 use crate::work::opening;
 use crate::work::opening::{Layers, Plaintext};
-use crate::work::payload::{Checker, PayloadFacts};
+use crate::work::payload::Checker;
 use crate::work::pipe::{Drain, Feed, bridge};
 use crate::work::unlock;
 use crate::work::unlock::Unlocked;
@@ -90,14 +90,6 @@ pub enum Opener {
     Tried(Unlocked),
 }
 
-/// A proof and what the dump holds in detail.
-pub struct Verified {
-    /// The verdict; kept by the state folder.
-    pub proof: Proof,
-    /// What a restore needs to know of a MySQL dump; only when it was read to its end.
-    pub facts: Option<PayloadFacts>,
-}
-
 /// Reads a backup as far as `task.to` needs, and judges it. A bad verdict is an `Ok`.
 ///
 /// # Errors
@@ -108,7 +100,7 @@ pub struct Verified {
 ///
 /// Cancelling `ctx` drops the transfer; the stages then see a pipe that closed without its end,
 /// stop, and are joined before this returns. Nothing has been written.
-pub async fn verify(ctx: &JobCtx, task: Task) -> Result<Verified, VerifyError> {
+pub async fn verify(ctx: &JobCtx, task: Task) -> Result<Proof, VerifyError> {
     Ok(climb(ctx, task, None).await?.0)
 }
 
@@ -122,7 +114,7 @@ pub async fn verify_keeping(
     ctx: &JobCtx,
     task: Task,
     file: OutputFile,
-) -> Result<(Verified, Option<OutputFile>), VerifyError> {
+) -> Result<(Proof, Option<OutputFile>), VerifyError> {
     climb(ctx, task, Some(file)).await
 }
 
@@ -130,7 +122,7 @@ async fn climb(
     ctx: &JobCtx,
     task: Task,
     keep: Option<OutputFile>,
-) -> Result<(Verified, Option<OutputFile>), VerifyError> {
+) -> Result<(Proof, Option<OutputFile>), VerifyError> {
     let began = Instant::now();
     ctx.begin(Phase::Probing, None);
     let Task { store, backup, opener, to } = task;
@@ -158,15 +150,15 @@ async fn climb(
         }
     };
     let pass = Pass { ctx, store: &store, object: &object };
-    let (facts, keep) = match climb {
-        Climb::Stop => (None, keep),
-        Climb::Digests if !evidence.has_recorded() => (None, keep),
+    let keep = match climb {
+        Climb::Stop => keep,
+        Climb::Digests if !evidence.has_recorded() => keep,
         Climb::Digests => pass.read(None, keep, &mut evidence).await?,
         Climb::Whole(layers) => pass.read(Some(layers), keep, &mut evidence).await?,
     };
     ctx.begin(Phase::Finishing, None);
     let proof = ladder::proof(evidence, to, key, now(), began.elapsed());
-    Ok((Verified { proof, facts }, keep))
+    Ok((proof, keep))
 }
 
 enum Climb {
@@ -207,7 +199,7 @@ impl Pass<'_> {
         layers: Option<Layers>,
         keep: Option<OutputFile>,
         evidence: &mut Evidence,
-    ) -> Result<(Option<PayloadFacts>, Option<OutputFile>), VerifyError> {
+    ) -> Result<Option<OutputFile>, VerifyError> {
         self.ctx.begin(Phase::Verifying, Some(self.object.stamp.size));
         let machine = |error: io::Error| VerifyError::Machine(error.to_string());
         let (digest_feed, digest_drain) = bridge();
@@ -229,10 +221,13 @@ impl Pass<'_> {
         };
         transferred?;
         evidence.digests(digests.map_err(machine)?);
-        let Some((reading, keep)) = read else { return Ok((None, None)) };
+        let Some((reading, keep)) = read else { return Ok(None) };
         match &reading.machine {
             Some(error) => Err(VerifyError::Machine(error.clone())),
-            None => Ok((evidence.read(reading), keep)),
+            None => {
+                evidence.read(reading);
+                Ok(keep)
+            }
         }
     }
 }
@@ -287,7 +282,7 @@ async fn transfer(
 
 fn digest(mut drain: Drain, wanted: Wanted) -> io::Result<StoredDigests> {
     let mut stored = Stored::new(wanted);
-    while let Some(bytes) = drain.take()? {
+    while let Some(bytes) = drain.next_chunk()? {
         stored.feed(&bytes);
     }
     Ok(stored.finish())

@@ -18,7 +18,7 @@ pub use charset::Charset;
 pub use code::word_end;
 pub use collect::{Collect, CollectSink};
 pub use dialect::Dialect;
-pub use error::{Ambiguity, LexError};
+pub use error::{Ambiguity, LexError, Place};
 pub use insert::{InsertFacts, Values};
 
 use crate::sql::lexer::code::{LOOKAHEAD, Spot, Step};
@@ -80,6 +80,11 @@ impl StatementEnd<'_> {
     /// Bytes of the piece, delimiter included.
     pub fn len(&self) -> u64 {
         self.end - self.start
+    }
+
+    /// Where it begins, for errors.
+    pub fn place(&self) -> Place {
+        Place { statement: self.number, byte: self.start }
     }
 
     /// Whether it has no bytes; never, as pieces go.
