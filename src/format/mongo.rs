@@ -64,7 +64,7 @@ struct Namespace {
 ///
 /// mongo-tools `common/archive`: `prelude.go`, `multiplexer.go`. The checksum is CRC-64 (ECMA) there; some
 /// other writers put a CRC-32 into the same field, which is accepted too.
-pub struct MongoArchive {
+pub struct MongoCheck {
     intake: Intake,
     place: Place,
     reading: Reading,
@@ -78,7 +78,7 @@ pub struct MongoArchive {
     documents: u64,
 }
 
-impl Default for MongoArchive {
+impl Default for MongoCheck {
     fn default() -> Self {
         let mut intake = Intake::default();
         intake.ask(4, 4);
@@ -97,7 +97,7 @@ impl Default for MongoArchive {
     }
 }
 
-impl PayloadCheck for MongoArchive {
+impl PayloadCheck for MongoCheck {
     fn feed(&mut self, mut bytes: &[u8]) -> Result<(), PayloadError> {
         loop {
             let piece = self.intake.take(&mut bytes);
@@ -133,7 +133,12 @@ impl PayloadCheck for MongoArchive {
     }
 }
 
-impl MongoArchive {
+impl MongoCheck {
+    /// A check that stands at the first byte of an archive.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
     fn damaged(&self, what: &str) -> PayloadError {
         PayloadError::Damaged { at: self.intake.at, what: what.to_owned() }
     }

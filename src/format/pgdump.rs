@@ -91,7 +91,7 @@ struct Entry {
 /// # Source
 ///
 /// PostgreSQL `src/bin/pg_dump/pg_backup_archiver.c` (`ReadHead`, `ReadToc`) and `pg_backup_custom.c`.
-pub struct PgCustom {
+pub struct PgCheck {
     intake: Intake,
     place: Place,
     back: Place,
@@ -120,7 +120,7 @@ struct Facts {
     tables: u64,
 }
 
-impl Default for PgCustom {
+impl Default for PgCheck {
     fn default() -> Self {
         let mut intake = Intake::default();
         intake.ask(11, 11);
@@ -139,7 +139,7 @@ impl Default for PgCustom {
     }
 }
 
-impl PayloadCheck for PgCustom {
+impl PayloadCheck for PgCheck {
     fn feed(&mut self, mut bytes: &[u8]) -> Result<(), PayloadError> {
         loop {
             self.intake.take(&mut bytes);
@@ -165,7 +165,12 @@ impl PayloadCheck for PgCustom {
     }
 }
 
-impl PgCustom {
+impl PgCheck {
+    /// A check that stands at the first byte of an archive.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
     fn step(&mut self) -> Result<(), PayloadError> {
         match self.place {
             Place::Magic => self.magic(),

@@ -7,9 +7,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use breakglass::format::mongo::MongoArchive;
+use breakglass::format::mongo::MongoCheck;
 use breakglass::format::payload::{Payload, PayloadCheck, PayloadError, PayloadVerdict};
-use breakglass::format::pgdump::PgCustom;
+use breakglass::format::pgdump::PgCheck;
 use breakglass::format::sniff::{compression, peek, sniff};
 use breakglass::format::unpack::{Limits, Strictness, Unpacker};
 use breakglass::format::{metadata, names};
@@ -40,7 +40,7 @@ fn a_postgres_archive_holds_what_pg_restore_lists_and_ends() {
     let list = String::from_utf8(vector("expected/postgres15.list")).unwrap();
     let listed = |kind: &str| list.lines().filter(|line| line.contains(&format!(" {kind} public "))).count() as u64;
     for size in [1, 1000, 1 << 20] {
-        let verdict = check::<PgCustom>(&vector("plain/postgres15.pgdump"), size).unwrap();
+        let verdict = check::<PgCheck>(&vector("plain/postgres15.pgdump"), size).unwrap();
         assert_eq!(verdict.end_mark, Answer::Yes, "{}", verdict.detail);
         assert_eq!(verdict.inside.made_by, "pg_dump 15.18");
         assert_eq!(verdict.inside.databases, [Foreign::from("shop")]);
@@ -61,18 +61,18 @@ fn a_postgres_archive_holds_what_pg_restore_lists_and_ends() {
 fn a_postgres_archive_that_is_cut_anywhere_does_not_end() {
     let whole = vector("plain/postgres15.pgdump");
     for cut in (0..whole.len()).step_by(13).chain([whole.len() - 1, whole.len() - 5, whole.len() - 6]) {
-        let verdict = check::<PgCustom>(&whole[..cut], 4096).unwrap();
+        let verdict = check::<PgCheck>(&whole[..cut], 4096).unwrap();
         assert_eq!(verdict.end_mark, Answer::No, "cut at {cut}: {}", verdict.detail);
     }
     let longer = [&whole[..], b"x"].concat();
-    assert!(matches!(check::<PgCustom>(&longer, 4096), Err(PayloadError::Damaged { .. })));
+    assert!(matches!(check::<PgCheck>(&longer, 4096), Err(PayloadError::Damaged { .. })));
 }
 
 #[test]
 fn a_newer_postgres_archive_is_not_judged() {
     let mut newer = vector("plain/postgres15.pgdump");
     newer[6] = 17;
-    assert!(matches!(check::<PgCustom>(&newer, 4096), Err(PayloadError::Unsupported { .. })));
+    assert!(matches!(check::<PgCheck>(&newer, 4096), Err(PayloadError::Unsupported { .. })));
 }
 
 fn int(number: i32) -> Vec<u8> {
@@ -105,12 +105,12 @@ fn archive(minor: u8) -> Vec<u8> {
 fn postgres_archives_of_all_supported_versions_are_read_to_their_ends() {
     for minor in 12..=16 {
         let whole = archive(minor);
-        let verdict = check::<PgCustom>(&whole, 7).unwrap();
+        let verdict = check::<PgCheck>(&whole, 7).unwrap();
         assert_eq!((verdict.end_mark, verdict.statements), (Answer::Yes, 2), "1.{minor}: {}", verdict.detail);
         assert_eq!(verdict.inside.tables[0].name, Foreign::from("public.users"));
         assert_eq!(verdict.inside.tables[0].bytes, 12);
         for cut in 0..whole.len() {
-            assert_eq!(check::<PgCustom>(&whole[..cut], 64).unwrap().end_mark, Answer::No, "1.{minor} cut at {cut}");
+            assert_eq!(check::<PgCheck>(&whole[..cut], 64).unwrap().end_mark, Answer::No, "1.{minor} cut at {cut}");
         }
     }
 }
@@ -119,14 +119,14 @@ fn postgres_archives_of_all_supported_versions_are_read_to_their_ends() {
 fn a_mongo_archive_ends_with_the_checksum_of_every_collection() {
     let whole = vector("plain/mongodb-synthetic.archive");
     for size in [1, 100, 1 << 20] {
-        let verdict = check::<MongoArchive>(&whole, size).unwrap();
+        let verdict = check::<MongoCheck>(&whole, size).unwrap();
         assert_eq!(verdict.end_mark, Answer::Yes, "{}", verdict.detail);
         assert_eq!(verdict.inside.made_by, "mongodump r4.0.3");
         assert_eq!(verdict.inside.tables[0].name, Foreign::from("shop.people"));
         assert_eq!((verdict.inside.tables[0].rows, verdict.statements), (60, 60));
     }
     for cut in 0..whole.len() {
-        let verdict = check::<MongoArchive>(&whole[..cut], 100).unwrap();
+        let verdict = check::<MongoCheck>(&whole[..cut], 100).unwrap();
         assert_eq!(verdict.end_mark, Answer::No, "cut at {cut}");
     }
 }
@@ -138,7 +138,7 @@ fn no_flipped_bit_in_the_documents_of_a_mongo_archive_passes() {
     for bit in first * 8..whole.len() * 8 {
         let mut flipped = whole.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
-        let passes = check::<MongoArchive>(&flipped, 4096).is_ok_and(|verdict| verdict.end_mark == Answer::Yes);
+        let passes = check::<MongoCheck>(&flipped, 4096).is_ok_and(|verdict| verdict.end_mark == Answer::Yes);
         assert!(!passes, "bit {bit}");
     }
 }
@@ -352,10 +352,10 @@ fn mutated_compressed_dumps_never_panic_and_never_swell() {
 fn mutated_archives_never_panic() {
     let mongo = vector("plain/mongodb-synthetic.archive");
     twenty_thousand(&[mongo[..900].to_vec(), mongo], |bytes| {
-        let _ = check::<MongoArchive>(bytes, 512);
+        let _ = check::<MongoCheck>(bytes, 512);
     });
     let postgres = vector("plain/postgres15.pgdump");
     twenty_thousand(&[postgres[..4000].to_vec(), postgres[..20_000].to_vec()], |bytes| {
-        let _ = check::<PgCustom>(bytes, 4096);
+        let _ = check::<PgCheck>(bytes, 4096);
     });
 }

@@ -141,3 +141,15 @@ fn demo_speed() {
         println!("{} backups in {:?}", demo.backups, begun.elapsed());
     }
 }
+
+#[test]
+fn the_estate_names_its_folders_whatever_they_are_called() {
+    let outer = tempfile::tempdir().unwrap();
+    let odd = outer.path().join("it's a \"50 %\" ümlaut");
+    fs::create_dir(&odd).unwrap();
+    let demo = build(&odd, NOW).unwrap();
+    let estate: toml::Table = fs::read_to_string(&demo.estate_path).unwrap().parse().unwrap();
+    let url: Url = estate["targets"]["nas"]["url"].as_str().unwrap().parse().unwrap();
+    assert_eq!(url.to_file_path().unwrap(), demo.root.join("nas"));
+    assert_eq!(estate["keys"]["demo"]["file"].as_str(), demo.key_path.to_str());
+}
