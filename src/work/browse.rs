@@ -382,7 +382,6 @@ impl Browser {
         }
         views.extend(self.0.not_yet.iter().cloned());
         let round = state.round;
-        drop(known);
         drop(state);
         let catalog = Arc::new(catalog::publish(backups, views, now, pending));
         if let Ok(mut snapshot) = self.0.snapshot.lock() {

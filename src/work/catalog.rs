@@ -231,7 +231,7 @@ pub fn opens(backup: &Backup, keys: &[Fingerprint]) -> Opens {
     let Some(seal) = &backup.shape.seal else {
         return if backup.shape.basis == Basis::Bytes { Opens::Yes } else { Opens::Unknown };
     };
-    if seal.recipients.iter().any(|recipient| keys.iter().any(|key| *key == recipient.fingerprint)) {
+    if seal.recipients.iter().any(|recipient| keys.contains(&recipient.fingerprint)) {
         return Opens::Yes;
     }
     if seal.recipients.is_empty() || keys.is_empty() { Opens::Unknown } else { Opens::No }

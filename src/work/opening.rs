@@ -45,6 +45,8 @@ pub struct Plaintext {
     /// Where in the stored bytes the first byte of the compressed data stands: what offsets of the
     /// unpacker have to be added to. `None` where stored and compressed bytes do not run in step.
     pub origin: Option<u64>,
+    /// Where in the stored bytes the ciphertext of a DBacked seal begins.
+    pub sealed_at: Option<u64>,
 }
 
 /// Builds the readers over `stored`, which stands at the first byte of the backup.
@@ -91,5 +93,6 @@ fn unpacked(
         Compression::None => Box::new(source),
         _ => Box::new(Unpacker::new(compression, source, strictness, Limits::default())),
     };
-    Ok(Plaintext { bytes: Ahead::start("unpack", reader)?, compression, origin })
+    let sealed_at = origin.filter(|at| *at > 0);
+    Ok(Plaintext { bytes: Ahead::start("unpack", reader)?, compression, origin, sealed_at })
 }

@@ -1,9 +1,9 @@
 //! Reading a dump to its end, whatever program wrote it, and what that says.
 
 use crate::format::census::{Census, Findings};
-use crate::format::mongo::MongoArchive;
+use crate::format::mongo::MongoCheck;
 use crate::format::payload::{Payload, PayloadCheck, PayloadVerdict};
-use crate::format::pgdump::PgCustom;
+use crate::format::pgdump::PgCheck;
 use crate::model::dump::{DumpFacts, DumpUses, RiskNote};
 use crate::model::foreign::Foreign;
 use crate::model::sink::Flavor;
@@ -24,7 +24,15 @@ pub enum Checker {
     /// An archive that says itself where it ends.
     Archive(Box<dyn PayloadCheck>),
     /// Nothing that we know how to judge: only counted.
-    Other(Payload, u64),
+    Other(Unknown),
+}
+
+/// Bytes of which nothing says what they are.
+pub struct Unknown {
+    payload: Payload,
+    size: u64,
+    /// Where in the stored bytes they begin, behind a DBacked seal.
+    sealed_at: Option<u64>,
 }
 
 /// A dump in SQL: split, counted, searched.
@@ -50,16 +58,17 @@ impl StatementSink for Counts {
 }
 
 impl Checker {
-    /// A checker for what the first bytes look like.
-    pub fn new(payload: Payload) -> Self {
+    /// A checker for what the first bytes look like. `sealed_at`: where in the stored bytes they begin,
+    /// if a DBacked seal stands around them: inside that, only what a dump program writes makes sense.
+    pub fn new(payload: Payload, sealed_at: Option<u64>) -> Self {
         match payload {
             Payload::Mysqldump => Self::Sql(Box::new(SqlCheck {
                 splitter: Splitter::new(Limits::default()),
                 counts: Counts { census: Census::new(), constructs: Constructs::default() },
             })),
-            Payload::PgCustom => Self::Archive(Box::new(PgCustom::default())),
-            Payload::MongoArchive => Self::Archive(Box::new(MongoArchive::default())),
-            Payload::OtherText | Payload::Unknown => Self::Other(payload, 0),
+            Payload::PgCustom => Self::Archive(Box::new(PgCheck::new())),
+            Payload::MongoArchive => Self::Archive(Box::new(MongoCheck::new())),
+            Payload::OtherText | Payload::Unknown => Self::Other(Unknown { payload, size: 0, sealed_at }),
         }
     }
 
@@ -72,8 +81,8 @@ impl Checker {
         match self {
             Self::Sql(sql) => sql.splitter.feed(bytes, &mut sql.counts).map_err(|error| unreadable(&error)),
             Self::Archive(archive) => archive.feed(bytes).map_err(|error| verdict::of_payload(&error)),
-            Self::Other(_, size) => {
-                *size += bytes.len() as u64;
+            Self::Other(unknown) => {
+                unknown.size += bytes.len() as u64;
                 Ok(())
             }
         }
@@ -93,7 +102,11 @@ impl Checker {
         match self {
             Self::Sql(sql) => sql.finish(),
             Self::Archive(archive) => Ok((archive.finish(), None)),
-            Self::Other(payload, size) => {
+            Self::Other(Unknown { sealed_at: Some(at), .. }) => {
+                let what = "the seal opens, but the first block holds nothing that a dump program writes".to_owned();
+                Err(Wrong { outcome: VerdictOutcome::Damaged, at_byte: Some(at), what })
+            }
+            Self::Other(Unknown { payload, size, .. }) => {
                 let what = format!("{} bytes of {}: nothing says whether it is complete", grouped(size), payload.words());
                 Err(Wrong { outcome: VerdictOutcome::Inconclusive, at_byte: None, what })
             }

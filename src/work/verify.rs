@@ -12,12 +12,13 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::disk::output::OutputFile;
+use crate::format::names;
 use crate::format::payload::Payload;
 use crate::model::backup::{Backup, Format, Metadata, Shape};
 use crate::model::job::Phase;
 use crate::model::seal::Fingerprint;
 use crate::model::target::Object;
-use crate::model::trust::{Answer, Proof, Rung};
+use crate::model::trust::{Answer, Proof, Rung, VerdictOutcome};
 use crate::model::units::Moment;
 use crate::report::{Fault, Reportable};
 use crate::seal::digest::{Stored, StoredDigests, Wanted};
@@ -34,6 +35,7 @@ use crate::work::pipe::{Drain, Feed, bridge};
 use crate::work::unlock;
 use crate::work::unlock::Unlocked;
 use crate::work::verdict;
+use crate::work::verdict::Wrong;
 
 /// Why a verification came to no verdict at all.
 #[derive(Debug, Error, Diagnostic)]
@@ -144,6 +146,11 @@ async fn climb(
             Climb::Stop
         }
         Unlocked::NotTried => Climb::Digests,
+        Unlocked::Open { .. } if look.shape.format == Format::Unknown && names::dbacked_name(&backup.key).is_some() => {
+            let what = "named as a DBacked backup, but its bytes do not begin like one".to_owned();
+            evidence.wrong(Wrong { outcome: VerdictOutcome::Damaged, at_byte: Some(0), what });
+            Climb::Digests
+        }
         Unlocked::Open { layers, remark, .. } => {
             evidence.opened(&look.shape, key.as_ref(), remark);
             if to == Rung::Opens { Climb::Digests } else { Climb::Whole(layers) }
@@ -318,16 +325,19 @@ fn read_plain(mut plain: Plaintext, mut keep: Option<OutputFile>) -> (Reading, O
             reading.broke(None, &error);
             return (reading, keep);
         }
-        let checker = checker.get_or_insert_with(|| Checker::new(Payload::of(chunk)));
-        if let Err(wrong) = checker.feed(chunk) {
-            reading.wrong = Some(wrong);
-            return (reading, keep);
+        if reading.wrong.is_none() {
+            let head = &chunk[..chunk.len().min(1024)];
+            let checker = checker.get_or_insert_with(|| Checker::new(Payload::of(head), plain.sealed_at));
+            // What the container says of the same bytes at its end weighs more: read on.
+            reading.wrong = checker.feed(chunk).err();
         }
         let n = chunk.len();
         plain.bytes.consume(n);
     }
     reading.sha256 = Some(data_encoding::HEXLOWER.encode(&hash.finalize()));
-    reading.finish(checker);
+    if reading.wrong.is_none() {
+        reading.finish(checker);
+    }
     (reading, keep)
 }
 
