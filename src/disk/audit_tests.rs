@@ -4,7 +4,7 @@ use std::thread;
 
 use tempfile::TempDir;
 
-use crate::disk::actor;
+use crate::disk::actor::actor;
 use crate::disk::audit_log::{AuditError, AuditLog, Entry, RESERVE, SyslogCopy};
 use crate::disk::environment::Environment;
 use crate::disk::state::State;

@@ -1,12 +1,11 @@
 //! What was learnt about each object from its bytes, so that the next listing need not read them again.
 //!
 //! One append-only file, `catalog.cache`: a heading, then one line per object: 32 hex digits that stand
-//! for the object (id and stamp), a blank, and what is known as JSON. A later line for the same
+//! for the object (target, key, stamps), a blank, and what is known as JSON. A later line for the same
 //! object replaces the earlier one. Lines are understood when they are asked for, not when the file is
 //! read. It holds nothing that cannot be learnt again: a line that makes no sense is skipped, and a file
 //! that is not ours at all is dropped.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
@@ -17,8 +16,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::disk::folder;
-use crate::disk::state::State;
-use crate::model::backup::{BackupId, Metadata, Shape};
+use crate::disk::state::{State, StateError};
+use crate::model::backup::{Metadata, Shape};
+use crate::model::foreign::Foreign;
 use crate::model::target::Stamp;
 
 /// The first line: another one means another version, whose lines are not read.
@@ -36,20 +36,36 @@ const SLACK: usize = 20_000;
 /// Length of the digits that stand for an object.
 const NAME: usize = 32;
 
-/// One line's JSON: what is remembered of one version of one object.
-#[derive(Serialize, Deserialize)]
-struct Known<'a> {
-    shape: Cow<'a, Shape>,
-    metadata: Cow<'a, Metadata>,
+/// What is remembered of one version of one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// Format, compression, seal, from its first bytes.
+    pub shape: Shape,
+    /// The metadata object beside it.
+    pub metadata: Metadata,
 }
 
-/// What stands for an object: its id says where it is, its stamp which version of it.
-fn name_of(id: &BackupId, stamp: &Stamp) -> [u8; NAME] {
-    let json = serde_json::to_vec(&(id, stamp)).expect("text and numbers can always be written as JSON");
-    let digest = Sha256::digest(json);
-    let mut name = [0; NAME];
-    data_encoding::HEXLOWER.encode_mut(&digest[..NAME / 2], &mut name);
-    name
+/// Which object: where it is, and what pins it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CacheKey {
+    /// The target's canonical URL.
+    pub target: String,
+    /// Relative to the target.
+    pub key: Foreign,
+    /// What pins it; what differs is another object.
+    pub stamp: Stamp,
+    /// What pins the metadata object beside it, where there is one.
+    pub metadata: Option<Stamp>,
+}
+
+impl CacheKey {
+    fn name(&self) -> [u8; NAME] {
+        let json = serde_json::to_vec(self).expect("text and numbers can always be written as JSON");
+        let digest = Sha256::digest(json);
+        let mut name = [0; NAME];
+        data_encoding::HEXLOWER.encode_mut(&digest[..NAME / 2], &mut name);
+        name
+    }
 }
 
 /// The catalog cache of one estate. Not shared between threads: one task of the catalog owns it.
@@ -81,10 +97,9 @@ impl CatalogCache {
     }
 
     /// What is known of an object, if it is still the same one.
-    pub fn get(&self, id: &BackupId, stamp: &Stamp) -> Option<(Shape, Metadata)> {
-        let json = self.text.get(self.known.get(&name_of(id, stamp))?.clone())?;
-        let known: Known<'_> = serde_json::from_slice(json).ok()?;
-        Some((known.shape.into_owned(), known.metadata.into_owned()))
+    pub fn get(&self, key: &CacheKey) -> Option<Known> {
+        let json = self.text.get(self.known.get(&key.name())?.clone())?;
+        serde_json::from_slice(json).ok()
     }
 
     /// How many objects are known.
@@ -97,21 +112,15 @@ impl CatalogCache {
         self.known.is_empty()
     }
 
-    /// Why the file was dropped or cannot be written, if so; safe to draw.
+    /// Why the file was dropped, if it was; safe to draw.
     pub fn remark(&self) -> Option<&str> {
         self.remark.as_deref()
     }
 
     /// Remembers an object; written by the next [`save`](Self::save).
-    ///
-    /// Where its metadata is missing nothing is remembered: it may be uploaded yet.
-    pub fn put(&mut self, id: &BackupId, stamp: &Stamp, shape: &Shape, metadata: &Metadata) {
-        if matches!(metadata, Metadata::Missing | Metadata::Pending) {
-            return;
-        }
-        let known = Known { shape: Cow::Borrowed(shape), metadata: Cow::Borrowed(metadata) };
-        let json = serde_json::to_vec(&known).expect("text and numbers can always be written as JSON");
-        self.push(name_of(id, stamp), &json);
+    pub fn put(&mut self, key: &CacheKey, known: &Known) {
+        let json = serde_json::to_vec(known).expect("text and numbers can always be written as JSON");
+        self.push(key.name(), &json);
     }
 
     fn push(&mut self, name: [u8; NAME], json: &[u8]) {
@@ -126,24 +135,19 @@ impl CatalogCache {
 
     /// Appends what is new to the file, or writes it anew when too much of it is out of date.
     ///
-    /// A cache that cannot be written is only slower next time: the log and [`remark`](Self::remark) say so.
-    pub fn save(&mut self) {
+    /// # Errors
+    ///
+    /// Where it cannot be written; everything is still known in memory.
+    pub fn save(&mut self) -> Result<(), StateError> {
         if self.saved == self.text.len() {
-            return;
+            return Ok(());
         }
-        match self.write() {
-            Ok(()) => self.saved = self.text.len(),
-            Err(error) => {
-                tracing::warn!("the catalog cache cannot be written: {error}");
-                self.remark = Some(format!("the catalog cache cannot be written: {error}"));
-            }
-        }
-    }
-
-    fn write(&mut self) -> io::Result<()> {
-        let _held = folder::lock(&self.lock)?;
+        let _held = folder::lock(&self.lock).map_err(StateError::io(&self.lock))?;
         let crowded = self.lines > self.known.len() * 2 + SLACK || self.known.len() > MOST;
-        if crowded || !self.path.exists() { self.compact() } else { self.append() }
+        let saved = if crowded || !self.path.exists() { self.compact() } else { self.append() };
+        saved.map_err(StateError::io(&self.path))?;
+        self.saved = self.text.len();
+        Ok(())
     }
 
     fn append(&self) -> io::Result<()> {
@@ -200,34 +204,35 @@ mod tests {
 
     use super::*;
 
-    fn id(number: usize) -> BackupId {
-        let mut digest = [0; 32];
-        digest[..4].copy_from_slice(&(number as u32).to_le_bytes());
-        BackupId::from_digest(&digest)
+    fn key(number: usize) -> CacheKey {
+        let stamp = Stamp {
+            size: number as u64,
+            modified: Some(Moment(number as i64)),
+            etag: Some(format!("{number:032x}-3")),
+            ..Stamp::default()
+        };
+        CacheKey {
+            target: "s3://acme-bak/mysql/".into(),
+            key: Foreign::from(format!("dbacked_shop_{number}")),
+            stamp,
+            metadata: None,
+        }
     }
 
-    fn stamp(number: usize) -> Stamp {
-        let etag = Some(format!("{number:032x}-3"));
-        Stamp { size: number as u64, modified: Some(Moment(number as i64)), etag, ..Stamp::default() }
-    }
-
-    fn known(number: usize) -> (Shape, Metadata) {
+    fn known(number: usize) -> Known {
         let fingerprint = Fingerprint::from_digest(&[number as u8; 32]);
         let recipient = Recipient { fingerprint: fingerprint.clone(), source: RecipientSource::Metadata };
-        let scheme = SealScheme::Dbacked;
-        let seal = Seal { scheme, recipients: vec![recipient], modulus_bytes: Some(512), version: Some((0, 1, 0)) };
-        let (format, compression, basis) = (Format::Dbacked, Compression::None, Basis::Bytes);
-        let facts = MetadataFacts { md5: Some("0".repeat(32)), fingerprint: Some(fingerprint), ..Default::default() };
-        (Shape { format, compression, basis, seal: Some(seal) }, Metadata::Read(Box::new(facts)))
-    }
-
-    fn put(cache: &mut CatalogCache, number: usize, what: usize) {
-        let (shape, metadata) = known(what);
-        cache.put(&id(number), &stamp(number), &shape, &metadata);
-    }
-
-    fn get(cache: &CatalogCache, number: usize) -> Option<(Shape, Metadata)> {
-        cache.get(&id(number), &stamp(number))
+        let seal = Seal {
+            scheme: SealScheme::Dbacked,
+            recipients: vec![recipient],
+            modulus_bytes: Some(512),
+            version: Some((0, 1, 0)),
+        };
+        let shape =
+            Shape { format: Format::Dbacked, compression: Compression::None, basis: Basis::Bytes, seal: Some(seal) };
+        let facts =
+            MetadataFacts { md5: Some("0".repeat(32)), fingerprint: Some(fingerprint), ..MetadataFacts::default() };
+        Known { shape, metadata: Metadata::Read(Box::new(facts)) }
     }
 
     fn state() -> (tempfile::TempDir, State) {
@@ -240,34 +245,34 @@ mod tests {
     fn what_was_learnt_is_known_until_the_object_changes() {
         let (_root, state) = state();
         let mut cache = CatalogCache::open(&state);
-        put(&mut cache, 1, 1);
-        cache.save();
-        put(&mut cache, 2, 2);
-        put(&mut cache, 1, 3);
-        cache.save();
+        cache.put(&key(1), &known(1));
+        cache.save().unwrap();
+        cache.put(&key(2), &known(2));
+        cache.put(&key(1), &known(3));
+        cache.save().unwrap();
         let cache = CatalogCache::open(&state);
-        assert_eq!((cache.len(), get(&cache, 1), get(&cache, 2)), (2, Some(known(3)), Some(known(2))));
-        assert_eq!(cache.get(&id(1), &stamp(2)), None);
-        let mut cache = cache;
-        cache.put(&id(3), &stamp(3), &known(3).0, &Metadata::Missing);
-        assert_eq!(get(&cache, 3), None, "its metadata may be uploaded yet");
+        assert_eq!((cache.len(), cache.get(&key(1)), cache.get(&key(2))), (2, Some(known(3)), Some(known(2))));
+        let changed = CacheKey { stamp: Stamp { size: 9, ..key(1).stamp }, ..key(1) };
+        assert_eq!(cache.get(&changed), None);
+        let other_metadata = CacheKey { metadata: Some(Stamp::default()), ..key(1) };
+        assert_eq!(cache.get(&other_metadata), None);
     }
 
     #[test]
     fn a_corrupt_cache_is_dropped_and_a_cut_line_is_skipped() {
         let (_root, state) = state();
         let mut cache = CatalogCache::open(&state);
-        put(&mut cache, 1, 1);
-        put(&mut cache, 2, 2);
-        cache.save();
+        cache.put(&key(1), &known(1));
+        cache.put(&key(2), &known(2));
+        cache.save().unwrap();
         let bytes = fs::read(&cache.path).unwrap();
         fs::write(&cache.path, &bytes[..bytes.len() - 30]).unwrap();
         let mut cut = CatalogCache::open(&state);
         assert_eq!((cut.len(), cut.remark()), (1, None));
-        put(&mut cut, 3, 3);
-        cut.save();
+        cut.put(&key(3), &known(3));
+        cut.save().unwrap();
         let healed = CatalogCache::open(&state);
-        assert!(get(&healed, 1).is_some() && get(&healed, 3).is_some());
+        assert!(healed.get(&key(1)).is_some() && healed.get(&key(3)).is_some());
         fs::write(&cache.path, b"\0\0\xff").unwrap();
         let dropped = CatalogCache::open(&state);
         assert!(dropped.is_empty() && dropped.remark().unwrap().contains("dropped") && !cache.path.exists());
@@ -279,9 +284,9 @@ mod tests {
         let mut cache = CatalogCache::open(&state);
         for _ in 0..3 {
             for _ in 0..SLACK {
-                put(&mut cache, 1, 1);
+                cache.put(&key(1), &known(1));
             }
-            cache.save();
+            cache.save().unwrap();
         }
         let lines = fs::read(&cache.path).unwrap().split(|byte| *byte == b'\n').count();
         assert!(lines <= SLACK + 10 && CatalogCache::open(&state).len() == 1, "{lines}");
@@ -291,8 +296,8 @@ mod tests {
     fn a_hundred_thousand_objects_are_read_at_once() {
         let (_root, state) = state();
         let mut cache = CatalogCache::open(&state);
-        (0..100_000).for_each(|number| put(&mut cache, number, number));
-        cache.save();
+        (0..100_000).for_each(|number| cache.put(&key(number), &known(number)));
+        cache.save().unwrap();
         let started = Instant::now();
         let cache = CatalogCache::open(&state);
         let taken = started.elapsed();

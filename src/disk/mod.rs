@@ -1,6 +1,6 @@
 //! This machine: the estate file, state, audit log, files that are written.
 
-mod actor;
+pub mod actor;
 mod audit_chain;
 pub mod audit_log;
 mod audit_syslog;
@@ -19,8 +19,6 @@ pub mod paths;
 pub mod proofs;
 pub mod state;
 pub mod urls;
-
-pub use self::actor::actor;
 
 #[cfg(test)]
 mod audit_tests;
