@@ -20,6 +20,8 @@ pub mod proofs;
 pub mod state;
 pub mod urls;
 
+pub use self::actor::actor;
+
 #[cfg(test)]
 mod audit_tests;
 #[cfg(test)]
