@@ -146,6 +146,23 @@ pub enum SyslogCopy {
     On,
 }
 
+/// The lines of a log, one after the other.
+pub struct Export(Lines<BufReader<io::Take<File>>>);
+
+impl Export {
+    /// The next line without its newline; what is unfinished at the end is no line.
+    ///
+    /// # Errors
+    ///
+    /// Where the log cannot be read.
+    pub fn next_line(&mut self) -> io::Result<Option<&[u8]>> {
+        match self.0.next()? {
+            Piece::Line(line) => Ok(Some(line)),
+            Piece::Torn(_) | Piece::End => Ok(None),
+        }
+    }
+}
+
 /// The audit log of one estate. Shared between threads by reference, between processes by its file.
 pub struct AuditLog {
     path: PathBuf,
@@ -243,6 +260,19 @@ impl AuditLog {
         self.locked(|chain| {
             chain.file.seek(SeekFrom::Start(0))?;
             Ok(audit_chain::verify(BufReader::new(&chain.file), head)?)
+        })
+    }
+
+    /// A reader over every line as it stands now, broken ones included. Others may go on appending.
+    ///
+    /// # Errors
+    ///
+    /// Where the log cannot be read.
+    pub fn export(&self) -> Result<Export, AuditError> {
+        self.locked(|chain| {
+            let length = chain.file.metadata()?.len();
+            let file = File::open(&self.path)?;
+            Ok(Export(Lines::new(BufReader::new(io::Read::take(file, length)))))
         })
     }
 

@@ -4,7 +4,7 @@ use std::thread;
 
 use tempfile::TempDir;
 
-use crate::disk::actor;
+use crate::disk::actor::actor;
 use crate::disk::audit_log::{AuditError, AuditLog, Entry, RESERVE, SyslogCopy};
 use crate::disk::environment::Environment;
 use crate::disk::state::State;
@@ -185,6 +185,9 @@ fn where_blocks_cannot_be_allocated_blanks_keep_the_room() {
     let text = fs::read_to_string(log.path()).unwrap();
     assert!(length() >= 2 * RESERVE && text.ends_with("    ") && text.trim_end().lines().count() == 2);
     assert_eq!(log.verify(None).unwrap().open_intents, [0, 1]);
+    let mut export = log.export().unwrap();
+    assert_eq!(export.next_line().unwrap(), text.lines().next().map(str::as_bytes));
+    assert!(export.next_line().unwrap().is_some() && export.next_line().unwrap().is_none());
     assert_eq!(open(&root).event(entry("another process")).unwrap().seq, 2, "it finds the end before the blanks");
     let before = length();
     log.outcome(one, Moment(2), "ok", &"long ".repeat(2_000)).unwrap();

@@ -12,6 +12,11 @@ pub enum Environment {
 }
 
 impl Environment {
+    /// The environment of this process.
+    pub fn of_process() -> Self {
+        Self::Process
+    }
+
     /// A made-up environment.
     pub fn of(pairs: &[(&str, &str)]) -> Self {
         Self::Made(pairs.iter().map(|(name, value)| ((*name).to_owned(), OsString::from(value))).collect())

@@ -1,6 +1,6 @@
 //! This machine: the estate file, state, audit log, files that are written.
 
-mod actor;
+pub mod actor;
 mod audit_chain;
 pub mod audit_log;
 mod audit_syslog;

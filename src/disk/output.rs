@@ -196,12 +196,14 @@ fn named(path: &Path, written: u64, source: io::Error) -> OutputError {
 fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(()),
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-            fs::hard_link(from, to)?;
-            fs::remove_file(from)
-        }
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => link_new(from, to),
         Err(errno) => Err(errno.into()),
     }
+}
+
+fn link_new(from: &Path, to: &Path) -> io::Result<()> {
+    fs::hard_link(from, to)?;
+    fs::remove_file(from)
 }
 
 #[cfg(test)]
@@ -252,6 +254,18 @@ mod tests {
         let dangling = folder.path().join("link");
         std::os::unix::fs::symlink("/nowhere/else", &dangling).unwrap();
         assert!(matches!(OutputFile::create(&dangling), Err(OutputError::Exists { .. })), "a link is not followed");
+    }
+
+    #[test]
+    fn where_renaming_may_only_replace_a_link_does_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::write(&from, "new").unwrap();
+        link_new(&from, &to).unwrap();
+        assert_eq!(names(folder.path()), ["to"]);
+        fs::write(&from, "newer").unwrap();
+        assert_eq!(link_new(&from, &to).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&to).unwrap(), "new");
     }
 
     #[test]

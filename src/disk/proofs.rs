@@ -1,10 +1,14 @@
 //! What was proven about each backup, one file per backup id.
+//!
+//! `ID.json` holds the verdicts. The digests of every MiB, 32 KiB per GiB, stand beside it in
+//! `ID.HASH.mib`, so that reading all verdicts at the start stays cheap; the JSON names their SHA-256.
 
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::disk::folder;
 use crate::disk::state::{State, StateError};
@@ -12,8 +16,11 @@ use crate::model::backup::BackupId;
 use crate::model::target::Stamp;
 use crate::model::trust::{Proof, Rung, VerdictOutcome};
 
-/// The largest proof that is read: digests of 16 TiB fit four times.
-const LIMIT: u64 = 4 << 30;
+/// The largest file of verdicts that is read.
+const VERDICTS: u64 = 16 << 20;
+
+/// The largest file of digests that is read: those of 16 TiB.
+const DIGESTS: u64 = 512 << 20;
 
 /// The proofs of one estate.
 #[derive(Debug, Clone)]
@@ -70,7 +77,7 @@ impl Remembered {
         (!contradicted).then_some(best)
     }
 
-    fn learn(&mut self, proof: Proof) {
+    fn learn(&mut self, mut proof: Proof) {
         let slot = match proof.outcome {
             outcome if outcome.is_bad() => &mut self.bad,
             VerdictOutcome::Ok if self.best.as_ref().is_none_or(|best| weight(&proof) >= weight(best)) => {
@@ -79,12 +86,23 @@ impl Remembered {
             _ => &mut self.other,
         };
         if slot.as_ref().is_none_or(|known| known.at <= proof.at) {
+            if proof.outcome != VerdictOutcome::Ok {
+                proof.mib_digests = vec![]; // they release nothing
+            }
             *slot = Some(proof);
         }
         if self.other.as_ref().is_some_and(|other| self.newest() != Some(other)) {
             self.other = None;
         }
     }
+}
+
+/// What a file holds.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    known: Remembered,
+    /// SHA-256 of the digests of `known.best`, in hex, where it has any.
+    digests: Option<String>,
 }
 
 fn weight(proof: &Proof) -> (bool, Rung) {
@@ -115,7 +133,7 @@ impl Proofs {
     /// Remembers a verdict, beside what is already known of the same object.
     ///
     /// Verdicts on another object under the same id (overwritten since) are forgotten, unless they
-    /// are newer than this one.
+    /// are newer than this one. What is handed back holds digests only if this verdict brought them.
     ///
     /// # Errors
     ///
@@ -123,25 +141,63 @@ impl Proofs {
     pub fn put(&self, id: &BackupId, proof: &Proof) -> Result<Remembered, StateError> {
         let lock = self.dir.join(".lock");
         let _held = folder::lock(&lock).map_err(StateError::io(&lock))?;
-        let known = self.read(id).ok().flatten();
-        let mut known = match known {
-            Some(known) if known.stamp == proof.stamp => known,
-            Some(known) if known.newest().is_some_and(|newest| newest.at > proof.at) => return Ok(known),
-            _ => Remembered::of(proof.stamp.clone()),
+        let before = self.read(id).ok().flatten();
+        let old_digests = before.as_ref().and_then(|stored| stored.digests.clone());
+        let mut stored = match before {
+            Some(stored) if stored.known.stamp == proof.stamp => stored,
+            Some(stored) if stored.known.newest().is_some_and(|newest| newest.at > proof.at) => return Ok(stored.known),
+            _ => Stored { known: Remembered::of(proof.stamp.clone()), digests: None },
         };
-        known.learn(proof.clone());
+        stored.known.learn(proof.clone());
         let path = self.path(id);
-        let json = serde_json::to_vec(&known).map_err(|error| StateError::io(&path)(error.into()))?;
-        folder::replace(&path, &json).map_err(StateError::io(&path))?;
-        Ok(known)
+        self.write(id, proof, &mut stored).map_err(StateError::io(&path))?;
+        if let Some(old) = old_digests.filter(|old| stored.digests.as_ref() != Some(old)) {
+            // Left behind it would only take room.
+            let _ = fs::remove_file(self.digests_path(id, &old));
+        }
+        Ok(stored.known)
     }
 
-    /// What is known of exactly this object. A file that cannot be understood counts as nothing.
+    /// Digests first: a verdict never names digests that are not there.
+    fn write(&self, id: &BackupId, newest: &Proof, stored: &mut Stored) -> io::Result<()> {
+        let replaced = stored.known.best.as_ref() == Some(newest);
+        let digests = stored.known.best.as_mut().map(|best| std::mem::take(&mut best.mib_digests)).unwrap_or_default();
+        if replaced {
+            stored.digests = None;
+            if !digests.is_empty() {
+                let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(digests.as_flattened()));
+                folder::replace(&self.digests_path(id, &hash), digests.as_flattened())?;
+                stored.digests = Some(hash);
+            }
+        }
+        folder::replace(&self.path(id), &serde_json::to_vec(stored)?)?;
+        if let Some(best) = &mut stored.known.best {
+            best.mib_digests = digests;
+        }
+        Ok(())
+    }
+
+    /// What is known of exactly this object, digests included. A file that cannot be understood counts
+    /// as nothing, and digests that are missing or damaged as none.
     pub fn get(&self, id: &BackupId, stamp: &Stamp) -> Option<Remembered> {
-        self.read(id).ok().flatten().filter(|known| known.stamp == *stamp)
+        // Against a console that replaces the digests between our two reads.
+        let _held = folder::lock(&self.dir.join(".lock"));
+        let Stored { mut known, digests } =
+            self.read(id).ok().flatten().filter(|stored| stored.known.stamp == *stamp)?;
+        if let (Some(best), Some(hash)) = (&mut known.best, digests) {
+            best.mib_digests = self.read_digests(id, &hash).unwrap_or_default();
+        }
+        Some(known)
     }
 
-    /// Everything that is known, and remarks on files that could not be understood.
+    fn read_digests(&self, id: &BackupId, hash: &str) -> Option<Vec<[u8; 32]>> {
+        let bytes = folder::read_bounded(&self.digests_path(id, hash), DIGESTS).ok()?;
+        let (digests, rest) = bytes.as_chunks::<32>();
+        let same = data_encoding::HEXLOWER.encode(&Sha256::digest(&bytes)) == hash;
+        (same && rest.is_empty()).then(|| digests.to_vec())
+    }
+
+    /// Everything that is known, without digests, and remarks on files that could not be understood.
     pub fn all(&self) -> AllProofs {
         let mut all = AllProofs::default();
         let entries = match fs::read_dir(&self.dir) {
@@ -154,7 +210,7 @@ impl Proofs {
         for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
             let Some(id) = name.strip_suffix(".json").and_then(id_of) else { continue };
             match self.read(&id) {
-                Ok(Some(known)) => all.proofs.push((id, known)),
+                Ok(Some(stored)) => all.proofs.push((id, stored.known)),
                 Ok(None) => {}
                 Err(error) => all.remarks.push(format!("the proof of {id} is left aside: {error}")),
             }
@@ -163,8 +219,8 @@ impl Proofs {
         all
     }
 
-    fn read(&self, id: &BackupId) -> io::Result<Option<Remembered>> {
-        match folder::read_bounded(&self.path(id), LIMIT) {
+    fn read(&self, id: &BackupId) -> io::Result<Option<Stored>> {
+        match folder::read_bounded(&self.path(id), VERDICTS) {
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(io::Error::from),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
@@ -173,6 +229,12 @@ impl Proofs {
 
     fn path(&self, id: &BackupId) -> PathBuf {
         self.dir.join(format!("{id}.json"))
+    }
+
+    fn digests_path(&self, id: &BackupId, hash: &str) -> PathBuf {
+        // The hash comes out of a file: only its digits may become part of a path.
+        let digits: String = hash.chars().filter(char::is_ascii_hexdigit).take(16).collect();
+        self.dir.join(format!("{id}.{digits}.mib"))
     }
 }
 
@@ -196,26 +258,13 @@ mod tests {
     fn proof(at: i64, outcome: VerdictOutcome, reached: Rung, content: Voucher) -> Proof {
         let rungs = Rung::ALL.map(|rung| if rung <= reached { Answer::Yes } else { Answer::Unknown });
         let digests = if reached >= Rung::Whole { vec![[7; 32]; 3] } else { vec![] };
-        Proof {
-            stamp: stamp(1),
-            at: Moment(at),
-            program: "0.1.0".into(),
-            key: None,
-            tried: Rung::Whole,
-            rungs,
-            content,
-            outcome,
-            at_byte: None,
-            checks: vec![],
-            findings: vec![],
-            statements: None,
-            bytes_in: 0,
-            bytes_out: 0,
-            sha256_out: None,
-            inside: None,
-            millis: 0,
-            mib_digests: digests,
-        }
+        // As an older version wrote it: what it did not know is absent.
+        let json = serde_json::json!({
+            "stamp": stamp(1), "at": Moment(at), "program": "0.1.0", "tried": "whole", "rungs": rungs,
+            "content": content, "outcome": outcome, "checks": [], "findings": [],
+            "bytes_in": 0, "bytes_out": 0, "millis": 0, "mib_digests": "",
+        });
+        Proof { mib_digests: digests, ..serde_json::from_value(json).unwrap() }
     }
 
     fn whole(at: i64) -> Proof {
@@ -293,6 +342,26 @@ mod tests {
         assert_eq!(kept.proofs.get(&kept.id, &stamp(2)).unwrap().bad, None);
         kept.proofs.put(&kept.id, &damaged(1)).unwrap();
         assert!(kept.proofs.get(&kept.id, &stamp(2)).is_some(), "a late verdict on the old object changes nothing");
+    }
+
+    #[test]
+    fn digests_stand_aside_follow_the_best_proof_and_are_checked() {
+        let kept = kept();
+        let beside = || {
+            let names = fs::read_dir(&kept.proofs.dir).unwrap().map(|entry| entry.unwrap().path());
+            names.filter(|path| path.extension().is_some_and(|end| end == "mib")).collect::<Vec<_>>()
+        };
+        kept.after(&[whole(1), wrong_key(2)]);
+        assert_eq!(beside().len(), 1);
+        let all = kept.proofs.all();
+        assert!(all.proofs[0].1.best.as_ref().unwrap().mib_digests.is_empty(), "not read with all");
+        let newer = Proof { mib_digests: vec![[8; 32]; 2], ..whole(3) };
+        let known = kept.after(std::slice::from_ref(&newer));
+        assert_eq!((known.releasing(), beside().len()), (Some(&newer), 1));
+        fs::write(&beside()[0], [9; 64]).unwrap();
+        assert_eq!(kept.proofs.get(&kept.id, &stamp(1)).unwrap().releasing(), None, "damaged digests release nothing");
+        kept.proofs.put(&kept.id, &Proof { stamp: stamp(2), ..damaged(4) }).unwrap();
+        assert!(beside().is_empty());
     }
 
     #[test]

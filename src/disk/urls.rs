@@ -1,11 +1,12 @@
 //! URLs of targets and servers. A password in one is refused before anything of it is shown.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use url::Url;
 
 use crate::model::foreign::escape;
-use crate::model::sink::ServerAddress;
+use crate::model::sink::{PasswordSource, Protection, ServerAddress, ServerRef, TlsMode};
 
 /// Why a URL is refused: the fact, and what would be valid. Holds no part of a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,18 @@ pub enum UrlError {
         /// What would be valid.
         valid: String,
     },
+}
+
+impl fmt::Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Secret => f.write_str(
+                "holds a password, which others see in the list of processes and in histories; change it, and use an \
+                 option file, a prompt or an estate",
+            ),
+            Self::Wrong { what, valid } => write!(f, "{what}; {valid}"),
+        }
+    }
 }
 
 fn wrong<T>(what: impl Into<String>, valid: impl Into<String>) -> Result<T, UrlError> {
@@ -172,6 +185,38 @@ pub fn server_url(text: &str) -> Result<ServerUrl, UrlError> {
     Ok(ServerUrl { user: named(user), address, database: named(database) })
 }
 
+/// A server that no estate knows, and the database where one is named: `--into mysql://...`.
+///
+/// # Errors
+///
+/// As [`server_url`].
+pub fn server(text: &str) -> Result<(ServerRef, Option<String>), UrlError> {
+    let ServerUrl { user, address, database } = server_url(text)?;
+    let server = ServerRef {
+        name: None,
+        address,
+        user,
+        defaults_file: None,
+        password: PasswordSource::OptionFile,
+        tls: TlsMode::Auto,
+        ca_file: None,
+        protection: Protection::Open,
+        expect_uuid: None,
+    };
+    Ok((server, database))
+}
+
+/// A URL as it may be shown: without what stands between `://` and `@`, if that may hold a password.
+pub fn redacted(text: &str) -> String {
+    match text.split_once("://") {
+        Some((scheme, rest)) if refuse_password(rest).is_err() => {
+            let host = rest.rsplit_once('@').map_or("", |(_, host)| host);
+            escape(&format!("{scheme}://...@{host}"))
+        }
+        _ => escape(text),
+    }
+}
+
 /// Refuses `user:password@` behind the `://`, whatever else may be wrong with the URL.
 pub(super) fn refuse_password(rest: &str) -> Result<(), UrlError> {
     // A password may itself hold `/`, `?` or `#` unescaped: look at the last `@` of the whole.
@@ -215,6 +260,16 @@ mod tests {
         assert_eq!(target_url("file:///a%20b/c/"), Ok(TargetUrl::File("/a b/c/".into())));
         assert_eq!(target_url("/srv/backups"), Ok(TargetUrl::File("/srv/backups".into())));
         assert_eq!(target_url("smb://h/share"), Ok(TargetUrl::NotYet("smb")));
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        assert_eq!(redacted("mysql://root:pa@ss/wd@db:3306/x"), "mysql://...@db:3306/x");
+        assert_eq!(redacted("mysql://root@db/x\u{1b}"), "mysql://root@db/x\\u{1b}");
+        let what = server("mysql://root:hunter2@db/x").unwrap_err().to_string();
+        assert!(what.starts_with("holds a password") && !what.contains("hunter2"));
+        let (server, database) = server("mysql://root@db/shop").unwrap();
+        assert_eq!((server.label().as_str(), database.as_deref()), ("db:3306", Some("shop")));
     }
 
     #[test]

@@ -44,7 +44,7 @@ fn a_process_of_these_tests() {
 
 fn audit(folder: &Path) -> AuditLog {
     let state = State::open(folder, "estate").unwrap();
-    AuditLog::open(&state, disk::actor(&Environment::of(&[])), SyslogCopy::Off).unwrap()
+    AuditLog::open(&state, disk::actor::actor(&Environment::of(&[])), SyslogCopy::Off).unwrap()
 }
 
 fn entry(subject: String) -> Entry {
