@@ -1,4 +1,5 @@
 //! What is inside an opened backup: recognising, unpacking, counting, finding what may not run unasked.
 
 pub mod census;
+pub mod rewrite;
 pub mod statements;

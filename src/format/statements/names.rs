@@ -91,7 +91,7 @@ pub(super) fn databases(tokens: &[Token<'_>]) -> Vec<Vec<u8>> {
             at += 2 * parts - 1;
             continue;
         }
-        walk.see(token);
+        walk.see(token, at.checked_sub(1).map(|before| &tokens[before]));
         at += 1;
     }
     found
@@ -115,8 +115,8 @@ fn standing_alone(tokens: &[Token<'_>]) -> HashSet<Vec<u8>> {
     let mut alone = HashSet::new();
     for (at, token) in tokens.iter().enumerate() {
         let free = !dot(at + 1) && !(at > 0 && dot(at - 1));
-        let bound = token.is_name() && !dot(at + 1) && table_behind(tokens, at);
-        if bound || free && token.is_name() {
+        let bound = !dot(at + 1) && table_behind(tokens, at);
+        if token.is_name() && (bound || free) {
             alone.insert(ident::unquote(token.text).to_ascii_lowercase());
         }
     }
@@ -148,7 +148,8 @@ struct Walk {
 }
 
 impl Walk {
-    fn see(&mut self, token: &Token<'_>) {
+    fn see(&mut self, token: &Token<'_>, before: Option<&Token<'_>>) {
+        let verb = before.is_some_and(|token| token.is_any(&["INSERT", "UPDATE", "DELETE"]));
         let list = self.lists.last().copied().unwrap_or(List::No);
         self.expects = match token.kind {
             TokenKind::Sign(b'(') => {
@@ -180,7 +181,7 @@ impl Walk {
                 Expects::Anything
             }
             // Behind ON stands a condition in a list of tables, else the table of a trigger or an index.
-            TokenKind::Word if token.is("ON") && list == List::No => Expects::Table,
+            TokenKind::Word if token.is("ON") && (verb || list == List::No) => Expects::Table,
             _ => Expects::Anything,
         };
     }

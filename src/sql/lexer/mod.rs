@@ -375,3 +375,6 @@ enum More {
     MayCome,
     NeverComes,
 }
+
+#[cfg(test)]
+mod tests;

@@ -218,13 +218,24 @@ fn value_at(bytes: &[u8], at: usize) -> Option<usize> {
     long_value(bytes, at)
 }
 
+/// How many hexadecimal digits stand at the beginning; written so that the compiler makes vectors of it.
+pub(super) fn hex_len(bytes: &[u8]) -> usize {
+    let is_hex = |byte: u8| (byte.wrapping_sub(b'0') < 10) | ((byte | 0x20).wrapping_sub(b'a') < 6);
+    let (chunks, _) = bytes.as_chunks::<32>();
+    let whole = chunks.iter().take_while(|chunk| chunk.iter().fold(true, |all, byte| all & is_hex(*byte))).count() * 32;
+    whole + bytes[whole..].iter().take_while(|byte| is_hex(**byte)).count()
+}
+
 #[inline(never)]
 fn long_value(bytes: &[u8], at: usize) -> Option<usize> {
     let start = bytes[..at].iter().rposition(|byte| !is_word(*byte)).map_or(0, |before| before + 1);
-    let len = bytes[at..].iter().position(|byte| !is_word(*byte))?;
+    if start + 1 == at && bytes[start] == b'0' && matches!(bytes[at], b'x' | b'X') {
+        let end = at + 1 + hex_len(&bytes[at + 1..]);
+        return bytes.get(end).is_some_and(|next| !is_word(*next)).then_some(end);
+    }
+    let len = bytes[at..].iter().take(WORD + 1).position(|byte| !is_word(*byte))?;
     let word = &bytes[start..at + len];
-    let hex = matches!(word, [b'0', b'x' | b'X', ..]);
-    (is_value(word, Some(bytes[at + len])) && (hex || word.len() <= WORD)).then_some(at + len)
+    (is_value(word, Some(bytes[at + len])) && word.len() <= WORD).then_some(at + len)
 }
 
 /// Each bit becomes the exclusive or of itself and all below it.
