@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crate::format::statements::{self, Account, Kind, Risk, Statement};
 use crate::model::foreign::Foreign;
 use crate::model::trust::{Inside, TableInside};
-use crate::sql::lexer::{LexError, PieceKind, StatementEnd, StatementSink, Tail};
+use crate::sql::lexer::{LexError, PieceKind, StatementEnd, StatementSink, Tail, Values};
 use crate::sql::token::{Token, TokenKind, Tokens};
 
 /// Names of one kind that are remembered at most; more are only counted.
@@ -242,9 +242,9 @@ impl Census {
             let value = || value_behind(&tokens[at + 1..]);
             if token.is("COLLATE") || token.is("collation_connection") {
                 keep(&mut self.found.collations, value());
-            } else if token.is("CHARSET") || token.is("NAMES") || token.is("character_set_client") {
-                keep(&mut self.found.charsets, value());
-            } else if token.is("SET") && at > 0 && tokens[at - 1].is("CHARACTER") {
+            } else if token.is_any(&["CHARSET", "NAMES", "character_set_client"])
+                || token.is("SET") && at > 0 && tokens[at - 1].is("CHARACTER")
+            {
                 keep(&mut self.found.charsets, value());
             } else if token.is("ENGINE") && self.found.engines.len() < LISTED {
                 self.found.engines.extend(value().map(|engine| Foreign::new(engine.to_vec())));
@@ -274,7 +274,7 @@ impl StatementSink for Census {
 
 fn before_values<'a>(end: &StatementEnd<'a>) -> Option<&'a [u8]> {
     let insert = end.insert?;
-    let literals = insert.values == crate::sql::lexer::Values::Literals;
+    let literals = insert.values == Values::Literals;
     let before = usize::try_from(insert.values_at? - end.start).ok()?;
     end.head.get(..before).filter(|_| literals)
 }

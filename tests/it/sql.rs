@@ -39,7 +39,7 @@ fn split(dump: &[u8], chunk: usize, sink: &mut dyn StatementSink) -> Result<Tail
 
 fn census(dump: &[u8]) -> Findings {
     let mut census = Census::new();
-    let tail = split(dump, 4096, &mut census).unwrap();
+    let tail = split(dump, 4096, &mut census).expect("the dump can be followed");
     census.finish(tail)
 }
 

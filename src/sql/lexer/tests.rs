@@ -217,6 +217,7 @@ fn fragment() -> impl Strategy<Value = Vec<u8>> {
         b"a1",
         b".",
         b"-",
+        b"INSERT INTO `a``b` VALUES (1)",
         b"(1,-2,'x;y',0xFF,NULL,'\xe6\x97\xa5'),(2,3.5,'don\\'t',_binary 'q',NULL,''),",
     ])
     .prop_map(<[u8]>::to_vec);
@@ -353,6 +354,13 @@ fn the_sandbox_line_is_an_order_to_a_client_and_no_statement() {
     assert_eq!(tail, Ok(Tail::Clean));
     assert_eq!(kinds, [PieceKind::Sandbox, PieceKind::Trivia, PieceKind::Statement, PieceKind::Trivia]);
     assert!(whole(b"/*M!999999\\- x; \\! rm */").1.is_err());
+}
+
+#[test]
+fn a_backtick_in_a_table_name_does_not_hide_its_rows() {
+    let (seen, _) = whole(b"INSERT INTO `x`.`a``b; c` (`d``e`, f) VALUES (1,2),(3,4);");
+    let insert = seen.pieces[0].insert.unwrap();
+    assert_eq!((insert.rows, insert.values), (2, Values::Literals));
 }
 
 #[test]
