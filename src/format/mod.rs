@@ -7,6 +7,7 @@ pub mod mongo;
 pub mod names;
 pub mod payload;
 pub mod pgdump;
+pub mod rewrite;
 pub mod sniff;
 pub mod statements;
 pub mod unpack;

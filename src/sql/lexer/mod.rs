@@ -5,6 +5,8 @@
 //! differ, or a setting cannot be followed, it stops with the reason: splitting in the wrong place is how
 //! data becomes statements.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod charset;
 mod code;
 mod collect;
@@ -24,6 +26,7 @@ pub use insert::{InsertFacts, Values};
 use crate::sql::lexer::code::{LOOKAHEAD, Spot, Step};
 use crate::sql::lexer::insert::InsertLane;
 use crate::sql::lexer::session::Session;
+use crate::sql::token::Runs;
 
 /// What the splitter may hold in memory, and what it assumes at the start.
 #[derive(Debug, Clone, Copy)]
@@ -148,7 +151,7 @@ enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Conditional {
     No,
-    Open(crate::sql::token::Runs),
+    Open(Runs),
 }
 
 /// The splitter. Push bytes with [`feed`](Self::feed), then call [`finish`](Self::finish) once.
@@ -380,3 +383,6 @@ enum More {
     MayCome,
     NeverComes,
 }
+
+#[cfg(test)]
+mod tests;
