@@ -112,6 +112,7 @@ where
             };
             of_answer(asked, &answer)
         }
+        SdkError::ResponseError(_) if std::env::var_os("BGDEBUG").is_some() => panic!("{error:?}"),
         SdkError::ResponseError(response) if response.raw().status().is_success() => {
             StoreError::NotS3 { place: asked.target.clone(), cause: root_cause(&error) }
         }
