@@ -13,7 +13,7 @@ Beside S3, without any signature:
 
 Faults, for tests of a client's patience: each file DIR/faults.d/* holds lines
     METHOD PATH-PREFIX TIMES ACTION ARG...      e.g.   GET /bkt/backup 2 status 503
-PATH-PREFIX is percent-encoded. Of each file the first line that matches a request is used, TIMES times in
+PATH-PREFIX is percent-encoded; with a $ at its end it is the whole path (/bkt$: listings). Of each file the first line that matches a request is used, TIMES times in
 all (* = always). ACTION is
     status CODE [NAME]   answer with that HTTP status (NAME as error code)
     redirect REGION      301 PermanentRedirect that names the region
@@ -131,6 +131,10 @@ def check_body(env, payload, body):
         raise Deny(400, 'BadDigest', 'The Content-MD5 you specified did not match what we received.')
 
 
+def matches(path, prefix):
+    return path.rstrip('/') == prefix[:-1] if prefix.endswith('$') else path.startswith(prefix)
+
+
 def faults(env):
     """what each file has to say about this request"""
     found, path = [], unquote(target(env)[0])
@@ -145,7 +149,7 @@ def faults(env):
             continue
         for i, line in enumerate(lines):
             f = line.split()
-            if len(f) < 5 or f[0] != env['REQUEST_METHOD'] or not path.startswith(unquote(f[1])):
+            if len(f) < 5 or f[0] != env['REQUEST_METHOD'] or not matches(path, unquote(f[1])):
                 continue
             with LOCK:
                 k = (name, i, line)
