@@ -7,6 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+pub mod databases;
 pub mod s3;
 pub mod servers;
 
