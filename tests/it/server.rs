@@ -146,6 +146,25 @@ async fn bytes_of_any_character_set_arrive_as_they_are() {
 }
 
 #[tokio::test]
+async fn a_session_reads_strings_as_dumps_mean_them_whatever_the_server_prefers() {
+    for server in servers() {
+        let before = server.sql("SELECT @@global.sql_mode").trim().to_owned();
+        server.sql("SET GLOBAL sql_mode = 'ANSI,STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES'");
+        let connected = connect(&server.reference(), None).await;
+        server.sql(&format!("SET GLOBAL sql_mode = '{before}'"));
+        let mut connection = connected.unwrap();
+        let database = server.database();
+        connection.enter_database(&database.foreign()).await.unwrap();
+        let mode = connection.probe().await.unwrap().sql_mode.to_string();
+        assert!(mode.contains("STRICT_ALL_TABLES") && !mode.contains("ANSI") && !mode.contains("BACKSLASH"), "{mode}");
+        assert!(connection.remarks()[0].contains("sql_mode"));
+        connection.load(b"CREATE TABLE t (s VARCHAR(9))").await.unwrap();
+        connection.load(br#"INSERT INTO t VALUES ("a\'b"), ('a\'b')"#).await.unwrap();
+        assert_eq!(database.sql("SELECT DISTINCT HEX(s) FROM t"), "612762\n");
+    }
+}
+
+#[tokio::test]
 async fn errors_name_table_key_and_column_but_no_value() {
     for server in servers() {
         let database = server.database();
