@@ -35,6 +35,9 @@ pub struct Connection {
 
 /// Logs in and sets the session up as the stock clients do: `utf8mb4`, autocommit, the server's `sql_mode`.
 ///
+/// From that mode `ANSI_QUOTES` and `NO_BACKSLASH_ESCAPES` are taken, so that the session reads as the
+/// splitter's default dialect does. `wait_timeout` is 8 hours at least.
+///
 /// `password` goes before every source that `server` names, and must be there for `Held`. Bounded: 15
 /// seconds for the network and the log-in. Where `server` expects a UUID, it is compared.
 ///
@@ -109,13 +112,18 @@ impl Connection {
 
     async fn set_up(&mut self) -> Result<(), ServerError> {
         self.run("SET NAMES utf8mb4").await?;
-        let limits = self.ask("SELECT @@session.max_allowed_packet, @@session.wait_timeout").await?;
-        let limit = |column| limits.first().and_then(|row| number(row, column)).unwrap_or(0);
-        self.packet_limit = limit(0);
+        let settings =
+            self.ask("SELECT @@session.max_allowed_packet, @@session.wait_timeout, @@session.sql_mode").await?;
+        let Some(settings) = settings.first() else { return Ok(()) };
+        self.packet_limit = number(settings, 0).unwrap_or(0);
         // English messages, because those are the ones that are reduced to what may be shown; and a
         // stalled download must not cost the session where a server drops idle ones after a minute.
-        let patience = limit(1).max(IDLING.as_secs());
+        let patience = number(settings, 1).unwrap_or(0).max(IDLING.as_secs());
         self.run(&format!("SET SESSION autocommit = 1, lc_messages = 'en_US', wait_timeout = {patience}")).await?;
+        if let Some(mode) = readable_mode(&name(settings, 2).to_string()) {
+            self.run(&format!("SET SESSION sql_mode = '{mode}'")).await?;
+            self.remarks.push("the server's sql_mode changes how strings are read: not so in this session".to_owned());
+        }
         Ok(())
     }
 
@@ -153,6 +161,17 @@ impl Connection {
     pub(crate) async fn run(&mut self, sql: &str) -> Result<(), ServerError> {
         self.ask(sql).await.map(drop)
     }
+}
+
+/// An `sql_mode` without the words that change where strings begin and end, or `None` if it has none of
+/// them: a dump is split as if they were off until it switches them on itself.
+fn readable_mode(mode: &str) -> Option<String> {
+    const UNREADABLE: [&str; 8] =
+        ["ANSI", "ANSI_QUOTES", "DB2", "MAXDB", "MSSQL", "NO_BACKSLASH_ESCAPES", "ORACLE", "POSTGRESQL"];
+    // Only words can stand between the quotes they are put in.
+    let words = || mode.split(',').filter(|word| word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'));
+    let kept: Vec<_> = words().filter(|word| !UNREADABLE.contains(word)).collect();
+    (kept.len() < words().count()).then(|| kept.join(","))
 }
 
 /// Stops the statement of one session, over a connection of its own.

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use breakglass::model::foreign::Foreign;
 use breakglass::model::sink::{Flavor, PasswordSource, ServerAddress, ServerRef, TlsMode};
@@ -142,6 +142,25 @@ async fn bytes_of_any_character_set_arrive_as_they_are() {
         connection.load(b"INSERT INTO t VALUES ('\xb0\x5c', _binary '\x01\xff\\0\x80')").await.unwrap();
         assert_eq!(database.sql("SELECT HEX(s), HEX(b) FROM t"), "B05C\t01FF0080\n");
         connection.still_in(&database.foreign()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_session_reads_strings_as_dumps_mean_them_whatever_the_server_prefers() {
+    for server in servers() {
+        let before = server.sql("SELECT @@global.sql_mode").trim().to_owned();
+        server.sql("SET GLOBAL sql_mode = 'ANSI,STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES'");
+        let connected = connect(&server.reference(), None).await;
+        server.sql(&format!("SET GLOBAL sql_mode = '{before}'"));
+        let mut connection = connected.unwrap();
+        let database = server.database();
+        connection.enter_database(&database.foreign()).await.unwrap();
+        let mode = connection.probe().await.unwrap().sql_mode.to_string();
+        assert!(mode.contains("STRICT_ALL_TABLES") && !mode.contains("ANSI") && !mode.contains("BACKSLASH"), "{mode}");
+        assert!(connection.remarks()[0].contains("sql_mode"));
+        connection.load(b"CREATE TABLE t (s VARCHAR(9))").await.unwrap();
+        connection.load(br#"INSERT INTO t VALUES ("a\'b"), ('a\'b')"#).await.unwrap();
+        assert_eq!(database.sql("SELECT DISTINCT HEX(s) FROM t"), "612762\n");
     }
 }
 
@@ -294,10 +313,9 @@ async fn nobody_at_the_address_is_unreachable() {
 }
 
 /// The cipher in use with this mode and authority, or what stands against it.
-async fn cipher(server: &Server, host: &str, tls: TlsMode, ca: Option<&str>) -> Result<String, String> {
-    let mut reference = ServerRef { tls, ..server.reference() };
+async fn cipher(server: &Server, host: &str, tls: TlsMode, ca: Option<PathBuf>) -> Result<String, String> {
+    let mut reference = ServerRef { tls, ca_file: ca, ..server.reference() };
     reference.address = ServerAddress::Tcp { host: host.to_owned(), port: server.port };
-    reference.ca_file = ca.map(|name| server.folder.join(name));
     match connect(&reference, None).await {
         Ok(mut connection) => Ok(connection.probe().await.unwrap().tls_cipher),
         Err(error @ ServerError::Tls { .. }) => Err(error.to_string()),
@@ -308,19 +326,26 @@ async fn cipher(server: &Server, host: &str, tls: TlsMode, ca: Option<&str>) -> 
 #[tokio::test]
 async fn tls_is_as_strict_as_its_mode() {
     for server in servers() {
-        let none = Ok(String::new());
+        let (signer, other) = (|| Some(server.authority()), || Some(server.other_authority()));
         for mode in [TlsMode::Preferred, TlsMode::Required] {
             assert!(cipher(server, "127.0.0.1", mode, None).await.unwrap().contains("TLS_"));
         }
-        assert_eq!(cipher(server, "127.0.0.1", TlsMode::Disabled, None).await, none);
-        assert_eq!(cipher(server, "127.0.0.1", TlsMode::Auto, Some("ca.pem")).await, none); // loopback is exempt
-        for (host, mode) in [("127.0.0.1", TlsMode::VerifyCa), ("localhost", TlsMode::VerifyIdentity)] {
-            assert!(cipher(server, host, mode, Some("ca.pem")).await.unwrap().contains("TLS_"), "{host} {mode:?}");
-            cipher(server, host, mode, Some("other-ca.pem")).await.unwrap_err();
-            cipher(server, host, mode, None).await.unwrap_err();
+        for mode in [TlsMode::Disabled, TlsMode::Auto] {
+            assert_eq!(cipher(server, "127.0.0.1", mode, signer()).await, Ok(String::new())); // loopback is exempt
         }
-        let wrong_host = cipher(server, "127.0.0.1", TlsMode::VerifyIdentity, Some("ca.pem")).await.unwrap_err();
-        assert!(wrong_host.contains("certificate"), "{wrong_host}");
+        // The signer is right; the name does not matter, and is wrong here.
+        assert!(cipher(server, "127.0.0.1", TlsMode::VerifyCa, signer()).await.unwrap().contains("TLS_"));
+        for mode in [TlsMode::VerifyCa, TlsMode::VerifyIdentity] {
+            cipher(server, "localhost", mode, other()).await.unwrap_err();
+            cipher(server, "localhost", mode, None).await.unwrap_err();
+        }
+        let named = cipher(server, "localhost", TlsMode::VerifyIdentity, signer()).await;
+        match server.product {
+            Product::Mysql => assert!(named.unwrap_err().contains("certificate not valid for name")),
+            Product::Mariadb => assert!(named.unwrap().contains("TLS_")),
+        }
+        let wrong = cipher(server, "127.0.0.1", TlsMode::VerifyIdentity, signer()).await.unwrap_err();
+        assert!(wrong.contains("certificate not valid for name"), "{wrong}");
     }
 }
 

@@ -81,7 +81,13 @@ impl Server {
         let watchdog = watch(&up, &folder)?;
         make_certificates(&folder);
         let at = folder.display();
-        let tls = format!("--ssl-ca={at}/ca.pem --ssl-cert={at}/server.pem --ssl-key={at}/server-key.pem");
+        let tls = match product {
+            // Keeps the certificates that it makes for itself, which name no host, as most servers do.
+            Product::Mysql => String::new(),
+            Product::Mariadb => {
+                format!("--ssl-ca={at}/ca.pem --ssl-cert={at}/server.pem --ssl-key={at}/server-key.pem")
+            }
+        };
         let output = Command::new(&up).arg("up").arg(&folder).arg(port.to_string()).env(extra, tls).output();
         let output = output.map_err(|e| format!("{}: {e}", up.display()))?;
         if !output.status.success() {
@@ -115,6 +121,19 @@ impl Server {
     /// Its socket.
     pub fn socket(&self) -> PathBuf {
         self.folder.join("mysqld.sock")
+    }
+
+    /// The certificate of the authority that signed the server's.
+    pub fn authority(&self) -> PathBuf {
+        match self.product {
+            Product::Mysql => self.folder.join("data/ca.pem"),
+            Product::Mariadb => self.folder.join("ca.pem"),
+        }
+    }
+
+    /// One of an authority that did not.
+    pub fn other_authority(&self) -> PathBuf {
+        self.folder.join("other-ca.pem")
     }
 
     /// An option file without options, so that the machine's own ones play no part.
