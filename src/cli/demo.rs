@@ -1,8 +1,21 @@
-//! `demo`: a sandbox estate, in the console or in a folder for the headless verbs.
+//! `demo --into`: the sandbox in a folder of its own, for the headless verbs.
 
-use std::path::PathBuf;
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 
 use clap::Args as ArgGroup;
+use serde_json::json;
+
+use crate::cli::door::{Door, blocking};
+use crate::cli::error::CliError;
+use crate::cli::exit::DONE;
+use crate::cli::print::Form;
+use crate::model::foreign::escape;
+use crate::report::{Report, Reportable};
+use crate::work::demo::{self, DemoEstate};
+use crate::work::export;
+use crate::work::session::now;
 
 /// Arguments of `demo`.
 #[derive(Debug, ArgGroup)]
@@ -12,6 +25,43 @@ pub struct DemoArgs {
     pub into: Option<PathBuf>,
 }
 
-pub async fn run(_: &crate::cli::door::Door, _: DemoArgs) -> Result<u8, crate::report::Report> {
-    Err(crate::cli::error::CliError::NotConfirmed.into())
+/// Builds the sandbox and says how to use it. Without `--into` the console's door is the one that opens.
+pub async fn run(door: &Door, args: DemoArgs) -> Result<u8, Report> {
+    let Some(folder) = args.into else {
+        let what = "the demo's console needs a terminal";
+        return Err(CliError::usage(what, "build the sandbox for the headless verbs: breakglass demo --into DIR").into());
+    };
+    let made = fs::DirBuilder::new().mode(0o700).create(&folder);
+    made.map_err(|source| {
+        let path = escape(&folder.to_string_lossy());
+        Report::from(CliError::File { what: "the sandbox's folder", done: "made", path, source })
+    })?;
+    let built = blocking(move || {
+        let built = demo::build(&folder, now()).map_err(|error| error.report())?;
+        export::write_new(&built.root.join("passphrase"), format!("{}\n", built.passphrase).as_bytes())?;
+        Ok(built)
+    })
+    .await?;
+    print(door, &built)
+}
+
+fn print(door: &Door, built: &DemoEstate) -> Result<u8, Report> {
+    let text = |path: &Path| escape(&path.to_string_lossy());
+    let (estate, key) = (text(&built.estate_path), text(&built.key_path));
+    let (state, passphrase) = (text(&built.root.join("state")), text(&built.root.join("passphrase")));
+    if door.printer().form() == Form::Json {
+        let line = json!({
+            "folder": text(&built.root), "estate": estate, "state_dir": state, "key": key,
+            "passphrase_file": passphrase, "fingerprint": built.fingerprint, "backups": built.backups,
+        });
+        return door.printer().json(&line).map(|()| DONE);
+    }
+    door.printer().facts(&[
+        ("estate", estate),
+        ("state", state),
+        ("key", key),
+        ("passphrase", format!("{} (also in {passphrase})", built.passphrase)),
+        ("backups", built.backups.to_string()),
+    ])?;
+    Ok(DONE)
 }

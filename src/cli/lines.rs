@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
-use crate::model::backup::{Backup, Opens, TakenFrom};
+use crate::model::backup::{Backup, Basis, Compression, Metadata, MetadataFacts, Opens, TakenFrom};
 use crate::model::job::{RestoreOutcome, RestoreReport};
-use crate::model::plan::RestorePlan;
-use crate::model::trust::{Answer, Check, Finding, Proof, Rung, VerdictOutcome, Voucher};
+use crate::model::plan::{Ask, RestorePlan};
+use crate::model::seal::Fingerprint;
+use crate::model::target::{History, Stamp, Storage};
+use crate::model::trust::{Answer, Check, Finding, Inside, Proof, Rung, VerdictOutcome, Voucher};
 use crate::model::units::Moment;
 
 /// One backup, as `ls` and `show` print it.
@@ -142,7 +144,7 @@ pub fn answer_word(answer: Answer) -> &'static str {
 pub struct PlanLine<'a> {
     plan: &'a RestorePlan,
     digest: String,
-    ask: crate::model::plan::Ask,
+    ask: Ask,
     stopped_by: Option<&'a str>,
 }
 
@@ -191,6 +193,96 @@ impl<'a> RestoreLine<'a> {
             sha256: report.sha256.as_deref(),
             seconds: report.seconds,
             failures: &report.failures,
+        }
+    }
+}
+
+/// Everything known about one backup.
+#[derive(Debug, Serialize)]
+pub struct ShowLine<'a> {
+    #[serde(flatten)]
+    backup: BackupLine,
+    compression: Compression,
+    format_known: bool,
+    stamp: &'a Stamp,
+    history: History,
+    storage: &'a Storage,
+    metadata: MetadataLine<'a>,
+    proof: Option<ProofLine<'a>>,
+    inside: Option<&'a Inside>,
+}
+
+/// What the metadata object claims.
+#[derive(Debug, Serialize)]
+struct MetadataLine<'a> {
+    state: &'static str,
+    reason: Option<&'a str>,
+    #[serde(flatten)]
+    claims: Option<&'a MetadataFacts>,
+}
+
+/// A proof, as `verify` prints it, and how it came about.
+#[derive(Debug, Serialize)]
+struct ProofLine<'a> {
+    #[serde(flatten)]
+    verdict: VerifyLine,
+    at: Moment,
+    program: &'a str,
+    key: Option<&'a Fingerprint>,
+    tried: Rung,
+    rungs: RungsLine,
+}
+
+/// The answer per rung.
+#[derive(Debug, Serialize)]
+struct RungsLine {
+    listed: &'static str,
+    intact: &'static str,
+    opens: &'static str,
+    whole: &'static str,
+    proven: &'static str,
+}
+
+impl<'a> From<&'a Backup> for ShowLine<'a> {
+    fn from(backup: &'a Backup) -> Self {
+        let proof = backup.proof.as_deref();
+        Self {
+            backup: backup.into(),
+            compression: backup.shape.compression,
+            format_known: backup.shape.basis == Basis::Bytes,
+            stamp: &backup.stamp,
+            history: backup.history,
+            storage: &backup.storage,
+            metadata: (&backup.metadata).into(),
+            proof: proof.map(|proof| ProofLine::new(backup, proof)),
+            inside: proof.and_then(|proof| proof.inside.as_ref()),
+        }
+    }
+}
+
+impl<'a> From<&'a Metadata> for MetadataLine<'a> {
+    fn from(metadata: &'a Metadata) -> Self {
+        let (state, reason, claims) = match metadata {
+            Metadata::NotApplicable => ("not_applicable", None, None),
+            Metadata::Pending => ("pending", None, None),
+            Metadata::Missing => ("missing", None, None),
+            Metadata::Unusable(why) => ("unusable", Some(why.as_str()), None),
+            Metadata::Read(facts) => ("read", None, Some(&**facts)),
+        };
+        Self { state, reason, claims }
+    }
+}
+
+impl<'a> ProofLine<'a> {
+    fn new(backup: &Backup, proof: &'a Proof) -> Self {
+        let [listed, intact, opens, whole, proven] = proof.rungs.map(answer_word);
+        Self {
+            verdict: VerifyLine::new(backup, proof),
+            at: proof.at,
+            program: &proof.program,
+            key: proof.key.as_ref(),
+            tried: proof.tried,
+            rungs: RungsLine { listed, intact, opens, whole, proven },
         }
     }
 }

@@ -13,13 +13,17 @@ mod lines;
 mod ls;
 mod man;
 mod passphrase;
+mod plan_text;
 pub mod print;
 mod progress;
 mod restore;
 mod seal;
 mod show;
+mod stdin;
 mod table;
+mod unlock;
 mod verify;
+mod wording;
 
 use std::future::Future;
 use std::pin::pin;
