@@ -120,7 +120,9 @@ impl Term {
             return true;
         }
         match (&self.test, &before.test) {
-            (Test::Word(new), Test::Word(old)) => self.side == Side::Keep && before.side == Side::Keep && new.starts_with(old.as_str()),
+            (Test::Word(new), Test::Word(old)) => {
+                self.side == Side::Keep && before.side == Side::Keep && new.starts_with(old.as_str())
+            }
             _ => false,
         }
     }
@@ -178,7 +180,9 @@ fn trust_of(value: &str) -> Result<Test, String> {
         "bad" => Test::Bad,
         "damaged" => Test::Outcome(VerdictOutcome::Damaged),
         "truncated" => Test::Outcome(VerdictOutcome::Truncated),
-        _ => return Err("trust: is listed, intact, opens, whole, proven, good, stale, damaged, truncated or bad".into()),
+        _ => {
+            return Err("trust: is listed, intact, opens, whole, proven, good, stale, damaged, truncated or bad".into());
+        }
     })
 }
 
@@ -228,14 +232,14 @@ struct Row {
     target: u16,
     rung: Rung,
     outcome: Option<VerdictOutcome>,
-    good: Good,
+    good: Standing,
     opens: Opens,
     format: &'static str,
     seal: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Good {
+enum Standing {
     Good,
     Stale,
     Neither,
@@ -270,9 +274,9 @@ impl Index {
         let letters = self.text[start..].iter().fold(0, |all, byte| all | bit(*byte));
         let proof = backup.proof.as_deref();
         let good = match (backup.stale, backup.is_good()) {
-            (true, _) => Good::Stale,
-            (false, true) => Good::Good,
-            (false, false) => Good::Neither,
+            (true, _) => Standing::Stale,
+            (false, true) => Standing::Good,
+            (false, false) => Standing::Neither,
         };
         self.rows.push(Row {
             taken: backup.taken.at,
@@ -364,8 +368,8 @@ impl<'a> Ready<'a> {
             Test::After(moment) => row.taken >= *moment,
             Test::Before(moment) => row.taken < *moment,
             Test::AtLeast(rung) => row.rung >= *rung,
-            Test::Good => row.good == Good::Good,
-            Test::Stale => row.good == Good::Stale,
+            Test::Good => row.good == Standing::Good,
+            Test::Stale => row.good == Standing::Stale,
             Test::Bad => row.outcome.is_some_and(VerdictOutcome::is_bad),
             Test::Outcome(outcome) => row.outcome == Some(*outcome),
             Test::Opens(opens) => row.opens == *opens,
@@ -379,7 +383,8 @@ impl<'a> Ready<'a> {
 /// A longer word never matches where its beginning does not, which is what makes narrowing exact.
 fn loosely(word: &[u8], text: &[u8]) -> bool {
     let text = &text[..text.len().min(128)];
-    let mask = |wanted: u8| text.iter().enumerate().fold(0u128, |all, (at, byte)| all | (u128::from(*byte == wanted) << at));
+    let mask =
+        |wanted: u8| text.iter().enumerate().fold(0u128, |all, (at, byte)| all | (u128::from(*byte == wanted) << at));
     let blanks = mask(b' ');
     let mut places = u128::MAX;
     for (nth, wanted) in word.iter().enumerate() {
