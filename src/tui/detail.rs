@@ -1,5 +1,7 @@
 //! Words about one backup: cells of the list, and everything known about it.
 
+use unicode_width::UnicodeWidthStr;
+
 use crate::model::backup::{Backup, Basis, Compression, Format, Metadata, Opens, TakenFrom};
 use crate::model::seal::SealScheme;
 use crate::model::target::{Access, History};
@@ -41,28 +43,49 @@ pub fn badge(rung: Rung, glyphs: &Glyphs) -> String {
     Rung::ALL.into_iter().map(glyph).collect()
 }
 
-/// The TRUST cell: badge and word, or what is wrong.
-pub fn trust(backup: &Backup, glyphs: &Glyphs) -> Line {
-    let proof = backup.proof.as_deref();
-    let rung = proof.map_or(Rung::Listed, Proof::reached);
-    let with_badge = |role, text: String| vec![span(role, format!("{} {text}", badge(rung, glyphs)))];
-    if let Some(proof) = proof.filter(|proof| proof.outcome.is_bad()) {
-        return with_badge(Role::Danger, proof.outcome.word().to_owned());
+/// The TRUST cell: badge and word, or what is wrong. Where the column is narrow the badge goes, never the word.
+pub fn trust(backup: &Backup, glyphs: &Glyphs, width: u16) -> Line {
+    let rung = backup.proof.as_deref().map_or(Rung::Listed, Proof::reached);
+    let (role, badged, words) = standing(backup, rung);
+    let badge = badge(rung, glyphs);
+    let with_badge = |word: &String| format!("{badge} {word}");
+    let mut tries: Vec<String> = if badged == Badged::Yes { words.iter().map(with_badge).collect() } else { vec![] };
+    tries.extend(words);
+    let last = tries.last().cloned().unwrap_or_default();
+    let fits = tries.into_iter().find(|text| text.width() <= usize::from(width));
+    vec![span(role, fits.unwrap_or(last))]
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Badged {
+    Yes,
+    No,
+}
+
+/// How a backup stands, in words from long to short.
+fn standing(backup: &Backup, rung: Rung) -> (Role, Badged, Vec<String>) {
+    let one = |role, text: &str| (role, Badged::Yes, vec![text.to_owned()]);
+    if let Some(proof) = backup.proof.as_deref().filter(|proof| proof.outcome.is_bad()) {
+        return one(Role::Danger, proof.outcome.word());
     }
     match worst(backup) {
-        Some(finding) if finding.weight == Weight::Fatal => return vec![span(Role::Danger, clause(&finding.text))],
-        Some(finding) => return with_badge(Role::Warn, clause(&finding.text)),
+        Some(finding) if finding.weight == Weight::Fatal => {
+            return (Role::Danger, Badged::No, vec![finding.text.clone(), clause(&finding.text)]);
+        }
+        Some(finding) => return (Role::Warn, Badged::Yes, vec![finding.text.clone(), clause(&finding.text)]),
         None => {}
     }
-    let Some(proof) = proof else { return with_badge(Role::Dim, Rung::Listed.word().to_owned()) };
+    let Some(proof) = backup.proof.as_deref() else { return one(Role::Dim, Rung::Listed.word()) };
+    let word = rung.word();
     match (proof.outcome, rung >= Rung::Whole, proof.content) {
-        (VerdictOutcome::Ok, _, _) if backup.stale => with_badge(Role::Warn, format!("{}, stale", rung.word())),
+        (VerdictOutcome::Ok, _, _) if backup.stale => (Role::Warn, Badged::Yes, vec![format!("{word}, stale")]),
         (VerdictOutcome::Ok, true, Voucher::None) => {
-            with_badge(Role::Warn, format!("{}, content unchecked", rung.word()))
+            let words = vec![format!("{word}, content unchecked"), format!("{word}, unchecked"), "unchecked".to_owned()];
+            (Role::Warn, Badged::Yes, words)
         }
-        (VerdictOutcome::Ok, true, _) => with_badge(Role::Good, rung.word().to_owned()),
-        (VerdictOutcome::Ok, false, _) => with_badge(Role::Text, rung.word().to_owned()),
-        (outcome, _, _) => with_badge(Role::Warn, outcome.word().to_owned()),
+        (VerdictOutcome::Ok, true, _) => one(Role::Good, word),
+        (VerdictOutcome::Ok, false, _) => one(Role::Text, word),
+        (outcome, _, _) => one(Role::Warn, outcome.word()),
     }
 }
 
@@ -283,7 +306,10 @@ fn object(sheet: &mut Sheet, backup: &Backup) {
     sheet.wrapped("object", Role::Text, &format!("{}, id {}", ByteSize(backup.stamp.size).exact(), backup.id));
     let compression = match backup.shape.compression {
         Compression::None => "",
-        other => other.extension(),
+        Compression::Gzip => ", gzip",
+        Compression::Zstd => ", zstd",
+        Compression::Bzip2 => ", bzip2",
+        Compression::Xz => ", xz",
     };
     let basis = if backup.shape.basis == Basis::Name { " (from its name; the head has not been read)" } else { "" };
     sheet.wrapped("", Role::Text, &format!("{}{compression}{basis}", backup.shape.format.word()));

@@ -165,6 +165,11 @@ fn started(app: &mut App, effects: Vec<Effect>) -> Vec<Effect> {
                     app.world.backup(id).map_or_else(|| id.to_string(), |backup| crate::tui::detail::name(backup));
                 say(app, Role::Text, format!("verifying {name}"));
             }
+            Effect::Cancel(id) => {
+                if let Some(job) = app.world.jobs.iter_mut().find(|job| job.id == *id) {
+                    job.stops = job.stops.saturating_add(1);
+                }
+            }
             Effect::Quit => app.done = true,
             _ => {}
         }

@@ -79,6 +79,10 @@ impl Pane for Failure {
         }
     }
 
+    fn word(&self, command: Command) -> Option<&'static str> {
+        (command == Command::Open).then_some(if self.causes == Causes::Hidden { "why" } else { "close" })
+    }
+
     fn hints(&self) -> &'static [Command] {
         &[Command::Open, Command::Back, Command::Help]
     }

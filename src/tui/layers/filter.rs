@@ -69,6 +69,14 @@ impl Pane for Filter {
         Some((self.input.text(), self.input.column()))
     }
 
+    fn word(&self, command: Command) -> Option<&'static str> {
+        match command {
+            Command::Open => Some("keep"),
+            Command::Erase => Some("erase"),
+            _ => None,
+        }
+    }
+
     fn hints(&self) -> &'static [Command] {
         &[Command::Open, Command::Back, Command::Erase]
     }

@@ -149,6 +149,10 @@ impl Pane for KeySource {
         }
     }
 
+    fn word(&self, command: Command) -> Option<&'static str> {
+        (command == Command::Open).then_some("load")
+    }
+
     fn hints(&self) -> &'static [Command] {
         &[Command::Open, Command::Back, Command::Erase]
     }

@@ -99,6 +99,10 @@ impl Pane for Passphrase {
         }
     }
 
+    fn word(&self, command: Command) -> Option<&'static str> {
+        (command == Command::Open).then_some("open the key")
+    }
+
     fn hints(&self) -> &'static [Command] {
         &[Command::Open, Command::Back, Command::Erase]
     }

@@ -215,8 +215,9 @@ impl Pane for Backups {
         let rows = Rect { height: list.height.saturating_sub(3), ..below(list, 2) };
         self.table(scene, list, rows, canvas);
         if let Some(backup) = self.current(scene.world) {
-            let line = good_line(backup, scene.world);
-            canvas.spans(indent(row(list, list.height - 1), 3), &line);
+            let line = good_line(backup, scene.world, list.width);
+            let place = indent(row(list, list.height - 1), 3);
+            canvas.spans(Rect { width: place.width.saturating_sub(1), ..place }, &line);
         }
     }
 }
@@ -233,11 +234,11 @@ impl Backups {
         }
         let widest = world.widest();
         let columns = columns(widest.database, widest.target, list.width);
-        let layout = Layout::fit(&columns, list.width.saturating_sub(4));
+        let layout = Layout::fit(&columns, list.width.saturating_sub(3));
         layout.heads(&columns, indent(row(list, 1), 3), canvas);
         for (line, at) in rows.rows().zip(top..world.count()) {
             let Some(backup) = world.at(at) else { break };
-            let cells = cells(backup, world, canvas, layout.width(5));
+            let cells = cells(backup, world, canvas, &layout);
             canvas.spans(indent(line, 1), &[detail::margin(backup)]);
             layout.row(&columns, &cells, indent(line, 3), canvas);
             let marked = self.marked.contains(&backup.id);
@@ -268,14 +269,15 @@ fn columns(database: u16, target: u16, width: u16) -> [Column; 7] {
         column("TAKEN UTC", 16, 16, Side::Left, 0),
         column("AGE", 4, 4, Side::Right, 5),
         column("DATABASE", 8, database.max(8), Side::Left, 2),
-        column("TARGET", 6, target.max(6), Side::Left, 3),
+        column("TARGET", target.clamp(6, 7), target.max(6), Side::Left, 3),
         column("SIZE", 5, 5, Side::Right, 1),
         column("SEAL", 5, 9, Side::Left, 6),
         column("TRUST", 13, trust, Side::Left, 0),
     ]
 }
 
-fn cells(backup: &Backup, world: &World, canvas: &Canvas<'_>, seal: u16) -> [Line; 7] {
+fn cells(backup: &Backup, world: &World, canvas: &Canvas<'_>, layout: &Layout) -> [Line; 7] {
+    let (seal, trust) = (layout.width(5), layout.width(6));
     [
         vec![span(Role::Text, backup.taken.at.minute())],
         vec![span(Role::Dim, short_span(backup.taken.at.age_at(world.now)))],
@@ -283,7 +285,7 @@ fn cells(backup: &Backup, world: &World, canvas: &Canvas<'_>, seal: u16) -> [Lin
         lit(world, backup.target.as_str()),
         vec![span(Role::Text, ByteSize(backup.stamp.size).to_string())],
         detail::seal(backup, seal),
-        detail::trust(backup, canvas.glyphs),
+        detail::trust(backup, canvas.glyphs, trust),
     ]
 }
 
@@ -347,7 +349,7 @@ fn target_words(target: &TargetLine) -> Line {
 }
 
 /// `newest good copy of shop: ...`, or what there is instead.
-fn good_line(backup: &Backup, world: &World) -> Line {
+fn good_line(backup: &Backup, world: &World, width: u16) -> Line {
     let Some(copy) = world.newest_good.iter().find(|copy| copy.series == backup.series) else { return vec![] };
     let of = |id: &Option<BackupId>| id.as_ref().and_then(|id| world.backup(id));
     match (of(&copy.good), of(&copy.newest)) {
@@ -356,14 +358,14 @@ fn good_line(backup: &Backup, world: &World) -> Line {
             let rung = proof.map_or("", |proof| proof.reached().word());
             let age = proof.map_or(String::new(), |proof| short_span(proof.at.age_at(world.now)));
             vec![
-                span(Role::Dim, format!("newest good copy of {}: ", copy.name)),
+                span(Role::Dim, format!("newest good {}{}: ", if width < 72 { "" } else { "copy of " }, copy.name)),
                 span(Role::Good, format!("{} on {}", good.taken.at.minute(), good.target)),
                 span(Role::Dim, format!(", {rung} {age} ago")),
             ]
         }
         (None, Some(newest)) => vec![
-            span(Role::Warn, format!("no good copy of {}", copy.name)),
-            span(Role::Dim, format!(": newest listed {} on {}, unproven", newest.taken.at.minute(), newest.target)),
+            span(Role::Warn, format!("no good {}{}", if width < 72 { "" } else { "copy of " }, copy.name)),
+            span(Role::Dim, format!(": newest {} on {}, unproven", newest.taken.at.minute(), newest.target)),
         ],
         (None, None) => vec![],
     }

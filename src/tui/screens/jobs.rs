@@ -30,10 +30,10 @@ pub struct Jobs {
 const COLUMNS: [Column; 7] = [
     Column { title: "JOB", least: 3, most: 5, side: Side::Right, rank: 0 },
     Column { title: "WHAT", least: 7, most: 7, side: Side::Left, rank: 0 },
-    Column { title: "BACKUP", least: 16, most: 34, side: Side::Left, rank: 1 },
-    Column { title: "STATE", least: 10, most: 32, side: Side::Left, rank: 2 },
-    Column { title: "DONE", least: 4, most: 4, side: Side::Right, rank: 3 },
-    Column { title: "RATE", least: 8, most: 12, side: Side::Right, rank: 4 },
+    Column { title: "BACKUP", least: 14, most: 34, side: Side::Left, rank: 1 },
+    Column { title: "STATE", least: 10, most: 20, side: Side::Left, rank: 2 },
+    Column { title: "DONE", least: 4, most: 4, side: Side::Right, rank: 2 },
+    Column { title: "RATE", least: 11, most: 12, side: Side::Right, rank: 4 },
     Column { title: "LEFT", least: 6, most: 7, side: Side::Right, rank: 5 },
 ];
 
@@ -62,13 +62,24 @@ fn state(job: &JobLine) -> (Role, String) {
     }
 }
 
+/// The same in one or two words, for the list.
+fn short_state(job: &JobLine) -> (Role, String) {
+    let (role, words) = state(job);
+    let short = match (&job.ending, &job.progress.stalled) {
+        (Some(Ending::Failed(_)), _) => "failed".to_owned(),
+        (None, Some((time, _))) if job.stops == 0 => format!("stalled {}", long_span(*time)),
+        _ => words.split([',', ':', ';']).next().unwrap_or_default().to_owned(),
+    };
+    (role, short)
+}
+
 fn stalled(span: std::time::Duration, why: &str) -> String {
     let because = if why.is_empty() { String::new() } else { format!(": {why}") };
     format!("stalled {}{because}", long_span(span))
 }
 
 fn cells(job: &JobLine) -> [Line; 7] {
-    let (role, words) = state(job);
+    let (role, words) = short_state(job);
     let progress = &job.progress;
     let live = job.runs() && progress.stalled.is_none();
     let some = |text: Option<String>| vec![span(Role::Text, text.unwrap_or_default())];

@@ -45,7 +45,7 @@ const COLUMNS: [Column; 5] = [
     Column { title: "STATE", least: 8, most: 8, side: Side::Left, rank: 1 },
     Column { title: "OPENS", least: 6, most: 6, side: Side::Right, rank: 2 },
     Column { title: "FINGERPRINT", least: 19, most: 19, side: Side::Left, rank: 3 },
-    Column { title: "KIND", least: 8, most: 60, side: Side::Left, rank: 5 },
+    Column { title: "KIND", least: 24, most: 60, side: Side::Left, rank: 5 },
 ];
 
 fn cells(item: &Item<'_>) -> [Line; 5] {
@@ -116,6 +116,10 @@ impl Pane for Keys {
             Item::Loaded(key) => Some(format!("breakglass key inspect '{}'", key.facts.label)),
             Item::Offered(offer) => Some(format!("breakglass key inspect '{}'", offer.file)),
         }
+    }
+
+    fn word(&self, command: Command) -> Option<&'static str> {
+        (command == Command::Open).then_some("load")
     }
 
     fn hints(&self) -> &'static [Command] {

@@ -1,4 +1,5 @@
 //! A world like the demo's, with a fixed time: what the pictures show.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 use std::time::Duration;
