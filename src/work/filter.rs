@@ -232,14 +232,14 @@ struct Row {
     target: u16,
     rung: Rung,
     outcome: Option<VerdictOutcome>,
-    good: Good,
+    good: Standing,
     opens: Opens,
     format: &'static str,
     seal: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Good {
+enum Standing {
     Good,
     Stale,
     Neither,
@@ -274,9 +274,9 @@ impl Index {
         let letters = self.text[start..].iter().fold(0, |all, byte| all | bit(*byte));
         let proof = backup.proof.as_deref();
         let good = match (backup.stale, backup.is_good()) {
-            (true, _) => Good::Stale,
-            (false, true) => Good::Good,
-            (false, false) => Good::Neither,
+            (true, _) => Standing::Stale,
+            (false, true) => Standing::Good,
+            (false, false) => Standing::Neither,
         };
         self.rows.push(Row {
             taken: backup.taken.at,
@@ -368,8 +368,8 @@ impl<'a> Ready<'a> {
             Test::After(moment) => row.taken >= *moment,
             Test::Before(moment) => row.taken < *moment,
             Test::AtLeast(rung) => row.rung >= *rung,
-            Test::Good => row.good == Good::Good,
-            Test::Stale => row.good == Good::Stale,
+            Test::Good => row.good == Standing::Good,
+            Test::Stale => row.good == Standing::Stale,
             Test::Bad => row.outcome.is_some_and(VerdictOutcome::is_bad),
             Test::Outcome(outcome) => row.outcome == Some(*outcome),
             Test::Opens(opens) => row.opens == *opens,
