@@ -100,7 +100,8 @@ fn passphrase(size: (u16, u16)) -> Stage {
 }
 
 fn denied() -> Report {
-    let advice = "Nothing was written. Check that the profile `restore` may s3:ListBucket and s3:GetObject on acme-vault.";
+    let advice =
+        "Nothing was written. Check that the profile `restore` may s3:ListBucket and s3:GetObject on acme-vault.";
     Report::new(Fault::Unreachable, "target::denied", "vault refused to be listed: AccessDenied", advice)
         .because("the store answered 403 to ListObjectsV2")
         .because("User arn:aws:iam::123:user/restore is not authorized to perform s3:ListBucket")
