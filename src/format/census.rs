@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crate::format::statements::{self, Account, Kind, Risk, Statement};
 use crate::model::foreign::Foreign;
 use crate::model::trust::{Inside, TableInside};
-use crate::sql::lexer::{LexError, PieceKind, StatementEnd, StatementSink, Tail};
+use crate::sql::lexer::{Dialect, LexError, PieceKind, StatementEnd, StatementSink, Tail, Values};
 use crate::sql::token::{Token, TokenKind, Tokens};
 
 /// Names of one kind that are remembered at most; more are only counted.
@@ -13,6 +13,9 @@ const NAMES: usize = 20_000;
 
 /// Different risks that are remembered at most.
 const RISKS: usize = 1_000;
+
+/// Different SETs that are remembered at most.
+const SETS: usize = 256;
 
 /// Tables listed in [`Inside`].
 const LISTED: usize = 1_000;
@@ -83,6 +86,10 @@ pub struct Census {
     /// The beginning of the last INSERT, up to VALUES: most begin like the one before.
     before_values: Vec<u8>,
     insert: Option<Statement>,
+    /// Harmless SETs, word for word: dumps repeat a few of them around every table.
+    sets: HashSet<Vec<u8>>,
+    /// The dialect under which they were read.
+    dialect: Dialect,
 }
 
 impl Census {
@@ -94,6 +101,11 @@ impl Census {
     /// Statements so far.
     pub fn statements(&self) -> u64 {
         self.found.statements
+    }
+
+    /// Whether the last thing so far is the dump's own end mark.
+    pub fn saw_end_mark(&self) -> bool {
+        self.found.end_mark
     }
 
     /// Ends the count. `tail` is what the splitter said at the end of the dump.
@@ -142,6 +154,7 @@ impl Census {
                 self.insert_of(&statement, end, insert.rows);
                 self.insert = Some(statement);
             }
+            (None, _) if self.is_known_set(end) => {}
             (insert, _) => {
                 let Some(statement) = statements::read(end) else { return };
                 match insert {
@@ -153,6 +166,14 @@ impl Census {
                 }
             }
         }
+    }
+
+    fn is_known_set(&mut self, end: &StatementEnd<'_>) -> bool {
+        if self.dialect != end.dialect {
+            self.sets.clear();
+            self.dialect = end.dialect;
+        }
+        self.sets.contains(end.head)
     }
 
     /// The last INSERT, when this one differs in its rows only.
@@ -201,7 +222,13 @@ impl Census {
                 *definers.entry(definer.clone()).or_default() += 1;
             }
         }
-        self.words(statement, end);
+        let plain = [Kind::DropTable, Kind::DropView, Kind::DropOther, Kind::Lock, Kind::Unlock, Kind::Transaction];
+        if !plain.contains(&statement.kind) {
+            self.words(statement, end);
+        }
+        if statement.kind == Kind::Set && statement.risks.is_empty() && self.sets.len() < SETS && end.head.len() < 256 {
+            self.sets.insert(end.head.to_vec());
+        }
         self.risks(statement, end);
     }
 
@@ -242,9 +269,9 @@ impl Census {
             let value = || value_behind(&tokens[at + 1..]);
             if token.is("COLLATE") || token.is("collation_connection") {
                 keep(&mut self.found.collations, value());
-            } else if token.is("CHARSET") || token.is("NAMES") || token.is("character_set_client") {
-                keep(&mut self.found.charsets, value());
-            } else if token.is("SET") && at > 0 && tokens[at - 1].is("CHARACTER") {
+            } else if token.is_any(&["CHARSET", "NAMES", "character_set_client"])
+                || token.is("SET") && at > 0 && tokens[at - 1].is("CHARACTER")
+            {
                 keep(&mut self.found.charsets, value());
             } else if token.is("ENGINE") && self.found.engines.len() < LISTED {
                 self.found.engines.extend(value().map(|engine| Foreign::new(engine.to_vec())));
@@ -274,7 +301,7 @@ impl StatementSink for Census {
 
 fn before_values<'a>(end: &StatementEnd<'a>) -> Option<&'a [u8]> {
     let insert = end.insert?;
-    let literals = insert.values == crate::sql::lexer::Values::Literals;
+    let literals = insert.values == Values::Literals;
     let before = usize::try_from(insert.values_at? - end.start).ok()?;
     end.head.get(..before).filter(|_| literals)
 }

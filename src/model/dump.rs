@@ -5,6 +5,30 @@ use serde::{Deserialize, Serialize};
 use crate::model::foreign::Foreign;
 use crate::model::sink::Flavor;
 
+/// What a restore needs to know of a MySQL dump before it starts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DumpFacts {
+    /// What it asks of the server.
+    pub uses: DumpUses,
+    /// Statements that may not run unasked, each kind once.
+    pub risks: Vec<RiskNote>,
+}
+
+/// A kind of statement that may not run unasked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RiskNote {
+    /// Stable, such as `use`, `set_global`, `gtid_purged`.
+    pub code: String,
+    /// What it would do, safe to draw; no row value.
+    pub text: String,
+    /// Its first statement, from 1.
+    pub statement: u64,
+    /// The byte of the dump where that one starts.
+    pub at_byte: u64,
+    /// How many there are.
+    pub count: u64,
+}
+
 /// What a dump asks of the server that takes it, as its census found it. Each list names a thing once.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct DumpUses {

@@ -268,7 +268,8 @@ impl<R: Read> Decrypter<R> {
             self.plain.truncate(body);
             self.end = Some(Ok(()));
         } else {
-            self.plain.truncate(whole - BLOCK);
+            // The last block leaves as it is, the error behind it: whoever reads what is compressed inside
+            // can then tell a change (it makes no sense) from a cut (it goes on making sense, and stops).
             let at_byte = self.at - BLOCK as u64;
             self.end = Some(Err(UnsealError::Damaged { at_byte, what: Damage::Padding }));
         }

@@ -44,6 +44,15 @@ impl PrivateKey {
         self.0.public.fingerprint()
     }
 
+    /// The same key with one more thing to know about where it came from.
+    #[must_use]
+    pub fn remarked(mut self, remark: &str) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.facts.remarks.push(remark.to_owned());
+        }
+        self
+    }
+
     /// Public facts about it.
     pub fn facts(&self) -> &KeyFacts {
         &self.0.facts

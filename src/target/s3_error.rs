@@ -112,6 +112,10 @@ where
             };
             of_answer(asked, &answer)
         }
+        // The answer began well and never came whole.
+        SdkError::ResponseError(response) if response.raw().body().bytes().is_none() => {
+            of_transport(asked, &error).unwrap_or_else(|| asked.broken(root_cause(&error)))
+        }
         SdkError::ResponseError(response) if response.raw().status().is_success() => {
             StoreError::NotS3 { place: asked.target.clone(), cause: root_cause(&error) }
         }
@@ -135,6 +139,7 @@ fn of_answer(asked: &Asked, answer: &Answer<'_>) -> StoreError {
         return error;
     }
     match answer.status {
+        200..=299 => StoreError::NotS3 { place: target, cause: "its answer cannot be understood".to_owned() },
         301 | 308 => StoreError::WrongRegion { place: target, region: answer.region() },
         401 => StoreError::BadCredentials { place: target, cause: answer.said() },
         403 => StoreError::Denied { place, cause: answer.said() },

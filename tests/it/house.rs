@@ -7,7 +7,7 @@ use crate::support::root;
 
 /// Each room, and the rooms whose doors it may use beside its own.
 const MAY_IMPORT: [(&str, &[&str]); 11] = [
-    ("model", &[]),
+    ("model", &["report"]),
     ("report", &["model"]),
     ("sql", &["model", "report"]),
     ("seal", &["model", "report", "sql"]),
@@ -115,7 +115,8 @@ fn sources() -> Vec<Source> {
 }
 
 fn code(text: &str) -> Vec<(usize, String)> {
-    let before_tests = text.lines().enumerate().take_while(|(_, line)| *line != "#[cfg(test)]");
+    let production = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let before_tests = production.lines().enumerate();
     let kept = before_tests.filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with("//"));
     kept.map(|(at, line)| (at + 1, line.to_owned())).collect()
 }
@@ -129,7 +130,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         let is_output = name == ".git" || (name == "target" && entry.path().join("CACHEDIR.TAG").exists());
         match entry.file_type().unwrap() {
             kind if kind.is_dir() && !is_output => found.extend(files(&entry.path())),
-            kind if kind.is_file() => found.push(entry.path()),
+            kind if kind.is_file() && !is_output => found.push(entry.path()),
             _ => {}
         }
     }

@@ -6,6 +6,7 @@ mod cli;
 mod formats;
 mod house;
 mod keys;
+mod ladder;
 mod restore;
 mod screens;
 mod seals;

@@ -13,7 +13,7 @@ Beside S3, without any signature:
 
 Faults, for tests of a client's patience: each file DIR/faults.d/* holds lines
     METHOD PATH-PREFIX TIMES ACTION ARG...      e.g.   GET /bkt/backup 2 status 503
-PATH-PREFIX is percent-encoded. Of each file the first line that matches a request is used, TIMES times in
+PATH-PREFIX is percent-encoded; with a $ at its end it is the whole path (/bkt$: listings). Of each file the first line that matches a request is used, TIMES times in
 all (* = always). ACTION is
     status CODE [NAME]   answer with that HTTP status (NAME as error code)
     redirect REGION      301 PermanentRedirect that names the region
@@ -131,6 +131,10 @@ def check_body(env, payload, body):
         raise Deny(400, 'BadDigest', 'The Content-MD5 you specified did not match what we received.')
 
 
+def matches(path, prefix):
+    return path.rstrip('/') == prefix[:-1] if prefix.endswith('$') else path.startswith(prefix)
+
+
 def faults(env):
     """what each file has to say about this request"""
     found, path = [], unquote(target(env)[0])
@@ -145,7 +149,7 @@ def faults(env):
             continue
         for i, line in enumerate(lines):
             f = line.split()
-            if len(f) < 5 or f[0] != env['REQUEST_METHOD'] or not path.startswith(unquote(f[1])):
+            if len(f) < 5 or f[0] != env['REQUEST_METHOD'] or not matches(path, unquote(f[1])):
                 continue
             with LOCK:
                 k = (name, i, line)
@@ -168,6 +172,8 @@ BREAK = '\ue00a'.encode()
 
 
 def moto(env, start, fs=()):
+    # moto asks for some authorization where an object exists; whether it is good was decided before
+    env.setdefault('HTTP_AUTHORIZATION', f'AWS4-HMAC-SHA256 Credential={A.access_key}/20260101/{A.region}/s3/aws4_request, SignedHeaders=host, Signature=0')
     for name in ('PATH_INFO', 'RAW_URI', 'REQUEST_URI', 'QUERY_STRING'):
         env[name] = env.get(name, '').replace('\n', BREAK.decode('latin1')).replace('%0A', quote(BREAK))
     env['HTTP_HOST'] = f'127.0.0.1:{A.port}'          # path-style only
@@ -241,7 +247,7 @@ def admin(env, start):
 def log(env, status):
     path, query = target(env)
     note = dict(method=env['REQUEST_METHOD'], path=unquote(path), query=query, range=header(env, 'range'),
-                if_match=header(env, 'if-match'), agent=header(env, 'user-agent'), status=status,
+                if_match=header(env, 'if-match'), agent=header(env, 'x-amz-user-agent'), status=status,
                 proxied='//' in (env.get('RAW_URI') or '')[:9], tls=env['wsgi.url_scheme'] == 'https')
     LOG.write(json.dumps(note) + '\n')
 

@@ -35,7 +35,9 @@ pub(super) fn risks(tokens: &[Token<'_>], within: Within) -> Vec<(RiskKind, Vec<
         }
         let rest = &tokens[at..];
         risks.extend(by_word(rest).map(|kind| (kind, token.text.to_ascii_uppercase())));
-        risks.extend(engine(rest));
+        if within == Within::Statement {
+            risks.extend(table_option(rest));
+        }
         if within == Within::Body && at > 0 && begins_statement(&tokens[..at]) {
             risks.extend(inner(rest));
         }
@@ -51,26 +53,36 @@ fn by_word(rest: &[Token<'_>]) -> Option<RiskKind> {
         () if first.is("INTO") && next(&["OUTFILE", "DUMPFILE"]) => Some(RiskKind::OutFile),
         () if first.is("LOAD") && next(&["DATA", "XML"]) => Some(RiskKind::InFile),
         () if first.is("LOAD_FILE") && called => Some(RiskKind::InFile),
-        () if first.is_any(&["DATA", "INDEX"]) && next(&["DIRECTORY"]) => Some(RiskKind::Files),
-        () if first.is_any(&["DISCARD", "IMPORT"]) && next(&["TABLESPACE", "PARTITION"]) => Some(RiskKind::Files),
-        () if first.is("TABLESPACE") && second.is_some_and(Token::is_name) => Some(RiskKind::Files),
-        () if first.is("CONNECTION")
-            && second.is_some_and(|sign| sign.is_sign(b'=') || sign.kind == TokenKind::Text) =>
-        {
-            Some(RiskKind::Link)
-        }
         () => None,
     }
 }
 
+/// Options of a table that reach files or other servers.
+fn table_option(rest: &[Token<'_>]) -> Option<(RiskKind, Vec<u8>)> {
+    let (first, second) = (rest.first()?, rest.get(1));
+    let next = |words: &[&str]| second.is_some_and(|token| token.is_any(words));
+    let kind = match () {
+        () if first.is_any(&["DATA", "INDEX"]) && next(&["DIRECTORY"]) => RiskKind::Files,
+        () if first.is_any(&["DISCARD", "IMPORT"]) && next(&["TABLESPACE", "PARTITION"]) => RiskKind::Files,
+        () if first.is("TABLESPACE") && second.is_some_and(Token::is_name) => RiskKind::Files,
+        () if first.is("CONNECTION")
+            && second.is_some_and(|sign| sign.is_sign(b'=') || sign.kind == TokenKind::Text) =>
+        {
+            RiskKind::Link
+        }
+        () => return engine(rest),
+    };
+    Some((kind, first.text.to_ascii_uppercase()))
+}
+
 fn engine(rest: &[Token<'_>]) -> Option<(RiskKind, Vec<u8>)> {
     let [first, rest @ ..] = rest else { return None };
-    if !first.is("ENGINE") && !first.is("TYPE") {
+    if !first.is("ENGINE") {
         return None;
     }
     let value = match rest {
         [equals, value, ..] if equals.is_sign(b'=') => value,
-        [value, ..] if first.is("ENGINE") => value,
+        [value, ..] => value,
         _ => return None,
     };
     let name = match value.kind {
@@ -107,7 +119,8 @@ fn inner(rest: &[Token<'_>]) -> Vec<(RiskKind, Vec<u8>)> {
     let kind = match word.as_slice() {
         b"CREATE" | b"DROP" | b"ALTER" => {
             let shape = shape::of(&rest[..end]);
-            return shape.risks.into_iter().filter(|(kind, _)| *kind != RiskKind::Unknown).collect();
+            let options = (0..end).filter_map(|at| table_option(&rest[at..end]));
+            return shape.risks.into_iter().filter(|(kind, _)| *kind != RiskKind::Unknown).chain(options).collect();
         }
         _ => shape::other(&word, rest),
     };

@@ -89,7 +89,7 @@ pub fn read(end: &StatementEnd<'_>) -> Option<Statement> {
         return Some(statement);
     }
     let tokens = Tokens::code(end.head, end.dialect);
-    let mut statement = of_tokens(&tokens, end.dialect);
+    let mut statement = of_tokens(&tokens);
     if !end.is_whole() {
         statement.risk(RiskKind::TooLong, Within::Statement, b"");
     }
@@ -112,7 +112,7 @@ fn insert_of(head: &[u8], dialect: Dialect) -> Statement {
     statement
 }
 
-fn of_tokens(tokens: &[Token<'_>], dialect: Dialect) -> Statement {
+fn of_tokens(tokens: &[Token<'_>]) -> Statement {
     let shape = shape::of(tokens);
     let mut statement = Statement { kind: shape.kind, name: shape.name, definer: shape.definer, risks: vec![] };
     for (kind, name) in shape.risks {
@@ -121,7 +121,6 @@ fn of_tokens(tokens: &[Token<'_>], dialect: Dialect) -> Statement {
     let within = match statement.kind {
         Kind::CreateView | Kind::CreateTrigger | Kind::CreateRoutine | Kind::CreateEvent => Within::Body,
         Kind::Set => {
-            let _ = dialect;
             for (kind, name) in settings::risks(tokens.get(1..).unwrap_or_default()) {
                 statement.risk(kind, Within::Statement, &name);
             }

@@ -6,7 +6,7 @@ use crate::sql::ident;
 use crate::sql::token::{Token, TokenKind};
 
 /// Words behind which a table, view or routine is named, so that what stands before a dot is a database.
-const BEFORE_TABLE: [&str; 26] = [
+const BEFORE_TABLE: [&str; 29] = [
     "FROM",
     "JOIN",
     "INTO",
@@ -33,31 +33,18 @@ const BEFORE_TABLE: [&str; 26] = [
     "USING",
     "RENAME",
     "TO",
+    "NEXTVAL",
+    "LASTVAL",
+    "SETVAL",
 ];
 
 /// Words that may stand between such a word and the name.
 const BETWEEN: [&str; 10] =
     ["IF", "NOT", "EXISTS", "IGNORE", "LOW_PRIORITY", "DELAYED", "QUICK", "ONLY", "LATERAL", "INTO"];
 
-/// Words that end a list of tables.
-const ENDS_LIST: [&str; 16] = [
-    "WHERE",
-    "GROUP",
-    "ORDER",
-    "HAVING",
-    "LIMIT",
-    "SET",
-    "SELECT",
-    "VALUES",
-    "VALUE",
-    "WINDOW",
-    "UNION",
-    "PROCEDURE",
-    "FOR",
-    "BEGIN",
-    "AS",
-    "RETURN",
-];
+/// Words that end a list of tables: reserved ones only, since any other may be the alias of a table.
+const ENDS_LIST: [&str; 10] =
+    ["WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "SET", "SELECT", "VALUES", "UNION", "RETURN"];
 
 /// Databases that qualified names of a statement mention, in order, each once.
 ///
@@ -91,7 +78,7 @@ pub(super) fn databases(tokens: &[Token<'_>]) -> Vec<Vec<u8>> {
             at += 2 * parts - 1;
             continue;
         }
-        walk.see(token);
+        walk.see(token, at.checked_sub(1).map(|before| &tokens[before]));
         at += 1;
     }
     found
@@ -114,9 +101,8 @@ fn standing_alone(tokens: &[Token<'_>]) -> HashSet<Vec<u8>> {
     let dot = |at: usize| tokens.get(at).is_some_and(|token| token.is_sign(b'.'));
     let mut alone = HashSet::new();
     for (at, token) in tokens.iter().enumerate() {
-        let free = !dot(at + 1) && !(at > 0 && dot(at - 1));
-        let bound = token.is_name() && !dot(at + 1) && table_behind(tokens, at);
-        if bound || free && token.is_name() {
+        let led = at > 0 && dot(at - 1);
+        if token.is_name() && !dot(at + 1) && (!led || table_behind(tokens, at)) {
             alone.insert(ident::unquote(token.text).to_ascii_lowercase());
         }
     }
@@ -148,7 +134,8 @@ struct Walk {
 }
 
 impl Walk {
-    fn see(&mut self, token: &Token<'_>) {
+    fn see(&mut self, token: &Token<'_>, before: Option<&Token<'_>>) {
+        let verb = before.is_some_and(|token| token.is_any(&["INSERT", "UPDATE", "DELETE"]));
         let list = self.lists.last().copied().unwrap_or(List::No);
         self.expects = match token.kind {
             TokenKind::Sign(b'(') => {
@@ -175,12 +162,14 @@ impl Walk {
                 Expects::Table
             }
             TokenKind::Word if self.expects == Expects::Table && token.is_any(&BETWEEN) => Expects::Table,
+            // MariaDB: `NEXT VALUE FOR db.sequence`
+            TokenKind::Word if token.is("FOR") && before.is_some_and(|token| token.is("VALUE")) => Expects::Table,
             TokenKind::Word if token.is_any(&ENDS_LIST) => {
                 self.list(List::No);
                 Expects::Anything
             }
             // Behind ON stands a condition in a list of tables, else the table of a trigger or an index.
-            TokenKind::Word if token.is("ON") && list == List::No => Expects::Table,
+            TokenKind::Word if token.is("ON") && (verb || list == List::No) => Expects::Table,
             _ => Expects::Anything,
         };
     }

@@ -112,6 +112,10 @@ fn is_simple(value: &[Token<'_>]) -> bool {
         && value.iter().all(|token| !token.is_sign(b'(') && token.kind != TokenKind::Unclosed)
 }
 
+/// The name of a variable or a keyword; never the text of a string, which may be a row value.
 fn name(token: &Token<'_>) -> Vec<u8> {
-    ident::unquote(token.text)
+    match token.kind {
+        TokenKind::Word | TokenKind::Quoted | TokenKind::Variable => ident::unquote(token.text),
+        _ => vec![],
+    }
 }

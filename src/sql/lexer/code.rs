@@ -231,7 +231,7 @@ impl Splitter {
         // A character of two bytes must not be cut by the end of what is seen.
         let seen = if rest.len() > LOOKAHEAD { &rest[..rest.len() - 1] } else { rest };
         let end = match state {
-            State::Hex => seen.iter().position(|byte| !byte.is_ascii_hexdigit()).unwrap_or(seen.len()),
+            State::Hex => scan::hex_len(seen),
             State::Digits => seen.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(seen.len()),
             _ => word_end(seen, 0, self.session.dialect().charset),
         };

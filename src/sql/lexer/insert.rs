@@ -121,6 +121,8 @@ impl InsertLane {
             (Stage::First, _) => Stage::Other,
             (Stage::Head, Sight::Word(word, _)) if is_any(word, &MODIFIERS) => Stage::Head,
             (Stage::Head | Stage::Dot, Sight::Word(..) | Sight::Name) => Stage::Table,
+            // A doubled backtick ends one name and begins another.
+            (Stage::Table, Sight::Name) => Stage::Table,
             (Stage::Table, Sight::Sign(b'.')) => Stage::Dot,
             (Stage::Table, Sight::Sign(b'(')) => Stage::Columns,
             (Stage::Columns, Sight::Word(..) | Sight::Name | Sight::Sign(b',')) => Stage::Columns,

@@ -5,6 +5,8 @@
 //! differ, or a setting cannot be followed, it stops with the reason: splitting in the wrong place is how
 //! data becomes statements.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 mod charset;
 mod code;
 mod collect;
@@ -18,12 +20,13 @@ pub use charset::Charset;
 pub use code::word_end;
 pub use collect::{Collect, CollectSink};
 pub use dialect::Dialect;
-pub use error::{Ambiguity, LexError};
+pub use error::{Ambiguity, LexError, Place};
 pub use insert::{InsertFacts, Values};
 
 use crate::sql::lexer::code::{LOOKAHEAD, Spot, Step};
 use crate::sql::lexer::insert::InsertLane;
 use crate::sql::lexer::session::Session;
+use crate::sql::token::Runs;
 
 /// What the splitter may hold in memory, and what it assumes at the start.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +83,11 @@ impl StatementEnd<'_> {
     /// Bytes of the piece, delimiter included.
     pub fn len(&self) -> u64 {
         self.end - self.start
+    }
+
+    /// Where it begins, for errors.
+    pub fn place(&self) -> Place {
+        Place { statement: self.number, byte: self.start }
     }
 
     /// Whether it has no bytes; never, as pieces go.
@@ -143,7 +151,7 @@ enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Conditional {
     No,
-    Open(crate::sql::token::Runs),
+    Open(Runs),
 }
 
 /// The splitter. Push bytes with [`feed`](Self::feed), then call [`finish`](Self::finish) once.
@@ -375,3 +383,6 @@ enum More {
     MayCome,
     NeverComes,
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,11 +5,13 @@
 //! word known to be a value. At the first byte that is anything else the lane ends and the careful lane goes
 //! on: it may only ever be faster, never of another opinion. (The technique is simdjson's.)
 
+#[cfg(target_arch = "x86_64")]
+use crate::sql::lexer::avx2;
 use crate::sql::lexer::code::is_word;
 use crate::sql::lexer::insert::is_value;
 
 /// Bytes of a block.
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 
 /// Bytes behind a block that must be seen, so that words at its end are seen whole.
 const BEHIND: usize = 16;
@@ -60,16 +62,16 @@ pub(super) struct Ran {
 
 /// One bit for each byte of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Masks {
-    quote: u64,
-    backslash: u64,
-    open: u64,
-    close: u64,
-    dash: u64,
+pub(super) struct Masks {
+    pub(super) quote: u64,
+    pub(super) backslash: u64,
+    pub(super) open: u64,
+    pub(super) close: u64,
+    pub(super) dash: u64,
     /// Letters and the underscore.
-    letter: u64,
+    pub(super) letter: u64,
     /// Whatever may not stand outside of strings.
-    odd: u64,
+    pub(super) odd: u64,
 }
 
 const PLAIN: u8 = 1;
@@ -120,7 +122,7 @@ impl Scanner {
     }
 }
 
-trait Blocks {
+pub(super) trait Blocks {
     fn masks(block: &[u8; BLOCK]) -> Masks;
 }
 
@@ -136,7 +138,7 @@ struct Carry {
 }
 
 #[inline(always)]
-fn run<B: Blocks>(bytes: &[u8], lane: Lane) -> Ran {
+pub(super) fn run<B: Blocks>(bytes: &[u8], lane: Lane) -> Ran {
     let all = |on: bool| if on { u64::MAX } else { 0 };
     let mut carry = Carry {
         quoted: all(lane.inside == Inside::Yes),
@@ -218,13 +220,24 @@ fn value_at(bytes: &[u8], at: usize) -> Option<usize> {
     long_value(bytes, at)
 }
 
+/// How many hexadecimal digits stand at the beginning; written so that the compiler makes vectors of it.
+pub(super) fn hex_len(bytes: &[u8]) -> usize {
+    let is_hex = |byte: u8| (byte.wrapping_sub(b'0') < 10) | ((byte | 0x20).wrapping_sub(b'a') < 6);
+    let (chunks, _) = bytes.as_chunks::<32>();
+    let whole = chunks.iter().take_while(|chunk| chunk.iter().fold(true, |all, byte| all & is_hex(*byte))).count() * 32;
+    whole + bytes[whole..].iter().take_while(|byte| is_hex(**byte)).count()
+}
+
 #[inline(never)]
 fn long_value(bytes: &[u8], at: usize) -> Option<usize> {
     let start = bytes[..at].iter().rposition(|byte| !is_word(*byte)).map_or(0, |before| before + 1);
-    let len = bytes[at..].iter().position(|byte| !is_word(*byte))?;
+    if start + 1 == at && bytes[start] == b'0' && matches!(bytes[at], b'x' | b'X') {
+        let end = at + 1 + hex_len(&bytes[at + 1..]);
+        return bytes.get(end).is_some_and(|next| !is_word(*next)).then_some(end);
+    }
+    let len = bytes[at..].iter().take(WORD + 1).position(|byte| !is_word(*byte))?;
     let word = &bytes[start..at + len];
-    let hex = matches!(word, [b'0', b'x' | b'X', ..]);
-    (is_value(word, Some(bytes[at + len])) && (hex || word.len() <= WORD)).then_some(at + len)
+    (is_value(word, Some(bytes[at + len])) && word.len() <= WORD).then_some(at + len)
 }
 
 /// Each bit becomes the exclusive or of itself and all below it.
@@ -251,7 +264,7 @@ fn escaped(backslash: u64, carry: &mut u64) -> u64 {
     (EVEN ^ (from_even << 1)) & follows
 }
 
-struct Portable;
+pub(super) struct Portable;
 
 static CLASS: [u8; 256] = {
     let mut table = [0; 256];
@@ -278,140 +291,5 @@ impl Blocks for Portable {
             masks.odd |= u64::from(class == 0) << at;
         }
         masks
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod avx2 {
-    //! The masks by AVX2: comparisons for single bytes, two table look-ups for classes.
-
-    use std::arch::x86_64::{
-        __m256i, _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_cmpgt_epi8, _mm256_loadu_si256, _mm256_movemask_epi8,
-        _mm256_set1_epi8, _mm256_setr_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16,
-    };
-
-    use super::{BLOCK, Blocks, Lane, Masks, Ran};
-
-    struct Avx2;
-
-    #[target_feature(enable = "avx2,bmi1,popcnt")]
-    pub(super) unsafe fn run(bytes: &[u8], lane: Lane) -> Ran {
-        super::run::<Avx2>(bytes, lane)
-    }
-
-    // Groups of bytes that share their high half: 2x signs, 3x digits, 4x and 6x letters, 5x letters and the
-    // underscore, 7x letters, 0x blanks.
-    const SIGNS: i8 = 1;
-    const DIGITS: i8 = 2;
-    const BLANKS: i8 = 4;
-    const UPPER: i8 = 8;
-    const FIVES: i8 = 16;
-    const SEVENS: i8 = 32;
-    const LETTERS: i8 = UPPER | FIVES | SEVENS;
-
-    impl Blocks for Avx2 {
-        #[inline(always)]
-        fn masks(block: &[u8; BLOCK]) -> Masks {
-            // SAFETY: reached only through `run`, whose caller saw that the processor has AVX2; both loads
-            // lie within the block.
-            unsafe {
-                let low = half(_mm256_loadu_si256(block.as_ptr().cast()));
-                let high = half(_mm256_loadu_si256(block.as_ptr().add(32).cast()));
-                let join = |at: usize| u64::from(low[at]) | u64::from(high[at]) << 32;
-                Masks {
-                    quote: join(0),
-                    backslash: join(1),
-                    open: join(2),
-                    close: join(3),
-                    dash: join(4),
-                    letter: join(5),
-                    odd: join(6),
-                }
-            }
-        }
-    }
-
-    /// The masks of 32 bytes, in the order of the fields.
-    #[inline(always)]
-    unsafe fn half(bytes: __m256i) -> [u32; 7] {
-        unsafe {
-            let equal = |sign: u8| _mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(sign as i8))) as u32;
-            let nibble = _mm256_set1_epi8(0x0f);
-            let high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble);
-            // A byte from 0x80 on has its sign set, and the shuffle gives 0 for it.
-            let classes = _mm256_and_si256(_mm256_shuffle_epi8(by_low(), bytes), _mm256_shuffle_epi8(by_high(), high));
-            let zero = _mm256_setzero_si256();
-            let letters = _mm256_and_si256(classes, _mm256_set1_epi8(LETTERS));
-            [
-                equal(b'\''),
-                equal(b'\\'),
-                equal(b'('),
-                equal(b')'),
-                equal(b'-'),
-                _mm256_movemask_epi8(_mm256_cmpgt_epi8(letters, zero)) as u32,
-                _mm256_movemask_epi8(_mm256_cmpeq_epi8(classes, zero)) as u32,
-            ]
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn by_high() -> __m256i {
-        unsafe { twice([BLANKS, 0, SIGNS, DIGITS, UPPER, FIVES, UPPER, SEVENS, 0, 0, 0, 0, 0, 0, 0, 0]) }
-    }
-
-    #[inline(always)]
-    unsafe fn by_low() -> __m256i {
-        const D: i8 = DIGITS;
-        const L: i8 = UPPER;
-        const H: i8 = FIVES | SEVENS;
-        const S: i8 = SIGNS;
-        const B: i8 = BLANKS;
-        unsafe {
-            twice([
-                D | H | S,
-                D | L | H,
-                D | L | H,
-                D | L | H,
-                D | L | H,
-                D | L | H,
-                D | L | H,
-                D | L | H | S,
-                D | L | H | S,
-                D | L | H | S | B,
-                L | H | B,
-                L | S,
-                L | S,
-                L | S | B,
-                L | S,
-                L | FIVES,
-            ])
-        }
-    }
-
-    #[inline(always)]
-    unsafe fn twice(t: [i8; 16]) -> __m256i {
-        unsafe {
-            _mm256_setr_epi8(
-                t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11], t[12], t[13], t[14], t[15],
-                t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8], t[9], t[10], t[11], t[12], t[13], t[14], t[15],
-            )
-        }
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::super::{Blocks, Portable};
-        use super::*;
-
-        #[test]
-        fn every_byte_has_the_same_masks_as_in_the_portable_lane() {
-            if !is_x86_feature_detected!("avx2") {
-                return;
-            }
-            for first in 0..=255u8 {
-                let block: [u8; BLOCK] = std::array::from_fn(|at| first.wrapping_add((at * 37) as u8));
-                assert_eq!(Avx2::masks(&block), Portable::masks(&block), "blocks from {first:#x}");
-            }
-        }
     }
 }

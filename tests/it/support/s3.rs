@@ -106,17 +106,17 @@ impl Bucket {
 
     /// Lets requests of `method` to keys from `prefix` on fail; `fault` as `s3-server.py` explains: `2 status 503`.
     pub fn fault(&self, method: &str, prefix: &str, fault: &str) {
-        let line = format!("{method} /{}/{} {fault}\n", self.name, percent_encoded(prefix));
+        self.note_fault(&format!("{method} /{}/{} {fault}\n", self.name, percent_encoded(prefix)));
+    }
+
+    fn note_fault(&self, line: &str) {
         let file = self.server.folder().join("faults.d").join(&self.name);
         std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap().write_all(line.as_bytes()).unwrap();
     }
 
     /// As [`fault`](Self::fault), for listings of this bucket.
     pub fn fault_of_listing(&self, fault: &str) {
-        self.fault("GET", "?", &fault.replace('?', ""));
-        let line = format!("GET /{} {fault}\n", self.name);
-        let file = self.server.folder().join("faults.d").join(format!("{}-listing", self.name));
-        std::fs::OpenOptions::new().append(true).create(true).open(file).unwrap().write_all(line.as_bytes()).unwrap();
+        self.note_fault(&format!("GET /{}$ {fault}\n", self.name));
     }
 
     /// Every request that this bucket has seen.
