@@ -51,7 +51,16 @@ pub async fn run(app: App, mut backend: impl Backend, mouse: Mouse) -> io::Resul
     let printer = Printer::start()?;
     terminal::enter(mouse)?;
     let messages = backend.messages();
-    let mut console = Console { app, backend, printer, wire: Wire::new(size()), mouse, ready: Ready::Free, copied: vec![], sniffed: vec![] };
+    let mut console = Console {
+        app,
+        backend,
+        printer,
+        wire: Wire::new(size()),
+        mouse,
+        ready: Ready::Free,
+        copied: vec![],
+        sniffed: vec![],
+    };
     let ended = console.turn(signals, gone, messages).await;
     let jobs = usize::from(console.app.world.running() > 0);
     let _ = timeout(GRACE[jobs], console.backend.shut_down()).await;
@@ -118,7 +127,12 @@ enum Seen {
 }
 
 impl<B: Backend> Console<B> {
-    async fn turn(&mut self, mut signals: Signals, mut gone: mpsc::Receiver<()>, mut messages: mpsc::Receiver<Msg>) -> Ended {
+    async fn turn(
+        &mut self,
+        mut signals: Signals,
+        mut gone: mpsc::Receiver<()>,
+        mut messages: mpsc::Receiver<Msg>,
+    ) -> Ended {
         let mut input = EventStream::new();
         let mut tick = Instant::now() + PROGRESS;
         self.draw();
@@ -138,7 +152,9 @@ impl<B: Backend> Console<B> {
             };
             self.app.world.now = self.backend.now();
             match seen {
-                Seen::Signal(kind) if kind == SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()) => self.back_again(),
+                Seen::Signal(kind) if kind == SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()) => {
+                    self.back_again()
+                }
                 Seen::Signal(kind) => return Ended::Signal(kind.as_raw_value()),
                 Seen::Gone | Seen::Written(Err(_)) => return Ended::TerminalGone,
                 Seen::Written(Ok(())) => self.ready = Ready::Free,

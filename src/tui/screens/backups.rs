@@ -280,7 +280,7 @@ fn cells(backup: &Backup, world: &World, canvas: &Canvas<'_>, layout: &Layout) -
     let (seal, trust) = (layout.width(5), layout.width(6));
     [
         vec![span(Role::Text, backup.taken.at.minute())],
-        vec![span(Role::Dim, short_span(backup.taken.at.age_at(world.now)))],
+        vec![span(Role::Text, short_span(backup.taken.at.age_at(world.now)))],
         lit(world, &databases(backup)),
         lit(world, backup.target.as_str()),
         vec![span(Role::Text, ByteSize(backup.stamp.size).to_string())],
@@ -352,21 +352,19 @@ fn target_words(target: &TargetLine) -> Line {
 fn good_line(backup: &Backup, world: &World, width: u16) -> Line {
     let Some(copy) = world.newest_good.iter().find(|copy| copy.series == backup.series) else { return vec![] };
     let of = |id: &Option<BackupId>| id.as_ref().and_then(|id| world.backup(id));
+    let head = format!("newest good {}{}: ", if width < 72 { "" } else { "copy of " }, copy.name);
     match (of(&copy.good), of(&copy.newest)) {
         (Some(good), _) => {
             let proof = good.proof.as_deref();
             let rung = proof.map_or("", |proof| proof.reached().word());
             let age = proof.map_or(String::new(), |proof| short_span(proof.at.age_at(world.now)));
-            vec![
-                span(Role::Dim, format!("newest good {}{}: ", if width < 72 { "" } else { "copy of " }, copy.name)),
-                span(Role::Good, format!("{} on {}", good.taken.at.minute(), good.target)),
-                span(Role::Dim, format!(", {rung} {age} ago")),
-            ]
+            let place = format!("{} on {}", good.taken.at.minute(), good.target);
+            vec![span(Role::Text, head), span(Role::Good, place), span(Role::Text, format!(", {rung} {age} ago"))]
         }
-        (None, Some(newest)) => vec![
-            span(Role::Warn, format!("no good {}{}", if width < 72 { "" } else { "copy of " }, copy.name)),
-            span(Role::Dim, format!(": newest {} on {}, unproven", newest.taken.at.minute(), newest.target)),
-        ],
+        (None, Some(newest)) => {
+            let listed = format!("; newest listed {} on {}", newest.taken.at.minute(), newest.target);
+            vec![span(Role::Text, head), span(Role::Warn, "none"), span(Role::Text, listed)]
+        }
         (None, None) => vec![],
     }
 }
