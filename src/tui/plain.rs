@@ -11,12 +11,14 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use tokio::sync::mpsc;
 
 use crate::tui::app::App;
 use crate::tui::keymap::Stroke;
 use crate::tui::msg::{Backend, Effect, Msg};
 use crate::tui::update::update;
+use crate::tui::widgets::secret_field::SecretText;
 
 /// The screen that plain mode reads aloud.
 const SIZE: (u16, u16) = (100, 30);
@@ -34,7 +36,7 @@ impl Reader {
         app.draw(&mut buffer);
         let row = |y: u16| (0..SIZE.0).map(|x| buffer[(x, y)].symbol()).collect::<String>().trim_end().to_owned();
         let lines: Vec<String> = (0..SIZE.1).map(row).collect();
-        let is_rule = |line: &str| line.chars().all(|c| c == '-' || c == '+');
+        let is_rule = |line: &str| line.chars().all(|c| "-+─┬┴".contains(c));
         let changed = lines.iter().enumerate().filter(|(at, line)| {
             !line.trim().is_empty() && !is_rule(line.trim()) && self.shown.get(*at) != Some(*line)
         });
@@ -42,6 +44,25 @@ impl Reader {
         self.shown = lines;
         said
     }
+}
+
+/// A line that answers a question for a secret: all of it is the secret, then enter.
+fn secret(mut line: String) -> Vec<Msg> {
+    let paste = Msg::Paste(SecretText::taking(std::mem::take(&mut line)));
+    vec![paste, Msg::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE))]
+}
+
+/// Turns the terminal's echo on or off; nothing happens where input is no terminal.
+fn echo(state: Echo) {
+    let Ok(mut modes) = tcgetattr(io::stdin()) else { return };
+    modes.local_modes.set(LocalModes::ECHO, state == Echo::On);
+    let _ = tcsetattr(io::stdin(), OptionalActions::Now, &modes);
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Echo {
+    On,
+    Off,
 }
 
 /// The messages that one typed line stands for.
@@ -82,8 +103,10 @@ pub async fn run(mut app: App, mut backend: impl Backend) -> io::Result<()> {
         out.flush()?;
         drop(out);
         let running = app.world.running() > 0;
+        let hidden = app.top().takes_secret();
+        echo(if hidden { Echo::Off } else { Echo::On });
         let msgs = tokio::select! {
-            line = lines.recv() => line.map_or_else(|| vec![Msg::End], |line| messages(&line)),
+            line = lines.recv() => line.map_or_else(|| vec![Msg::End], |line| if hidden { secret(line) } else { messages(&line) }),
             Some(msg) = news.recv() => vec![msg],
             () = tokio::time::sleep(Duration::from_secs(10)), if running => {
                 backend.progress().into_iter().map(|(job, progress)| Msg::Progress(job, progress)).collect()
@@ -95,6 +118,7 @@ pub async fn run(mut app: App, mut backend: impl Backend) -> io::Result<()> {
             perform(&mut app, &mut backend, msg);
         }
     }
+    echo(Echo::On);
     backend.shut_down().await;
     Ok(())
 }
