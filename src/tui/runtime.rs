@@ -1,11 +1,12 @@
 //! The loop: signals, input, facts, progress in; at most one drawing out. The only async file here.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::task::Poll;
 use std::time::Duration;
 
 use crossterm::event::{Event, EventStream, KeyEventKind};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -167,7 +168,7 @@ impl<B: Backend> Console<B> {
                     }
                 }
             }
-            while let Some(Some(Ok(event))) = input.next().now_or_never() {
+            while let Some(event) = waiting(&mut input).await {
                 self.take(event);
             }
             while let Ok(msg) = messages.try_recv() {
@@ -217,6 +218,9 @@ impl<B: Backend> Console<B> {
     fn suspend(&mut self) {
         terminal::leave();
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP);
+        // The stop may reach another thread first; a process group without a shell is not stopped at all.
+        std::thread::sleep(Duration::from_millis(50));
+        self.back_again();
     }
 
     fn back_again(&mut self) {
@@ -244,6 +248,18 @@ impl<B: Backend> Console<B> {
             self.backend.perform(Effect::SniffFirst(guessed));
         }
     }
+}
+
+/// An event that waits already, if there is one.
+///
+/// Polled with the task's own waker: `now_or_never` would register a waker that wakes nobody, and crossterm
+/// keeps the first one it is given.
+async fn waiting(input: &mut EventStream) -> Option<Event> {
+    poll_fn(|context| match input.poll_next_unpin(context) {
+        Poll::Ready(Some(Ok(event))) => Poll::Ready(Some(event)),
+        Poll::Ready(_) | Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 fn size() -> Rect {
