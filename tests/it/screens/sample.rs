@@ -136,6 +136,7 @@ pub fn proof(backup: &Backup, rung: Rung, hours_ago: i64) -> Box<Proof> {
             events: 0,
             table_count: 214,
         }),
+        dump: None,
         millis: 97_310,
         mib_digests: vec![],
     })
