@@ -1,1 +1,120 @@
-//! The headless door: verbs, text and JSON on standard output, words on standard error.
+//! The headless door: one file per verb, and how their results are printed.
+
+pub mod args;
+pub mod ask;
+mod audit;
+mod config;
+mod demo;
+mod door;
+pub mod error;
+pub mod exit;
+mod key;
+mod lines;
+mod ls;
+mod man;
+mod passphrase;
+mod plan_text;
+pub mod print;
+mod progress;
+mod restore;
+mod seal;
+mod show;
+mod stdin;
+mod table;
+mod unlock;
+mod verify;
+mod wording;
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::cli::args::{Args, Verb};
+use crate::cli::door::Door;
+use crate::cli::error::CliError;
+use crate::report::{Fault, Report};
+
+/// How long a cancelled verb may take to leave things in order.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Runs one verb; the answer is the exit code of the program.
+pub async fn run(args: Args) -> u8 {
+    let Args { verb, place, keys, conduct, .. } = args;
+    let door = Door::new(place, keys, conduct);
+    let Some(verb) = verb else { return exit::DONE };
+    let ended = match Interrupts::listen() {
+        Ok(interrupts) => interruptible(&door, interrupts, perform(&door, verb)).await,
+        Err(error) => Err(CliError::Terminal(error).into()),
+    };
+    ended.unwrap_or_else(|report| {
+        door.printer().failure(&report);
+        exit::of_fault(report.fault)
+    })
+}
+
+async fn perform(door: &Door, verb: Verb) -> Result<u8, Report> {
+    match verb {
+        Verb::Ls(args) => ls::run(door, args).await,
+        Verb::Show(args) => show::run(door, args).await,
+        Verb::Verify(args) => verify::run(door, args).await,
+        Verb::Restore(args) => restore::run(door, *args).await,
+        Verb::Seal(args) => seal::seal(door, args).await,
+        Verb::Unseal(args) => seal::unseal(door, args).await,
+        Verb::Reseal(args) => seal::reseal(door, args).await,
+        Verb::Key(verb) => key::run(door, verb).await,
+        Verb::Config(verb) => config::run(door, verb).await,
+        Verb::Doctor => config::doctor(door).await,
+        Verb::Audit(args) => audit::run(door, args).await,
+        Verb::Demo(args) => demo::run(door, args).await,
+        Verb::Completions(args) => man::completions(door, args),
+        Verb::Man => man::page(door),
+    }
+}
+
+/// The signals that ask for an orderly end.
+struct Interrupts {
+    kinds: [Signal; 3],
+}
+
+impl Interrupts {
+    fn listen() -> std::io::Result<Self> {
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+        let [int, term, hup] = kinds.map(signal);
+        Ok(Self { kinds: [int?, term?, hup?] })
+    }
+
+    async fn next(&mut self) {
+        let [int, term, hup] = &mut self.kinds;
+        tokio::select! {
+            _ = int.recv() => {}
+            _ = term.recv() => {}
+            _ = hup.recv() => {}
+        }
+    }
+}
+
+/// A verb until its end, or until a signal: it is then cancelled and may tidy up; a second signal does not wait.
+async fn interruptible(
+    door: &Door,
+    mut interrupts: Interrupts,
+    verb: impl Future<Output = Result<u8, Report>>,
+) -> Result<u8, Report> {
+    let mut verb = pin!(verb);
+    tokio::select! {
+        ended = &mut verb => return ended,
+        () = interrupts.next() => {}
+    }
+    ask::restore_terminal();
+    door.cancel.cancel();
+    tokio::select! {
+        ended = &mut verb => match ended {
+            Err(report) if report.fault != Fault::Interrupted => door.printer().failure(&report),
+            _ => {}
+        },
+        () = interrupts.next() => {}
+        () = tokio::time::sleep(GRACE) => {}
+    }
+    Err(CliError::Interrupted.into())
+}

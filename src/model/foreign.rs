@@ -110,7 +110,7 @@ fn push_escaped(safe: &mut String, c: char, backslash: Backslash) {
 
 /// Whether a character may stand on a terminal as it is: no control, no format or
 /// bidirectional mark, no separator that breaks lines, nothing unassigned to a glyph.
-fn is_plain(c: char) -> bool {
+pub fn is_plain(c: char) -> bool {
     !(c.is_control()
         || matches!(c,
             '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod backup;
+pub mod dump;
 pub mod foreign;
 pub mod job;
 pub mod plan;

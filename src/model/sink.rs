@@ -174,6 +174,9 @@ pub struct ServerFacts {
     pub databases: Vec<Foreign>,
     /// Names of collations it knows, lower case.
     pub collations: Vec<String>,
+    /// Names of storage engines that are in use or can be, lower case.
+    #[serde(default)]
+    pub engines: Vec<String>,
     /// The TLS cipher in use; empty: none.
     pub tls_cipher: String,
     /// Accounts that exist, as `user@host`, where we may see them.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::dump::DumpFacts;
 use crate::model::foreign::Foreign;
 use crate::model::seal::Fingerprint;
 use crate::model::target::Stamp;
@@ -194,6 +195,9 @@ pub struct Proof {
     pub sha256_out: Option<String>,
     /// What the dump holds, when it was read to its end.
     pub inside: Option<Inside>,
+    /// What a MySQL dump asks of a server and what may not run unasked, when it was read to its end.
+    #[serde(default)]
+    pub dump: Option<Box<DumpFacts>>,
     /// How long it took, in milliseconds.
     pub millis: u64,
     /// BLAKE3 of every MiB of the stored bytes, in order; empty unless all were read.

@@ -1,1 +1,6 @@
 //! The language of dumps: splitting it into statements without losing a byte, identifiers, literals.
+
+pub mod ident;
+pub mod lexer;
+pub mod literal;
+pub mod token;

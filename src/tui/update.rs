@@ -328,6 +328,7 @@ fn heard(app: &mut App, news: Msg) -> Vec<Effect> {
             Some(target) => target.state = state,
             None => app.world.targets.push(TargetLine { name, url: String::new(), state }),
         },
+        Msg::Offers(offers) => app.world.key_offers = offers,
         Msg::Keys(keys) => {
             if keys.is_empty() && !app.world.keys.is_empty() {
                 say(app, Role::Text, "keys locked: nothing can be opened until one is loaded again");

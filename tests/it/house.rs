@@ -1,1 +1,138 @@
+//! The rules of the house that a compiler does not know: who may import whom, how long a file may be.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::root;
+
+/// Each room, and the rooms whose doors it may use beside its own.
+const MAY_IMPORT: [(&str, &[&str]); 11] = [
+    ("model", &["report"]),
+    ("report", &["model"]),
+    ("sql", &["model", "report"]),
+    ("seal", &["model", "report", "sql"]),
+    ("format", &["model", "report", "sql"]),
+    ("target", &["model", "report"]),
+    ("server", &["model", "report", "sql"]),
+    ("disk", &["model", "report"]),
+    ("work", &["model", "report", "sql", "seal", "format", "target", "server", "disk"]),
+    ("cli", &["model", "report", "work"]),
+    ("tui", &["model", "report", "work"]),
+];
+
+/// What must not be named, and the rooms that may all the same.
+const ONLY_IN: [(&str, &[&str]); 7] = [
+    ("tokio::", &["target", "server", "disk", "work", "cli", "tui", "main"]),
+    ("std::fs", &["target", "server", "disk", "work", "cli", "main"]),
+    ("ratatui::", &["tui"]),
+    ("crossterm::", &["tui", "cli", "main"]),
+    ("clap::", &["cli", "main"]),
+    ("mysql_async::", &["server"]),
+    ("aws_sdk_s3::", &["target"]),
+];
+
+const LONGEST_FILE: usize = 450;
+
+#[test]
+fn every_room_imports_only_from_the_floors_below() {
+    let mut broken = vec![];
+    for source in sources() {
+        let Some((_, allowed)) = MAY_IMPORT.iter().find(|(room, _)| *room == source.room) else { continue };
+        for (number, line) in &source.code {
+            for name in line.split("crate::").skip(1) {
+                let name: String = name.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                let is_room = MAY_IMPORT.iter().any(|(room, _)| *room == name);
+                if name == "{" || (is_room && name != source.room && !allowed.contains(&name.as_str())) {
+                    broken.push(format!("{}:{number}: {} must not import {name}", source.path, source.room));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn crates_stay_on_their_floor() {
+    let mut broken = vec![];
+    for source in sources() {
+        for (number, line) in &source.code {
+            for (name, rooms) in ONLY_IN {
+                if line.contains(name) && !rooms.contains(&source.room.as_str()) {
+                    broken.push(format!("{}:{number}: no {name} in {}", source.path, source.room));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn no_file_is_longer_than_one_can_read() {
+    let long = sources().into_iter().filter(|source| source.code.len() > LONGEST_FILE);
+    let long: Vec<_> = long.map(|source| format!("{}: {} lines of code", source.path, source.code.len())).collect();
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+#[test]
+fn nothing_is_left_for_later_and_nothing_points_outside() {
+    let banned = ["todo!(", "unimplemented!(", "dbg!(", concat!("../", "shared"), concat!("/work", "/")];
+    let mut broken = vec![];
+    for path in files(&root()) {
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        for (number, line) in text.lines().enumerate() {
+            for word in banned {
+                if line.contains(word) && !path.ends_with("tests/it/house.rs") {
+                    broken.push(format!("{}:{}: {word}", path.display(), number + 1));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+struct Source {
+    path: String,
+    /// The folder or file directly below `src`.
+    room: String,
+    /// Numbered lines, without blank ones, comments and the inline tests at the end.
+    code: Vec<(usize, String)>,
+}
+
+fn sources() -> Vec<Source> {
+    let src = root().join("src");
+    let rust = files(&src).into_iter().filter(|path| path.extension().is_some_and(|end| end == "rs"));
+    let all: Vec<_> = rust
+        .filter(|path| !path.ends_with("tests.rs"))
+        .map(|path| {
+            let text = fs::read_to_string(&path).unwrap();
+            let inside = path.strip_prefix(&src).unwrap();
+            let room = inside.iter().next().unwrap().to_string_lossy().trim_end_matches(".rs").to_owned();
+            Source { path: format!("src/{}", inside.display()), room, code: code(&text) }
+        })
+        .collect();
+    assert!(all.len() > 20, "the sources were not found");
+    all
+}
+
+fn code(text: &str) -> Vec<(usize, String)> {
+    let production = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let before_tests = production.lines().enumerate();
+    let kept = before_tests.filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with("//"));
+    kept.map(|(at, line)| (at + 1, line.to_owned())).collect()
+}
+
+/// All files below a folder, without build output and version control.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = vec![];
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name();
+        let is_output = name == ".git" || (name == "target" && entry.path().join("CACHEDIR.TAG").exists());
+        match entry.file_type().unwrap() {
+            kind if kind.is_dir() && !is_output => found.extend(files(&entry.path())),
+            kind if kind.is_file() && !is_output => found.push(entry.path()),
+            _ => {}
+        }
+    }
+    found
+}

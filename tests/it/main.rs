@@ -1,9 +1,12 @@
 //! The one test binary: capabilities as modules, real servers, real files, the real terminal.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
 mod cli;
 mod formats;
 mod house;
 mod keys;
+mod ladder;
 mod restore;
 mod screens;
 mod seals;

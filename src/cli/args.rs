@@ -1,0 +1,250 @@
+//! The command line: what may be typed, and what may not be typed together.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args as ArgGroup, Parser, Subcommand, ValueEnum};
+
+use crate::cli::error::CliError;
+use crate::cli::print::{Form, Printer};
+use crate::cli::{audit, config, demo, exit, key, ls, man, restore, seal, show, verify};
+use crate::model::foreign::escape;
+use crate::report::{Fault, Reportable};
+
+/// Break glass in case of data loss: find, prove, open and restore MySQL backups.
+#[derive(Debug, Parser)]
+#[command(name = "breakglass", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(after_help = "Without a verb the console opens. `breakglass demo` shows it on a sandbox.\n\
+    Exit codes: 0 done, 1 failed, 2 usage, 3 damaged or truncated, 4 no key fits, 5 unreachable,\n\
+    6 refused, 7 partly done, 8 inconclusive, 130 interrupted.")]
+pub struct Args {
+    /// What to do; nothing opens the console.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+    #[command(flatten)]
+    pub place: Place,
+    #[command(flatten)]
+    pub keys: KeyFlags,
+    #[command(flatten)]
+    pub conduct: Conduct,
+    #[command(flatten)]
+    pub looks: Looks,
+}
+
+/// Which estate, which state.
+#[derive(Debug, Clone, Default, ArgGroup)]
+#[command(next_help_heading = "Estate")]
+pub struct Place {
+    /// estate.toml, or a DBacked config.json; else the platform's configuration folder
+    #[arg(long, global = true, value_name = "FILE", env = "BREAKGLASS_ESTATE")]
+    pub estate: Option<PathBuf>,
+    /// Where proofs, the catalog cache and the audit log are kept
+    #[arg(long, global = true, value_name = "DIR", env = "BREAKGLASS_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// Where keys and passphrases come from. Never the secrets themselves: those show in `ps`.
+#[derive(Debug, Clone, Default, ArgGroup)]
+#[command(next_help_heading = "Keys")]
+pub struct KeyFlags {
+    /// A private key's file, `-` for stdin; may be given several times. DBACKED_PRIVATE_KEY is understood
+    #[arg(long = "key", global = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// A file whose first line is the passphrase, `-` for stdin
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "passphrase_fd")]
+    pub passphrase_file: Option<PathBuf>,
+    /// An open file descriptor to read the passphrase from
+    #[arg(long, global = true, value_name = "N")]
+    pub passphrase_fd: Option<u32>,
+}
+
+/// How it behaves.
+#[derive(Debug, Clone, Default, ArgGroup)]
+#[command(next_help_heading = "Behaviour")]
+pub struct Conduct {
+    /// One JSON object a line on stdout; errors as JSON on stderr
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Answer y/N questions with yes; never stands for a typed name
+    #[arg(long, short = 'y', global = true)]
+    pub yes: bool,
+    /// Refuse everything that writes to a sink, a script or a seal
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// Log to the state folder: a level such as `debug`, or a filter such as `breakglass=trace`
+    #[arg(long, global = true, value_name = "FILTER", env = "BREAKGLASS_LOG")]
+    pub log: Option<String>,
+}
+
+/// How it looks.
+#[derive(Debug, Clone, Default, ArgGroup)]
+#[command(next_help_heading = "Console")]
+pub struct Looks {
+    /// Draw with ASCII only
+    #[arg(long, global = true, conflicts_with = "unicode")]
+    pub ascii: bool,
+    /// Draw with Unicode, whatever the locale says
+    #[arg(long, global = true)]
+    pub unicode: bool,
+    /// dark, light, contrast or mono
+    #[arg(long, global = true, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// Numbered lines instead of a screen, for screen readers and serial consoles
+    #[arg(long, global = true)]
+    pub plain: bool,
+    /// Let the mouse do what the keys do
+    #[arg(long, global = true)]
+    pub mouse: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// List backups, newest first
+    Ls(ls::LsArgs),
+    /// Everything known about one backup
+    Show(show::ShowArgs),
+    /// Climb the trust ladder: prove that a backup is intact, opens, and is whole
+    Verify(verify::VerifyArgs),
+    /// Restore a backup into a folder, standard output or a MySQL server, after showing the plan
+    Restore(Box<restore::RestoreArgs>),
+    /// Seal a file or standard input for the holders of the given public keys
+    Seal(seal::SealArgs),
+    /// Open a sealed file or standard input
+    Unseal(seal::UnsealArgs),
+    /// Open a sealed file and seal it again for other recipients
+    Reseal(seal::SealArgs),
+    /// Inspect a key file, or make a new pair
+    #[command(subcommand)]
+    Key(key::KeyVerb),
+    /// Explain the configuration
+    #[command(subcommand)]
+    Config(config::ConfigVerb),
+    /// Check every target, server and key, and say what to do about each failure
+    Doctor,
+    /// The audit log: show, verify or export it
+    Audit(audit::AuditArgs),
+    /// The console on a generated sandbox; needs no server, touches nothing outside a temporary folder
+    Demo(demo::DemoArgs),
+    /// Completions for a shell
+    Completions(man::CompletionsArgs),
+    /// The manual page, as roff
+    Man,
+}
+
+/// How high `verify` climbs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ToRung {
+    /// Recorded checksums only
+    Intact,
+    /// The key opens the header
+    Opens,
+    /// Every byte, to the dump's end mark
+    Whole,
+}
+
+impl Args {
+    /// Checks what clap cannot: only one reader of standard input, no secret typed as a path.
+    ///
+    /// # Errors
+    ///
+    /// A usage error that names both readers, and never what was typed in place of a path.
+    pub fn check(&self) -> Result<(), CliError> {
+        let mut readers = vec![];
+        if self.keys.files.iter().any(|file| file.as_os_str() == "-") {
+            readers.push("--key -");
+        }
+        if self.keys.passphrase_file.as_ref().is_some_and(|file| file.as_os_str() == "-") {
+            readers.push("--passphrase-file -");
+        }
+        if self.verb.as_ref().is_some_and(Verb::reads_stdin) {
+            readers.push("the data");
+        }
+        if let [first, second, ..] = readers[..] {
+            return Err(CliError::StdinTwice { first, second });
+        }
+        let pasted = |file: &PathBuf| file.to_string_lossy().contains("-----BEGIN");
+        if self.keys.files.iter().any(pasted) { Err(CliError::KeyAsArgument) } else { Ok(()) }
+    }
+}
+
+impl Verb {
+    fn reads_stdin(&self) -> bool {
+        match self {
+            Self::Seal(args) | Self::Reseal(args) => args.files.reads_stdin(),
+            Self::Unseal(args) => args.files.reads_stdin(),
+            Self::Key(key::KeyVerb::Inspect(args)) => args.files.iter().any(|file| file.as_os_str() == "-"),
+            _ => false,
+        }
+    }
+}
+
+/// Reads the arguments; what cannot be read ends the program with the answer's code, as does `--help`.
+///
+/// # Errors
+///
+/// The exit code; everything has been printed.
+pub fn parse(raw: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
+    let raw: Vec<OsString> = raw.into_iter().collect();
+    let printer = || Printer::new(if wants_json(&raw) { Form::Json } else { Form::Text });
+    let refuse = |error: CliError| {
+        printer().failure(&error.report());
+        exit::of_fault(error.fault())
+    };
+    match Args::try_parse_from(&raw) {
+        Ok(args) => args.check().map(|()| args).map_err(refuse),
+        Err(error) if !error.use_stderr() => Err(error.print().map_or(1, |()| exit::DONE)),
+        Err(error) => {
+            // clap repeats what was typed, which may have come from a hostile file name.
+            let text: Vec<String> = error.render().to_string().lines().map(escape).collect();
+            match wants_json(&raw) {
+                false => eprintln!("{}", text.join("\n").trim_end()),
+                true => {
+                    let what = text.first().map_or("", |line| line.strip_prefix("error: ").unwrap_or(line));
+                    refuse(CliError::usage(what, "see breakglass --help"));
+                }
+            }
+            Err(exit::of_fault(Fault::Usage))
+        }
+    }
+}
+
+/// Whether `--json` stands among the raw arguments: needed when they cannot be parsed.
+fn wants_json(raw: &[OsString]) -> bool {
+    raw.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Args {
+        Args::try_parse_from(line.split(' ')).unwrap()
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn standard_input_has_one_reader() {
+        assert!(parse("breakglass unseal --passphrase-file - sealed.bin").check().is_ok());
+        for line in [
+            "breakglass unseal --passphrase-file -",
+            "breakglass --passphrase-file - seal -r pub.pem -",
+            "breakglass ls --key - --passphrase-file -",
+        ] {
+            assert!(matches!(parse(line).check(), Err(CliError::StdinTwice { .. })), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_key_typed_in_place_of_its_path_is_refused_and_not_repeated() {
+        let args = Args::try_parse_from(["breakglass", "ls", "--key", "-----BEGIN PRIVATE KEY-----MIIE"]);
+        let error = args.unwrap().check().unwrap_err();
+        assert!(!error.to_string().contains("MIIE"));
+    }
+}

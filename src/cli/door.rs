@@ -1,0 +1,119 @@
+//! What every verb needs: the printer, the flags that all share, and the way to a session.
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::args::{Conduct, KeyFlags, Place};
+use crate::cli::print::{Form, Printer};
+use crate::cli::progress::ProgressLine;
+use crate::report::Report;
+use crate::work::jobs::JobView;
+use crate::work::session::{Access, Session, Settings};
+
+/// The progress line is drawn at most so often.
+const RHYTHM: Duration = Duration::from_secs(1);
+
+/// The headless door of one run.
+pub struct Door {
+    pub place: Place,
+    pub keys: KeyFlags,
+    pub conduct: Conduct,
+    /// Cancelled by the first signal.
+    pub cancel: CancellationToken,
+    printer: Printer,
+}
+
+impl Door {
+    /// For the flags of one run.
+    pub fn new(place: Place, keys: KeyFlags, conduct: Conduct) -> Self {
+        let form = if conduct.json { Form::Json } else { Form::Text };
+        Self { place, keys, conduct, cancel: CancellationToken::new(), printer: Printer::new(form) }
+    }
+
+    /// Where results and failures go.
+    pub fn printer(&self) -> Printer {
+        self.printer
+    }
+
+    /// A session on the estate.
+    ///
+    /// # Errors
+    ///
+    /// When the estate cannot be read or the state folder cannot be used.
+    pub async fn session(&self) -> Result<Session, Report> {
+        Session::open(self.settings(None)).await
+    }
+
+    /// A session in which `backup` can be found: on the estate, or, for a path or URL, on its folder alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`session`](Self::session).
+    pub async fn session_for(&self, backup: &str) -> Result<Session, Report> {
+        Session::open(self.settings(is_place(backup).then(|| backup.to_owned()))).await
+    }
+
+    fn settings(&self, ad_hoc: Option<String>) -> Settings {
+        let access = if self.conduct.read_only { Access::ReadOnly } else { Access::AsEstate };
+        let Place { estate, state_dir } = self.place.clone();
+        Settings { estate, state_dir, access, ad_hoc }
+    }
+
+    /// Waits for `work` while its running job is drawn; a signal cancels the job and lets it come to its end.
+    pub async fn attended<T>(&self, session: &Session, what: &str, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        let mut line = ProgressLine::new(self.printer.form());
+        let mut drawn: Option<Instant> = None;
+        let mut cancelled = false;
+        loop {
+            tokio::select! {
+                ended = &mut work => return ended,
+                () = self.cancel.cancelled(), if !cancelled => {
+                    cancelled = true;
+                    line.clear();
+                    running(session).for_each(|job| session.cancel(job.id));
+                }
+                _ = session.news().changed() => {
+                    if drawn.is_none_or(|at| at.elapsed() >= RHYTHM) {
+                        drawn = Some(Instant::now());
+                        running(session).last().inspect(|job| line.draw(job.spec.verb(), what, &job.progress));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Names the head of the audit log, for whoever wants to keep it elsewhere.
+    pub fn say_head(&self, session: &Session) {
+        if let Some(head) = session.audit_head() {
+            self.printer.say(&format!("audit head {head}"));
+        }
+    }
+}
+
+fn running(session: &Session) -> impl Iterator<Item = JobView> {
+    session.jobs().into_iter().filter(|job| job.ending.is_none())
+}
+
+/// Whether a BACKUP argument is a path or URL, which needs no estate.
+pub fn is_place(backup: &str) -> bool {
+    backup.contains("://") || Path::new(backup).is_absolute() || backup.starts_with("./") || backup.starts_with("../")
+}
+
+/// Runs work that blocks (a prompt, a key derivation, a file) away from the threads that serve the network.
+///
+/// # Errors
+///
+/// Those of the work.
+pub async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Report> + Send + 'static,
+) -> Result<T, Report> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(ended) => ended,
+        Err(broken) => std::panic::resume_unwind(broken.into_panic()),
+    }
+}

@@ -1,0 +1,281 @@
+//! Files that are written where the operator asked for them.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use miette::Diagnostic;
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
+use thiserror::Error;
+
+use crate::disk::folder;
+use crate::report::{Fault, Reportable};
+
+pub use crate::disk::folder::ensure_dir;
+
+/// How the file is called until it is whole: `.NAME.breakglass-partial`.
+const PARTIAL: &str = ".breakglass-partial";
+
+/// Why a file was not written. Nothing that looks whole is left behind.
+#[derive(Debug, Error, Diagnostic)]
+pub enum OutputError {
+    /// The final name is taken.
+    #[error("{} exists already", path.display())]
+    #[diagnostic(code(output::exists), help("nothing was changed; name another file, or move this one away first"))]
+    Exists {
+        /// The final name.
+        path: PathBuf,
+    },
+
+    /// No room, or a limit on size or quota.
+    #[error("there is no room for {} after {written} bytes", path.display())]
+    #[diagnostic(
+        code(output::no_space),
+        help("the partial file was removed; free some space or choose another folder")
+    )]
+    NoSpace {
+        /// The final name.
+        path: PathBuf,
+        /// How much had been written.
+        written: u64,
+        /// What the operating system says.
+        #[source]
+        source: io::Error,
+    },
+
+    /// Another process is writing it, or was killed while it did.
+    #[error("{} is being written, or was left behind by a run that was killed", path.display())]
+    #[diagnostic(
+        code(output::partial),
+        help("if no other breakglass is at work there, remove that partial file and try again")
+    )]
+    Partial {
+        /// The partial file.
+        path: PathBuf,
+    },
+
+    /// The path has no file name, or one that leaves no room for the partial name.
+    #[error("{} cannot be the name of a file", path.display())]
+    #[diagnostic(code(output::bad_name), help("name a file, not a folder, of at most 230 bytes"))]
+    BadName {
+        /// As given.
+        path: PathBuf,
+    },
+
+    /// Anything else.
+    #[error("{} cannot be written", path.display())]
+    #[diagnostic(code(output::unwritable), help("see the cause; nothing that looks whole was left behind"))]
+    Io {
+        /// The final name.
+        path: PathBuf,
+        /// What the operating system says.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Reportable for OutputError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Exists { .. } | Self::Partial { .. } => Fault::Refused,
+            Self::BadName { .. } => Fault::Usage,
+            Self::NoSpace { .. } | Self::Io { .. } => Fault::Failed,
+        }
+    }
+}
+
+/// A file that gets its name only when it is whole.
+///
+/// It is written with mode 0600 beside its final place, under a name that begins with a dot and ends
+/// in `.breakglass-partial`, and removed when dropped before [`finish`](Self::finish).
+pub struct OutputFile {
+    file: File,
+    partial: Unfinished,
+    path: PathBuf,
+    written: u64,
+}
+
+/// The partial file; removed on drop.
+struct Unfinished(Option<PathBuf>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // Nobody is left to tell; the name says what it is.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+impl OutputFile {
+    /// Starts a file; its folder must exist, its final name must not.
+    ///
+    /// # Errors
+    ///
+    /// [`OutputError::Exists`] for a taken name, [`OutputError::Partial`] where another run is (or
+    /// died) writing the same one.
+    pub fn create(path: &Path) -> Result<Self, OutputError> {
+        let bad_name = || OutputError::BadName { path: path.to_owned() };
+        let name = path.file_name().filter(|name| name.len() <= 230).ok_or_else(bad_name)?;
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(OutputError::Exists { path: path.to_owned() });
+        }
+        let mut hidden = std::ffi::OsString::from(".");
+        hidden.push(name);
+        hidden.push(PARTIAL);
+        let partial = path.with_file_name(hidden);
+        let file =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial).map_err(
+                |source| match source.kind() {
+                    io::ErrorKind::AlreadyExists => OutputError::Partial { path: partial.clone() },
+                    _ => named(path, 0, source),
+                },
+            )?;
+        Ok(Self { file, partial: Unfinished(Some(partial)), path: path.to_owned(), written: 0 })
+    }
+
+    /// The final name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Names an error that [`Write`] gave.
+    pub fn explain(&self, source: io::Error) -> OutputError {
+        named(&self.path, self.written, source)
+    }
+
+    /// Makes the bytes durable, then gives them their name, without ever replacing another file.
+    ///
+    /// # Errors
+    ///
+    /// [`OutputError::Exists`] when the name was taken meanwhile; the partial file is then removed.
+    pub fn finish(mut self) -> Result<u64, OutputError> {
+        self.file.sync_all().map_err(|source| self.explain(source))?;
+        let partial = self.partial.0.as_deref().expect("only `finish` takes it, and it consumes the file");
+        rename_new(partial, &self.path).map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => OutputError::Exists { path: self.path.clone() },
+            _ => self.explain(source),
+        })?;
+        self.partial.0 = None;
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        folder::sync_dir(parent).map_err(|source| self.explain(source))?;
+        Ok(self.written)
+    }
+}
+
+impl Write for OutputFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = self.file.write(bytes)?;
+        self.written += taken as u64;
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+fn named(path: &Path, written: u64, source: io::Error) -> OutputError {
+    let path = path.to_owned();
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            OutputError::NoSpace { path, written, source }
+        }
+        _ => OutputError::Io { path, source },
+    }
+}
+
+/// Renames without replacing; file systems that cannot (some network ones) get a link and an unlink.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => link_new(from, to),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn link_new(from: &Path, to: &Path) -> io::Result<()> {
+    fs::hard_link(from, to)?;
+    fs::remove_file(from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_gets_its_name_when_it_is_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop.sql");
+        let mut output = OutputFile::create(&path).unwrap();
+        output.write_all(b"SELECT 1;").unwrap();
+        assert_eq!(names(folder.path()), [".shop.sql.breakglass-partial"]);
+        assert_eq!(output.finish().unwrap(), 9);
+        assert_eq!(names(folder.path()), ["shop.sql"]);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn an_unfinished_file_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut output = OutputFile::create(&folder.path().join("shop.sql")).unwrap();
+        output.write_all(b"half").unwrap();
+        drop(output);
+        assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn nothing_is_ever_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop.sql");
+        let output = OutputFile::create(&path).unwrap();
+        assert!(matches!(OutputFile::create(&path), Err(OutputError::Partial { .. })), "two runs at once");
+        fs::write(&path, "theirs").unwrap();
+        assert!(matches!(output.finish(), Err(OutputError::Exists { .. })), "taken while writing");
+        assert!(matches!(OutputFile::create(&path), Err(OutputError::Exists { .. })));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "theirs");
+        assert_eq!(names(folder.path()), ["shop.sql"]);
+        let dangling = folder.path().join("link");
+        std::os::unix::fs::symlink("/nowhere/else", &dangling).unwrap();
+        assert!(matches!(OutputFile::create(&dangling), Err(OutputError::Exists { .. })), "a link is not followed");
+    }
+
+    #[test]
+    fn where_renaming_may_only_replace_a_link_does_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::write(&from, "new").unwrap();
+        link_new(&from, &to).unwrap();
+        assert_eq!(names(folder.path()), ["to"]);
+        fs::write(&from, "newer").unwrap();
+        assert_eq!(link_new(&from, &to).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&to).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_full_disk_is_named() {
+        let path = Path::new("/x/shop.sql");
+        for kind in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded, io::ErrorKind::FileTooLarge] {
+            assert!(matches!(named(path, 7, kind.into()), OutputError::NoSpace { written: 7, .. }));
+        }
+        assert!(matches!(OutputFile::create(Path::new("/")), Err(OutputError::BadName { .. })));
+        assert!(matches!(OutputFile::create(Path::new("/nowhere/x")), Err(OutputError::Io { .. })));
+        assert!(OutputFile::create(&tempfile::tempdir().unwrap().path().join("n".repeat(231))).is_err());
+    }
+}

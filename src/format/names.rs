@@ -1,0 +1,268 @@
+//! What the name of an object suggests: a first guess, until its bytes have been read.
+
+use crate::model::backup::{Basis, Compression, Format, Shape};
+use crate::model::foreign::Foreign;
+use crate::model::seal::{Seal, SealScheme};
+use crate::model::units::Moment;
+
+/// What stands behind a backup's key in the key of its metadata.
+pub const METADATA_SUFFIX: &[u8] = b"_metadata";
+
+/// Prefixes of DBacked, the second one that of a few days in 2018.
+const PREFIXES: [&[u8]; 2] = [b"dbacked_", b"backup_"];
+
+/// What a name tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NameFacts {
+    /// The alias or database; may be empty.
+    pub naming: Foreign,
+    /// The time in it, as UTC.
+    pub at: Moment,
+}
+
+/// The part of a key behind its last slash.
+pub fn base(key: &[u8]) -> &[u8] {
+    memchr::memrchr(b'/', key).map_or(key, |at| &key[at + 1..])
+}
+
+/// The key of the backup that this metadata object would lie beside, if it is named like one.
+pub fn metadata_of(key: &Foreign) -> Option<Foreign> {
+    let backup = key.raw_bytes().strip_suffix(METADATA_SUFFIX)?;
+    let named = PREFIXES.iter().any(|prefix| base(backup).starts_with(prefix));
+    named.then(|| Foreign::new(backup))
+}
+
+/// Reads `dbacked_<naming>_<ddMMyyyyHHmm>` from the right: the naming may hold anything.
+pub fn dbacked_name(key: &Foreign) -> Option<NameFacts> {
+    let name = base(key.raw_bytes());
+    let rest = PREFIXES.iter().find_map(|prefix| name.strip_prefix(*prefix))?;
+    let (naming, digits) = rest.split_at_checked(rest.len().checked_sub(12)?)?;
+    let naming = match naming {
+        [] => naming,
+        [naming @ .., b'_'] => naming,
+        _ => return None,
+    };
+    let number = |at: usize, length: usize| number(&digits[at..at + length]);
+    let (day, month, year) = (number(0, 2)?, number(2, 2)?, number(4, 4)?);
+    let at = moment([year, month, day, number(8, 2)?, number(10, 2)?, 0])?;
+    Some(NameFacts { naming: Foreign::new(naming), at })
+}
+
+/// Reads the name of a plain dump: `shop-2026-11-21.sql.gz`, `shop_20261121_0300.sql`, `2026-11-21-shop.sql`.
+///
+/// The last date in the name counts; what stands around it is the naming. Without a date: `None`.
+pub fn dated_name(key: &Foreign) -> Option<NameFacts> {
+    let (stem, _) = split_extensions(base(key.raw_bytes()));
+    let digit = |at: usize| stem.get(at).is_some_and(u8::is_ascii_digit);
+    let starts = (0..stem.len()).rev().filter(|at| digit(*at) && (*at == 0 || !digit(at - 1)));
+    let (start, (fields, end)) = starts.filter_map(|at| Some((at, date(stem, at)?))).next()?;
+    let (before, after) = (trim(&stem[..start]), trim(&stem[end..]));
+    let naming = match (before, after) {
+        (naming, b"") | (b"", naming) => naming.to_vec(),
+        (before, after) => [before, b"-", after].concat(),
+    };
+    Some(NameFacts { naming: Foreign::new(naming), at: moment(fields)? })
+}
+
+/// The naming of a plain dump without a date: its name without extensions.
+pub fn stem(key: &Foreign) -> Foreign {
+    Foreign::new(trim(split_extensions(base(key.raw_bytes())).0))
+}
+
+/// The format that a name suggests; shown with `?` until bytes have spoken.
+pub fn guess(key: &Foreign) -> Shape {
+    let name = base(key.raw_bytes());
+    let seal = |scheme| Some(Seal { scheme, recipients: vec![], modulus_bytes: None, version: None });
+    let (_, (compression, sql)) = split_extensions(name);
+    let (format, seal) = if PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !sql {
+        (Format::Dbacked, seal(SealScheme::Dbacked))
+    } else if name.ends_with(b".sealed") {
+        (Format::Sealed, seal(SealScheme::Sealed))
+    } else {
+        (if sql { Format::Mysqldump } else { Format::Unknown }, None)
+    };
+    let compression = if format == Format::Dbacked { Compression::None } else { compression };
+    Shape { format, compression, basis: Basis::Name, seal }
+}
+
+/// The name without what says how it is written, and what that is: compression, whether it is SQL.
+fn split_extensions(name: &[u8]) -> (&[u8], (Compression, bool)) {
+    const PACKED: [(&[u8], Compression); 6] = [
+        (b".gz", Compression::Gzip),
+        (b".zst", Compression::Zstd),
+        (b".zstd", Compression::Zstd),
+        (b".bz2", Compression::Bzip2),
+        (b".xz", Compression::Xz),
+        (b".sealed", Compression::None),
+    ];
+    let (mut stem, mut compression) = (name, Compression::None);
+    while let Some((rest, kind)) = PACKED.iter().find_map(|(end, kind)| Some((strip_end(stem, end)?, *kind))) {
+        stem = rest;
+        compression = if compression == Compression::None { kind } else { compression };
+    }
+    let sql = [&b".sql"[..], b".dump", b".mysql", b".mysqldump"].iter().find_map(|end| strip_end(stem, end));
+    (sql.unwrap_or(stem), (compression, sql.is_some()))
+}
+
+fn strip_end<'a>(name: &'a [u8], end: &[u8]) -> Option<&'a [u8]> {
+    let (stem, tail) = name.split_at_checked(name.len().checked_sub(end.len())?)?;
+    tail.eq_ignore_ascii_case(end).then_some(stem)
+}
+
+fn trim(mut text: &[u8]) -> &[u8] {
+    const SEPARATORS: &[u8] = b"-_. @+";
+    while let [first, rest @ ..] = text
+        && SEPARATORS.contains(first)
+    {
+        text = rest;
+    }
+    while let [rest @ .., last] = text
+        && SEPARATORS.contains(last)
+    {
+        text = rest;
+    }
+    text
+}
+
+/// A date and perhaps a time that begin at `at`, and where they end: year first.
+fn date(stem: &[u8], at: usize) -> Option<([u16; 6], usize)> {
+    let run = stem[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let pick = |from: usize, length: usize| number(stem.get(from..from + length)?);
+    let (day, mut end) = match run {
+        8 | 12 | 14 => ([pick(at, 4)?, pick(at + 4, 2)?, pick(at + 6, 2)?], at + 8),
+        4 if separated(stem, at + 4, 2) && separated(stem, at + 7, 2) => {
+            ([pick(at, 4)?, pick(at + 5, 2)?, pick(at + 8, 2)?], at + 10)
+        }
+        _ => return None,
+    };
+    let mut fields = [day[0], day[1], day[2], 0, 0, 0];
+    moment(fields).filter(|_| (1995..2200).contains(&day[0]))?;
+    let time = if run > 8 { clock(stem, end) } else { behind(stem, end).and_then(|at| clock(stem, at)) };
+    if let Some(([hour, minute, second], after)) = time {
+        let with_time = [day[0], day[1], day[2], hour, minute, second];
+        if moment(with_time).is_some() {
+            (fields, end) = (with_time, after);
+        }
+    }
+    Some((fields, end))
+}
+
+/// Two digits behind a separator, and no third digit.
+fn separated(stem: &[u8], at: usize, length: usize) -> bool {
+    let digit = |at: usize| stem.get(at).is_some_and(u8::is_ascii_digit);
+    let parted = stem.get(at).is_some_and(|byte| b"-_.:".contains(byte));
+    parted && (1..=length).all(|step| digit(at + step)) && !digit(at + length + 1)
+}
+
+/// Where a time may begin behind a date.
+fn behind(stem: &[u8], end: usize) -> Option<usize> {
+    let parted = stem.get(end).is_some_and(|byte| b"-_.T t@".contains(byte));
+    parted.then_some(end + 1)
+}
+
+/// `0300`, `030007`, `03-00`, `03:00:07`, perhaps with a `Z` behind.
+fn clock(stem: &[u8], at: usize) -> Option<([u16; 3], usize)> {
+    let run = stem.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let pick = |from: usize| number(stem.get(from..from + 2)?);
+    let (time, end) = match run {
+        4 => ([pick(at)?, pick(at + 2)?, 0], at + 4),
+        6 => ([pick(at)?, pick(at + 2)?, pick(at + 4)?], at + 6),
+        2 if separated(stem, at + 2, 2) => {
+            let more = separated(stem, at + 5, 2);
+            let second = if more { pick(at + 6)? } else { 0 };
+            ([pick(at)?, pick(at + 3)?, second], at + if more { 8 } else { 5 })
+        }
+        _ => return None,
+    };
+    let zulu = stem.get(end).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'Z'));
+    Some((time, end + usize::from(zulu)))
+}
+
+fn number(digits: &[u8]) -> Option<u16> {
+    digits.iter().try_fold(0u16, |sum, byte| {
+        let digit = byte.is_ascii_digit().then(|| u16::from(byte - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+/// Year, month, day, hour, minute, second as UTC.
+fn moment([year, month, day, hour, minute, second]: [u16; 6]) -> Option<Moment> {
+    let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
+    let in_range = month <= 12 && day <= 31 && hour <= 23 && minute <= 59 && second <= 59;
+    in_range.then(|| Moment::parse(&text)).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dbacked(key: &str) -> Option<(String, String)> {
+        dbacked_name(&Foreign::from(key)).map(|facts| (facts.naming.to_string(), facts.at.minute()))
+    }
+
+    fn plain(key: &str) -> Option<(String, String)> {
+        dated_name(&Foreign::from(key)).map(|facts| (facts.naming.to_string(), facts.at.second()))
+    }
+
+    fn pair(naming: &str, at: &str) -> Option<(String, String)> {
+        Some((naming.to_owned(), at.to_owned()))
+    }
+
+    #[test]
+    fn names_of_dbacked_are_read_from_the_right() {
+        assert_eq!(dbacked("dbacked_shop_010920261053"), pair("shop", "2026-09-01 10:53"));
+        assert_eq!(dbacked("mysql/dbacked_shop_maria_300820261140"), pair("shop_maria", "2026-08-30 11:40"));
+        assert_eq!(dbacked("dbacked_a_010120200000_311220252359"), pair("a_010120200000", "2025-12-31 23:59"));
+        assert_eq!(dbacked("dbacked__290220241200"), pair("", "2024-02-29 12:00"));
+        assert_eq!(dbacked("dbacked_290220241200"), pair("", "2024-02-29 12:00"));
+        assert_eq!(dbacked("backup_shop_160820180300"), pair("shop", "2018-08-16 03:00"));
+        for wrong in [
+            "dbacked_",
+            "dbacked_shop_notadate",
+            "dbacked_x_290220231200",
+            "dbacked_x_010120262400",
+            "shop",
+            "dbacked_shop1010920261053",
+            "dbacked_shop_010920261053_metadata",
+        ] {
+            assert_eq!(dbacked(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn metadata_belongs_to_the_backup_of_its_name() {
+        let of = |key: &str| metadata_of(&Foreign::from(key));
+        assert_eq!(of("p/dbacked_x_010920261053_metadata"), Some(Foreign::from("p/dbacked_x_010920261053")));
+        assert_eq!(of("dbacked_x_010920261053"), None);
+        assert_eq!(of("my_metadata"), None);
+    }
+
+    #[test]
+    fn names_of_plain_dumps_give_their_last_date() {
+        assert_eq!(plain("shop-2026-11-21.sql.gz"), pair("shop", "2026-11-21 00:00:00"));
+        assert_eq!(plain("shop_20261121_0300.sql"), pair("shop", "2026-11-21 03:00:00"));
+        assert_eq!(plain("a/b/shop-20261121T030000Z.sql.zst"), pair("shop", "2026-11-21 03:00:00"));
+        assert_eq!(plain("2026-11-21-shop.SQL.GZ"), pair("shop", "2026-11-21 00:00:00"));
+        assert_eq!(plain("shop_2026-11-21_03-00-07_full.sql.xz"), pair("shop-full", "2026-11-21 03:00:07"));
+        assert_eq!(plain("db1-20261121030059.sql.bz2"), pair("db1", "2026-11-21 03:00:59"));
+        assert_eq!(plain("crm.202611210300.dump"), pair("crm", "2026-11-21 03:00:00"));
+        assert_eq!(plain("all 2026-11-21 03:00.sql"), pair("all", "2026-11-21 03:00:00"));
+        assert_eq!(plain("x-2026-11-21-9999.sql"), pair("x-9999", "2026-11-21 00:00:00"));
+        for wrong in ["shop.sql", "shop-2026-13-21.sql", "shop-99999999.sql", "", "123456789.sql", "v2026-1-2.sql"] {
+            assert_eq!(plain(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_guess_names_format_and_compression() {
+        let word = |key: &str| {
+            let shape = guess(&Foreign::from(key));
+            format!("{}{}", shape.format.word(), shape.compression.extension())
+        };
+        assert_eq!(word("dbacked_shop_010920261053"), "dbacked");
+        assert_eq!(word("shop.sql.zstd"), "mysqldump.zst");
+        assert_eq!(word("backup_shop.sql.gz"), "mysqldump.gz");
+        assert_eq!(word("shop.sql.gz.sealed"), "sealed.gz");
+        assert_eq!(word("readme.txt"), "unknown");
+    }
+}

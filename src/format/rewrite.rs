@@ -1,0 +1,175 @@
+//! Changing a dump's statements on the way into a sink: only what a plan names, token by token.
+
+use std::collections::HashSet;
+
+use crate::format::statements::{Kind, RiskKind, Statement};
+use crate::model::foreign::Foreign;
+use crate::sql::lexer::Dialect;
+use crate::sql::token::{Token, TokenKind, Tokens};
+
+/// Who views, routines, triggers and events run as once they are restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Definer {
+    /// Whom the dump says.
+    #[default]
+    Keep,
+    /// The clause is left out: whoever restores.
+    Drop,
+    /// `CURRENT_USER`, written out: whoever restores.
+    Me,
+}
+
+/// Which tables of a dump are restored.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Tables {
+    /// All of them, and everything else.
+    #[default]
+    All,
+    /// All but these.
+    Except(HashSet<Foreign>),
+    /// Only these, and nothing that is no table.
+    Only(HashSet<Foreign>),
+}
+
+/// The choices of a plan that change statements.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Choices {
+    /// Who things run as.
+    pub definer: Definer,
+    /// Which tables.
+    pub tables: Tables,
+    /// Statements with one of these risks are left out; `GTID_PURGED` always is.
+    pub without: HashSet<RiskKind>,
+}
+
+/// What becomes of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It runs as it stands.
+    Keep,
+    /// This runs in its place.
+    Replace(Vec<u8>),
+    /// It is left out.
+    Drop(Why),
+    /// It should be left out, but sets other things in the same breath, on which later statements may rest.
+    Stuck(RiskKind),
+}
+
+/// Why a statement is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// A choice of the plan names its risk.
+    Risk(RiskKind),
+    /// Its table is not restored.
+    Table,
+}
+
+impl Choices {
+    /// What becomes of a statement. `text` is all of it, without its delimiter.
+    ///
+    /// Table names are compared byte for byte: servers that ignore case see to it that there are no two.
+    pub fn fate(&self, statement: &Statement, text: &[u8], dialect: Dialect) -> Fate {
+        let dropped = statement.risks.iter().map(|risk| risk.kind);
+        let unwanted = |kind: &RiskKind| *kind == RiskKind::GtidPurged || self.without.contains(kind);
+        if let Some(kind) = dropped.into_iter().find(unwanted) {
+            return if sets_more(text, dialect) { Fate::Stuck(kind) } else { Fate::Drop(Why::Risk(kind)) };
+        }
+        if !self.wants(statement) {
+            return Fate::Drop(Why::Table);
+        }
+        match (self.definer, &statement.definer) {
+            (Definer::Keep, _) | (_, None) => Fate::Keep,
+            (how, Some(_)) => with_definer(text, dialect, how).map_or(Fate::Keep, Fate::Replace),
+        }
+    }
+
+    fn wants(&self, statement: &Statement) -> bool {
+        let of_table = matches!(
+            statement.kind,
+            Kind::Insert
+                | Kind::CreateTable
+                | Kind::DropTable
+                | Kind::AlterTable
+                | Kind::Lock
+                | Kind::CreateView
+                | Kind::DropView
+        );
+        let name = statement.name.as_ref().map(|name| &name.name);
+        match (&self.tables, name) {
+            (Tables::All, _) => true,
+            (Tables::Except(names), Some(name)) => !of_table || !names.contains(name),
+            (Tables::Except(_), None) => true,
+            (Tables::Only(names), Some(name)) if of_table => names.contains(name),
+            (Tables::Only(_), _) => {
+                matches!(statement.kind, Kind::Set | Kind::Unlock | Kind::Transaction | Kind::Nothing)
+            }
+        }
+    }
+}
+
+/// Whether this is a SET of several things: leaving it out would leave the server in another dialect than ours.
+fn sets_more(text: &[u8], dialect: Dialect) -> bool {
+    let tokens = Tokens::code(text, dialect);
+    let names = ["NAMES", "CHARACTER", "CHARSET", "sql_mode", "character_set_client"];
+    let set = tokens.first().is_some_and(|first| first.is("SET"));
+    set && tokens.iter().any(|token| token.is_sign(b',') || token.is_any(&names))
+}
+
+/// The statement with its DEFINER clause changed, and nothing else; `None` when it has none.
+pub fn with_definer(text: &[u8], dialect: Dialect, how: Definer) -> Option<Vec<u8>> {
+    let tokens: Vec<Token<'_>> = Tokens::new(text, dialect).take(64).collect();
+    let at = tokens.iter().position(|token| token.is("DEFINER"))?;
+    let created = tokens.iter().find(|token| token.kind == TokenKind::Word).is_some_and(|token| token.is("CREATE"));
+    let equals = tokens.get(at + 1).is_some_and(|token| token.is_sign(b'='));
+    if !created || !equals {
+        return None;
+    }
+    let user = tokens.get(at + 2)?;
+    let end = match (tokens.get(at + 3), tokens.get(at + 4)) {
+        (Some(host), _) if host.kind == TokenKind::Variable => host.end(),
+        (Some(open), Some(close)) if open.is_sign(b'(') && close.is_sign(b')') => close.end(),
+        _ => user.end(),
+    };
+    let (from, to) = (tokens[at].start, end);
+    let new: &[u8] = match how {
+        Definer::Keep => return None,
+        Definer::Drop => b"",
+        Definer::Me => b"DEFINER=CURRENT_USER",
+    };
+    // A blank behind it, so that no two words grow together.
+    Some([&text[..from], new, b" ", &text[to..]].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rewritten(text: &str, how: Definer) -> String {
+        with_definer(text.as_bytes(), Dialect::default(), how)
+            .map_or_else(|| "unchanged".to_owned(), |text| String::from_utf8(text).unwrap())
+    }
+
+    #[test]
+    fn a_set_goes_as_a_whole_or_not_at_all() {
+        let more = |text: &str| sets_more(text.as_bytes(), Dialect::default());
+        assert!(!more("SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '2377-e5ee:1-6707'"));
+        assert!(more("SET GLOBAL x = 1, NAMES gbk"));
+        assert!(more("SET GLOBAL sql_mode = 'ANSI'"));
+    }
+
+    #[test]
+    fn only_the_definer_clause_changes() {
+        let trigger = "/*!50003 CREATE*/ /*!50017 DEFINER=`a``b; `@`%`*/ /*!50003 TRIGGER t AFTER INSERT ON x FOR EACH ROW SET @d = 'DEFINER=`x`@`y`' */";
+        assert_eq!(
+            rewritten(trigger, Definer::Drop),
+            "/*!50003 CREATE*/ /*!50017  */ /*!50003 TRIGGER t AFTER INSERT ON x FOR EACH ROW SET @d = 'DEFINER=`x`@`y`' */"
+        );
+        let view = "CREATE ALGORITHM=UNDEFINED DEFINER='root'@'localhost' SQL SECURITY DEFINER VIEW v AS select 1";
+        assert_eq!(
+            rewritten(view, Definer::Me),
+            "CREATE ALGORITHM=UNDEFINED DEFINER=CURRENT_USER  SQL SECURITY DEFINER VIEW v AS select 1"
+        );
+        assert_eq!(rewritten("CREATE VIEW v AS SELECT definer FROM t", Definer::Drop), "unchanged");
+        assert_eq!(rewritten("SELECT 'DEFINER=a@b'", Definer::Drop), "unchanged");
+    }
+}

@@ -1,0 +1,164 @@
+//! What a statement is, and in which ways it reaches beyond the database it is restored into.
+//!
+//! Known is what dump programs write; everything else is a risk. The bodies of conditional comments count as
+//! code, and so do the bodies of views, routines, triggers and events.
+
+mod body;
+mod names;
+mod risk;
+mod settings;
+mod shape;
+
+pub use risk::{Risk, RiskKind, Within};
+pub use shape::{Account, Name};
+
+use crate::model::foreign::Foreign;
+use crate::sql::lexer::{Dialect, PieceKind, StatementEnd, Values};
+use crate::sql::token::{Token, TokenKind, Tokens};
+
+/// What a statement does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// INSERT or REPLACE.
+    Insert,
+    /// CREATE TABLE.
+    CreateTable,
+    /// DROP TABLE.
+    DropTable,
+    /// ALTER TABLE, `DISABLE KEYS` and `ENABLE KEYS` included; CREATE and DROP INDEX; TRUNCATE; ANALYZE.
+    AlterTable,
+    /// CREATE VIEW.
+    CreateView,
+    /// DROP VIEW.
+    DropView,
+    /// CREATE TRIGGER.
+    CreateTrigger,
+    /// CREATE PROCEDURE, FUNCTION, PACKAGE.
+    CreateRoutine,
+    /// CREATE EVENT.
+    CreateEvent,
+    /// CREATE SEQUENCE, and setting its value.
+    Sequence,
+    /// DROP TRIGGER, PROCEDURE, FUNCTION, PACKAGE, EVENT, SEQUENCE.
+    DropOther,
+    /// LOCK TABLES.
+    Lock,
+    /// UNLOCK TABLES.
+    Unlock,
+    /// SET.
+    Set,
+    /// ALTER DATABASE, as it stands around routines.
+    AlterDatabase,
+    /// START TRANSACTION, COMMIT.
+    Transaction,
+    /// USE.
+    Use,
+    /// CREATE DATABASE.
+    CreateDatabase,
+    /// DROP DATABASE.
+    DropDatabase,
+    /// A conditional comment with nothing in it.
+    Nothing,
+    /// Anything else; always with a risk.
+    Other,
+}
+
+/// A statement, understood as far as its effects go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// What it does.
+    pub kind: Kind,
+    /// The table, view, routine, database it is about.
+    pub name: Option<Name>,
+    /// Who a view, routine, trigger or event runs as.
+    pub definer: Option<Account>,
+    /// How it reaches beyond its sink; empty for most.
+    pub risks: Vec<Risk>,
+}
+
+/// Reads a statement that ended; `None` for pieces that are no statements.
+pub fn read(end: &StatementEnd<'_>) -> Option<Statement> {
+    if end.kind != PieceKind::Statement {
+        return None;
+    }
+    if let Some(insert) = end.insert {
+        let mut statement = insert_of(end.head, end.dialect);
+        if let Values::Expressions(_) = insert.values {
+            statement.risk(RiskKind::Expression, Within::Statement, b"");
+        }
+        return Some(statement);
+    }
+    let tokens = Tokens::code(end.head, end.dialect);
+    let mut statement = of_tokens(&tokens);
+    if !end.is_whole() {
+        statement.risk(RiskKind::TooLong, Within::Statement, b"");
+    }
+    if tokens.iter().any(|token| token.kind == TokenKind::Unclosed) && end.is_whole() {
+        statement.risk(RiskKind::Unknown, Within::Statement, b"");
+    }
+    Some(statement)
+}
+
+/// Reads an INSERT up to its values.
+fn insert_of(head: &[u8], dialect: Dialect) -> Statement {
+    let before_values = Tokens::new(head, dialect)
+        .filter(|token| !matches!(token.kind, TokenKind::Conditional(_) | TokenKind::Close))
+        .take_while(|token| !token.is_any(&["VALUES", "VALUE", "SELECT", "SET"]));
+    let tokens: Vec<Token<'_>> = before_values.collect();
+    let at = tokens.iter().skip(1).position(|token| !token.is_any(&shape::INSERT_WORDS)).map_or(1, |at| at + 1);
+    let name = shape::name_at(&tokens, at);
+    let mut statement = Statement { kind: Kind::Insert, name, definer: None, risks: vec![] };
+    statement.qualified(&tokens);
+    statement
+}
+
+fn of_tokens(tokens: &[Token<'_>]) -> Statement {
+    let shape = shape::of(tokens);
+    let mut statement = Statement { kind: shape.kind, name: shape.name, definer: shape.definer, risks: vec![] };
+    for (kind, name) in shape.risks {
+        statement.risk(kind, Within::Statement, &name);
+    }
+    let within = match statement.kind {
+        Kind::CreateView | Kind::CreateTrigger | Kind::CreateRoutine | Kind::CreateEvent => Within::Body,
+        Kind::Set => {
+            for (kind, name) in settings::risks(tokens.get(1..).unwrap_or_default()) {
+                statement.risk(kind, Within::Statement, &name);
+            }
+            return statement;
+        }
+        Kind::Use | Kind::CreateDatabase | Kind::DropDatabase | Kind::AlterDatabase | Kind::Nothing => {
+            return statement;
+        }
+        _ => Within::Statement,
+    };
+    statement.qualified(tokens);
+    for (kind, name) in body::risks(tokens, within) {
+        statement.risk(kind, within, &name);
+    }
+    statement
+}
+
+impl Statement {
+    fn risk(&mut self, kind: RiskKind, within: Within, name: &[u8]) {
+        const LONGEST_NAME: usize = 256;
+        let name = Foreign::new(&name[..name.len().min(LONGEST_NAME)]);
+        let risk = Risk { kind, within, name };
+        if !self.risks.contains(&risk) && self.risks.len() < 256 {
+            self.risks.push(risk);
+        }
+    }
+
+    fn qualified(&mut self, tokens: &[Token<'_>]) {
+        let own = self.name.as_ref().and_then(|name| name.database.clone());
+        for database in names::databases(tokens) {
+            let now = own.as_ref().is_some_and(|own| own.raw_bytes() == database);
+            let body =
+                matches!(self.kind, Kind::CreateView | Kind::CreateTrigger | Kind::CreateRoutine | Kind::CreateEvent);
+            let within = if body && !now { Within::Body } else { Within::Statement };
+            self.risk(RiskKind::Qualified, within, &database);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! Names that carry their database: `prod.users` may reach beyond the sink, `u.id` does not.
+
+use std::collections::HashSet;
+
+use crate::sql::ident;
+use crate::sql::token::{Token, TokenKind};
+
+/// Words behind which a table, view or routine is named, so that what stands before a dot is a database.
+const BEFORE_TABLE: [&str; 29] = [
+    "FROM",
+    "JOIN",
+    "INTO",
+    "UPDATE",
+    "TABLE",
+    "TABLES",
+    "REFERENCES",
+    "VIEW",
+    "PROCEDURE",
+    "FUNCTION",
+    "TRIGGER",
+    "EVENT",
+    "CALL",
+    "LIKE",
+    "TRUNCATE",
+    "STRAIGHT_JOIN",
+    "SEQUENCE",
+    "PACKAGE",
+    "BODY",
+    "EXISTS",
+    "INSERT",
+    "REPLACE",
+    "DELETE",
+    "USING",
+    "RENAME",
+    "TO",
+    "NEXTVAL",
+    "LASTVAL",
+    "SETVAL",
+];
+
+/// Words that may stand between such a word and the name.
+const BETWEEN: [&str; 10] =
+    ["IF", "NOT", "EXISTS", "IGNORE", "LOW_PRIORITY", "DELAYED", "QUICK", "ONLY", "LATERAL", "INTO"];
+
+/// Words that end a list of tables: reserved ones only, since any other may be the alias of a table.
+const ENDS_LIST: [&str; 10] =
+    ["WHERE", "GROUP", "ORDER", "HAVING", "LIMIT", "SET", "SELECT", "VALUES", "UNION", "RETURN"];
+
+/// Databases that qualified names of a statement mention, in order, each once.
+///
+/// A name with two parts counts when it stands where a table or routine is named, or when its first part is
+/// nowhere else in the statement a name of its own (a table, an alias, a cursor). One with three parts always counts.
+pub(super) fn databases(tokens: &[Token<'_>]) -> Vec<Vec<u8>> {
+    let alone = standing_alone(tokens);
+    let mut walk = Walk { lists: vec![List::No], expects: Expects::Anything };
+    let mut found: Vec<Vec<u8>> = vec![];
+    let mut at = 0;
+    while at < tokens.len() {
+        let token = &tokens[at];
+        if token.kind == TokenKind::System {
+            at += 2; // the scope of `@@session.sql_mode` is no database
+            while tokens.get(at).is_some_and(|dot| dot.is_sign(b'.')) {
+                at += 2;
+            }
+            continue;
+        }
+        let parts = parts(&tokens[at..]);
+        if parts >= 2 {
+            let first = ident::unquote(token.text);
+            let called = tokens.get(at + 2 * parts - 1).is_some_and(|next| next.is_sign(b'('));
+            let row = first.eq_ignore_ascii_case(b"new") || first.eq_ignore_ascii_case(b"old");
+            let names = parts > 2 || walk.expects == Expects::Table || called;
+            let unknown = !row && !alone.contains(&first.to_ascii_lowercase());
+            if (names || unknown) && !found.contains(&first) && found.len() < 64 {
+                found.push(first);
+            }
+            walk.expects = Expects::Anything;
+            at += 2 * parts - 1;
+            continue;
+        }
+        walk.see(token, at.checked_sub(1).map(|before| &tokens[before]));
+        at += 1;
+    }
+    found
+}
+
+/// How many parts the name that begins here has; 0 when none does.
+fn parts(tokens: &[Token<'_>]) -> usize {
+    let mut parts = usize::from(tokens.first().is_some_and(Token::is_name));
+    while parts > 0
+        && tokens.get(2 * parts - 1).is_some_and(|dot| dot.is_sign(b'.'))
+        && tokens.get(2 * parts).is_some_and(|name| matches!(name.kind, TokenKind::Quoted | TokenKind::Word))
+    {
+        parts += 1;
+    }
+    parts
+}
+
+/// Names that stand somewhere without a dot on either side: tables, aliases, cursors, variables, columns.
+fn standing_alone(tokens: &[Token<'_>]) -> HashSet<Vec<u8>> {
+    let dot = |at: usize| tokens.get(at).is_some_and(|token| token.is_sign(b'.'));
+    let mut alone = HashSet::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let led = at > 0 && dot(at - 1);
+        if token.is_name() && !dot(at + 1) && (!led || table_behind(tokens, at)) {
+            alone.insert(ident::unquote(token.text).to_ascii_lowercase());
+        }
+    }
+    alone
+}
+
+/// Whether this is the table of `db.table`: its columns may be called `table.column`.
+fn table_behind(tokens: &[Token<'_>], at: usize) -> bool {
+    at >= 2 && tokens[at - 1].is_sign(b'.') && tokens[at - 2].is_name()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum List {
+    /// A comma is followed by another table.
+    Tables,
+    No,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expects {
+    Table,
+    Anything,
+}
+
+/// Follows the places where tables are named, parenthesis by parenthesis.
+struct Walk {
+    lists: Vec<List>,
+    expects: Expects,
+}
+
+impl Walk {
+    fn see(&mut self, token: &Token<'_>, before: Option<&Token<'_>>) {
+        let verb = before.is_some_and(|token| token.is_any(&["INSERT", "UPDATE", "DELETE"]));
+        let list = self.lists.last().copied().unwrap_or(List::No);
+        self.expects = match token.kind {
+            TokenKind::Sign(b'(') => {
+                let tables = if self.expects == Expects::Table { List::Tables } else { List::No };
+                if self.lists.len() < 4096 {
+                    self.lists.push(tables);
+                }
+                self.expects
+            }
+            TokenKind::Sign(b')') => {
+                self.lists.pop();
+                if self.lists.is_empty() {
+                    self.lists.push(List::No);
+                }
+                Expects::Anything
+            }
+            TokenKind::Sign(b';') => {
+                self.list(List::No);
+                Expects::Anything
+            }
+            TokenKind::Sign(b',') if list == List::Tables => Expects::Table,
+            TokenKind::Word if token.is_any(&BEFORE_TABLE) => {
+                self.list(List::Tables);
+                Expects::Table
+            }
+            TokenKind::Word if self.expects == Expects::Table && token.is_any(&BETWEEN) => Expects::Table,
+            // MariaDB: `NEXT VALUE FOR db.sequence`
+            TokenKind::Word if token.is("FOR") && before.is_some_and(|token| token.is("VALUE")) => Expects::Table,
+            TokenKind::Word if token.is_any(&ENDS_LIST) => {
+                self.list(List::No);
+                Expects::Anything
+            }
+            // Behind ON stands a condition in a list of tables, else the table of a trigger or an index.
+            TokenKind::Word if token.is("ON") && (verb || list == List::No) => Expects::Table,
+            _ => Expects::Anything,
+        };
+    }
+
+    fn list(&mut self, list: List) {
+        if let Some(last) = self.lists.last_mut() {
+            *last = list;
+        }
+    }
+}

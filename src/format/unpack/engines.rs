@@ -1,0 +1,109 @@
+//! The decompressors of other crates as [`Engine`]s: no buffers of their own, ends seen exactly.
+
+use bzip2::Decompress;
+use liblzma::stream::{Action, Error, Status, Stream};
+use zstd::stream::raw::{DParameter, Decoder, InBuffer, Operation, OutBuffer};
+
+use crate::format::unpack::{Engine, Step, Wrong};
+
+/// Zstandard: one frame after the other, skippable ones included.
+pub struct Zstd {
+    /// `None` when libzstd could not allocate its state.
+    decoder: Option<Decoder<'static>>,
+}
+
+impl Zstd {
+    /// `memory` caps the window in bytes; frames that ask for more are refused.
+    pub fn new(memory: u64) -> Self {
+        let log = memory.max(1 << 10).ilog2().min(31);
+        let decoder = Decoder::new().ok().map(|mut decoder| {
+            // A refused parameter leaves libzstd's own cap of 128 MiB in force.
+            let _ = decoder.set_parameter(DParameter::WindowLogMax(log));
+            decoder
+        });
+        Self { decoder }
+    }
+}
+
+impl Engine for Zstd {
+    fn run(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Wrong> {
+        let decoder = self.decoder.as_mut().ok_or(Wrong { eaten: 0, what: None })?;
+        let (mut from, mut to) = (InBuffer::around(input), OutBuffer::around(output));
+        let hint = decoder.run(&mut from, &mut to);
+        let (eaten, made) = (from.pos(), to.pos());
+        match hint {
+            // libzstd says 0 again when it is asked with nothing at all after a frame: only a call that moved counts.
+            Ok(hint) => Ok(Step { eaten, made, ended: hint == 0 && eaten + made > 0 }),
+            Err(error) if error.to_string().contains("too much memory") => Err(Wrong { eaten, what: None }),
+            Err(error) if error.to_string().contains("checksum") => {
+                Err(Wrong::after(eaten, "the zstd checksum does not match"))
+            }
+            Err(_) => Err(Wrong::after(eaten, "the compressed data is not valid zstd")),
+        }
+    }
+
+    fn restart(&mut self) {
+        if self.decoder.as_mut().is_some_and(|decoder| decoder.reinit().is_err()) {
+            self.decoder = None;
+        }
+    }
+}
+
+/// bzip2: one stream after the other; block and stream checksums are compared by the library.
+pub struct Bzip2(Decompress);
+
+impl Default for Bzip2 {
+    fn default() -> Self {
+        Self(Decompress::new(false))
+    }
+}
+
+impl Engine for Bzip2 {
+    fn run(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Wrong> {
+        let before = (self.0.total_in(), self.0.total_out());
+        let status = self.0.decompress(input, output);
+        let eaten = (self.0.total_in() - before.0) as usize;
+        let made = (self.0.total_out() - before.1) as usize;
+        match status {
+            Ok(status) => Ok(Step { eaten, made, ended: status == bzip2::Status::StreamEnd }),
+            Err(_) => Err(Wrong::after(eaten, "the compressed data is not valid bzip2")),
+        }
+    }
+
+    fn restart(&mut self) {
+        self.0 = Decompress::new(false);
+    }
+}
+
+/// xz: one stream after the other; the stream's own check is compared by the library.
+pub struct Xz {
+    memory: u64,
+    /// `None` when liblzma could not allocate its state.
+    stream: Option<Stream>,
+}
+
+impl Xz {
+    /// `memory` caps what decoding may take, in bytes.
+    pub fn new(memory: u64) -> Self {
+        Self { memory, stream: Stream::new_stream_decoder(memory, 0).ok() }
+    }
+}
+
+impl Engine for Xz {
+    fn run(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Wrong> {
+        let stream = self.stream.as_mut().ok_or(Wrong { eaten: 0, what: None })?;
+        let before = (stream.total_in(), stream.total_out());
+        let status = stream.process(input, output, Action::Run);
+        let eaten = (stream.total_in() - before.0) as usize;
+        let made = (stream.total_out() - before.1) as usize;
+        match status {
+            Ok(status) => Ok(Step { eaten, made, ended: status == Status::StreamEnd }),
+            Err(Error::Mem | Error::MemLimit) => Err(Wrong { eaten, what: None }),
+            Err(_) => Err(Wrong::after(eaten, "the compressed data is not valid xz")),
+        }
+    }
+
+    fn restart(&mut self) {
+        *self = Self::new(self.memory);
+    }
+}

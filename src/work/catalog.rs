@@ -1,0 +1,281 @@
+//! All backups of all targets, merged, newest first: from listed objects and looked-at heads to backups.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::format::names;
+use crate::model::backup::{Backup, BackupId, Basis, Format, Metadata, MetadataFacts, Opens, Shape, Taken, TakenFrom};
+use crate::model::foreign::Foreign;
+use crate::model::seal::{Fingerprint, Recipient, RecipientSource};
+use crate::model::target::{History, Object, Stamp, Target, TargetName};
+use crate::model::trust::{Finding, Proof, Weight};
+use crate::model::units::Moment;
+use crate::report::Report;
+use crate::work::series;
+use crate::work::series::SeriesView;
+
+/// A snapshot: it does not change any more; a newer one replaces it.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    /// Newest first by true time.
+    pub backups: Vec<Arc<Backup>>,
+    /// In the order of the estate.
+    pub targets: Vec<TargetView>,
+    /// Over all targets, in the order of their newest backup.
+    pub series: Vec<SeriesView>,
+    /// When this snapshot was made.
+    pub at: Moment,
+    /// Heads that are still to be read.
+    pub pending_heads: usize,
+}
+
+impl Catalog {
+    /// The backup of that id.
+    pub fn get(&self, id: &BackupId) -> Option<&Arc<Backup>> {
+        self.backups.iter().find(|backup| backup.id == *id)
+    }
+}
+
+/// A target and how its listing goes.
+#[derive(Debug, Clone)]
+pub struct TargetView {
+    /// Its name in the estate.
+    pub name: TargetName,
+    /// Without user, password or profile.
+    pub url: String,
+    /// How its listing goes.
+    pub state: TargetState,
+}
+
+/// How a target's listing goes.
+#[derive(Debug, Clone)]
+pub enum TargetState {
+    /// Not begun.
+    Waiting,
+    /// Pages arrive.
+    Listing {
+        /// Objects so far.
+        objects: usize,
+    },
+    /// Complete.
+    Listed {
+        /// Objects in all.
+        objects: usize,
+    },
+    /// It broke; what had arrived before stays listed.
+    Failed(Report),
+    /// This version cannot read it.
+    NotYet(String),
+}
+
+/// What the first bytes of an object and its metadata said; kept per version of the object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// Format, compression, seal, all from bytes.
+    pub shape: Shape,
+    /// The metadata beside it.
+    pub metadata: Metadata,
+}
+
+/// What a target has listed so far.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Everything that may be a backup.
+    pub objects: Vec<Object>,
+    /// Metadata objects by the key of the backup that they describe.
+    pub metadata: HashMap<Foreign, Object>,
+}
+
+impl Listing {
+    /// Sorts a page into backups and metadata.
+    pub fn take(&mut self, page: Vec<Object>) {
+        for object in page {
+            match names::metadata_of(&object.key) {
+                Some(described) if object.history == History::Current => {
+                    self.metadata.insert(described, object);
+                }
+                Some(_) => {}
+                None => self.objects.push(object),
+            }
+        }
+    }
+
+    /// How many objects were listed.
+    pub fn len(&self) -> usize {
+        self.objects.len() + self.metadata.len()
+    }
+
+    /// Whether nothing was listed.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What is known beside the listing.
+pub struct Beside<'a> {
+    /// The look at an object, if it was taken.
+    pub look: &'a dyn Fn(&BackupId, &Stamp) -> Option<Look>,
+    /// The verdict that stands for these bytes.
+    pub proof: &'a dyn Fn(&BackupId, &Stamp) -> Option<Proof>,
+    /// Fingerprints of loaded keys.
+    pub keys: &'a [Fingerprint],
+    /// When a proof is stale, in milliseconds.
+    pub proof_max_age: i64,
+    /// Now.
+    pub now: Moment,
+}
+
+/// `id` as `product.md` defines it.
+pub fn backup_id(canonical_url: &str, key: &Foreign, older_version: Option<&str>) -> BackupId {
+    let mut hash = Sha256::new();
+    hash.update(canonical_url);
+    hash.update([0]);
+    hash.update(key.raw_bytes());
+    if let Some(version) = older_version {
+        hash.update([0]);
+        hash.update(version);
+    }
+    BackupId::from_digest(&hash.finalize().into())
+}
+
+/// The id of a listed object.
+pub fn id_of(target: &Target, object: &Object) -> BackupId {
+    let older = (object.history != History::Current).then_some(object.stamp.version.as_deref()).flatten();
+    backup_id(&target.canonical_url(), &object.key, older)
+}
+
+/// Every backup of one target, unsorted and not yet judged.
+pub fn assemble(target: &Target, listing: &Listing, known: &Beside<'_>) -> Vec<Backup> {
+    let mut backups: Vec<Backup> =
+        listing.objects.iter().map(|object| backup(target, object, listing.metadata.get(&object.key), known)).collect();
+    let listed: std::collections::HashSet<&Foreign> =
+        listing.objects.iter().filter(|object| object.history == History::Current).map(|object| &object.key).collect();
+    let orphans = listing.metadata.iter().filter(|(described, _)| !listed.contains(described));
+    backups.extend(orphans.map(|(described, object)| orphan(target, described, object, known)));
+    backups
+}
+
+fn backup(target: &Target, object: &Object, metadata: Option<&Object>, known: &Beside<'_>) -> Backup {
+    let id = id_of(target, object);
+    let named = names::dbacked_name(&object.key);
+    let look = (known.look)(&id, &object.stamp);
+    let (shape, metadata) = match look {
+        Some(look) => (look.shape, look.metadata),
+        None => {
+            (names::guess(&object.key), if metadata.is_some() { Metadata::Pending } else { Metadata::NotApplicable })
+        }
+    };
+    let metadata = match metadata {
+        Metadata::NotApplicable if shape.format == Format::Dbacked => Metadata::Missing,
+        other => other,
+    };
+    let facts = match &metadata {
+        Metadata::Read(facts) => Some(facts.as_ref()),
+        _ => None,
+    };
+    let plain = if named.is_none() { names::dated_name(&object.key) } else { None };
+    let name_facts = named.as_ref().or(plain.as_ref());
+    let taken = taken(object, facts, name_facts.map(|name| name.at));
+    let naming = name_facts.map(|name| name.naming.clone()).filter(|naming| !naming.raw_bytes().is_empty());
+    let proof = (known.proof)(&id, &object.stamp).map(Box::new);
+    let mut made = Backup {
+        id,
+        target: target.name.clone(),
+        key: object.key.clone(),
+        stamp: object.stamp.clone(),
+        history: object.history,
+        storage: object.storage.clone(),
+        taken,
+        series: naming.clone().unwrap_or_else(|| names::stem(&object.key)),
+        databases: naming.into_iter().collect(),
+        databases_known: false,
+        shape,
+        metadata,
+        stale: proof.as_ref().is_some_and(|proof| known.now.0.saturating_sub(proof.at.0) > known.proof_max_age),
+        proof,
+        opens: Opens::Unknown,
+        findings: vec![],
+    };
+    join(&mut made, target, known);
+    made
+}
+
+/// Joins what metadata, proof and keys say.
+fn join(made: &mut Backup, target: &Target, known: &Beside<'_>) {
+    if let (Metadata::Read(facts), Some(seal)) = (&made.metadata, &mut made.shape.seal)
+        && let Some(fingerprint) = &facts.fingerprint
+        && seal.recipients.is_empty()
+    {
+        seal.recipients.push(Recipient { fingerprint: fingerprint.clone(), source: RecipientSource::Metadata });
+    }
+    if let Some(inside) = made.proof.as_ref().and_then(|proof| proof.inside.as_ref())
+        && !inside.databases.is_empty()
+    {
+        made.databases = inside.databases.clone();
+        made.databases_known = true;
+    }
+    if let Some(expected) = &target.expect_key
+        && made.recipients().next().is_some()
+        && !made.recipients().any(|recipient| recipient.matches(expected))
+    {
+        let text = "sealed for another key than the estate expects";
+        made.findings.push(Finding::new(Weight::Warning, "other_key", text));
+    }
+    made.opens = opens(made, known.keys);
+}
+
+/// Whether a loaded key opens a backup, as far as fingerprints tell.
+pub fn opens(backup: &Backup, keys: &[Fingerprint]) -> Opens {
+    let Some(seal) = &backup.shape.seal else {
+        return if backup.shape.basis == Basis::Bytes { Opens::Yes } else { Opens::Unknown };
+    };
+    if seal.recipients.iter().any(|recipient| keys.contains(&recipient.fingerprint)) {
+        return Opens::Yes;
+    }
+    if seal.recipients.is_empty() || keys.is_empty() { Opens::Unknown } else { Opens::No }
+}
+
+fn orphan(target: &Target, described: &Foreign, object: &Object, known: &Beside<'_>) -> Backup {
+    let stand_in =
+        Object { key: described.clone(), stamp: Stamp { size: 0, ..object.stamp.clone() }, ..object.clone() };
+    let mut made = backup(target, &stand_in, Some(object), known);
+    made.proof = None;
+    made.shape = names::guess(described);
+    let text = "metadata only: the backup itself is gone or was never there";
+    made.findings.push(Finding::new(Weight::Fatal, "metadata_only", text));
+    made
+}
+
+/// The true time: metadata, then name, then the object's own.
+///
+/// Metadata that lies is not believed: a time before 2000, or more than a day after the object was
+/// written, cannot be when its upload started.
+fn taken(object: &Object, facts: Option<&MetadataFacts>, name: Option<Moment>) -> Taken {
+    const YEAR_2000: Moment = Moment(946_684_800_000);
+    const DAY: i64 = 86_400_000;
+    let written = object.stamp.modified;
+    let plausible = |at: &Moment| *at >= YEAR_2000 && written.is_none_or(|written| at.0 - written.0 <= DAY);
+    if let Some(at) = facts.and_then(|facts| facts.started).filter(plausible) {
+        return Taken { at, from: TakenFrom::Metadata };
+    }
+    match name {
+        Some(at) => Taken { at, from: TakenFrom::Name },
+        None => Taken { at: written.unwrap_or_default(), from: TakenFrom::Object },
+    }
+}
+
+/// The minute that a DBacked name carries.
+pub fn name_minute(backup: &Backup) -> Option<Moment> {
+    names::dbacked_name(&backup.key).map(|name| name.at)
+}
+
+/// Sorts, judges and shares: the last step to a snapshot.
+pub fn publish(mut backups: Vec<Backup>, targets: Vec<TargetView>, now: Moment, pending_heads: usize) -> Catalog {
+    backups.sort_by(|a, b| b.taken.at.cmp(&a.taken.at).then_with(|| a.id.cmp(&b.id)));
+    series::judge(&mut backups);
+    let backups: Vec<Arc<Backup>> = backups.into_iter().map(Arc::new).collect();
+    let series = series::overview(&backups, now);
+    Catalog { backups, targets, series, at: now, pending_heads }
+}

@@ -1,0 +1,155 @@
+use std::collections::HashSet;
+use std::io::{BufReader, Read};
+use std::time::Instant;
+
+use super::*;
+use crate::format::payload::Payload;
+use crate::format::unpack::{Limits, Strictness, UnpackError, Unpacker};
+use crate::format::{metadata, names, sniff};
+use crate::model::backup::{Format, Metadata};
+use crate::model::foreign::Foreign;
+use crate::seal::dbacked::{Decrypter, Header};
+use crate::seal::keyring::PrivateKey;
+use crate::seal::public::fingerprint_of_pem;
+
+const NOW: Moment = Moment(1_795_219_200_000 + 12 * 3_600_000);
+
+struct Built {
+    _folder: tempfile::TempDir,
+    demo: DemoEstate,
+    key: PrivateKey,
+}
+
+fn built() -> Built {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = build(folder.path(), NOW).unwrap();
+    let passphrase = Secret::new(demo.passphrase.as_bytes().to_vec());
+    let key = keyfile::load(&fs::read(&demo.key_path).unwrap(), Some(&passphrase), Foreign::from("demo")).unwrap();
+    Built { _folder: folder, demo, key }
+}
+
+fn files(built: &Built, folder: &str) -> Vec<(String, Vec<u8>)> {
+    let entries = fs::read_dir(built.demo.root.join(folder)).unwrap();
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+fn open(built: &Built, sealed: &[u8]) -> io::Result<String> {
+    let mut source = BufReader::new(sealed);
+    let header = Header::read(&mut source).map_err(io::Error::other)?;
+    let content = header.unwrap_key(&built.key).map_err(io::Error::other)?;
+    let plain = Decrypter::new(source, &content, &header.iv, header.len());
+    let mut text = String::new();
+    Unpacker::new(Compression::Gzip, plain, Strictness::OneMember, Limits::default()).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[test]
+fn the_sandbox_holds_good_backups_and_one_of_each_kind_of_bad_one() {
+    let built = built();
+    let fingerprint = |pem: &str| fingerprint_of_pem(pem).ok();
+    let (mut good, mut bad, mut orphans, mut strangers) = (0, vec![], vec![], vec![]);
+    let offsite = files(&built, "offsite");
+    let described: HashSet<_> =
+        offsite.iter().filter_map(|(name, _)| names::metadata_of(&Foreign::from(name.as_str()))).collect();
+    for (name, bytes) in offsite.iter().filter(|(name, _)| !name.ends_with("_metadata")) {
+        let key = Foreign::from(name.as_str());
+        let facts = names::dbacked_name(&key).unwrap();
+        assert!(NOW.0 - facts.at.0 < 31 * 86_400_000 && facts.at.0 < NOW.0);
+        if bytes.is_empty() {
+            bad.push("empty");
+            continue;
+        }
+        assert_eq!(sniff::sniff(&bytes[..600]).shape().format, Format::Dbacked);
+        if !described.contains(&key) {
+            orphans.push(name);
+        } else {
+            let beside = fs::read(built.demo.root.join("offsite").join(format!("{name}_metadata"))).unwrap();
+            let Metadata::Read(claims) = metadata::read(&beside, &key, &fingerprint) else { panic!("{name}") };
+            assert_eq!((claims.remarks.len(), claims.started), (0, Some(facts.at)));
+            if claims.fingerprint != Some(built.demo.fingerprint.clone()) {
+                strangers.push(name);
+            }
+        }
+        match open(&built, bytes) {
+            Ok(sql) => {
+                assert!(sql.contains("\n-- Dump completed on 20"));
+                good += 1;
+            }
+            Err(_) => bad.push(if strangers.contains(&name) { "other key" } else { "flipped" }),
+        }
+    }
+    bad.sort_unstable();
+    assert_eq!(bad, ["empty", "flipped", "other key"]);
+    assert_eq!((orphans.len(), strangers.len(), good), (1, 1, 41));
+}
+
+#[test]
+fn plain_dumps_are_whole_but_for_the_one_that_was_cut() {
+    let built = built();
+    let mut cut = 0;
+    for (name, bytes) in files(&built, "nas") {
+        assert!(names::dated_name(&Foreign::from(name.as_str())).is_some(), "{name}");
+        let head = sniff::sniff(&bytes);
+        let (compression, payload) = (head.shape().compression, head.payload);
+        assert_eq!((head.shape().format, payload), (Format::Mysqldump, Payload::Mysqldump), "{name}");
+        let mut sql = String::new();
+        let mut source = Unpacker::new(compression, &bytes[..], Strictness::Lenient, Limits::default());
+        match source.read_to_string(&mut sql) {
+            Ok(_) => assert!(sql.trim_end().rsplit('\n').next().unwrap().starts_with("-- Dump completed on 20")),
+            Err(error) => {
+                assert!(matches!(UnpackError::from_io(&error), Some(UnpackError::Truncated { .. })));
+                cut += 1;
+            }
+        }
+    }
+    assert_eq!(cut, 1);
+}
+
+#[test]
+fn the_sandbox_tells_of_about_sixty_backups_a_gap_and_a_shrunken_one() {
+    let built = built();
+    assert!((58..=64).contains(&built.demo.backups), "{}", built.demo.backups);
+    let offsite = files(&built, "offsite");
+    let shop: Vec<_> = offsite
+        .iter()
+        .filter(|(name, _)| name.starts_with("dbacked_shop_") && !name.ends_with("_metadata"))
+        .map(|(name, bytes)| (names::dbacked_name(&Foreign::from(name.as_str())).unwrap().at, bytes.len()))
+        .collect();
+    assert_eq!(shop.len(), 29);
+    let largest = shop.iter().map(|(_, size)| *size).max().unwrap();
+    let small = shop.iter().filter(|(_, size)| size * 2 < largest).count();
+    assert_eq!(small, 1);
+    let text = fs::read_to_string(&built.demo.estate_path).unwrap();
+    let estate: toml::Table = text.parse().unwrap();
+    assert_eq!(estate["keys"]["demo"]["fingerprint"].as_str(), Some(built.key.fingerprint().as_str()));
+    assert_eq!(estate["targets"].as_table().unwrap().len(), 2);
+}
+
+/// Run by hand: `cargo test --release --lib demo_speed -- --ignored --nocapture`.
+#[test]
+#[ignore = "prints a figure"]
+fn demo_speed() {
+    for _ in 0..10 {
+        let folder = tempfile::tempdir().unwrap();
+        let begun = Instant::now();
+        let demo = build(folder.path(), NOW).unwrap();
+        println!("{} backups in {:?}", demo.backups, begun.elapsed());
+    }
+}
+
+#[test]
+fn the_estate_names_its_folders_whatever_they_are_called() {
+    let outer = tempfile::tempdir().unwrap();
+    let odd = outer.path().join("it's a \"50 %\" ümlaut");
+    fs::create_dir(&odd).unwrap();
+    let demo = build(&odd, NOW).unwrap();
+    let estate: toml::Table = fs::read_to_string(&demo.estate_path).unwrap().parse().unwrap();
+    let url: Url = estate["targets"]["nas"]["url"].as_str().unwrap().parse().unwrap();
+    assert_eq!(url.to_file_path().unwrap(), demo.root.join("nas"));
+    assert_eq!(estate["keys"]["demo"]["file"].as_str(), demo.key_path.to_str());
+}

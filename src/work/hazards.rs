@@ -1,0 +1,134 @@
+//! What stands between a dump and a server: statements that may not run unasked, and what it does
+//! not know; each with the choices that a person has.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::format::statements::RiskKind;
+use crate::model::dump::DumpFacts;
+use crate::model::plan::{PlanFinding, Stance};
+use crate::model::sink::{MysqlSink, ServerFacts};
+use crate::server::compat;
+use crate::work::plan::fact;
+
+/// What happens to statements of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// They run.
+    Run,
+    /// They are left out.
+    Drop,
+    /// The restore stops before them.
+    Stop,
+}
+
+/// Every kind that a dump can be asked about, with its code.
+pub const KINDS: [RiskKind; 23] = [
+    RiskKind::Use,
+    RiskKind::CreateDatabase,
+    RiskKind::DropDatabase,
+    RiskKind::AlterDatabase,
+    RiskKind::Qualified,
+    RiskKind::SetGlobal,
+    RiskKind::SetUnknown,
+    RiskKind::GtidPurged,
+    RiskKind::BinaryLog,
+    RiskKind::Accounts,
+    RiskKind::Plugin,
+    RiskKind::OutFile,
+    RiskKind::InFile,
+    RiskKind::Replication,
+    RiskKind::Server,
+    RiskKind::DynamicSql,
+    RiskKind::Files,
+    RiskKind::Engine,
+    RiskKind::Link,
+    RiskKind::Expression,
+    RiskKind::ClientCommand,
+    RiskKind::TooLong,
+    RiskKind::Unknown,
+];
+
+/// Decisions by kind, read off an approved plan.
+#[derive(Debug, Clone, Default)]
+pub struct Decisions(HashMap<RiskKind, Decision>);
+
+impl Decisions {
+    /// What the findings of a plan say.
+    pub fn of(findings: &[PlanFinding]) -> Self {
+        let chosen = |kind: RiskKind| findings.iter().find(|finding| finding.code == kind.code());
+        let decided = KINDS.into_iter().filter_map(|kind| {
+            let decision = match chosen(kind)?.chosen.as_str() {
+                "drop" => Decision::Drop,
+                "run" => Decision::Run,
+                _ => Decision::Stop,
+            };
+            Some((kind, decision))
+        });
+        Self(decided.collect())
+    }
+
+    /// What happens to a kind; one that the plan did not know of stops the restore.
+    pub fn on(&self, kind: RiskKind) -> Decision {
+        self.0.get(&kind).copied().unwrap_or(Decision::Stop)
+    }
+}
+
+/// The choices for a kind, the default first.
+fn choices(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "gtid_purged" | "sql_log_bin" => &["drop", "run"],
+        // Never run, whoever asks: they would reach beyond the sink, or nobody knows what they do.
+        _ => &["stop", "drop"],
+    }
+}
+
+/// All findings of a dump against a server, with `chosen` applied.
+pub fn findings(
+    dump: Option<&DumpFacts>,
+    facts: &ServerFacts,
+    sink: &MysqlSink,
+    chosen: &BTreeMap<String, String>,
+) -> Vec<PlanFinding> {
+    let Some(dump) = dump else {
+        let text = "this is no SQL dump of MySQL or MariaDB: it can be restored to a folder (dir:)";
+        return vec![fact("not_mysql", Stance::Stops, text)];
+    };
+    let mut findings: Vec<PlanFinding> = dump
+        .risks
+        .iter()
+        .map(|risk| {
+            let place = format!("statement {}, byte {}", risk.statement, risk.at_byte);
+            let many = if risk.count == 1 { String::new() } else { format!(", {} in all", risk.count) };
+            let text = format!("{} ({place}{many})", risk.text);
+            let choices: Vec<String> = choices(&risk.code).iter().map(|choice| (*choice).to_owned()).collect();
+            PlanFinding { code: risk.code.clone(), text, stance: Stance::Stops, chosen: choices[0].clone(), choices }
+        })
+        .collect();
+    let known: Vec<String> = findings.iter().map(|finding| finding.code.clone()).collect();
+    let foreign = compat::foreign_to(facts, &dump.uses);
+    findings.extend(foreign.into_iter().filter(|finding| !known.contains(&finding.code)));
+    for finding in &mut findings {
+        choose(finding, chosen);
+    }
+    if let Some(wanted) = &sink.server.expect_uuid
+        && facts.uuid.as_ref().is_none_or(|uuid| uuid.to_string() != *wanted)
+    {
+        findings.push(fact(
+            "other_server",
+            Stance::Stops,
+            "this is not the server that the estate expects (server_uuid)",
+        ));
+    }
+    findings
+}
+
+fn choose(finding: &mut PlanFinding, chosen: &BTreeMap<String, String>) {
+    if let Some(choice) = chosen.get(&finding.code)
+        && finding.choices.contains(choice)
+    {
+        finding.chosen = choice.clone();
+    }
+    if !finding.choices.is_empty() {
+        finding.stance = if finding.chosen == "stop" { Stance::Stops } else { Stance::Warns };
+    }
+}

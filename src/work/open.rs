@@ -1,0 +1,156 @@
+//! Opening a session: estate, state folder, targets, audit log.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use crate::disk::actor;
+use crate::disk::audit_log::{AuditLog, SyslogCopy};
+use crate::disk::catalog_cache::CatalogCache;
+use crate::disk::environment::Environment;
+use crate::disk::estate;
+use crate::disk::estate::{Estate, EstateTarget};
+use crate::disk::paths::Paths;
+use crate::disk::proofs::Proofs;
+use crate::disk::state::State;
+use crate::model::foreign::Foreign;
+use crate::model::target::{Location, Target, TargetName};
+use crate::report::{Fault, Report, Reportable};
+use crate::seal::keyring::KeyRing;
+use crate::seal::public;
+use crate::seal::secret::Secret;
+use crate::target;
+use crate::target::{Credentials, parse_backup};
+use crate::work::browse::{Browser, Slot};
+use crate::work::catalog::{TargetState, TargetView};
+use crate::work::config;
+use crate::work::config::{Configuration, HeldSecrets};
+use crate::work::news::News;
+use crate::work::proofbook::ProofBook;
+use crate::work::session::{Inner, Session, Settings};
+use crate::work::single::Single;
+
+impl Session {
+    /// Opens a session. Nothing is listed yet: call [`refresh`](Self::refresh).
+    ///
+    /// # Errors
+    ///
+    /// When there is no usable estate, or the state folder cannot be used.
+    pub async fn open(settings: Settings) -> Result<Self, Report> {
+        let env = Environment::Process;
+        let paths = Paths::find(settings.state_dir.as_deref(), &env).map_err(|error| error.report())?;
+        let (configuration, ad_hoc) = configuration(&settings, &paths, &env)?;
+        let Configuration { mut estate, secrets, public_key } = configuration;
+        expect_public_key(&mut estate, public_key.as_deref());
+        let state = State::open(&paths.state, estate.id.as_str()).map_err(|error| error.report())?;
+        let proofs = Proofs::open(&state).map_err(|error| error.report())?;
+        let proofs = Arc::new(ProofBook::open(proofs));
+        let copy = if estate.policy.audit_syslog { SyslogCopy::On } else { SyslogCopy::Off };
+        let audit = AuditLog::open(&state, actor(&env), copy).map_err(|error| error.report())?;
+        let (mut slots, not_yet) = slots(&estate, &secrets);
+        if let Some(key) = &ad_hoc {
+            only(&mut slots, key);
+        }
+        let news = News::default();
+        let cancel = CancellationToken::new();
+        let cache = CatalogCache::open(&state);
+        let age = estate.policy.proof_max_age;
+        let browser = Browser::new(slots, not_yet, cache, proofs.clone(), age, news.clone(), cancel.clone());
+        let session = Self(Arc::new(Inner {
+            held: passwords(secrets),
+            estate,
+            paths,
+            access: settings.access,
+            browser,
+            proofs,
+            audit,
+            news,
+            ring: Mutex::new(KeyRing::new()),
+            jobs: Mutex::default(),
+            next_job: AtomicU64::new(1),
+            armed: Mutex::default(),
+            ad_hoc,
+            touched: Mutex::new(Instant::now()),
+            cancel,
+        }));
+        tokio::spawn(session.clone().watch_idle());
+        Ok(session)
+    }
+}
+
+/// The estate, or an estate of the one target that an argument names, with the key in it.
+fn configuration(
+    settings: &Settings,
+    paths: &Paths,
+    env: &Environment,
+) -> Result<(Configuration, Option<Foreign>), Report> {
+    let bare = |estate| Configuration { estate, secrets: HeldSecrets::default(), public_key: None };
+    if let Some(argument) = &settings.ad_hoc {
+        let here = std::env::current_dir().unwrap_or_default();
+        let address = parse_backup(argument, &here).map_err(|error| {
+            let advice = "a path starts with ./ or /, a URL with file:// or s3://";
+            Report::new(Fault::Usage, "target::address", error, advice)
+        })?;
+        let name = TargetName::new("here").ok_or_else(|| Report::new(Fault::Failed, "bug", "a bad name", ""))?;
+        let target = Target { name, location: address.location, expect_key: None };
+        return Ok((bare(Estate::ad_hoc(target)), address.key));
+    }
+    let path = estate::find(settings.estate.as_deref(), paths, env).map_err(|error| error.report())?;
+    config::load(&path, env).map(|configuration| (configuration, None)).map_err(|error| error.report())
+}
+
+/// A DBacked configuration names its public key: a backup sealed for another one is a finding.
+fn expect_public_key(estate: &mut Estate, pem: Option<&str>) {
+    let Some(fingerprint) = pem.and_then(|pem| public::fingerprint_of_pem(pem).ok()) else { return };
+    for target in &mut estate.targets {
+        if let EstateTarget::Ready(target) = target {
+            target.expect_key.get_or_insert_with(|| fingerprint.clone());
+        }
+    }
+}
+
+fn slots(estate: &Estate, secrets: &HeldSecrets) -> (Vec<Slot>, Vec<TargetView>) {
+    let mut slots = vec![];
+    let mut not_yet = vec![];
+    for target in &estate.targets {
+        match target {
+            EstateTarget::Ready(target) => {
+                let store = target::open(target, credentials(target, secrets).as_ref()).map_err(|error| error.report());
+                slots.push(Slot { target: target.clone(), store });
+            }
+            EstateTarget::NotYet { name, url, why } => {
+                let state = TargetState::NotYet(why.clone());
+                not_yet.push(TargetView { name: name.clone(), url: url.clone(), state });
+            }
+        }
+    }
+    (slots, not_yet)
+}
+
+/// Lists only the backup that was named.
+fn only(slots: &mut [Slot], key: &Foreign) {
+    for slot in slots {
+        if let Ok(store) = &slot.store {
+            slot.store = Ok(Arc::new(Single::new(store.clone(), key.clone())));
+        }
+    }
+}
+
+fn credentials(target: &Target, secrets: &HeldSecrets) -> Option<Credentials> {
+    let Location::S3(s3) = &target.location else { return None };
+    let key = secrets.access_keys.get(s3.credentials.as_deref()?)?;
+    Some(Credentials {
+        access_key: key.id.expose().to_owned(),
+        secret: Zeroizing::new(key.secret.expose().to_owned()),
+        session_token: None,
+    })
+}
+
+fn passwords(secrets: HeldSecrets) -> BTreeMap<String, Arc<Secret>> {
+    let held = |text: &str| Arc::new(Secret::new(text.as_bytes().to_vec()));
+    secrets.passwords.iter().map(|(name, password)| (name.clone(), held(password.expose()))).collect()
+}

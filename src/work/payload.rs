@@ -1,0 +1,188 @@
+//! Reading a dump to its end, whatever program wrote it, and what that says.
+
+use crate::format::census::{Census, Findings};
+use crate::format::mongo::MongoCheck;
+use crate::format::payload::{Payload, PayloadCheck, PayloadVerdict};
+use crate::format::pgdump::PgCheck;
+use crate::model::dump::{DumpFacts, DumpUses, RiskNote};
+use crate::model::foreign::Foreign;
+use crate::model::sink::Flavor;
+use crate::model::trust::{Answer, Inside, VerdictOutcome};
+use crate::model::units::grouped;
+use crate::sql::lexer::{LexError, Limits, Splitter, StatementEnd, StatementSink, Tail};
+use crate::work::constructs::Constructs;
+use crate::work::verdict;
+use crate::work::verdict::Wrong;
+
+/// What a restore needs to know of a MySQL dump.
+pub type PayloadFacts = DumpFacts;
+
+/// Reads one dump.
+pub enum Checker {
+    /// SQL of MySQL or MariaDB.
+    Sql(Box<SqlCheck>),
+    /// An archive that says itself where it ends.
+    Archive(Box<dyn PayloadCheck>),
+    /// Nothing that we know how to judge: only counted.
+    Other(Unknown),
+}
+
+/// Bytes of which nothing says what they are.
+pub struct Unknown {
+    payload: Payload,
+    size: u64,
+    /// Where in the stored bytes they begin, behind a DBacked seal.
+    sealed_at: Option<u64>,
+}
+
+/// A dump in SQL: split, counted, searched.
+pub struct SqlCheck {
+    splitter: Splitter,
+    counts: Counts,
+}
+
+struct Counts {
+    census: Census,
+    constructs: Constructs,
+}
+
+impl StatementSink for Counts {
+    fn part(&mut self, bytes: &[u8]) {
+        self.census.part(bytes);
+    }
+
+    fn end(&mut self, end: &StatementEnd<'_>) -> Result<(), LexError> {
+        self.constructs.see(end);
+        self.census.end(end)
+    }
+}
+
+impl Checker {
+    /// A checker for what the first bytes look like. `sealed_at`: where in the stored bytes they begin,
+    /// if a DBacked seal stands around them: inside that, only what a dump program writes makes sense.
+    pub fn new(payload: Payload, sealed_at: Option<u64>) -> Self {
+        match payload {
+            Payload::Mysqldump => Self::Sql(Box::new(SqlCheck {
+                splitter: Splitter::new(Limits::default()),
+                counts: Counts { census: Census::new(), constructs: Constructs::default() },
+            })),
+            Payload::PgCustom => Self::Archive(Box::new(PgCheck::new())),
+            Payload::MongoArchive => Self::Archive(Box::new(MongoCheck::new())),
+            Payload::OtherText | Payload::Unknown => Self::Other(Unknown { payload, size: 0, sealed_at }),
+        }
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    ///
+    /// As soon as something does not hold.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), Wrong> {
+        match self {
+            Self::Sql(sql) => sql.splitter.feed(bytes, &mut sql.counts).map_err(|error| unreadable(&error)),
+            Self::Archive(archive) => archive.feed(bytes).map_err(|error| verdict::of_payload(&error)),
+            Self::Other(unknown) => {
+                unknown.size += bytes.len() as u64;
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether the dump's own end has just been read.
+    pub fn saw_end_mark(&self) -> bool {
+        matches!(self, Self::Sql(sql) if sql.counts.census.saw_end_mark())
+    }
+
+    /// Takes the end, and says what the dump is.
+    ///
+    /// # Errors
+    ///
+    /// When the end cannot be judged.
+    pub fn finish(self) -> Result<(PayloadVerdict, Option<PayloadFacts>), Wrong> {
+        match self {
+            Self::Sql(sql) => sql.finish(),
+            Self::Archive(archive) => Ok((archive.finish(), None)),
+            Self::Other(Unknown { sealed_at: Some(at), .. }) => {
+                let what = "the seal opens, but the first block holds nothing that a dump program writes".to_owned();
+                Err(Wrong { outcome: VerdictOutcome::Damaged, at_byte: Some(at), what })
+            }
+            Self::Other(Unknown { payload, size, .. }) => {
+                let what =
+                    format!("{} bytes of {}: nothing says whether it is complete", grouped(size), payload.words());
+                Err(Wrong { outcome: VerdictOutcome::Inconclusive, at_byte: None, what })
+            }
+        }
+    }
+}
+
+fn unreadable(error: &LexError) -> Wrong {
+    Wrong { outcome: VerdictOutcome::Inconclusive, at_byte: None, what: error.to_string() }
+}
+
+impl SqlCheck {
+    fn finish(mut self) -> Result<(PayloadVerdict, Option<PayloadFacts>), Wrong> {
+        let tail = self.splitter.finish(&mut self.counts).map_err(|error| unreadable(&error))?;
+        let found = self.counts.census.finish(tail);
+        let uses = uses(&found, self.counts.constructs);
+        let (end_mark, detail) = match tail {
+            Tail::Clean if found.end_mark => (Answer::Yes, "the dump's last line says that it is complete".to_owned()),
+            Tail::Clean => {
+                (Answer::Unknown, "every statement ends, but no line says that the dump is complete".to_owned())
+            }
+            Tail::Statement(at) => (Answer::No, format!("the statement from byte {} on is cut", grouped(at))),
+            Tail::Quoted(at) => {
+                (Answer::No, format!("cut inside a string of the statement from byte {} on", grouped(at)))
+            }
+            Tail::Comment(at) => (Answer::No, format!("cut inside a comment from byte {} on", grouped(at))),
+        };
+        let risks = risk_notes(&found);
+        let verdict = PayloadVerdict {
+            end_mark,
+            detail: format!("{} statements, {} rows; {detail}", grouped(found.statements), grouped(found.rows)),
+            inside: Inside { databases: found.inside.databases.clone(), ..found.inside.clone() },
+            statements: found.statements,
+            findings: vec![],
+        };
+        Ok((verdict, Some(DumpFacts { uses, risks })))
+    }
+}
+
+fn uses(found: &Findings, constructs: Constructs) -> DumpUses {
+    let made_by = match found.inside.made_by.as_str() {
+        by if by.starts_with("mariadb") => Some(Flavor::Mariadb),
+        by if by.starts_with("mysqldump") && by.to_lowercase().contains("mariadb") => Some(Flavor::Mariadb),
+        by if by.starts_with("mysqldump") => Some(Flavor::Mysql),
+        _ => None,
+    };
+    let account = |account: &crate::format::statements::Account| Foreign::new(account.to_string().into_bytes());
+    DumpUses {
+        made_by,
+        collations: found.collations.iter().cloned().collect(),
+        charsets: found.charsets.iter().cloned().collect(),
+        engines: found.engines.iter().map(|engine| engine.to_string().to_lowercase()).collect(),
+        sql_modes: constructs.sql_modes.into_iter().collect(),
+        definers: found.definers.keys().map(account).collect(),
+        constructs: constructs.seen.into_iter().collect(),
+        generated_tables: found.generated.clone(),
+        longest_statement: found.longest.bytes,
+    }
+}
+
+/// Risks by kind: each with its first place, and how many there are.
+fn risk_notes(found: &Findings) -> Vec<RiskNote> {
+    let mut notes: Vec<RiskNote> = vec![];
+    for seen in &found.risks {
+        let code = seen.risk.kind.code();
+        match notes.iter_mut().find(|note| note.code == code) {
+            Some(note) => note.count += seen.times,
+            None => notes.push(RiskNote {
+                code: code.to_owned(),
+                text: seen.risk.to_string(),
+                statement: seen.statement,
+                at_byte: seen.byte,
+                count: seen.times,
+            }),
+        }
+    }
+    notes
+}

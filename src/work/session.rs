@@ -1,0 +1,440 @@
+//! One session over one estate: the only thing that the doors hold.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::disk::audit_log::{AuditLog, Entry};
+use crate::disk::estate::Estate;
+use crate::disk::paths::Paths;
+use crate::model::audit::{AuditRecord, ChainState};
+use crate::model::backup::{Backup, BackupId};
+use crate::model::foreign::Foreign;
+use crate::model::job::{Ending, JobId};
+use crate::model::plan::{Confirmed, RestorePlan};
+use crate::model::seal::{Fingerprint, KeyFacts};
+use crate::model::trust::Rung;
+use crate::model::units::Moment;
+use crate::report::{Fault, Report, Reportable};
+use crate::seal::keyring::{KeyRing, PrivateKey};
+use crate::seal::secret::Secret;
+use crate::work::browse::Browser;
+use crate::work::catalog::Catalog;
+use crate::work::jobs::{JobCtx, JobView};
+use crate::work::keys;
+use crate::work::keys::{KeySource, Loaded};
+use crate::work::news::{Changed, News};
+use crate::work::proofbook::ProofBook;
+
+/// What a session is opened with.
+#[derive(Default)]
+pub struct Settings {
+    /// `--estate`.
+    pub estate: Option<PathBuf>,
+    /// `--state-dir`.
+    pub state_dir: Option<PathBuf>,
+    /// `--read-only`.
+    pub access: Access,
+    /// A BACKUP argument that is a path or a URL: then no estate is needed.
+    pub ad_hoc: Option<String>,
+}
+
+/// Whether sinks may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Access {
+    /// As the estate says.
+    #[default]
+    AsEstate,
+    /// Never.
+    ReadOnly,
+}
+
+/// How keys are locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockHow {
+    /// Nobody was there for a while: running jobs keep their content key.
+    Idle,
+    /// Somebody asked for it: running jobs keep their content key.
+    Asked,
+    /// At once; jobs are cancelled.
+    Now,
+}
+
+/// A protected server that may be written for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Armed {
+    /// Its name in the estate.
+    pub server: String,
+    /// Until then.
+    pub until: Moment,
+    /// Why, as it was typed.
+    pub reason: Foreign,
+}
+
+/// One session. Cheap to clone.
+#[derive(Clone)]
+pub struct Session(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub estate: Estate,
+    pub paths: Paths,
+    pub access: Access,
+    pub browser: Browser,
+    pub proofs: Arc<ProofBook>,
+    pub audit: AuditLog,
+    pub news: News,
+    pub ring: Mutex<KeyRing>,
+    pub jobs: Mutex<BTreeMap<JobId, JobCtx>>,
+    pub next_job: AtomicU64,
+    pub armed: Mutex<Option<Armed>>,
+    pub held: BTreeMap<String, Arc<Secret>>,
+    pub ad_hoc: Option<Foreign>,
+    pub touched: Mutex<Instant>,
+    pub cancel: CancellationToken,
+}
+
+/// A lock that a panic elsewhere does not take from everybody else.
+pub(super) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Now, as milliseconds since 1970.
+pub fn now() -> Moment {
+    Moment(jiff::Timestamp::now().as_millisecond())
+}
+
+impl Session {
+    /// The estate.
+    pub fn estate(&self) -> &Estate {
+        &self.0.estate
+    }
+
+    /// Where configuration and state lie.
+    pub fn paths(&self) -> &Paths {
+        &self.0.paths
+    }
+
+    /// Whether no sink may be written.
+    pub fn is_read_only(&self) -> bool {
+        self.0.access == Access::ReadOnly || self.0.estate.policy.read_only
+    }
+
+    /// What changed since the last look.
+    pub fn news(&self) -> &News {
+        &self.0.news
+    }
+
+    /// The newest snapshot of the catalog; never blocks.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.0.browser.catalog()
+    }
+
+    /// Lists all targets again, in the background.
+    pub fn refresh(&self) {
+        self.0.proofs.reload();
+        self.0.browser.refresh();
+    }
+
+    /// Reads these heads first: they are on the screen.
+    pub fn look_first(&self, ids: &[BackupId]) {
+        self.0.browser.look_first(ids);
+    }
+
+    /// Waits until every listing and every head that is read unasked is in.
+    pub async fn settled(&self) -> Arc<Catalog> {
+        self.0.browser.settled().await
+    }
+
+    /// Finds a backup by id, unique prefix of one, or `target:name`; for a session over one path or URL, that.
+    ///
+    /// # Errors
+    ///
+    /// A report that names what was looked for, and the candidates if there are several.
+    pub fn find(&self, argument: &str) -> Result<Arc<Backup>, Report> {
+        crate::work::find::find(&self.catalog(), argument, self.0.ad_hoc.as_ref())
+    }
+
+    /// Loads a private key.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, each case in its own words.
+    pub async fn load_key(&self, source: KeySource, passphrase: Option<Secret>) -> Result<Loaded, Report> {
+        let estate = self.0.estate.clone();
+        let opened = tokio::task::spawn_blocking(move || keys::open(&estate, source, passphrase.as_ref())).await;
+        let opened = opened.map_err(|_| Report::new(Fault::Failed, "keys::died", "loading the key died", ""))?;
+        match opened {
+            Ok(keys::Opened::Key(key)) => {
+                let facts = key.facts().clone();
+                self.add_key(*key, &facts)?;
+                Ok(Loaded::Key(facts))
+            }
+            Ok(keys::Opened::NeedsPassphrase(facts)) => Ok(Loaded::NeedsPassphrase(facts)),
+            Err(report) => {
+                let _ = self.event("key.load", "", "failed", &report.code);
+                Err(report)
+            }
+        }
+    }
+
+    fn add_key(&self, key: PrivateKey, facts: &KeyFacts) -> Result<(), Report> {
+        self.record("key.load", &facts.label.to_string(), "ok", &facts.container, facts.fingerprint.clone())?;
+        held(&self.0.ring).add(key);
+        self.touch();
+        self.keys_changed();
+        Ok(())
+    }
+
+    fn keys_changed(&self) {
+        let fingerprints = held(&self.0.ring).iter().map(PrivateKey::fingerprint).collect();
+        self.0.browser.keys_changed(fingerprints);
+        self.0.news.tell(Changed::KEYS);
+    }
+
+    /// Loaded keys, public facts only.
+    pub fn keys(&self) -> Vec<KeyFacts> {
+        held(&self.0.ring).facts()
+    }
+
+    /// Whether the keys' memory could be locked against swapping.
+    pub fn keys_locking(&self) -> crate::seal::secret::Locking {
+        held(&self.0.ring).locking()
+    }
+
+    pub(super) fn private_keys(&self) -> Vec<PrivateKey> {
+        held(&self.0.ring).iter().cloned().collect()
+    }
+
+    /// Forgets all keys.
+    pub fn lock_keys(&self, how: LockHow) {
+        let had = {
+            let mut ring = held(&self.0.ring);
+            let had = !ring.is_empty();
+            ring.forget_all();
+            had
+        };
+        if how == LockHow::Now {
+            for job in held(&self.0.jobs).values().filter(|job| !job.has_ended()) {
+                job.cancel.cancel();
+            }
+        }
+        if had {
+            let why = if how == LockHow::Idle { "idle" } else { "asked" };
+            let _ = self.event("key.lock", "all keys", "ok", why);
+        }
+        self.keys_changed();
+    }
+
+    /// Somebody is there: the idle clock starts again.
+    pub fn touch(&self) {
+        *held(&self.0.touched) = Instant::now();
+    }
+
+    /// Locks the keys when nobody has been there for as long as the estate says.
+    pub(super) async fn watch_idle(self) {
+        let limit = self.0.estate.policy.idle_lock;
+        if limit.is_zero() {
+            return;
+        }
+        loop {
+            let idle = held(&self.0.touched).elapsed();
+            if idle >= limit {
+                if !held(&self.0.ring).is_empty() {
+                    self.lock_keys(LockHow::Idle);
+                }
+                self.touch();
+                continue;
+            }
+            tokio::select! {
+                () = self.0.cancel.cancelled() => return,
+                () = tokio::time::sleep(limit - idle) => {}
+            }
+        }
+    }
+
+    /// All jobs of this session, oldest first.
+    pub fn jobs(&self) -> Vec<JobView> {
+        held(&self.0.jobs).values().map(JobCtx::view).collect()
+    }
+
+    /// One job.
+    pub fn job(&self, id: JobId) -> Option<JobView> {
+        held(&self.0.jobs).get(&id).map(JobCtx::view)
+    }
+
+    /// Waits for a job's end.
+    pub async fn ended(&self, id: JobId) -> Option<JobView> {
+        let job = held(&self.0.jobs).get(&id).cloned()?;
+        job.ended().await;
+        Some(job.view())
+    }
+
+    /// Whether any job runs.
+    pub fn is_busy(&self) -> bool {
+        held(&self.0.jobs).values().any(|job| !job.has_ended())
+    }
+
+    /// Stops a job: the first call after the current statement, the second one at once.
+    pub fn cancel(&self, id: JobId) {
+        if let Some(job) = held(&self.0.jobs).get(&id) {
+            if job.cancel.is_cancelled() {
+                job.kill.cancel();
+            }
+            job.cancel.cancel();
+        }
+    }
+
+    /// Stops everything that runs, and waits for it no longer than `patience`.
+    pub async fn close(&self, patience: Duration) {
+        let jobs: Vec<JobCtx> = held(&self.0.jobs).values().cloned().collect();
+        for job in &jobs {
+            job.cancel.cancel();
+        }
+        let all = futures_util::future::join_all(jobs.iter().map(JobCtx::ended));
+        let _ = tokio::time::timeout(patience, all).await;
+        held(&self.0.ring).forget_all();
+        self.0.cancel.cancel();
+    }
+
+    pub(super) fn next_id(&self) -> JobId {
+        JobId(self.0.next_job.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Verifies one backup, in the background.
+    ///
+    /// # Errors
+    ///
+    /// When nothing of that id is listed.
+    pub fn start_verify(&self, backup: &BackupId, to: Rung) -> Result<JobId, Report> {
+        crate::work::run::start_verify(self, backup, to)
+    }
+
+    /// Makes a plan; for a server it may verify the backup first, as a job of its own.
+    ///
+    /// # Errors
+    ///
+    /// When the backup, the sink or the proof does not allow one.
+    pub async fn plan(&self, request: crate::work::plan::PlanRequest) -> Result<RestorePlan, Report> {
+        crate::work::run::plan(self, request).await
+    }
+
+    /// Runs a confirmed plan, in the background.
+    ///
+    /// # Errors
+    ///
+    /// When the session may not write, the server is not armed, or the intent cannot be recorded.
+    pub fn start_restore(&self, plan: Confirmed<RestorePlan>) -> Result<JobId, Report> {
+        crate::work::run::start_restore(self, plan, None)
+    }
+
+    /// As [`start_restore`](Self::start_restore), into a writer of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn restore_to(&self, plan: Confirmed<RestorePlan>, out: Box<dyn Write + Send>) -> Result<JobId, Report> {
+        crate::work::run::start_restore(self, plan, Some(out))
+    }
+
+    /// Allows writes to a protected server for ten minutes.
+    ///
+    /// # Errors
+    ///
+    /// Without a reason, for an unknown server, or when it cannot be recorded.
+    pub fn arm(&self, server: &str, reason: &str) -> Result<Moment, Report> {
+        const ARMED_FOR: i64 = 600_000;
+        if self.0.estate.server(server).is_none() {
+            return Err(Report::new(Fault::Usage, "arm::unknown", format!("the estate has no server {server}"), ""));
+        }
+        if reason.trim().is_empty() {
+            let advice = "say why: --reason TEXT; it stands in the audit log";
+            return Err(Report::new(Fault::Usage, "arm::no_reason", "arming needs a reason", advice));
+        }
+        self.record("arm", server, "ok", reason.trim(), None)?;
+        let until = Moment(now().0 + ARMED_FOR);
+        *held(&self.0.armed) = Some(Armed { server: server.to_owned(), until, reason: Foreign::from(reason.trim()) });
+        self.0.news.tell(Changed::ARMED);
+        Ok(until)
+    }
+
+    /// Forbids writes to protected servers again.
+    pub fn disarm(&self) {
+        if let Some(armed) = held(&self.0.armed).take() {
+            let _ = self.event("disarm", &armed.server, "ok", "");
+        }
+        self.0.news.tell(Changed::ARMED);
+    }
+
+    /// What is armed now.
+    pub fn armed(&self) -> Option<Armed> {
+        held(&self.0.armed).clone().filter(|armed| armed.until > now())
+    }
+
+    /// The newest audit records, oldest first.
+    pub fn audit_tail(&self, count: usize) -> Vec<AuditRecord> {
+        self.0.audit.read_tail(count).unwrap_or_default()
+    }
+
+    /// Checks the whole chain, against a head hash where one is given.
+    ///
+    /// # Errors
+    ///
+    /// When the log cannot be read.
+    pub fn audit_state(&self, head: Option<&str>) -> Result<ChainState, Report> {
+        self.0.audit.verify(head).map_err(|error| error.report())
+    }
+
+    /// The hash of the last record.
+    pub fn audit_head(&self) -> Option<String> {
+        self.0.audit.head().ok()
+    }
+
+    /// The file that the audit log is.
+    pub fn audit_path(&self) -> &Path {
+        self.0.audit.path()
+    }
+
+    /// Records something that needs no intent.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be recorded; then it must not be done.
+    pub fn event(&self, action: &str, subject: &str, result: &str, detail: &str) -> Result<(), Report> {
+        self.record(action, subject, result, detail, None)
+    }
+
+    pub(super) fn record(
+        &self,
+        action: &str,
+        subject: &str,
+        result: &str,
+        detail: &str,
+        key: Option<Fingerprint>,
+    ) -> Result<(), Report> {
+        let entry = entry(action, subject, result, detail, key);
+        self.0.audit.event(entry).map_err(|error| error.report())?;
+        self.0.news.tell(Changed::AUDIT);
+        Ok(())
+    }
+
+    /// How a job ended, as a door that waited for it sees it.
+    pub fn ending(&self, id: JobId) -> Option<Ending> {
+        self.job(id)?.ending
+    }
+}
+
+pub(super) fn entry(action: &str, subject: &str, result: &str, detail: &str, key: Option<Fingerprint>) -> Entry {
+    Entry {
+        at: now(),
+        action: action.to_owned(),
+        subject: subject.to_owned(),
+        result: result.to_owned(),
+        detail: detail.to_owned(),
+        key,
+    }
+}

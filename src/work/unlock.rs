@@ -1,0 +1,117 @@
+//! Which of the loaded keys opens a backup, decided from its first bytes.
+
+use crate::model::backup::{Format, Metadata, Shape};
+use crate::model::seal::Fingerprint;
+use crate::model::trust::VerdictOutcome;
+use crate::seal::UnsealError;
+use crate::seal::dbacked::{Endian, Header};
+use crate::seal::keyring::PrivateKey;
+use crate::seal::sealed::SealedHeader;
+use crate::work::opening::Layers;
+use crate::work::verdict;
+use crate::work::verdict::{Inside, Wrong};
+use crate::work::verify::recipients;
+
+/// What trying the keys came to.
+pub enum Unlocked {
+    /// Nobody asked.
+    NotTried,
+    /// It is sealed, and there is no key to try.
+    NoKeyLoaded,
+    /// A key fits, or none is needed.
+    Open {
+        /// What to read through.
+        layers: Layers,
+        /// The key that fits.
+        key: Option<Fingerprint>,
+        /// Whether the length in the header is big-endian.
+        remark: Option<&'static str>,
+    },
+    /// No key fits, or the header is broken.
+    Refused(Wrong),
+}
+
+impl Unlocked {
+    /// The key that fits.
+    pub fn key(&self) -> Option<Fingerprint> {
+        match self {
+            Self::Open { key, .. } => key.clone(),
+            _ => None,
+        }
+    }
+}
+
+/// Tries the keys on the head of a backup. No download beyond the head.
+///
+/// Keys that metadata or header name come first. A named key that fails means damage; others mean
+/// that no key fits.
+pub fn unlock(shape: &Shape, metadata: &Metadata, head: &[u8], keys: &[PrivateKey]) -> Unlocked {
+    match shape.format {
+        Format::Dbacked => dbacked(&recipients(shape, metadata), head, keys),
+        Format::Sealed => sealed(head, keys),
+        Format::Mysqldump | Format::Unknown => {
+            Unlocked::Open { layers: Layers::Plain { compression: shape.compression }, key: None, remark: None }
+        }
+    }
+}
+
+fn refused(error: &UnsealError) -> Unlocked {
+    let fallback = || Wrong { outcome: VerdictOutcome::Inconclusive, at_byte: None, what: error.to_string() };
+    Unlocked::Refused(verdict::of_seal(error, Inside::Unfinished).unwrap_or_else(fallback))
+}
+
+fn dbacked(named: &[Fingerprint], head: &[u8], keys: &[PrivateKey]) -> Unlocked {
+    let header = match Header::read(&mut &head[..]) {
+        Ok(header) => header,
+        Err(error) => return refused(&error),
+    };
+    if keys.is_empty() {
+        return Unlocked::NoKeyLoaded;
+    }
+    let is_named = |key: &&PrivateKey| named.contains(&key.fingerprint());
+    let (first, rest): (Vec<&PrivateKey>, Vec<&PrivateKey>) = keys.iter().partition(is_named);
+    let mut failed_named = None;
+    for (at, key) in first.iter().chain(&rest).enumerate() {
+        match header.unwrap_key(key) {
+            Ok(content) => {
+                let remark = (header.head.endian == Endian::Big).then_some("the key length is written big-endian");
+                let layers = Layers::Dbacked { header: Box::new(header), key: content };
+                return Unlocked::Open { layers, key: Some(key.fingerprint()), remark };
+            }
+            Err(error) if at < first.len() => failed_named = Some(error),
+            Err(_) => {}
+        }
+    }
+    if failed_named.is_some() {
+        let what =
+            "the metadata names the loaded key, and it does not open the header: the header is damaged".to_owned();
+        return Unlocked::Refused(Wrong { outcome: VerdictOutcome::Damaged, at_byte: Some(14), what });
+    }
+    let what = match named.first() {
+        Some(wanted) => format!("sealed for key {}, which is not loaded", wanted.short()),
+        None => "no loaded key opens it, and no metadata says which key it was sealed for".to_owned(),
+    };
+    Unlocked::Refused(Wrong { outcome: VerdictOutcome::WrongKey, at_byte: None, what })
+}
+
+fn sealed(head: &[u8], keys: &[PrivateKey]) -> Unlocked {
+    let header = match SealedHeader::read(&mut &head[..]) {
+        Ok(header) => header,
+        Err(error) => return refused(&error),
+    };
+    if keys.is_empty() {
+        return Unlocked::NoKeyLoaded;
+    }
+    let Some(key) = keys.iter().find(|key| header.recipients().contains(&key.fingerprint())) else {
+        let wanted = header.recipients().first().map(Fingerprint::short).unwrap_or_default();
+        let what = format!("sealed for key {wanted}, which is not loaded");
+        return Unlocked::Refused(Wrong { outcome: VerdictOutcome::WrongKey, at_byte: None, what });
+    };
+    match header.unwrap(key) {
+        Ok(content) => {
+            let layers = Layers::Sealed { header: Box::new(header), key: content };
+            Unlocked::Open { layers, key: Some(key.fingerprint()), remark: None }
+        }
+        Err(error) => refused(&error),
+    }
+}

@@ -1,0 +1,355 @@
+//! The trust ladder, rungs 1 to 4: reading a backup from end to end, keeping nothing, and saying
+//! how far it is proven. Only this and the rehearsal make a [`Proof`].
+
+use std::io;
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::StreamExt;
+use miette::Diagnostic;
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::disk::output::OutputFile;
+use crate::format::names;
+use crate::format::payload::Payload;
+use crate::model::backup::{Backup, Format, Metadata, Shape};
+use crate::model::job::Phase;
+use crate::model::seal::Fingerprint;
+use crate::model::target::Object;
+use crate::model::trust::{Answer, Proof, Rung, VerdictOutcome};
+use crate::model::units::Moment;
+use crate::report::{Fault, Reportable};
+use crate::seal::digest::{Stored, StoredDigests, Wanted};
+use crate::seal::keyring::PrivateKey;
+use crate::target::{Store, StoreError};
+use crate::work::jobs::JobCtx;
+use crate::work::ladder;
+use crate::work::ladder::{Evidence, Reading};
+use crate::work::look;
+use crate::work::opening;
+use crate::work::opening::{Layers, Plaintext};
+use crate::work::payload::Checker;
+use crate::work::pipe::{Drain, Feed, bridge};
+use crate::work::unlock;
+use crate::work::unlock::Unlocked;
+use crate::work::verdict;
+use crate::work::verdict::Wrong;
+
+/// Why a verification came to no verdict at all.
+#[derive(Debug, Error, Diagnostic)]
+pub enum VerifyError {
+    /// The operator stopped it.
+    #[error("stopped by you")]
+    #[diagnostic(code(verify::cancelled), help("nothing was written, and the verdict is as it was"))]
+    Cancelled,
+    /// The target could not be read.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Store(#[from] StoreError),
+    /// A sealed backup, and no key at all.
+    #[error("{backup} is sealed and no key is loaded")]
+    #[diagnostic(
+        code(verify::no_key),
+        help("load the private key that it was sealed for: K in the console, --key FILE here")
+    )]
+    NoKey {
+        /// Which backup.
+        backup: String,
+    },
+    /// A thread died, or the system refused one.
+    #[error("the reading stopped: {0}")]
+    #[diagnostic(
+        code(verify::machine),
+        help("this is this machine's trouble, not the backup's; the log names the place")
+    )]
+    Machine(String),
+}
+
+impl Reportable for VerifyError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Cancelled => Fault::Interrupted,
+            Self::Store(error) => error.fault(),
+            Self::NoKey { .. } => Fault::NoKey,
+            Self::Machine(_) => Fault::Failed,
+        }
+    }
+}
+
+/// What is to be verified.
+pub struct Task {
+    /// Where it lies.
+    pub store: Arc<dyn Store>,
+    /// As the catalog knows it.
+    pub backup: Arc<Backup>,
+    /// What opens it.
+    pub opener: Opener,
+    /// How high to climb.
+    pub to: Rung,
+}
+
+/// What opens a backup.
+pub enum Opener {
+    /// Keys to try, in order; forgotten as soon as one has unwrapped the content key.
+    Keys(Vec<PrivateKey>),
+    /// Tried before, in this very job.
+    Tried(Unlocked),
+}
+
+/// Reads a backup as far as `task.to` needs, and judges it. A bad verdict is an `Ok`.
+///
+/// # Errors
+///
+/// Only where no verdict is possible: the target, the machine, a missing key, or the operator.
+///
+/// # Cancellation
+///
+/// Cancelling `ctx` drops the transfer; the stages then see a pipe that closed without its end,
+/// stop, and are joined before this returns. Nothing has been written.
+pub async fn verify(ctx: &JobCtx, task: Task) -> Result<Proof, VerifyError> {
+    Ok(climb(ctx, task, None).await?.0)
+}
+
+/// As [`verify`] to the rung whole, and writes the dump into `file` on the way. The file comes back
+/// unfinished: only a good verdict may give it its name.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub async fn verify_keeping(
+    ctx: &JobCtx,
+    task: Task,
+    file: OutputFile,
+) -> Result<(Proof, Option<OutputFile>), VerifyError> {
+    climb(ctx, task, Some(file)).await
+}
+
+async fn climb(ctx: &JobCtx, task: Task, keep: Option<OutputFile>) -> Result<(Proof, Option<OutputFile>), VerifyError> {
+    let began = Instant::now();
+    ctx.begin(Phase::Probing, None);
+    let Task { store, backup, opener, to } = task;
+    let object = pinned(&*store, &backup).await?;
+    let head = look::head(&*store, &object).await?;
+    let look = look::look_now(&*store, &object, &head).await?;
+    let mut evidence = Evidence::new(&object, &look.shape, &look.metadata);
+    let unlocked = match (to, opener) {
+        (Rung::Listed | Rung::Intact, _) => Unlocked::NotTried,
+        (_, Opener::Tried(unlocked)) => unlocked,
+        (_, Opener::Keys(keys)) => unlock::unlock(&look.shape, &look.metadata, &head, &keys),
+    };
+    let key = unlocked.key();
+    let climb = match unlocked {
+        Unlocked::NoKeyLoaded => return Err(VerifyError::NoKey { backup: backup.label() }),
+        Unlocked::Refused(wrong) => {
+            evidence.opens(Answer::No, &wrong.what);
+            evidence.wrong(wrong);
+            Climb::Stop
+        }
+        Unlocked::NotTried => Climb::Digests,
+        Unlocked::Open { .. } if look.shape.format == Format::Unknown && names::dbacked_name(&backup.key).is_some() => {
+            let what = "named as a DBacked backup, but its bytes do not begin like one".to_owned();
+            evidence.wrong(Wrong { outcome: VerdictOutcome::Damaged, at_byte: Some(0), what });
+            Climb::Digests
+        }
+        Unlocked::Open { layers, remark, .. } => {
+            evidence.opened(&look.shape, key.as_ref(), remark);
+            if to == Rung::Opens { Climb::Digests } else { Climb::Whole(layers) }
+        }
+    };
+    let pass = Pass { ctx, store: &store, object: &object };
+    let keep = match climb {
+        Climb::Stop => keep,
+        Climb::Digests if !evidence.has_recorded() => keep,
+        Climb::Digests => pass.read(None, keep, &mut evidence).await?,
+        Climb::Whole(layers) => pass.read(Some(layers), keep, &mut evidence).await?,
+    };
+    ctx.begin(Phase::Finishing, None);
+    let proof = ladder::proof(evidence, to, key, now(), began.elapsed());
+    Ok((proof, keep))
+}
+
+enum Climb {
+    Stop,
+    Digests,
+    Whole(Layers),
+}
+
+fn now() -> Moment {
+    Moment(jiff::Timestamp::now().as_millisecond())
+}
+
+/// The object as it is now, if it is still the one that was listed.
+pub async fn pinned(store: &dyn Store, backup: &Backup) -> Result<Object, StoreError> {
+    let version = backup.stamp.version.as_deref();
+    let object = store.stat(&backup.key, version).await?;
+    let same = |a: &crate::model::target::Stamp, b: &crate::model::target::Stamp| {
+        a.size == b.size && (a.etag == b.etag || a.etag.is_none() || b.etag.is_none())
+    };
+    if !same(&object.stamp, &backup.stamp) {
+        let what = format!("{} bytes now, {} when it was listed", object.stamp.size, backup.stamp.size);
+        return Err(StoreError::Changed { place: backup.label(), what });
+    }
+    // The listing's stamp is the one that proofs are kept under.
+    Ok(Object { stamp: backup.stamp.clone(), history: backup.history, ..object })
+}
+
+/// One pass over all stored bytes: digests beside, the dump's check behind.
+struct Pass<'a> {
+    ctx: &'a JobCtx,
+    store: &'a Arc<dyn Store>,
+    object: &'a Object,
+}
+
+impl Pass<'_> {
+    async fn read(
+        &self,
+        layers: Option<Layers>,
+        keep: Option<OutputFile>,
+        evidence: &mut Evidence,
+    ) -> Result<Option<OutputFile>, VerifyError> {
+        self.ctx.begin(Phase::Verifying, Some(self.object.stamp.size));
+        let machine = |error: io::Error| VerifyError::Machine(error.to_string());
+        let (digest_feed, digest_drain) = bridge();
+        let wanted = evidence.wanted();
+        let digester = on_thread("digest", move || digest(digest_drain, wanted)).map_err(machine)?;
+        let (open_feed, opener) = match layers {
+            Some(layers) => {
+                let (feed, drain) = bridge();
+                let opener = on_thread("check", move || check(layers, drain, keep)).map_err(machine)?;
+                (Some(feed), Some(opener))
+            }
+            None => (None, None),
+        };
+        let transferred = transfer(self.ctx, self.store, self.object, digest_feed, open_feed).await;
+        let digests = digester.await.map_err(|_| VerifyError::Machine("the digest thread died".to_owned()))?;
+        let read = match opener {
+            Some(opener) => Some(opener.await.map_err(|_| VerifyError::Machine("the check thread died".to_owned()))?),
+            None => None,
+        };
+        transferred?;
+        evidence.digests(digests.map_err(machine)?);
+        let Some((reading, keep)) = read else { return Ok(None) };
+        match &reading.machine {
+            Some(error) => Err(VerifyError::Machine(error.clone())),
+            None => {
+                evidence.read(reading);
+                Ok(keep)
+            }
+        }
+    }
+}
+
+/// Starts a named thread and hands its result to async code.
+pub fn on_thread<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<tokio::sync::oneshot::Receiver<T>> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        let _ = sender.send(work());
+    })?;
+    Ok(receiver)
+}
+
+/// Moves bytes from the target into the digests and, as long as it wants them, into the opener.
+async fn transfer(
+    ctx: &JobCtx,
+    store: &Arc<dyn Store>,
+    object: &Object,
+    digests: Feed,
+    opener: Option<Feed>,
+) -> Result<(), VerifyError> {
+    let mut pieces =
+        crate::target::read_watched(store.clone(), object.clone(), 0, ctx.cancel.clone(), ctx.watch_waiting());
+    let mut opener = opener;
+    while let Some(piece) = pieces.next().await {
+        let bytes = match piece {
+            Ok(bytes) => bytes,
+            Err(_) if ctx.cancel.is_cancelled() => return Err(VerifyError::Cancelled),
+            Err(error) => return Err(error.into()),
+        };
+        ctx.advance(bytes.len() as u64);
+        if let Some(feed) = &opener
+            && feed.data(bytes.clone()).await.is_err()
+        {
+            opener = None; // it failed first; the digests still tell whether the bytes are as recorded
+        }
+        if digests.data(bytes).await.is_err() {
+            return Err(VerifyError::Machine("the digest thread died".to_owned()));
+        }
+    }
+    if ctx.cancel.is_cancelled() {
+        return Err(VerifyError::Cancelled);
+    }
+    digests.finish().await;
+    if let Some(feed) = opener {
+        feed.finish().await;
+    }
+    Ok(())
+}
+
+fn digest(mut drain: Drain, wanted: Wanted) -> io::Result<StoredDigests> {
+    let mut stored = Stored::new(wanted);
+    while let Some(bytes) = drain.next_chunk()? {
+        stored.feed(&bytes);
+    }
+    Ok(stored.finish())
+}
+
+/// Opens the layers and reads the dump to its end, keeping nothing but what `keep` is given.
+fn check(layers: Layers, drain: Drain, keep: Option<OutputFile>) -> (Reading, Option<OutputFile>) {
+    match opening::open(layers, drain) {
+        Ok(plain) => read_plain(plain, keep),
+        Err(error) => (Reading::broken_at_start(&error), keep),
+    }
+}
+
+fn read_plain(mut plain: Plaintext, mut keep: Option<OutputFile>) -> (Reading, Option<OutputFile>) {
+    let mut reading = Reading::new(plain.compression);
+    let mut hash = Sha256::new();
+    let mut checker: Option<Checker> = None;
+    loop {
+        let chunk = match plain.bytes.chunk() {
+            Ok([]) => break,
+            Ok(chunk) => chunk,
+            Err(error) => {
+                let inside = reading.progress(checker.as_ref());
+                reading.broke(verdict::of_read(&error, plain.origin, inside), &error);
+                return (reading, keep);
+            }
+        };
+        hash.update(chunk);
+        reading.bytes_out += chunk.len() as u64;
+        if let Some(file) = &mut keep
+            && let Err(error) = file.write_all(chunk)
+        {
+            reading.broke(None, &error);
+            return (reading, keep);
+        }
+        if reading.wrong.is_none() {
+            let head = &chunk[..chunk.len().min(1024)];
+            let checker = checker.get_or_insert_with(|| Checker::new(Payload::of(head), plain.sealed_at));
+            // What the container says of the same bytes at its end weighs more: read on.
+            reading.wrong = checker.feed(chunk).err();
+        }
+        let n = chunk.len();
+        plain.bytes.consume(n);
+    }
+    reading.sha256 = Some(data_encoding::HEXLOWER.encode(&hash.finalize()));
+    if reading.wrong.is_none() {
+        reading.finish(checker);
+    }
+    (reading, keep)
+}
+
+/// The shape and metadata that a listing or a fresh look found.
+pub fn recipients(shape: &Shape, metadata: &Metadata) -> Vec<Fingerprint> {
+    let mut known: Vec<Fingerprint> =
+        shape.seal.iter().flat_map(|seal| &seal.recipients).map(|recipient| recipient.fingerprint.clone()).collect();
+    if let (Metadata::Read(facts), Format::Dbacked) = (metadata, shape.format) {
+        known.extend(facts.fingerprint.clone());
+    }
+    known
+}
