@@ -197,8 +197,7 @@ impl<'a> Ready<'a> {
 /// A longer word never matches where its beginning does not, which is what makes narrowing exact.
 fn loosely(word: &[u8], text: &[u8]) -> bool {
     let text = &text[..text.len().min(128)];
-    let mask =
-        |wanted: u8| text.iter().enumerate().fold(0u128, |all, (at, byte)| all | (u128::from(*byte == wanted) << at));
+    let mask = |wanted: u8| memchr::memchr_iter(wanted, text).fold(0u128, |all, at| all | (1 << at));
     let blanks = mask(b' ');
     let mut places = u128::MAX;
     for (nth, wanted) in word.iter().enumerate() {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use breakglass::model::backup::Backup;
 use breakglass::model::foreign::Foreign;
@@ -279,6 +279,12 @@ fn ascii_mode_draws_ascii_only() {
     }
 }
 
+/// Time of this thread on a processor: what others do on a busy machine does not count.
+fn on_cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
+}
+
 #[test]
 fn a_hundred_thousand_backups_are_drawn_and_filtered_at_once() {
     let many = (0..100_000u64)
@@ -289,12 +295,12 @@ fn a_hundred_thousand_backups_are_drawn_and_filtered_at_once() {
     let mut stage = Stage::new(world, SIZE).press("/");
     let mut slowest = Duration::ZERO;
     for c in "shop 2026".chars() {
-        let start = Instant::now();
+        let start = on_cpu();
         stage = stage.send(Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
-        slowest = slowest.max(start.elapsed());
+        slowest = slowest.max(on_cpu() - start);
     }
     println!("slowest keystroke with its drawing: {slowest:?}");
-    assert!(slowest < Duration::from_millis(64), "{slowest:?}");
+    assert!(slowest < Duration::from_millis(16), "{slowest:?}");
 }
 
 #[test]
