@@ -7,6 +7,7 @@ mod formats;
 mod house;
 mod keys;
 mod ladder;
+mod readme;
 mod restore;
 mod screens;
 mod seals;
