@@ -118,8 +118,8 @@ pub enum ServerError {
     #[diagnostic(
         code(server::tls),
         help(
-            "give the server's CA (ca_file), or name the host as its certificate does. \
-             `tls = \"disabled\"` sends everything in the clear"
+            "give the server's CA (ca_file), and name the host as its certificate does; certificates that MySQL made \
+             for itself name none, which `tls = \"verify-ca\"` allows. `tls = \"disabled\"` sends everything in the clear"
         )
     )]
     Tls {

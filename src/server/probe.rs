@@ -6,6 +6,7 @@ use crate::model::foreign::Foreign;
 use crate::model::sink::{Flavor, ServerFacts};
 use crate::server::connect::{Connection, bytes, name, number};
 use crate::server::error::{Said, ServerError};
+use crate::sql::ident;
 
 /// The settings a plan rests on; a server that lacks one just does not list it.
 const SETTINGS: &str = "SHOW VARIABLES WHERE Variable_name IN ('version', 'version_comment', 'hostname', \
@@ -230,5 +231,5 @@ fn quoted(name: &Foreign) -> Result<String, ServerError> {
     if length == 0 || length > 64 || text.contains('\0') || text.ends_with(' ') {
         return Err(bad());
     }
-    Ok(format!("`{}`", text.replace('`', "``")))
+    Ok(String::from_utf8(ident::quote(text.as_bytes())).expect("backticks do not break UTF-8"))
 }

@@ -57,6 +57,11 @@ impl<'a> Canvas<'a> {
         Self { buffer, theme, glyphs, hits: vec![], cursor: None }
     }
 
+    /// All of the buffer.
+    pub fn area(&self) -> Rect {
+        self.buffer.area
+    }
+
     /// Writes one text at the left of `area`'s first row, cut with an ellipsis; returns the columns used.
     pub fn text(&mut self, area: Rect, role: Role, text: &str) -> u16 {
         self.spans(area, &[span(role, text)])

@@ -187,10 +187,9 @@ impl Theme {
         let entries: BTreeMap<String, Entry> = toml::from_str(text).map_err(|e| e.message().to_owned())?;
         let mut styles = BTreeMap::new();
         for (name, entry) in entries {
-            let role = Role::ALL
-                .into_iter()
-                .find(|role| role.word() == name)
-                .ok_or_else(|| format!("no role `{name}`; the nearest is `{}`", nearest(&name, &Role::ALL.map(Role::word))))?;
+            let role = Role::ALL.into_iter().find(|role| role.word() == name).ok_or_else(|| {
+                format!("no role `{name}`; the nearest is `{}`", nearest(&name, &Role::ALL.map(Role::word)))
+            })?;
             let look = match entry {
                 Entry::Colour(fg) => Look { fg: Some(fg), ..Look::default() },
                 Entry::Full(look) => look,
@@ -279,7 +278,9 @@ fn colour(name: &str, palette: Palette) -> Result<Color, String> {
         (Some(rgb), _) => Ok(sixteen(rgb)),
         (None, Ok(index)) if palette >= Palette::Indexed => Ok(Color::Indexed(index)),
         (None, Ok(index)) => Ok(NAMES[1 + usize::from(index % 16)].1),
-        (None, Err(_)) => Err(format!("no colour `{name}`; the nearest is `{}`", nearest(name, &NAMES.map(|(n, _)| n)))),
+        (None, Err(_)) => {
+            Err(format!("no colour `{name}`; the nearest is `{}`", nearest(name, &NAMES.map(|(n, _)| n))))
+        }
     }
 }
 
@@ -311,7 +312,11 @@ fn sixteen([r, g, b]: [u8; 3]) -> Color {
 
 /// The known word that is most like a mistyped one.
 pub fn nearest<'a>(word: &str, known: &[&'a str]) -> &'a str {
-    known.iter().max_by(|a, b| strsim::jaro_winkler(a, word).total_cmp(&strsim::jaro_winkler(b, word))).map_or("", |w| w)
+    known.iter().max_by(|a, b| closeness(a, word).total_cmp(&closeness(b, word))).map_or("", |w| w)
+}
+
+fn closeness(known: &str, word: &str) -> f64 {
+    strsim::normalized_damerau_levenshtein(known, word)
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::disk::catalog_cache::{CacheKey, CatalogCache, Known};
-use crate::work::proofbook::ProofBook;
 use crate::model::backup::{Backup, BackupId};
 use crate::model::seal::Fingerprint;
 use crate::model::target::{Access, History, Object, Stamp, Target, TargetName};
@@ -20,6 +19,7 @@ use crate::work::catalog;
 use crate::work::catalog::{Beside, Catalog, Listing, Look, TargetState, TargetView};
 use crate::work::look;
 use crate::work::news::{Changed, News};
+use crate::work::proofbook::ProofBook;
 
 /// Heads that are read at a time from one target.
 const LOOKS_AT_ONCE: usize = 4;

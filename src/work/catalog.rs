@@ -6,9 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::format::names;
-use crate::model::backup::{
-    Backup, BackupId, Basis, Format, Metadata, MetadataFacts, Opens, Shape, Taken, TakenFrom,
-};
+use crate::model::backup::{Backup, BackupId, Basis, Format, Metadata, MetadataFacts, Opens, Shape, Taken, TakenFrom};
 use crate::model::foreign::Foreign;
 use crate::model::seal::{Fingerprint, Recipient, RecipientSource};
 use crate::model::target::{History, Object, Stamp, Target, TargetName};
@@ -165,7 +163,9 @@ fn backup(target: &Target, object: &Object, metadata: Option<&Object>, known: &B
     let look = (known.look)(&id, &object.stamp);
     let (shape, metadata) = match look {
         Some(look) => (look.shape, look.metadata),
-        None => (names::guess(&object.key), if metadata.is_some() { Metadata::Pending } else { Metadata::NotApplicable }),
+        None => {
+            (names::guess(&object.key), if metadata.is_some() { Metadata::Pending } else { Metadata::NotApplicable })
+        }
     };
     let metadata = match metadata {
         Metadata::NotApplicable if shape.format == Format::Dbacked => Metadata::Missing,
@@ -238,7 +238,8 @@ pub fn opens(backup: &Backup, keys: &[Fingerprint]) -> Opens {
 }
 
 fn orphan(target: &Target, described: &Foreign, object: &Object, known: &Beside<'_>) -> Backup {
-    let stand_in = Object { key: described.clone(), stamp: Stamp { size: 0, ..object.stamp.clone() }, ..object.clone() };
+    let stand_in =
+        Object { key: described.clone(), stamp: Stamp { size: 0, ..object.stamp.clone() }, ..object.clone() };
     let mut made = backup(target, &stand_in, Some(object), known);
     made.proof = None;
     made.shape = names::guess(described);

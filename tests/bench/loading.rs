@@ -3,18 +3,20 @@
 //! `cargo bench --bench loading [MIB] [ROUNDS]`; prints the median of each and their ratio.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use breakglass::server::{Connection, connect};
+use breakglass::server::connect;
+use breakglass::sql::lexer::{Collect, CollectSink, LexError, Limits, PieceKind, Splitter, StatementEnd};
+use tokio::sync::mpsc;
 
-#[path = "../it/support/databases.rs"]
-#[allow(dead_code)]
-mod databases;
+#[path = "../it/support/mod.rs"]
+#[allow(dead_code, clippy::unwrap_used)]
+mod support;
 
-use databases::{Database, Product, server};
+use crate::support::databases::{Database, Product, server};
 
 /// What one line of the dump holds.
 #[derive(Clone, Copy)]
@@ -99,26 +101,10 @@ fn by_client(database: &Database, dump: &Path) -> Duration {
 
 async fn by_us(database: &Database, dump: &Path) -> Duration {
     let start = Instant::now();
-    let (send, mut receive) = tokio::sync::mpsc::channel::<Vec<Vec<u8>>>(8);
-    let mut lines = BufReader::with_capacity(1 << 18, File::open(dump).expect("the dump is there"));
-    // In batches: waking the other side for each small statement would cost more than the statement.
-    let reader = std::thread::spawn(move || {
-        loop {
-            let (mut batch, mut bytes) = (vec![], 0);
-            while bytes < 1 << 18 {
-                let mut line = vec![];
-                match lines.read_until(b'\n', &mut line).expect("the dump can be read") {
-                    0 => break,
-                    read => bytes += read,
-                }
-                batch.push(line);
-            }
-            if batch.is_empty() || send.blocking_send(batch).is_err() {
-                return;
-            }
-        }
-    });
-    let mut connection: Connection = connect(&database.server.reference(), None).await.expect("the server answers");
+    let (send, mut receive) = mpsc::channel(8);
+    let file = File::open(dump).expect("the dump is there");
+    let reader = std::thread::spawn(move || split(file, send));
+    let mut connection = connect(&database.server.reference(), None).await.expect("the server answers");
     connection.enter_database(&database.foreign()).await.expect("the database is there");
     while let Some(batch) = receive.recv().await {
         for statement in batch {
@@ -129,4 +115,47 @@ async fn by_us(database: &Database, dump: &Path) -> Duration {
     let spent = start.elapsed();
     reader.join().expect("the reader does not panic");
     spent
+}
+
+/// Reads and splits a dump, and hands its statements over.
+fn split(mut file: File, send: mpsc::Sender<Vec<Vec<u8>>>) {
+    let batches = Batches { send, batch: vec![], bytes: 0 };
+    let (mut splitter, mut collect) = (Splitter::new(Limits::default()), Collect::new(64 << 20, batches));
+    let mut piece = vec![0; 1 << 18];
+    loop {
+        let read = file.read(&mut piece).expect("the dump can be read");
+        if read == 0 {
+            break;
+        }
+        splitter.feed(&piece[..read], &mut collect).expect("the dump can be followed");
+    }
+    splitter.finish(&mut collect).expect("the dump ends");
+    collect.into_sink().hand_over();
+}
+
+/// In batches: waking the other side for each small statement would cost more than the statement.
+struct Batches {
+    send: mpsc::Sender<Vec<Vec<u8>>>,
+    batch: Vec<Vec<u8>>,
+    bytes: usize,
+}
+
+impl Batches {
+    fn hand_over(&mut self) {
+        self.bytes = 0;
+        self.send.blocking_send(std::mem::take(&mut self.batch)).expect("the loader listens");
+    }
+}
+
+impl CollectSink for Batches {
+    fn whole(&mut self, text: &mut Vec<u8>, end: &StatementEnd<'_>) -> Result<(), LexError> {
+        if end.kind == PieceKind::Statement {
+            self.bytes += text.len();
+            self.batch.push(std::mem::take(text));
+        }
+        if self.bytes >= 1 << 18 {
+            self.hand_over();
+        }
+        Ok(())
+    }
 }

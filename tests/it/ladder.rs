@@ -70,6 +70,12 @@ async fn every_damaged_object_gets_the_verdict_that_the_manifest_states() {
             continue;
         }
         let proof = verify(&session, &name).await;
-        println!("{name}: {:?} at {:?}, reached {:?}, {:?}", proof.outcome, proof.at_byte, proof.reached(), proof.findings.iter().map(|f| &f.text).collect::<Vec<_>>());
+        println!(
+            "{name}: {:?} at {:?}, reached {:?}, {:?}",
+            proof.outcome,
+            proof.at_byte,
+            proof.reached(),
+            proof.findings.iter().map(|f| &f.text).collect::<Vec<_>>()
+        );
     }
 }

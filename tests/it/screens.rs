@@ -1,1 +1,147 @@
+//! What the screens show: two planes, what is written and what it means.
 
+mod flows;
+mod sample;
+mod stage;
+mod svg;
+
+use breakglass::model::sink::{Protection, Sink};
+use breakglass::model::units::Moment;
+use breakglass::report::{Fault, Report};
+use breakglass::tui::msg::{KeyFrom, Msg, PlanAsk};
+use breakglass::tui::theme::{Palette, Theme};
+use breakglass::tui::world::{Armed, TargetLine, TargetState, World};
+use stage::Stage;
+
+const SIZES: [(u16, u16); 3] = [(60, 16), (80, 24), (120, 40)];
+
+fn pictures(name: &str, make: impl Fn((u16, u16)) -> Stage) {
+    for size in SIZES {
+        let picture = make(size).picture();
+        insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), picture);
+        });
+    }
+}
+
+fn quiet(size: (u16, u16)) -> Stage {
+    Stage::new(sample::quiet(), size)
+}
+
+fn busy(size: (u16, u16)) -> Stage {
+    Stage::new(sample::busy(), size)
+}
+
+#[test]
+fn backups_are_drawn() {
+    pictures("backups", busy);
+    pictures("backups_without_a_key", |size| quiet(size).press("down down v"));
+    pictures("backups_filtered", |size| busy(size).press("/").type_text("db:shop o"));
+    pictures("detail", |size| busy(size).press("enter"));
+}
+
+#[test]
+fn keys_jobs_and_audit_are_drawn() {
+    pictures("keys", |size| busy(size).press("5"));
+    pictures("keys_locked", |size| quiet(size).press("5"));
+    pictures("jobs", |size| busy(size).press("6"));
+    pictures("audit", |size| busy(size).press("7 down"));
+}
+
+#[test]
+fn the_plan_and_its_question_are_drawn() {
+    pictures("destination", |size| busy(size).press("r"));
+    pictures("plan", planned);
+    pictures("plan_read", |size| planned(size).press("pagedown down"));
+    pictures("confirm", |size| planned(size).press("pagedown pagedown pagedown ctrl-s"));
+    pictures("confirm_by_name", |size| {
+        planned_with(size, Protection::Protected).press("pagedown pagedown pagedown ctrl-s").type_text("shop_bg")
+    });
+}
+
+#[test]
+fn layers_are_drawn() {
+    pictures("help", |size| busy(size).press("?"));
+    pictures("palette", |size| quiet(size).press(":").type_text("ver"));
+    pictures("key_source", |size| quiet(size).press("K"));
+    pictures("passphrase", passphrase);
+    pictures("failure", |size| busy(size).send(Msg::Failed(Box::new(denied()))).press("enter"));
+    pictures("quit", |size| busy(size).press("q"));
+    pictures("arm", |size| busy(size).press("A").type_text("ticket 4711"));
+    pictures("armed", |size| {
+        let until = Moment(sample::now().0 + 600_000);
+        busy(size).send(Msg::Armed(Some(Armed { server: "prod".into(), until, reason: "ticket 4711".into() })))
+    });
+}
+
+#[test]
+fn empty_screens_say_why_and_what_fills_them() {
+    pictures("empty_no_targets", |size| Stage::new(World::default(), size));
+    pictures("empty_filter", |size| quiet(size).press("/").type_text("zzz").press("enter"));
+    pictures("empty_jobs", |size| quiet(size).press("6"));
+    pictures("empty_audit", |size| quiet(size).press("7"));
+    pictures("empty_keys", |size| Stage::new(World::default(), size).press("5"));
+    pictures("empty_failed", |size| Stage::new(failed_world(), size));
+}
+
+fn planned(size: (u16, u16)) -> Stage {
+    planned_with(size, Protection::Open)
+}
+
+fn planned_with(size: (u16, u16), protection: Protection) -> Stage {
+    let mut plan = sample::plan();
+    if let Sink::Mysql(sink) = &mut plan.into {
+        sink.server = sample::server(protection);
+    }
+    let stage = busy(size).press("r down enter");
+    let into = "server:staging/shop_bg_1121".to_owned();
+    let ask = PlanAsk { backup: sample::id(0), into, tables: vec![], choices: vec![] };
+    stage.send(Msg::Planned(ask, Box::new(plan)))
+}
+
+fn passphrase(size: (u16, u16)) -> Stage {
+    let stage = quiet(size).press("K enter");
+    let stage = stage.send(Msg::KeyLocked(KeyFrom::Estate("ops-2026".into()), "ops-2026".into()));
+    stage.type_text("correct horse")
+}
+
+fn denied() -> Report {
+    let advice =
+        "Nothing was written. Check that the profile `restore` may s3:ListBucket and s3:GetObject on acme-vault.";
+    Report::new(Fault::Unreachable, "target::denied", "vault refused to be listed: AccessDenied", advice)
+        .because("the store answered 403 to ListObjectsV2")
+        .because("User arn:aws:iam::123:user/restore is not authorized to perform s3:ListBucket")
+}
+
+fn failed_world() -> World {
+    let mut world = World::default();
+    world.targets.push(TargetLine {
+        name: "vault".into(),
+        url: "s3://acme-vault/".into(),
+        state: TargetState::Failed(Box::new(denied())),
+    });
+    world
+}
+
+/// `BREAKGLASS_SCREENSHOTS=1 cargo test --release --test it screenshots` writes `screenshots/*.svg`.
+#[test]
+fn screenshots_can_be_written_from_the_same_cells() {
+    let shots: [(&str, Stage); 7] = [
+        ("backups-80x24", busy((80, 24))),
+        ("backups-120x36", busy((120, 36))),
+        ("plan", planned((100, 30)).press("down up")),
+        ("keys", busy((80, 24)).press("5")),
+        ("jobs", busy((100, 24)).press("6")),
+        ("audit", busy((100, 24)).press("7 down")),
+        ("help", busy((100, 40)).press("?")),
+    ];
+    for (name, mut stage) in shots {
+        stage.app.look.theme = Theme::built_in("dark", Palette::Rgb).expect("dark is built in");
+        let picture = svg::svg(&stage.buffer(), &format!("breakglass: {name}"));
+        assert!(picture.contains("breakglass"));
+        if std::env::var_os("BREAKGLASS_SCREENSHOTS").is_some() {
+            std::fs::create_dir_all("screenshots").expect("a folder for screenshots");
+            std::fs::write(format!("screenshots/{name}.svg"), picture).expect("a screenshot is written");
+        }
+    }
+}

@@ -25,7 +25,7 @@ pub use insert::{InsertFacts, Values};
 
 use crate::sql::lexer::code::{LOOKAHEAD, Spot, Step};
 use crate::sql::lexer::insert::InsertLane;
-use crate::sql::lexer::session::Session;
+use crate::sql::lexer::session::{Extent, Session};
 use crate::sql::token::Runs;
 
 /// What the splitter may hold in memory, and what it assumes at the start.
@@ -359,7 +359,8 @@ impl Splitter {
         })?;
         if self.kind == PieceKind::Statement {
             let place = error::Place { statement: self.number, byte: self.start };
-            self.session.follow(&self.head[..text], self.head.len() as u64 >= whole, place)?;
+            let extent = if self.head.len() as u64 >= whole { Extent::Whole } else { Extent::Beginning };
+            self.session.follow(&self.head[..text], extent, place)?;
         }
         self.begin(next);
         Ok(())

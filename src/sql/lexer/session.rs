@@ -57,6 +57,13 @@ enum Target {
     Other,
 }
 
+/// How much of a statement is there to be followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    Whole,
+    Beginning,
+}
+
 #[derive(Debug)]
 pub(super) struct Session {
     dialect: Dialect,
@@ -72,8 +79,8 @@ impl Session {
         self.dialect
     }
 
-    /// Follows a statement that just ended; `whole` tells whether `text` is all of it.
-    pub(super) fn follow(&mut self, text: &[u8], whole: bool, place: Place) -> Result<(), LexError> {
+    /// Follows a statement that just ended.
+    pub(super) fn follow(&mut self, text: &[u8], extent: Extent, place: Place) -> Result<(), LexError> {
         // Most statements of a dump begin with an I, and hardly any of the others is a SET.
         if matches!(text.first(), Some(b'I' | b'i' | b'R' | b'r')) {
             return Ok(());
@@ -101,7 +108,7 @@ impl Session {
                 _ => rest.push(token),
             }
         }
-        if !whole && touches(&rest).is_some() {
+        if extent == Extent::Beginning && touches(&rest).is_some() {
             return Err(LexError::CannotFollow { place, setting: "sql_mode or character_set_client" });
         }
         let before = self.dialect;

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use breakglass::model::foreign::Foreign;
 use breakglass::model::sink::{PasswordSource, Protection, ServerAddress, ServerRef, TlsMode};
 
-use crate::support::skip_or_fail;
+use crate::support::{root, skip_or_fail};
 
 /// Which product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,19 +46,18 @@ pub fn servers() -> Vec<&'static Server> {
 
 /// The one server of this product, started on first use.
 pub fn server(product: Product) -> Option<&'static Server> {
-    static STARTED: [OnceLock<Option<Server>>; 2] = [const { OnceLock::new() }; 2];
-    let started = STARTED[product as usize].get_or_init(|| match Server::start(product) {
+    static STARTED: [OnceLock<Result<Server, String>>; 2] = [const { OnceLock::new() }; 2];
+    match STARTED[product as usize].get_or_init(|| Server::start(product)) {
         Ok(server) => Some(server),
         Err(why) => {
-            skip_or_fail(&format!("the {product:?} server"), &why);
+            skip_or_fail(&format!("the {product:?} server"), why);
             None
         }
-    });
-    started.as_ref()
+    }
 }
 
 fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers").join(name)
+    root().join("tests/servers").join(name)
 }
 
 /// A port below the range from which the system gives out its own.

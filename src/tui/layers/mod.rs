@@ -1,0 +1,14 @@
+//! What lies on top of a screen: plans, questions, help.
+
+pub mod arm;
+pub mod confirm;
+pub mod detail;
+pub mod failure;
+pub mod filter;
+pub mod help;
+pub mod key_source;
+pub mod palette;
+pub mod passphrase;
+pub mod plan;
+pub mod quit;
+pub mod sink;

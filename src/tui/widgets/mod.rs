@@ -1,0 +1,7 @@
+//! Reusable parts of screens.
+
+pub mod gauge;
+pub mod input;
+pub mod secret_field;
+pub mod spark;
+pub mod table;
