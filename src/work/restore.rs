@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::disk::output::{OutputError, OutputFile, ensure_dir};
 use crate::model::backup::Backup;
 use crate::model::job::{Phase, RestoreOutcome, RestoreReport};
-use crate::model::plan::{Confirmed, RestorePlan};
+use crate::model::plan::{Confirmed, RestorePlan, SinkState};
 use crate::model::seal::Fingerprint;
 use crate::model::sink::{DirSink, Sink};
 use crate::model::target::Object;
@@ -33,6 +33,7 @@ use crate::work::opening::{Layers, Plaintext};
 use crate::work::pipe::{Feed, bridge};
 use crate::work::plan;
 use crate::work::release::Released;
+use crate::work::sink;
 use crate::work::unlock;
 use crate::work::unlock::Unlocked;
 use crate::work::verify;
@@ -179,14 +180,40 @@ pub async fn restore(ctx: &JobCtx, mut task: Task, plan: &Confirmed<RestorePlan>
     let out = task.out.take();
     let password = task.password.take();
     let source = unlocked(task).await?;
+    same_dump(plan, source.proof.as_ref())?;
     let mut restored = match &plan.into {
-        Sink::Dir(dir) => to_dir(ctx, &source, dir).await?,
+        Sink::Dir(dir) => {
+            same_folder(plan, dir)?;
+            to_dir(ctx, &source, dir).await?
+        }
         Sink::Stdout => to_writer(ctx, &source, out.unwrap_or_else(|| Box::new(std::io::stdout()))).await?,
         Sink::Mysql(sink) => load::to_server(ctx, &source, plan, sink, password.as_deref()).await?,
     };
     restored.report.into = plan.into.to_string();
     restored.report.seconds = began.elapsed().as_secs_f64();
     Ok(restored)
+}
+
+/// What was approved is what runs: the dump must be the one that the plan rests on.
+///
+/// # Errors
+///
+/// [`RestoreError::PlanVoid`] when another proof has taken the place of the plan's.
+pub fn same_dump(plan: &RestorePlan, proof: Option<&Proof>) -> Result<(), RestoreError> {
+    match (&plan.from.sha256, proof.and_then(|proof| proof.sha256_out.as_ref())) {
+        (Some(seen), Some(now)) if seen != now => {
+            Err(RestoreError::PlanVoid { what: "the dump inside is not the one that the plan rests on".to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn same_folder(plan: &RestorePlan, dir: &DirSink) -> Result<(), RestoreError> {
+    let entries = sink::entries(&dir.path).map_err(RestoreError::Write)?;
+    if plan.there == SinkState::New && entries.is_some_and(|entries| entries > 0) {
+        return Err(RestoreError::PlanVoid { what: "the folder is not empty any more".to_owned() });
+    }
+    Ok(())
 }
 
 /// Opens the backup and forgets the private keys.

@@ -122,8 +122,11 @@ pub async fn plan(session: &Session, request: PlanRequest) -> Result<RestorePlan
     if let Some(bad) = backup.proof.as_ref().filter(|proof| proof.outcome.is_bad()) {
         return Err(not_whole(&backup, bad));
     }
-    if matches!(request.into, Sink::Mysql(_)) && proof.as_ref().is_none_or(|proof| proof.dump.is_none()) {
+    let mut backup = backup;
+    if matches!(request.into, Sink::Mysql(_)) && proof.as_ref().is_none_or(|proof| proof.inside.is_none()) {
         proof = Some(prove_first(session, &backup).await?);
+        // As it stands with its proof: the same plan must come out the next time.
+        backup = listed(session, &request.backup)?;
     }
     let catalog = session.catalog();
     let from = Ingredients { backup: &backup, request: &request, proof: proof.as_ref(), catalog: &catalog, now: now() };
@@ -201,6 +204,7 @@ pub fn start_restore(
         let what = "the backup changed since the plan was made".to_owned();
         return Err(RestoreError::PlanVoid { what }.report());
     }
+    same_names(agreed, &backup)?;
     let store = store_of(session, &backup)?;
     let digest = agreed.digest();
     let subject = format!("{} into {}", backup.label(), agreed.into);
@@ -224,6 +228,17 @@ pub fn start_restore(
         let ended = restore::restore(&ctx, task, &plan).await;
         conclude(&mine, &ctx, &backup, intent, ended)
     }))
+}
+
+/// In a folder, what was approved includes the file's name, which a proof made since may have changed.
+fn same_names(agreed: &RestorePlan, backup: &Backup) -> Result<(), Report> {
+    let Sink::Dir(_) = &agreed.into else { return Ok(()) };
+    let begins = format!("write {} ", plan::file_name(backup));
+    if agreed.will.iter().any(|step| step.text.starts_with(&begins)) {
+        return Ok(());
+    }
+    let what = "a verification since then knows better what the file is to be called".to_owned();
+    Err(RestoreError::PlanVoid { what }.report())
 }
 
 /// Keeps the proof that was made on the way, and records how the restore ended.
