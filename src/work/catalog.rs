@@ -104,6 +104,11 @@ impl Listing {
         }
     }
 
+    /// The metadata object that speaks of this object: of the current version only.
+    pub fn beside(&self, object: &Object) -> Option<&Object> {
+        self.metadata.get(&object.key).filter(|_| object.history == History::Current)
+    }
+
     /// How many objects were listed.
     pub fn len(&self) -> usize {
         self.objects.len() + self.metadata.len()
@@ -151,7 +156,7 @@ pub fn id_of(target: &Target, object: &Object) -> BackupId {
 /// Every backup of one target, unsorted and not yet judged.
 pub fn assemble(target: &Target, listing: &Listing, known: &Beside<'_>) -> Vec<Backup> {
     let mut backups: Vec<Backup> =
-        listing.objects.iter().map(|object| backup(target, object, listing.metadata.get(&object.key), known)).collect();
+        listing.objects.iter().map(|object| backup(target, object, listing.beside(object), known)).collect();
     let listed: std::collections::HashSet<&Foreign> =
         listing.objects.iter().filter(|object| object.history == History::Current).map(|object| &object.key).collect();
     let orphans = listing.metadata.iter().filter(|(described, _)| !listed.contains(described));
@@ -163,13 +168,15 @@ fn backup(target: &Target, object: &Object, metadata: Option<&Object>, known: &B
     let id = id_of(target, object);
     let named = names::dbacked_name(&object.key);
     let look = (known.look)(&id, &object.stamp);
-    let (shape, metadata) = match look {
+    let (shape, seen) = match look {
         Some(look) => (look.shape, look.metadata),
-        None => (names::guess(&object.key), if metadata.is_some() { Metadata::Pending } else { Metadata::NotApplicable }),
+        None => (names::guess(&object.key), Metadata::NotApplicable),
     };
-    let metadata = match metadata {
-        Metadata::NotApplicable if shape.format == Format::Dbacked => Metadata::Missing,
-        other => other,
+    let metadata = match (seen, metadata) {
+        // Not looked at yet, or looked at before the page with the metadata had come.
+        (Metadata::NotApplicable | Metadata::Missing, Some(_)) => Metadata::Pending,
+        (Metadata::NotApplicable, None) if shape.format == Format::Dbacked => Metadata::Missing,
+        (seen, _) => seen,
     };
     let facts = match &metadata {
         Metadata::Read(facts) => Some(facts.as_ref()),
@@ -255,7 +262,7 @@ fn taken(object: &Object, facts: Option<&MetadataFacts>, name: Option<Moment>) -
     const YEAR_2000: Moment = Moment(946_684_800_000);
     const DAY: i64 = 86_400_000;
     let written = object.stamp.modified;
-    let plausible = |at: &Moment| *at >= YEAR_2000 && written.is_none_or(|written| at.0 - written.0 <= DAY);
+    let plausible = |at: &Moment| *at >= YEAR_2000 && written.is_none_or(|written| at.0.saturating_sub(written.0) <= DAY);
     if let Some(at) = facts.and_then(|facts| facts.started).filter(plausible) {
         return Taken { at, from: TakenFrom::Metadata };
     }
