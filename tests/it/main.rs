@@ -9,6 +9,7 @@ mod keys;
 mod ladder;
 mod restore;
 mod screens;
+mod secrets;
 mod seals;
 mod server;
 mod sql;
