@@ -29,7 +29,9 @@ pub struct DemoArgs {
 pub async fn run(door: &Door, args: DemoArgs) -> Result<u8, Report> {
     let Some(folder) = args.into else {
         let what = "the demo's console needs a terminal";
-        return Err(CliError::usage(what, "build the sandbox for the headless verbs: breakglass demo --into DIR").into());
+        return Err(
+            CliError::usage(what, "build the sandbox for the headless verbs: breakglass demo --into DIR").into()
+        );
     };
     let made = fs::DirBuilder::new().mode(0o700).create(&folder);
     made.map_err(|source| {

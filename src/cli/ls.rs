@@ -68,7 +68,9 @@ fn say_targets(door: &Door, catalog: &Catalog) -> u8 {
 fn filtered(catalog: &Catalog, text: &str) -> Result<Vec<Arc<Backup>>, Report> {
     let query = Query::parse(text, catalog.at);
     if let Some(problem) = query.problems().first() {
-        return Err(CliError::usage(problem, format!("tokens: {}", TOKENS.map(|token| format!("{token}:")).join(" "))).into());
+        return Err(
+            CliError::usage(problem, format!("tokens: {}", TOKENS.map(|token| format!("{token}:")).join(" "))).into()
+        );
     }
     let mut narrowed = Narrowed::new(Arc::new(Index::new(catalog.backups.clone())));
     narrowed.narrow(query);

@@ -77,7 +77,8 @@ pub async fn run(door: &Door, args: RestoreArgs) -> Result<u8, Report> {
     let request = PlanRequest {
         backup: backup.id.clone(),
         into,
-        tables: (!args.tables.is_empty()).then(|| args.tables.iter().map(|name| Foreign::from(name.as_str())).collect()),
+        tables: (!args.tables.is_empty())
+            .then(|| args.tables.iter().map(|name| Foreign::from(name.as_str())).collect()),
         choices: choices(&args.choose)?,
     };
     let plan = door.attended(&session, &backup.label(), session.plan(request)).await?;

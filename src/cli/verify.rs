@@ -85,7 +85,10 @@ fn newest_of_each(catalog: &Catalog) -> Vec<Arc<Backup>> {
 /// A target that could not be listed may hold the newest: a cron job must not end with 0.
 fn unlisted(door: &Door, catalog: &Catalog) -> Vec<u8> {
     use crate::work::catalog::TargetState::Failed;
-    let failed = catalog.targets.iter().filter_map(|target| if let Failed(report) = &target.state { Some(report) } else { None });
+    let failed = catalog
+        .targets
+        .iter()
+        .filter_map(|target| if let Failed(report) = &target.state { Some(report) } else { None });
     failed
         .map(|report| {
             door.printer().failure(report);

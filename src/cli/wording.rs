@@ -94,7 +94,8 @@ pub fn metadata(metadata: &Metadata) -> String {
         Metadata::Unusable(why) => format!("unusable: {why}"),
         Metadata::Read(facts) => {
             let mut lines = vec![];
-            let mut note = |name: &str, value: Option<String>| lines.extend(value.map(|value| format!("{name} {value}")));
+            let mut note =
+                |name: &str, value: Option<String>| lines.extend(value.map(|value| format!("{name} {value}")));
             note("md5", facts.md5.clone());
             note("key", facts.fingerprint.as_ref().map(|fingerprint| fingerprint.short()));
             note("agent", facts.agent.as_ref().map(ToString::to_string));

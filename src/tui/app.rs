@@ -207,8 +207,11 @@ impl App {
         }
         if self.layers.last().is_some_and(|layer| layer.context() == Context::Filter) {
             let problem = self.world.query().problems().first();
-            let tokens = || format!("words, or {}", crate::work::filter::TOKENS.map(|token| format!("{token}:")).join(" "));
-            return vec![problem.map_or_else(|| span(Role::Dim, tokens()), |problem| span(Role::Warn, problem.clone()))];
+            let tokens =
+                || format!("words, or {}", crate::work::filter::TOKENS.map(|token| format!("{token}:")).join(" "));
+            return vec![
+                problem.map_or_else(|| span(Role::Dim, tokens()), |problem| span(Role::Warn, problem.clone())),
+            ];
         }
         if self.world.running() > 0 {
             return status_line(&self.world, self.look.glyphs, width);

@@ -80,7 +80,8 @@ fn standing(backup: &Backup, rung: Rung) -> (Role, Badged, Vec<String>) {
     match (proof.outcome, rung >= Rung::Whole, proof.content) {
         (VerdictOutcome::Ok, _, _) if backup.stale => (Role::Warn, Badged::Yes, vec![format!("{word}, stale")]),
         (VerdictOutcome::Ok, true, Voucher::None) => {
-            let words = vec![format!("{word}, content unchecked"), format!("{word}, unchecked"), "unchecked".to_owned()];
+            let words =
+                vec![format!("{word}, content unchecked"), format!("{word}, unchecked"), "unchecked".to_owned()];
             (Role::Warn, Badged::Yes, words)
         }
         (VerdictOutcome::Ok, true, _) => one(Role::Good, word),

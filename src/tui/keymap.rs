@@ -116,7 +116,15 @@ impl Stroke {
         Self { code, ctrl, alt }
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    /// The key press that it stands for.
+    pub fn event(self) -> KeyEvent {
+        let ctrl = if self.ctrl { KeyModifiers::CONTROL } else { KeyModifiers::NONE };
+        let alt = if self.alt { KeyModifiers::ALT } else { KeyModifiers::NONE };
+        KeyEvent::new(self.code, ctrl | alt)
+    }
+
+    /// Reads a key by its name in key maps.
+    pub fn parse(text: &str) -> Option<Self> {
         let (ctrl, rest) = text.strip_prefix("ctrl-").map_or((false, text), |rest| (true, rest));
         let (alt, rest) = rest.strip_prefix("alt-").map_or((false, rest), |rest| (true, rest));
         let mut chars = rest.chars();

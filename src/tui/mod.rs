@@ -10,6 +10,7 @@ pub mod detail;
 pub mod glyphs;
 pub mod keymap;
 pub mod layers;
+pub mod live;
 pub mod msg;
 pub mod pane;
 pub mod plain;

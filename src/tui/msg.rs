@@ -15,7 +15,7 @@ use crate::model::units::Moment;
 use crate::report::Report;
 use crate::tui::command::Command;
 use crate::tui::widgets::secret_field::SecretText;
-use crate::tui::world::{Armed, LoadedKey, Snapshot, TargetState};
+use crate::tui::world::{Armed, KeyOffer, LoadedKey, Snapshot, TargetState};
 
 /// Something happened.
 pub enum Msg {
@@ -35,6 +35,8 @@ pub enum Msg {
     Target(String, TargetState),
     /// The loaded keys changed.
     Keys(Vec<LoadedKey>),
+    /// What the keys that the estate names would open changed.
+    Offers(Vec<KeyOffer>),
     /// A key was loaded.
     KeyLoaded(KeyFacts),
     /// A passphrase is needed to load it.

@@ -80,6 +80,11 @@ pub trait Pane {
         false
     }
 
+    /// Whether what is typed is a secret: plain mode turns the terminal's echo off.
+    fn takes_secret(&self) -> bool {
+        false
+    }
+
     /// Takes a key that is not bound, where text is typed.
     fn key(&mut self, _key: &KeyEvent, _world: &World) -> Flow {
         Flow::Pass

@@ -1,11 +1,12 @@
 //! The loop: signals, input, facts, progress in; at most one drawing out. The only async file here.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::task::Poll;
 use std::time::Duration;
 
 use crossterm::event::{Event, EventStream, KeyEventKind};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -51,7 +52,16 @@ pub async fn run(app: App, mut backend: impl Backend, mouse: Mouse) -> io::Resul
     let printer = Printer::start()?;
     terminal::enter(mouse)?;
     let messages = backend.messages();
-    let mut console = Console { app, backend, printer, wire: Wire::new(size()), mouse, ready: Ready::Free, copied: vec![], sniffed: vec![] };
+    let mut console = Console {
+        app,
+        backend,
+        printer,
+        wire: Wire::new(size()),
+        mouse,
+        ready: Ready::Free,
+        copied: vec![],
+        sniffed: vec![],
+    };
     let ended = console.turn(signals, gone, messages).await;
     let jobs = usize::from(console.app.world.running() > 0);
     let _ = timeout(GRACE[jobs], console.backend.shut_down()).await;
@@ -118,7 +128,12 @@ enum Seen {
 }
 
 impl<B: Backend> Console<B> {
-    async fn turn(&mut self, mut signals: Signals, mut gone: mpsc::Receiver<()>, mut messages: mpsc::Receiver<Msg>) -> Ended {
+    async fn turn(
+        &mut self,
+        mut signals: Signals,
+        mut gone: mpsc::Receiver<()>,
+        mut messages: mpsc::Receiver<Msg>,
+    ) -> Ended {
         let mut input = EventStream::new();
         let mut tick = Instant::now() + PROGRESS;
         self.draw();
@@ -138,7 +153,9 @@ impl<B: Backend> Console<B> {
             };
             self.app.world.now = self.backend.now();
             match seen {
-                Seen::Signal(kind) if kind == SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()) => self.back_again(),
+                Seen::Signal(kind) if kind == SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()) => {
+                    self.back_again()
+                }
                 Seen::Signal(kind) => return Ended::Signal(kind.as_raw_value()),
                 Seen::Gone | Seen::Written(Err(_)) => return Ended::TerminalGone,
                 Seen::Written(Ok(())) => self.ready = Ready::Free,
@@ -151,7 +168,7 @@ impl<B: Backend> Console<B> {
                     }
                 }
             }
-            while let Some(Some(Ok(event))) = input.next().now_or_never() {
+            while let Some(event) = waiting(&mut input).await {
                 self.take(event);
             }
             while let Ok(msg) = messages.try_recv() {
@@ -201,6 +218,9 @@ impl<B: Backend> Console<B> {
     fn suspend(&mut self) {
         terminal::leave();
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP);
+        // The stop may reach another thread first; a process group without a shell is not stopped at all.
+        std::thread::sleep(Duration::from_millis(50));
+        self.back_again();
     }
 
     fn back_again(&mut self) {
@@ -228,6 +248,18 @@ impl<B: Backend> Console<B> {
             self.backend.perform(Effect::SniffFirst(guessed));
         }
     }
+}
+
+/// An event that waits already, if there is one.
+///
+/// Polled with the task's own waker: `now_or_never` would register a waker that wakes nobody, and crossterm
+/// keeps the first one it is given.
+async fn waiting(input: &mut EventStream) -> Option<Event> {
+    poll_fn(|context| match input.poll_next_unpin(context) {
+        Poll::Ready(Some(Ok(event))) => Poll::Ready(Some(event)),
+        Poll::Ready(_) | Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 fn size() -> Rect {

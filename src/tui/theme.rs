@@ -312,10 +312,11 @@ fn sixteen([r, g, b]: [u8; 3]) -> Color {
 
 /// The known word that is most like a mistyped one.
 pub fn nearest<'a>(word: &str, known: &[&'a str]) -> &'a str {
-    known
-        .iter()
-        .max_by(|a, b| strsim::jaro_winkler(a, word).total_cmp(&strsim::jaro_winkler(b, word)))
-        .map_or("", |w| w)
+    known.iter().max_by(|a, b| closeness(a, word).total_cmp(&closeness(b, word))).map_or("", |w| w)
+}
+
+fn closeness(known: &str, word: &str) -> f64 {
+    strsim::normalized_damerau_levenshtein(known, word)
 }
 
 #[cfg(test)]

@@ -3,8 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
-use crate::model::job::{Ending, Fact, JobId, RestoreOutcome};
-use crate::model::trust::VerdictOutcome;
+use crate::model::job::{Fact, JobId};
 use crate::model::units::Moment;
 use crate::tui::app::{App, Place, Said};
 use crate::tui::canvas::Hit;
@@ -13,6 +12,7 @@ use crate::tui::keymap::{Context, Meaning, Stroke};
 use crate::tui::layers;
 use crate::tui::msg::{Effect, Forget, Msg};
 use crate::tui::pane::{Flow, Pane};
+use crate::tui::screens::jobs::ending_words;
 use crate::tui::theme::Role;
 use crate::tui::world::{JobLine, TargetLine};
 
@@ -328,6 +328,7 @@ fn heard(app: &mut App, news: Msg) -> Vec<Effect> {
             Some(target) => target.state = state,
             None => app.world.targets.push(TargetLine { name, url: String::new(), state }),
         },
+        Msg::Offers(offers) => app.world.key_offers = offers,
         Msg::Keys(keys) => {
             if keys.is_empty() && !app.world.keys.is_empty() {
                 say(app, Role::Text, "keys locked: nothing can be opened until one is loaded again");
@@ -388,28 +389,5 @@ fn reported(app: &mut App, id: JobId, fact: Fact) {
             job.ending = Some(ending);
             say(app, role, text);
         }
-    }
-}
-
-/// How a job ended, in one sentence.
-pub fn ending_words(ending: &Ending) -> (Role, String) {
-    match ending {
-        Ending::Verified(proof) if proof.outcome == VerdictOutcome::Ok => {
-            (Role::Good, proof.reached().word().to_owned())
-        }
-        Ending::Verified(proof) if proof.outcome.is_bad() => {
-            let place = proof.at_byte.map_or(String::new(), |byte| format!(" at byte {byte}"));
-            (Role::Danger, format!("{}{place}", proof.outcome.word()))
-        }
-        Ending::Verified(proof) => (Role::Warn, proof.outcome.word().to_owned()),
-        Ending::Restored(report) => match report.outcome {
-            RestoreOutcome::Done => (Role::Good, format!("done, into {}", report.into)),
-            RestoreOutcome::Partly => (Role::Warn, format!("partly done: {} failed", report.failures.len())),
-            RestoreOutcome::Failed => (Role::Danger, "failed".to_owned()),
-            RestoreOutcome::Cancelled => (Role::Warn, "stopped; the log says what had been written".to_owned()),
-        },
-        Ending::Failed(Some(report)) => (Role::Danger, report.headline.clone()),
-        Ending::Failed(None) => (Role::Danger, "failed".to_owned()),
-        Ending::Cancelled => (Role::Warn, "stopped; nothing was written".to_owned()),
     }
 }

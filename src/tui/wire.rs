@@ -37,15 +37,28 @@ impl Wire {
         if changes.is_empty() && cursor == self.cursor && !self.fresh {
             return vec![];
         }
-        let mut out = Writer { bytes: b"\x1b[?2026h".to_vec(), at: None, pen: Pen::default(), width: next.area.width };
+        let mut out = Writer {
+            bytes: b"\x1b[?2026h".to_vec(),
+            at: None,
+            pen: Pen::default(),
+            width: next.area.width,
+            erased: None,
+        };
         if self.fresh {
             out.raw(b"\x1b[0m\x1b[2J");
         }
         if self.cursor.is_some() || self.fresh {
             out.raw(b"\x1b[?25l");
         }
+        let mut tail: Option<(u16, u16)> = None;
         for (x, y, cell) in changes {
-            out.cell(x, y, cell);
+            let (_, end) = tail.filter(|(row, _)| *row == y).unwrap_or_else(|| (y, end_of(&next, y)));
+            tail = Some((y, end));
+            if x < end {
+                out.cell(x, y, cell);
+            } else if out.erased != Some(y) {
+                out.erase(x, y);
+            }
         }
         out.pen(Pen::default());
         if let Some(place) = cursor {
@@ -57,6 +70,19 @@ impl Wire {
         (self.shown, self.cursor, self.fresh) = (next, cursor, false);
         bytes
     }
+}
+
+/// The column from which on a row is blank.
+fn end_of(buffer: &Buffer, y: u16) -> u16 {
+    let inked = |x: &u16| !is_blank(&buffer[(*x, y)]);
+    (buffer.area.left()..buffer.area.right()).rev().find(inked).map_or(buffer.area.left(), |x| x + 1)
+}
+
+/// A blank whose colour of ink nobody sees.
+fn is_blank(cell: &Cell) -> bool {
+    cell.symbol() == " "
+        && cell.bg == Color::Reset
+        && !cell.modifier.intersects(Modifier::UNDERLINED | Modifier::REVERSED)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,6 +104,8 @@ struct Writer {
     at: Option<(u16, u16)>,
     pen: Pen,
     width: u16,
+    /// The row whose end was erased last.
+    erased: Option<u16>,
 }
 
 impl Writer {
@@ -91,11 +119,22 @@ impl Writer {
 
     fn cell(&mut self, x: u16, y: u16, cell: &Cell) {
         self.go(x, y);
-        self.pen(Pen { fg: cell.fg, bg: cell.bg, mods: cell.modifier });
+        let bare = self.pen.bg == Color::Reset && !self.pen.mods.intersects(Modifier::UNDERLINED | Modifier::REVERSED);
+        if !(bare && is_blank(cell)) {
+            self.pen(Pen { fg: cell.fg, bg: cell.bg, mods: cell.modifier });
+        }
         self.raw(cell.symbol().as_bytes());
         let width = unicode_width::UnicodeWidthStr::width(cell.symbol()).max(1) as u16;
         // Behind the last column terminals disagree about where the cursor is.
         self.at = (x + width < self.width).then_some((x + width, y));
+    }
+
+    /// Blanks the row from here to its end.
+    fn erase(&mut self, x: u16, y: u16) {
+        self.go(x, y);
+        self.pen(Pen::default());
+        self.raw(b"\x1b[K");
+        self.erased = Some(y);
     }
 
     fn go(&mut self, x: u16, y: u16) {
@@ -112,6 +151,23 @@ impl Writer {
 
     fn pen(&mut self, pen: Pen) {
         if pen == self.pen {
+            return;
+        }
+        let start = self.bytes.len();
+        if pen.mods == self.pen.mods && pen != Pen::default() {
+            self.raw(b"\x1b[");
+            for (new, old, ground) in [(pen.fg, self.pen.fg, Ground::Fore), (pen.bg, self.pen.bg, Ground::Back)] {
+                match (new == old, new) {
+                    (true, _) => {}
+                    (false, Color::Reset) => {
+                        self.put(format_args!(";{}", if ground == Ground::Fore { 39 } else { 49 }))
+                    }
+                    (false, colour) => self.colour(colour, ground),
+                }
+            }
+            self.bytes.remove(start + 2); // the first separator
+            self.raw(b"m");
+            self.pen = pen;
             return;
         }
         self.raw(b"\x1b[0");

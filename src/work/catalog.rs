@@ -6,9 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::format::names;
-use crate::model::backup::{
-    Backup, BackupId, Basis, Format, Metadata, MetadataFacts, Opens, Shape, Taken, TakenFrom,
-};
+use crate::model::backup::{Backup, BackupId, Basis, Format, Metadata, MetadataFacts, Opens, Shape, Taken, TakenFrom};
 use crate::model::foreign::Foreign;
 use crate::model::seal::{Fingerprint, Recipient, RecipientSource};
 use crate::model::target::{History, Object, Stamp, Target, TargetName};
@@ -170,7 +168,13 @@ fn backup(target: &Target, object: &Object, metadata: Option<&Object>, known: &B
     let look = (known.look)(&id, &object.stamp);
     let (shape, seen) = match look {
         Some(look) => (look.shape, look.metadata),
+<<<<<<< HEAD
         None => (names::guess(&object.key), Metadata::NotApplicable),
+=======
+        None => {
+            (names::guess(&object.key), if metadata.is_some() { Metadata::Pending } else { Metadata::NotApplicable })
+        }
+>>>>>>> main
     };
     let metadata = match (seen, metadata) {
         // Not looked at yet, or looked at before the page with the metadata had come.
@@ -245,7 +249,8 @@ pub fn opens(backup: &Backup, keys: &[Fingerprint]) -> Opens {
 }
 
 fn orphan(target: &Target, described: &Foreign, object: &Object, known: &Beside<'_>) -> Backup {
-    let stand_in = Object { key: described.clone(), stamp: Stamp { size: 0, ..object.stamp.clone() }, ..object.clone() };
+    let stand_in =
+        Object { key: described.clone(), stamp: Stamp { size: 0, ..object.stamp.clone() }, ..object.clone() };
     let mut made = backup(target, &stand_in, Some(object), known);
     made.proof = None;
     made.shape = names::guess(described);

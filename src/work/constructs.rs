@@ -44,7 +44,10 @@ impl Constructs {
                     Construct::MariadbTableOptions
                 }
                 t if t.is("WITH") && then("SYSTEM") => Construct::SystemVersioning,
-                t if t.is("DEFAULT") && next(1).is_some_and(is_function) && next(2).is_some_and(|t| t.is_sign(b'(')) => {
+                t if t.is("DEFAULT")
+                    && next(1).is_some_and(is_function)
+                    && next(2).is_some_and(|t| t.is_sign(b'(')) =>
+                {
                     Construct::BareDefaultExpressions
                 }
                 t if is_name(t) && ["uuid", "inet4", "inet6"].iter().any(|kind| then(kind)) => Construct::MariadbTypes,
@@ -66,7 +69,8 @@ impl Constructs {
                 && let Some(value) = tokens[at + 1..].iter().find(|token| token.kind == TokenKind::Text)
             {
                 let words = String::from_utf8_lossy(value.text).to_uppercase();
-                let words = words.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+                let words =
+                    words.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty());
                 self.sql_modes.extend(words.take(64).map(str::to_owned));
             }
         }
@@ -79,7 +83,8 @@ fn is_name(token: &Token<'_>) -> bool {
 
 /// A function that only MariaDB writes as a default without parentheses around it.
 fn is_function(token: &Token<'_>) -> bool {
-    token.kind == TokenKind::Word && !["current_timestamp", "now", "localtimestamp", "localtime"].iter().any(|f| token.is(f))
+    token.kind == TokenKind::Word
+        && !["current_timestamp", "now", "localtimestamp", "localtime"].iter().any(|f| token.is(f))
 }
 
 /// `((`, perhaps behind the key's name: an expression instead of columns.

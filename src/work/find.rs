@@ -49,8 +49,11 @@ fn missing(catalog: &Catalog, argument: &str) -> Report {
     for target in &catalog.targets {
         if let TargetState::Failed(report) = &target.state {
             let text = format!("no backup {} found, but target {} cannot be listed", escape(argument), target.name);
-            return Report { fault: report.fault, ..Report::new(Fault::Failed, "find::target_broken", text, &report.advice) }
-                .because(&report.headline);
+            return Report {
+                fault: report.fault,
+                ..Report::new(Fault::Failed, "find::target_broken", text, &report.advice)
+            }
+            .because(&report.headline);
         }
     }
     let advice = "`breakglass ls` lists ids and names; a path needs ./ or / in front";

@@ -113,7 +113,11 @@ pub fn findings(
     if let Some(wanted) = &sink.server.expect_uuid
         && facts.uuid.as_ref().is_none_or(|uuid| uuid.to_string() != *wanted)
     {
-        findings.push(fact("other_server", Stance::Stops, "this is not the server that the estate expects (server_uuid)"));
+        findings.push(fact(
+            "other_server",
+            Stance::Stops,
+            "this is not the server that the estate expects (server_uuid)",
+        ));
     }
     findings
 }

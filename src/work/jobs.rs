@@ -54,6 +54,8 @@ pub struct JobView {
     pub progress: Progress,
     /// Its newest log lines, oldest first; safe to draw.
     pub log: VecDeque<String>,
+    /// How many lines there have been in all.
+    pub lines: u64,
     /// How it ended; `None` while it runs.
     pub ending: Option<Ending>,
 }
@@ -94,7 +96,13 @@ impl JobCtx {
             samples: vec![],
         };
         let id = view.id;
-        let shared = Shared { done: AtomicU64::new(0), meter: Mutex::new(meter), view: Mutex::new(view), over: CancellationToken::new(), news };
+        let shared = Shared {
+            done: AtomicU64::new(0),
+            meter: Mutex::new(meter),
+            view: Mutex::new(view),
+            over: CancellationToken::new(),
+            news,
+        };
         Self { id, cancel, kill: CancellationToken::new(), shared: Arc::new(shared) }
     }
 
@@ -153,6 +161,7 @@ impl JobCtx {
                 view.log.pop_front();
             }
             view.log.push_back(text.into());
+            view.lines += 1;
         }
         self.shared.news.tell(Changed::JOBS);
     }
@@ -262,6 +271,7 @@ mod tests {
             began: Moment(0),
             progress: Progress::default(),
             log: VecDeque::new(),
+            lines: 0,
             ending: None,
         };
         JobCtx::new(view, CancellationToken::new(), News::default())

@@ -114,8 +114,7 @@ fn shape(head: &[u8]) -> Shape {
         && let Ok(header) = SealedHeader::read(&mut &head[..])
     {
         let named = header.recipients().iter().cloned();
-        seal.recipients =
-            named.map(|fingerprint| Recipient { fingerprint, source: RecipientSource::Header }).collect();
+        seal.recipients = named.map(|fingerprint| Recipient { fingerprint, source: RecipientSource::Header }).collect();
     }
     shape
 }

@@ -4,8 +4,8 @@
 use std::io;
 use std::io::Read;
 
-use crate::format::unpack::{Limits, Strictness, Unpacker};
 use crate::format::sniff;
+use crate::format::unpack::{Limits, Strictness, Unpacker};
 use crate::model::backup::Compression;
 use crate::seal::dbacked::{Decrypter, Header};
 use crate::seal::keyring::ContentKey;

@@ -107,7 +107,8 @@ impl Checker {
                 Err(Wrong { outcome: VerdictOutcome::Damaged, at_byte: Some(at), what })
             }
             Self::Other(Unknown { payload, size, .. }) => {
-                let what = format!("{} bytes of {}: nothing says whether it is complete", grouped(size), payload.words());
+                let what =
+                    format!("{} bytes of {}: nothing says whether it is complete", grouped(size), payload.words());
                 Err(Wrong { outcome: VerdictOutcome::Inconclusive, at_byte: None, what })
             }
         }
@@ -125,9 +126,13 @@ impl SqlCheck {
         let uses = uses(&found, self.counts.constructs);
         let (end_mark, detail) = match tail {
             Tail::Clean if found.end_mark => (Answer::Yes, "the dump's last line says that it is complete".to_owned()),
-            Tail::Clean => (Answer::Unknown, "every statement ends, but no line says that the dump is complete".to_owned()),
+            Tail::Clean => {
+                (Answer::Unknown, "every statement ends, but no line says that the dump is complete".to_owned())
+            }
             Tail::Statement(at) => (Answer::No, format!("the statement from byte {} on is cut", grouped(at))),
-            Tail::Quoted(at) => (Answer::No, format!("cut inside a string of the statement from byte {} on", grouped(at))),
+            Tail::Quoted(at) => {
+                (Answer::No, format!("cut inside a string of the statement from byte {} on", grouped(at)))
+            }
             Tail::Comment(at) => (Answer::No, format!("cut inside a comment from byte {} on", grouped(at))),
         };
         let risks = risk_notes(&found);

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use crate::model::backup::{Backup, Format, Metadata};
 use crate::model::foreign::Foreign;
-use crate::model::plan::{
-    Estimate, PlanFinding, PlanSource, RestorePlan, SinkState, Stance, Step, StepEffect,
-};
+use crate::model::plan::{Estimate, PlanFinding, PlanSource, RestorePlan, SinkState, Stance, Step, StepEffect};
 use crate::model::sink::{DirSink, MysqlSink, ServerFacts, Sink};
 use crate::model::trust::{Inside, Proof, Rung, Voucher};
 use crate::model::units::{ByteSize, Moment, grouped, short_span};
@@ -116,12 +114,8 @@ fn step(effect: StepEffect, text: impl Into<String>) -> Step {
 /// What a dump holds, in one line.
 pub fn contents(inside: &Inside) -> String {
     let mut parts = vec![count(inside.table_count, "table")];
-    let others = [
-        (inside.views, "view"),
-        (inside.routines, "routine"),
-        (inside.triggers, "trigger"),
-        (inside.events, "event"),
-    ];
+    let others =
+        [(inside.views, "view"), (inside.routines, "routine"), (inside.triggers, "trigger"), (inside.events, "event")];
     parts.extend(others.into_iter().filter(|(number, _)| *number > 0).map(|(number, word)| count(number, word)));
     parts.join(", ")
 }
@@ -204,7 +198,16 @@ pub fn to_dir(from: &Ingredients<'_>, dir: &DirSink) -> Result<RestorePlan, Repo
     will.push(step(StepEffect::Creates, format!("write {name} (mode 0600{whole}), named only when whole")));
     let will_not = vec!["replace any file".to_owned(), "connect to any server".to_owned()];
     let tables = from.request.tables.clone();
-    Ok(RestorePlan { from: from.source(), into: Sink::Dir(dir.clone()), there, will, will_not, findings, tables, estimate })
+    Ok(RestorePlan {
+        from: from.source(),
+        into: Sink::Dir(dir.clone()),
+        there,
+        will,
+        will_not,
+        findings,
+        tables,
+        estimate,
+    })
 }
 
 /// A plan to write to standard output.
@@ -234,7 +237,9 @@ pub fn to_stdout(from: &Ingredients<'_>) -> RestorePlan {
 
 fn proof_step(proof: Option<&Proof>) -> String {
     match proof {
-        Some(proof) => format!("read it again; only bytes whose digests match the proof of {} leave", proof.at.minute()),
+        Some(proof) => {
+            format!("read it again; only bytes whose digests match the proof of {} leave", proof.at.minute())
+        }
         None => "read it to its last byte: decrypt, unpack, check every checksum and the end mark".to_owned(),
     }
 }
@@ -280,7 +285,8 @@ pub fn to_server(from: &Ingredients<'_>, into: &MysqlSink, server: ServerSide) -
         will.push(step(StepEffect::Creates, contents(inside)));
         let overwritten = overwritten(inside, server.tables.as_deref().unwrap_or_default());
         if !overwritten.is_empty() {
-            let text = format!("drop and replace {}: {}", count(overwritten.len() as u64, "table"), listed(&overwritten));
+            let text =
+                format!("drop and replace {}: {}", count(overwritten.len() as u64, "table"), listed(&overwritten));
             will.push(step(StepEffect::Overwrites, text));
         }
     }

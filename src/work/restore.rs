@@ -176,11 +176,7 @@ pub struct Restored {
 ///
 /// A folder or a pipe is left without anything that looks complete. A server keeps what had been
 /// loaded, and the report names it.
-pub async fn restore(
-    ctx: &JobCtx,
-    mut task: Task,
-    plan: &Confirmed<RestorePlan>,
-) -> Result<Restored, RestoreError> {
+pub async fn restore(ctx: &JobCtx, mut task: Task, plan: &Confirmed<RestorePlan>) -> Result<Restored, RestoreError> {
     let plan = plan.plan();
     let began = Instant::now();
     ctx.begin(Phase::Probing, None);

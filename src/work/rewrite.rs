@@ -16,7 +16,9 @@ pub struct Rewriter {
 impl Rewriter {
     /// As the plan says.
     pub fn of(plan: &RestorePlan) -> Self {
-        let chosen = |code: &str| plan.findings.iter().find(|finding| finding.code == code).map(|finding| finding.chosen.as_str());
+        let chosen = |code: &str| {
+            plan.findings.iter().find(|finding| finding.code == code).map(|finding| finding.chosen.as_str())
+        };
         let skip = (chosen("dbacked_table") == Some("skip")).then(|| Foreign::from("dbacked")).into_iter().collect();
         Self { only: plan.tables.as_ref().map(|tables| tables.iter().cloned().collect()), skip }
     }

@@ -54,6 +54,7 @@ where
         began: now(),
         progress: Progress::default(),
         log: VecDeque::new(),
+        lines: 0,
         ending: None,
     };
     let ctx = JobCtx::new(view, session.0.cancel.child_token(), session.0.news.clone());
@@ -130,8 +131,7 @@ pub async fn plan(session: &Session, request: PlanRequest) -> Result<RestorePlan
         proof = Some(prove_first(session, &backup).await?);
     }
     let catalog = session.catalog();
-    let from =
-        Ingredients { backup: &backup, request: &request, proof: proof.as_ref(), catalog: &catalog, now: now() };
+    let from = Ingredients { backup: &backup, request: &request, proof: proof.as_ref(), catalog: &catalog, now: now() };
     let plan = match &request.into {
         Sink::Dir(dir) => plan::to_dir(&from, dir)?,
         Sink::Stdout => plan::to_stdout(&from),

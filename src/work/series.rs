@@ -73,8 +73,12 @@ pub fn is_orphan(backup: &Backup) -> bool {
 }
 
 fn alone(backup: &Backup) -> Vec<Finding> {
-    let mut findings: Vec<Finding> =
-        backup.findings.iter().filter(|kept| kept.code == "metadata_only" || kept.code == "other_key").cloned().collect();
+    let mut findings: Vec<Finding> = backup
+        .findings
+        .iter()
+        .filter(|kept| kept.code == "metadata_only" || kept.code == "other_key")
+        .cloned()
+        .collect();
     let orphan = is_orphan(backup);
     if backup.history == History::Deleted {
         findings.push(Finding::new(Weight::Note, "delete_marker", "deleted; older versions may still be there"));
@@ -207,7 +211,11 @@ fn words(name: &Foreign, good: Option<&Backup>, newest: Option<&Backup>, now: Mo
     if let Some((backup, proof)) = good.and_then(|backup| Some((backup, backup.proof.as_deref()?))) {
         let ago = short_span(proof.at.age_at(now));
         let word = proof.reached().max(Rung::Whole).word();
-        return format!("newest good copy of {name}: {} on {}, {word} {ago} ago", backup.taken.at.minute(), backup.target);
+        return format!(
+            "newest good copy of {name}: {} on {}, {word} {ago} ago",
+            backup.taken.at.minute(),
+            backup.target
+        );
     }
     match newest {
         Some(backup) => {

@@ -59,6 +59,8 @@ pub enum Access {
 pub enum LockHow {
     /// Nobody was there for a while: running jobs keep their content key.
     Idle,
+    /// Somebody asked for it: running jobs keep their content key.
+    Asked,
     /// At once; jobs are cancelled.
     Now,
 }
@@ -358,6 +360,14 @@ impl Session {
         *held(&self.0.armed) = Some(Armed { server: server.to_owned(), until, reason: Foreign::from(reason.trim()) });
         self.0.news.tell(Changed::ARMED);
         Ok(until)
+    }
+
+    /// Forbids writes to protected servers again.
+    pub fn disarm(&self) {
+        if let Some(armed) = held(&self.0.armed).take() {
+            let _ = self.event("disarm", &armed.server, "ok", "");
+        }
+        self.0.news.tell(Changed::ARMED);
     }
 
     /// What is armed now.

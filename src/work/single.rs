@@ -51,7 +51,12 @@ impl Store for Single {
         self.whole.head(object, len).await
     }
 
-    fn open_range(&self, object: &Object, from: u64, len: Option<u64>) -> BoxStream<'static, Result<Bytes, StoreError>> {
+    fn open_range(
+        &self,
+        object: &Object,
+        from: u64,
+        len: Option<u64>,
+    ) -> BoxStream<'static, Result<Bytes, StoreError>> {
         self.whole.open_range(object, from, len)
     }
 

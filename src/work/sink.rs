@@ -37,7 +37,8 @@ pub fn parse(text: &str, estate: &Estate) -> Result<Sink, Report> {
 /// A server by its URL; one of the estate at the same address lends its settings and its protection.
 fn url(text: &str, estate: &Estate) -> Result<Sink, Report> {
     let parsed = urls::server_url(text).map_err(url_error)?;
-    let database = parsed.database.ok_or_else(|| usage("the URL names no database: mysql://user@host:port/DATABASE"))?;
+    let database =
+        parsed.database.ok_or_else(|| usage("the URL names no database: mysql://user@host:port/DATABASE"))?;
     let known = estate.servers.iter().find(|server| server.address == parsed.address);
     let server = match known {
         Some(server) => ServerRef { user: parsed.user.or_else(|| server.user.clone()), ..server.clone() },

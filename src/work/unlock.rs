@@ -83,7 +83,8 @@ fn dbacked(named: &[Fingerprint], head: &[u8], keys: &[PrivateKey]) -> Unlocked 
         }
     }
     if failed_named.is_some() {
-        let what = "the metadata names the loaded key, and it does not open the header: the header is damaged".to_owned();
+        let what =
+            "the metadata names the loaded key, and it does not open the header: the header is damaged".to_owned();
         return Unlocked::Refused(Wrong { outcome: VerdictOutcome::Damaged, at_byte: Some(14), what });
     }
     let what = match named.first() {

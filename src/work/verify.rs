@@ -50,14 +50,20 @@ pub enum VerifyError {
     Store(#[from] StoreError),
     /// A sealed backup, and no key at all.
     #[error("{backup} is sealed and no key is loaded")]
-    #[diagnostic(code(verify::no_key), help("load the private key that it was sealed for: K in the console, --key FILE here"))]
+    #[diagnostic(
+        code(verify::no_key),
+        help("load the private key that it was sealed for: K in the console, --key FILE here")
+    )]
     NoKey {
         /// Which backup.
         backup: String,
     },
     /// A thread died, or the system refused one.
     #[error("the reading stopped: {0}")]
-    #[diagnostic(code(verify::machine), help("this is this machine's trouble, not the backup's; the log names the place"))]
+    #[diagnostic(
+        code(verify::machine),
+        help("this is this machine's trouble, not the backup's; the log names the place")
+    )]
     Machine(String),
 }
 
@@ -120,11 +126,7 @@ pub async fn verify_keeping(
     climb(ctx, task, Some(file)).await
 }
 
-async fn climb(
-    ctx: &JobCtx,
-    task: Task,
-    keep: Option<OutputFile>,
-) -> Result<(Proof, Option<OutputFile>), VerifyError> {
+async fn climb(ctx: &JobCtx, task: Task, keep: Option<OutputFile>) -> Result<(Proof, Option<OutputFile>), VerifyError> {
     let began = Instant::now();
     ctx.begin(Phase::Probing, None);
     let Task { store, backup, opener, to } = task;
@@ -279,7 +281,8 @@ async fn transfer(
     digests: Feed,
     opener: Option<Feed>,
 ) -> Result<(), VerifyError> {
-    let mut pieces = crate::target::read_watched(store.clone(), object.clone(), 0, ctx.cancel.clone(), ctx.watch_waiting());
+    let mut pieces =
+        crate::target::read_watched(store.clone(), object.clone(), 0, ctx.cancel.clone(), ctx.watch_waiting());
     let mut opener = opener;
     while let Some(piece) = pieces.next().await {
         let bytes = match piece {

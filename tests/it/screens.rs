@@ -1,12 +1,15 @@
 //! What the screens show: two planes, what is written and what it means.
 
+mod flows;
 mod sample;
 mod stage;
+mod svg;
 
 use breakglass::model::sink::{Protection, Sink};
 use breakglass::model::units::Moment;
 use breakglass::report::{Fault, Report};
 use breakglass::tui::msg::{KeyFrom, Msg, PlanAsk};
+use breakglass::tui::theme::{Palette, Theme};
 use breakglass::tui::world::{Armed, TargetLine, TargetState, World};
 use stage::Stage;
 
@@ -49,8 +52,11 @@ fn keys_jobs_and_audit_are_drawn() {
 fn the_plan_and_its_question_are_drawn() {
     pictures("destination", |size| busy(size).press("r"));
     pictures("plan", planned);
-    pictures("confirm", |size| planned(size).press("ctrl-s"));
-    pictures("confirm_by_name", |size| planned_with(size, Protection::Protected).press("ctrl-s").type_text("shop_bg"));
+    pictures("plan_read", |size| planned(size).press("pagedown down"));
+    pictures("confirm", |size| planned(size).press("pagedown pagedown pagedown ctrl-s"));
+    pictures("confirm_by_name", |size| {
+        planned_with(size, Protection::Protected).press("pagedown pagedown pagedown ctrl-s").type_text("shop_bg")
+    });
 }
 
 #[test]
@@ -100,7 +106,8 @@ fn passphrase(size: (u16, u16)) -> Stage {
 }
 
 fn denied() -> Report {
-    let advice = "Nothing was written. Check that the profile `restore` may s3:ListBucket and s3:GetObject on acme-vault.";
+    let advice =
+        "Nothing was written. Check that the profile `restore` may s3:ListBucket and s3:GetObject on acme-vault.";
     Report::new(Fault::Unreachable, "target::denied", "vault refused to be listed: AccessDenied", advice)
         .because("the store answered 403 to ListObjectsV2")
         .because("User arn:aws:iam::123:user/restore is not authorized to perform s3:ListBucket")
@@ -114,4 +121,27 @@ fn failed_world() -> World {
         state: TargetState::Failed(Box::new(denied())),
     });
     world
+}
+
+/// `BREAKGLASS_SCREENSHOTS=1 cargo test --release --test it screenshots` writes `screenshots/*.svg`.
+#[test]
+fn screenshots_can_be_written_from_the_same_cells() {
+    let shots: [(&str, Stage); 7] = [
+        ("backups-80x24", busy((80, 24))),
+        ("backups-120x36", busy((120, 36))),
+        ("plan", planned((100, 30)).press("down up")),
+        ("keys", busy((80, 24)).press("5")),
+        ("jobs", busy((100, 24)).press("6")),
+        ("audit", busy((100, 24)).press("7 down")),
+        ("help", busy((100, 40)).press("?")),
+    ];
+    for (name, mut stage) in shots {
+        stage.app.look.theme = Theme::built_in("dark", Palette::Rgb).expect("dark is built in");
+        let picture = svg::svg(&stage.buffer(), &format!("breakglass: {name}"));
+        assert!(picture.contains("breakglass"));
+        if std::env::var_os("BREAKGLASS_SCREENSHOTS").is_some() {
+            std::fs::create_dir_all("screenshots").expect("a folder for screenshots");
+            std::fs::write(format!("screenshots/{name}.svg"), picture).expect("a screenshot is written");
+        }
+    }
 }

@@ -242,7 +242,7 @@ impl Splitter {
         if end < seen.len() {
             self.state = State::Code;
             if state != State::Word && is_word(seen[end]) {
-                self.insert.see(Sight::Long, self.at);
+                self.insert.see(Sight::Long, self.at + end as u64);
                 self.state = State::Word;
             }
         }

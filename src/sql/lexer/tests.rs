@@ -370,6 +370,16 @@ fn a_backtick_in_a_table_name_does_not_hide_its_rows() {
 }
 
 #[test]
+fn the_byte_where_a_long_number_turns_odd_does_not_depend_on_the_cut() {
+    let dump = format!("INSERT INTO t VALUES ({}a);", "7".repeat(300));
+    let (seen, _) = whole(dump.as_bytes());
+    assert_eq!(seen.pieces[0].insert.unwrap().values, Values::Expressions(322));
+    for cut in [1, 64, 129, 200] {
+        assert_eq!(split(dump.as_bytes(), &[cut], scan::Scanner::best()).0.pieces, seen.pieces);
+    }
+}
+
+#[test]
 fn a_cut_dump_says_what_was_open() {
     let tail = |dump: &str| whole(dump.as_bytes()).1.unwrap();
     assert_eq!(tail("SELECT 1;\n-- Dump completed"), Tail::Clean);

@@ -160,7 +160,7 @@ impl Pane for KeySource {
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         let inner = indent(area, 3);
         canvas.text(row(inner, 0), Role::Title, "Load a private key");
-        let text = "Type a path or $VARIABLE, or paste the PEM text. It is kept in locked memory and never shown.";
+        let text = "Type a path or $VARIABLE, or paste the PEM. It stays in locked memory.";
         canvas.text(row(inner, 1), Role::Dim, text);
         let lines = self.lines(area.width);
         for (line, at) in lines.iter().zip(below(inner, 2).rows()) {

@@ -66,6 +66,10 @@ impl Pane for Passphrase {
         }
     }
 
+    fn takes_secret(&self) -> bool {
+        true
+    }
+
     fn takes_text(&self) -> bool {
         true
     }

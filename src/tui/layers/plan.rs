@@ -18,7 +18,7 @@ use crate::tui::theme::Role;
 use crate::tui::world::World;
 
 /// Columns of the labels.
-const LABEL: usize = 10;
+const LABEL: usize = 11;
 
 /// Everything a restore will do.
 pub struct Plan {
@@ -29,13 +29,26 @@ pub struct Plan {
     chosen: usize,
     /// First visible line, lines there are, lines that fit.
     window: Cell<(usize, usize, usize)>,
+    /// Whether the view goes to the finding under the cursor.
+    follows: Cell<bool>,
+    /// Whether the last line has been on the screen: a plan is read before it is started.
+    read: Cell<bool>,
     waiting: bool,
 }
 
 impl Plan {
     /// Shows this plan.
     pub fn new(ask: PlanAsk, plan: RestorePlan, title: String) -> Self {
-        Self { ask, plan, title, chosen: 0, window: Cell::new((0, 0, 0)), waiting: false }
+        Self {
+            ask,
+            plan,
+            title,
+            chosen: 0,
+            window: Cell::new((0, 0, 0)),
+            follows: Cell::new(false),
+            read: Cell::new(false),
+            waiting: false,
+        }
     }
 
     /// The next or previous choice of the finding under the cursor: the plan is made anew with it.
@@ -64,7 +77,6 @@ impl Plan {
 
     fn lines(&self, width: usize) -> Vec<Line> {
         let mut lines = self.summary(width);
-        lines.push(vec![]);
         let estimate = &self.plan.estimate;
         for (nth, step) in self.plan.will.iter().enumerate() {
             let role = match step.effect {
@@ -85,12 +97,14 @@ impl Plan {
             (None, None) => {}
         }
         if let Some((seconds, basis)) = &estimate.seconds {
-            needs.push(format!("about {} ({basis})", long_span(std::time::Duration::from_secs(*seconds))));
+            needs.push(format!(
+                "about {} ({basis})",
+                long_span(std::time::Duration::from_secs(*seconds)).replace("m00s", " min")
+            ));
         }
         if !needs.is_empty() {
             labelled(&mut lines, "needs", Role::Text, &needs.join("; "), width);
         }
-        lines.push(vec![]);
         lines
     }
 
@@ -100,30 +114,29 @@ impl Plan {
         let age = long_span(std::time::Duration::from_secs(estimate.age_seconds));
         let trust = match from.content {
             Voucher::None => format!("{}, content unchecked", from.trust.word()),
-            voucher => format!("{}, content vouched by {}", from.trust.word(), voucher.word()),
+            voucher => format!("{} ({})", from.trust.word(), voucher.word()),
         };
         labelled(&mut lines, "from", Role::Text, &format!("{} UTC, {age} old, {trust}", self.title), width);
         let made_by = if from.made_by.is_empty() { String::new() } else { format!(", {}", from.made_by) };
         labelled(&mut lines, "", Role::Dim, &format!("{}{made_by}", from.label), width);
-        match &estimate.newer_good {
-            Some(newer) => labelled(&mut lines, "", Role::Warn, &format!("a newer good copy exists: {newer}"), width),
-            None => labelled(&mut lines, "", Role::Dim, "no newer good copy exists", width),
+        if let Some(newer) = &estimate.newer_good {
+            labelled(&mut lines, "", Role::Warn, &format!("a newer good copy exists: {newer}"), width);
         }
+        let into = self.plan.into.to_string();
         let (role, there) = match &self.plan.there {
-            SinkState::New => (Role::Good, "new".to_owned()),
-            SinkState::FolderInUse { entries } => {
-                (Role::Text, format!("holds {entries} other files, none of which is touched"))
+            SinkState::New => (Role::Good, format!("new {into}")),
+            SinkState::FolderInUse { entries } => (Role::Text, format!("{into}, beside {entries} files, none touched")),
+            SinkState::DatabaseExists { tables } => {
+                (Role::Danger, format!("{into}, which EXISTS with {} tables", tables.len()))
             }
-            SinkState::DatabaseExists { tables } => (Role::Danger, format!("EXISTS with {} tables", tables.len())),
         };
-        labelled(&mut lines, "into", Role::Text, &self.plan.into.to_string(), width);
-        labelled(&mut lines, "", role, &there, width);
+        labelled(&mut lines, "into", role, &there, width);
         if let Some(server) = &estimate.server {
             let uuid = server.uuid.as_ref().map_or(String::new(), |uuid| {
                 let uuid = uuid.to_string();
                 format!(", uuid {}..", uuid.get(..8).unwrap_or(&uuid))
             });
-            let sessions = server.sessions.map_or(String::new(), |count| format!(", {count} other sessions"));
+            let sessions = server.sessions.map_or(String::new(), |count| format!(", {count} sessions"));
             let writable = if server.read_only { "READ-ONLY" } else { "writable" };
             let text = format!(
                 "{} {} as {} on {}{uuid}, {writable}{sessions}",
@@ -141,27 +154,34 @@ impl Plan {
         lines
     }
 
-    fn findings(&self, width: usize) -> Vec<Line> {
-        let mut lines = vec![];
+    /// Lines of the findings, and at which of them the one under the cursor begins and ends.
+    fn findings(&self, width: usize) -> (Vec<Line>, (usize, usize)) {
+        let (mut lines, mut place) = (vec![], (0, 0));
         for (nth, finding) in self.plan.findings.iter().enumerate() {
             let label = if nth == 0 { "findings" } else { "" };
-            let here = nth == self.chosen;
             let start = lines.len();
-            labelled(&mut lines, label, stance_role(finding.stance), &format!("{} {}", nth + 1, finding.text), width);
-            let choices = if finding.choices.len() > 1 {
-                choices(finding)
-            } else {
-                vec![span(Role::Dim, stance_word(finding.stance))]
-            };
-            let mut tail = vec![span(Role::Text, " ".repeat(LABEL + 2))];
-            tail.extend(choices);
-            lines.push(tail);
-            if here && let Some(head) = lines[start].first_mut() {
-                head.text = format!("{label:<width$}> ", width = LABEL - 2);
-                head.role = Role::Key;
+            let choosable = finding.choices.len() > 1;
+            let word = if choosable { String::new() } else { format!(": {}", stance_word(finding.stance)) };
+            labelled(
+                &mut lines,
+                label,
+                stance_role(finding.stance),
+                &format!("{} {}{word}", nth + 1, finding.text),
+                width,
+            );
+            if choosable {
+                let mut tail = vec![span(Role::Text, " ".repeat(LABEL + 2))];
+                tail.extend(choices(finding));
+                lines.push(tail);
+            }
+            if nth == self.chosen {
+                place = (start, lines.len());
+                lines[start].remove(0);
+                lines[start].insert(0, span(Role::Head, format!("{label:<9}")));
+                lines[start].insert(1, span(Role::Key, "> "));
             }
         }
-        lines
+        (lines, place)
     }
 }
 
@@ -218,6 +238,7 @@ impl Pane for Plan {
         let start = match (self.waiting, self.plan.stopped_by()) {
             (true, _) => Err(Reason::plain("the plan is being made anew")),
             (false, Some(finding)) => Err(Reason::plain(format!("stopped: {}", finding.text))),
+            (false, None) if !self.read.get() => Err(Reason::plain("the plan goes on below: read it to its end first")),
             (false, None) => Ok(()),
         };
         let diff = Err(Reason::plain("the difference that rewriting makes is not shown in this version yet"));
@@ -228,8 +249,11 @@ impl Pane for Plan {
         let last = self.plan.findings.len().saturating_sub(1);
         let (top, lines, height) = self.window.get();
         match command {
-            Command::Up => self.chosen = self.chosen.saturating_sub(1),
-            Command::Down => self.chosen = (self.chosen + 1).min(last),
+            Command::Up | Command::Down => {
+                let step = if command == Command::Up { self.chosen.saturating_sub(1) } else { self.chosen + 1 };
+                self.chosen = step.min(last);
+                self.follows.set(true);
+            }
             Command::PageDown => self.window.set(((top + height).min(lines.saturating_sub(height)), lines, height)),
             Command::PageUp => self.window.set((top.saturating_sub(height), lines, height)),
             Command::Left => return self.choose(-1),
@@ -248,6 +272,7 @@ impl Pane for Plan {
             Msg::Planned(ask, plan) if self.waiting && *ask == self.ask => {
                 self.plan = (**plan).clone();
                 self.waiting = false;
+                self.read.set(false);
                 self.chosen = self.chosen.min(self.plan.findings.len().saturating_sub(1));
                 Flow::Stay
             }
@@ -273,18 +298,30 @@ impl Pane for Plan {
         let body = Rect { height: inner.height.saturating_sub(2), ..inner };
         let width = usize::from(inner.width.saturating_sub(1));
         let mut lines = self.lines(width);
-        lines.extend(self.findings(width));
+        let head = lines.len();
+        let (findings, (from, to)) = self.findings(width);
+        lines.extend(findings);
         let height = usize::from(body.height);
         let (mut top, _, _) = self.window.get();
+        if self.follows.take() {
+            top = top.clamp((head + to).saturating_sub(height), head + from);
+        }
         top = top.min(lines.len().saturating_sub(height));
         self.window.set((top, lines.len(), height));
+        if top + height >= lines.len() {
+            self.read.set(true);
+        }
         for (line, at) in lines.iter().skip(top).zip(body.rows()) {
             canvas.spans(at, line);
         }
         let more = lines.len().saturating_sub(top + height);
         if more > 0 {
             let key = scene.key(Context::Plan, Command::PageDown);
-            canvas.text(row(inner, inner.height - 2), Role::Dim, &format!("{more} more lines: {key}"));
+            canvas.text(
+                row(inner, inner.height - 2),
+                Role::Warn,
+                &format!("{more} more line{} below: {key}", if more == 1 { "" } else { "s" }),
+            );
         }
         let digest = if self.waiting { "being made anew...".to_owned() } else { self.plan.digest().to_string() };
         canvas.spans(

@@ -181,8 +181,8 @@ impl Pane for Destination {
         let inner = indent(area, 3);
         let (title, text) = match self.what {
             What::Place => (
-                format!("Restore {}: where to?", self.title),
-                "dir:PATH, server:NAME/DATABASE or mysql://user@host/DATABASE. Next comes the plan; nothing is written yet.",
+                format!("Restore {}: where to? Nothing is written yet.", self.title),
+                "dir:PATH, server:NAME/DATABASE or mysql://user@host/DATABASE",
             ),
             What::Tables => (
                 format!("Restore {}: which tables?", self.title),
@@ -202,7 +202,6 @@ impl Pane for Destination {
             self.input.view(Rect { width: field.width.saturating_sub(used + 1), ..indent(field, used) }, canvas);
         }
         if self.waiting {
-            canvas.text(below(field, 1), Role::Dim, "");
             canvas.text(
                 row(inner, 2 + self.places.len() as u16),
                 Role::Dim,

@@ -10,7 +10,7 @@ use crate::model::backup::{Backup, BackupId, Opens};
 use crate::model::target::Access;
 use crate::model::trust::{Rung, Weight};
 use crate::model::units::{ByteSize, grouped, short_span};
-use crate::tui::canvas::{Canvas, Hit, Line, below, indent, row, span, wrap};
+use crate::tui::canvas::{Canvas, Hit, Line, below, indent, row, span};
 use crate::tui::command::{Command, Offer, Reason};
 use crate::tui::detail;
 use crate::tui::keymap::Context;
@@ -19,6 +19,7 @@ use crate::tui::layers::filter::Filter;
 use crate::tui::layers::sink::Destination;
 use crate::tui::msg::Effect;
 use crate::tui::pane::{Flow, Pane, Scene};
+use crate::tui::screens::empty::no_backups;
 use crate::tui::screens::moved;
 use crate::tui::theme::Role;
 use crate::tui::widgets::table::{Column, Layout, Side, scrolled};
@@ -230,7 +231,7 @@ impl Backups {
         let top = scrolled(self.window.get().0, cursor, height).min(world.count().saturating_sub(1));
         self.window.set((top, height));
         if world.count() == 0 {
-            return empty(scene, rows, canvas);
+            return no_backups(scene, rows, canvas);
         }
         let widest = world.widest();
         let columns = columns(widest.database, widest.target, list.width);
@@ -280,7 +281,7 @@ fn cells(backup: &Backup, world: &World, canvas: &Canvas<'_>, layout: &Layout) -
     let (seal, trust) = (layout.width(5), layout.width(6));
     [
         vec![span(Role::Text, backup.taken.at.minute())],
-        vec![span(Role::Dim, short_span(backup.taken.at.age_at(world.now)))],
+        vec![span(Role::Text, short_span(backup.taken.at.age_at(world.now)))],
         lit(world, &databases(backup)),
         lit(world, backup.target.as_str()),
         vec![span(Role::Text, ByteSize(backup.stamp.size).to_string())],
@@ -352,58 +353,19 @@ fn target_words(target: &TargetLine) -> Line {
 fn good_line(backup: &Backup, world: &World, width: u16) -> Line {
     let Some(copy) = world.newest_good.iter().find(|copy| copy.series == backup.series) else { return vec![] };
     let of = |id: &Option<BackupId>| id.as_ref().and_then(|id| world.backup(id));
+    let head = format!("newest good {}{}: ", if width < 72 { "" } else { "copy of " }, copy.name);
     match (of(&copy.good), of(&copy.newest)) {
         (Some(good), _) => {
             let proof = good.proof.as_deref();
             let rung = proof.map_or("", |proof| proof.reached().word());
             let age = proof.map_or(String::new(), |proof| short_span(proof.at.age_at(world.now)));
-            vec![
-                span(Role::Dim, format!("newest good {}{}: ", if width < 72 { "" } else { "copy of " }, copy.name)),
-                span(Role::Good, format!("{} on {}", good.taken.at.minute(), good.target)),
-                span(Role::Dim, format!(", {rung} {age} ago")),
-            ]
+            let place = format!("{} on {}", good.taken.at.minute(), good.target);
+            vec![span(Role::Text, head), span(Role::Good, place), span(Role::Text, format!(", {rung} {age} ago"))]
         }
-        (None, Some(newest)) => vec![
-            span(Role::Warn, format!("no good {}{}", if width < 72 { "" } else { "copy of " }, copy.name)),
-            span(Role::Dim, format!(": newest {} on {}, unproven", newest.taken.at.minute(), newest.target)),
-        ],
+        (None, Some(newest)) => {
+            let listed = format!("; newest listed {} on {}", newest.taken.at.minute(), newest.target);
+            vec![span(Role::Text, head), span(Role::Warn, "none"), span(Role::Text, listed)]
+        }
         (None, None) => vec![],
-    }
-}
-
-fn empty(scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
-    let world = scene.world;
-    let key = |command| scene.key(Context::Backups, command);
-    let listing =
-        world.targets.iter().any(|target| matches!(target.state, TargetState::Waiting | TargetState::Listing(_)));
-    let failed = world.targets.iter().find_map(|target| match &target.state {
-        TargetState::Failed(report) => Some((target, report)),
-        _ => None,
-    });
-    let (headline, advice) = if world.targets.is_empty() {
-        ("No targets.".to_owned(), "This estate names none. Add a [targets.NAME] section with a url to estate.toml, or look around with `breakglass demo`.".to_owned())
-    } else if world.total() > 0 {
-        let clear = key(Command::Back);
-        (
-            format!("Nothing matches `{}`.", world.filter_text()),
-            format!("{clear} shows all {} again.", grouped(world.total() as u64)),
-        )
-    } else if listing {
-        ("Listing the targets...".to_owned(), "Backups appear as their pages arrive.".to_owned())
-    } else if let Some((target, report)) = failed {
-        (
-            format!("{} could not be listed: {}", target.name, report.headline),
-            format!("{} {} tries again.", report.advice, key(Command::Refresh)),
-        )
-    } else {
-        (
-            "No backups.".to_owned(),
-            format!("The targets were listed and hold none. {} lists them again.", key(Command::Refresh)),
-        )
-    };
-    let inner = indent(below(area, 1), 3);
-    canvas.text(row(inner, 0), Role::Text, &headline);
-    for (nth, part) in wrap(&advice, usize::from(inner.width.saturating_sub(2))).iter().enumerate() {
-        canvas.text(row(inner, 2 + nth as u16), Role::Dim, part);
     }
 }

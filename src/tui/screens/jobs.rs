@@ -4,7 +4,8 @@ use std::cell::Cell;
 
 use ratatui::layout::Rect;
 
-use crate::model::job::{Ending, JobId, JobSpec, Phase, Progress};
+use crate::model::job::{Ending, JobId, JobSpec, Phase, Progress, RestoreOutcome};
+use crate::model::trust::VerdictOutcome;
 use crate::model::units::{ByteSize, grouped, long_span};
 use crate::tui::canvas::{Canvas, Hit, Line, below, indent, row, span};
 use crate::tui::command::{Command, Offer, Reason};
@@ -15,7 +16,6 @@ use crate::tui::msg::Effect;
 use crate::tui::pane::{Flow, Pane, Scene};
 use crate::tui::screens::moved;
 use crate::tui::theme::Role;
-use crate::tui::update::ending_words;
 use crate::tui::widgets::gauge::gauge;
 use crate::tui::widgets::table::{Column, Layout, Side, scrolled};
 use crate::tui::world::{JobLine, World};
@@ -278,5 +278,28 @@ fn results(job: &JobLine) -> Vec<Line> {
         }
         Some(Ending::Failed(Some(report))) => vec![vec![span(Role::Text, report.advice.clone())]],
         _ => vec![],
+    }
+}
+
+/// How a job ended, in one sentence.
+pub fn ending_words(ending: &Ending) -> (Role, String) {
+    match ending {
+        Ending::Verified(proof) if proof.outcome == VerdictOutcome::Ok => {
+            (Role::Good, proof.reached().word().to_owned())
+        }
+        Ending::Verified(proof) if proof.outcome.is_bad() => {
+            let place = proof.at_byte.map_or(String::new(), |byte| format!(" at byte {byte}"));
+            (Role::Danger, format!("{}{place}", proof.outcome.word()))
+        }
+        Ending::Verified(proof) => (Role::Warn, proof.outcome.word().to_owned()),
+        Ending::Restored(report) => match report.outcome {
+            RestoreOutcome::Done => (Role::Good, format!("done, into {}", report.into)),
+            RestoreOutcome::Partly => (Role::Warn, format!("partly done: {} failed", report.failures.len())),
+            RestoreOutcome::Failed => (Role::Danger, "failed".to_owned()),
+            RestoreOutcome::Cancelled => (Role::Warn, "stopped; the log says what had been written".to_owned()),
+        },
+        Ending::Failed(Some(report)) => (Role::Danger, report.headline.clone()),
+        Ending::Failed(None) => (Role::Danger, "failed".to_owned()),
+        Ending::Cancelled => (Role::Warn, "stopped; nothing was written".to_owned()),
     }
 }

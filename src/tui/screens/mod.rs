@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod backups;
+pub mod empty;
 pub mod jobs;
 pub mod keys;
 

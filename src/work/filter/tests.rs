@@ -1,4 +1,4 @@
-use std::time::Instant;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -113,7 +113,12 @@ proptest! {
     }
 }
 
-/// The bar is 16 ms on the reference machine; four times that here, since a test machine may be busy.
+/// Time of this thread on a processor: what others do on a busy machine does not count.
+fn on_cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
+}
+
 #[test]
 fn a_keystroke_over_a_hundred_thousand_backups_is_answered_at_once() {
     let names = ["shop", "crm", "ledger", "wordpress_production", "analytics"];
@@ -125,12 +130,12 @@ fn a_keystroke_over_a_hundred_thousand_backups_is_answered_at_once() {
         let query = Query::parse(text, NOW);
         let best = (0..3).map(|_| {
             list.narrow(Query::default());
-            let start = Instant::now();
+            let start = on_cpu();
             list.narrow(query.clone());
-            start.elapsed()
+            on_cpu() - start
         });
         slowest = slowest.max(best.min().unwrap());
     }
     println!("slowest keystroke over 100,000 backups: {slowest:?}");
-    assert!(slowest < Duration::from_millis(64), "{slowest:?}");
+    assert!(slowest < Duration::from_millis(16), "{slowest:?}");
 }

@@ -18,14 +18,34 @@ fn ls_prints_the_fields_that_product_and_readme_promise() {
     let run = home().run(&["ls", "--json"]);
     assert_eq!((run.code, run.lines().len()), (0, 6), "{run:?}");
     let documented = [
-        "content", "databases", "databases_known", "findings", "format", "id", "key_fingerprints", "name", "opens",
-        "seal", "series", "size_bytes", "stale", "taken_at", "taken_from", "target", "trust", "verdict",
+        "content",
+        "databases",
+        "databases_known",
+        "findings",
+        "format",
+        "id",
+        "key_fingerprints",
+        "name",
+        "opens",
+        "seal",
+        "series",
+        "size_bytes",
+        "stale",
+        "taken_at",
+        "taken_from",
+        "target",
+        "trust",
+        "verdict",
     ];
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     for line in run.lines() {
         assert_eq!(fields(&line), documented);
     }
-    assert!(documented.iter().all(|field| readme.contains(&format!("`{field}`")) || readme.contains(&format!("`{field}[]`"))));
+    assert!(
+        documented
+            .iter()
+            .all(|field| readme.contains(&format!("`{field}`")) || readme.contains(&format!("`{field}[]`")))
+    );
     let newest = &run.lines()[0];
     assert_eq!(newest["name"], "dbacked_shop_small_key_020920261153");
     assert_eq!((newest["format"].as_str(), newest["seal"].as_str()), (Some("dbacked"), Some("rsa")));
@@ -35,8 +55,12 @@ fn ls_prints_the_fields_that_product_and_readme_promise() {
 
 #[test]
 fn a_loaded_key_says_what_it_opens_before_any_download() {
-    let opens: Vec<String> =
-        home().run_with_key(&["ls", "--json"]).lines().iter().map(|line| line["opens"].as_str().unwrap().to_owned()).collect();
+    let opens: Vec<String> = home()
+        .run_with_key(&["ls", "--json"])
+        .lines()
+        .iter()
+        .map(|line| line["opens"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(opens, ["no", "yes", "yes", "yes", "yes", "yes"]);
 }
 
@@ -56,7 +80,16 @@ fn verify_prints_its_fields_and_is_remembered_by_ls_and_show() {
     assert_eq!(run.code, 0, "{run:?}");
     let line = run.line();
     for field in [
-        "id", "reached", "content", "outcome", "at_byte", "checks", "statements", "bytes_in", "bytes_out", "sha256_out",
+        "id",
+        "reached",
+        "content",
+        "outcome",
+        "at_byte",
+        "checks",
+        "statements",
+        "bytes_in",
+        "bytes_out",
+        "sha256_out",
         "seconds",
     ] {
         assert!(line.get(field).is_some(), "{field} is missing");

@@ -7,7 +7,8 @@ use std::path::Path;
 use super::{Home, finish, fixture};
 
 fn is_harmless(text: &str) -> bool {
-    let harmful = |c: char| c != '\n' && (c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'));
+    let harmful =
+        |c: char| c != '\n' && (c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'));
     !text.contains(harmful)
 }
 

@@ -31,8 +31,11 @@ fn what_was_sealed_opens_again_under_its_old_name_and_nothing_is_overwritten() {
 #[test]
 fn filters_pass_bytes_from_pipe_to_pipe() {
     let home = Home::new();
-    let mut child =
-        home.command(&["seal", "-r", &key("rsa2048-public.pem"), "-o", "x.sealed"]).stdin(Stdio::piped()).spawn().unwrap();
+    let mut child = home
+        .command(&["seal", "-r", &key("rsa2048-public.pem"), "-o", "x.sealed"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(b"through a pipe").unwrap();
     assert_eq!(finish(child).code, 0);
     let mut command = home.command(&["unseal", "--key", &key("rsa2048-pkcs1-plain.pem")]);

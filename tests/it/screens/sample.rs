@@ -46,7 +46,7 @@ fn other() -> Fingerprint {
 /// Identifies the nth made-up thing.
 pub fn id(n: u64) -> BackupId {
     let mut digest = [0; 32];
-    digest[..8].copy_from_slice(&(n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).to_be_bytes());
+    digest[..8].copy_from_slice(&((n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)).to_be_bytes());
     BackupId::from_digest(&digest)
 }
 
@@ -57,14 +57,24 @@ pub fn backup(n: u64, database: &str, target: &str, at: Moment, size: u64) -> Ba
         id: id(n),
         target: TargetName::new(target).unwrap(),
         key: Foreign::from(format!("dbacked_{database}_{stamp_name}")),
-        stamp: Stamp { size, modified: Some(at), etag: Some("5d41402abc4b2a76b9719d911017c592-42".into()), ..Stamp::default() },
+        stamp: Stamp {
+            size,
+            modified: Some(at),
+            etag: Some("5d41402abc4b2a76b9719d911017c592-42".into()),
+            ..Stamp::default()
+        },
         history: History::Current,
         storage: Storage::default(),
         taken: Taken { at, from: TakenFrom::Metadata },
         series: Foreign::from(format!("dbacked:{database}@{target}")),
         databases: vec![Foreign::from(database)],
         databases_known: true,
-        shape: Shape { format: Format::Dbacked, compression: Compression::Gzip, basis: Basis::Bytes, seal: Some(seal(ops())) },
+        shape: Shape {
+            format: Format::Dbacked,
+            compression: Compression::Gzip,
+            basis: Basis::Bytes,
+            seal: Some(seal(ops())),
+        },
         metadata: Metadata::Read(Box::new(MetadataFacts {
             md5: Some("d41d8cd98f00b204e9800998ecf8427e".into()),
             fingerprint: Some(ops()),
@@ -126,6 +136,7 @@ pub fn proof(backup: &Backup, rung: Rung, hours_ago: i64) -> Box<Proof> {
             events: 0,
             table_count: 214,
         }),
+        dump: None,
         millis: 97_310,
         mib_digests: vec![],
     })
@@ -164,9 +175,16 @@ fn backups() -> Vec<Arc<Backup>> {
             }
             6 => (shop.proof, shop.stale) = (Some(proof(&shop, Rung::Whole, 24 * 40)), true),
             7 => {
-                ledger.shape = Shape { format: Format::Mysqldump, compression: Compression::Zstd, basis: Basis::Bytes, seal: None };
+                ledger.shape = Shape {
+                    format: Format::Mysqldump,
+                    compression: Compression::Zstd,
+                    basis: Basis::Bytes,
+                    seal: None,
+                };
                 ledger.metadata = Metadata::NotApplicable;
             }
+            _ if day % 3 == 1 => crm.proof = Some(proof(&crm, Rung::Whole, day as i64 * 24 - 20)),
+            _ if day % 3 == 2 => ledger.proof = Some(proof(&ledger, Rung::Intact, day as i64 * 24 - 20)),
             _ => {}
         }
         list.extend([shop, crm, ledger].map(Arc::new));
@@ -216,8 +234,14 @@ pub fn loaded_key() -> LoadedKey {
 
 /// The world before anything was done: a listing, no key.
 pub fn quiet() -> World {
-    let offer = |name: &str, file: &str, print, opens| KeyOffer { name: name.into(), file: file.into(), fingerprint: Some(print), opens };
-    let server = |name: &str, address: &str, protected| ServerLine { name: name.into(), address: address.into(), protected };
+    let offer = |name: &str, file: &str, print, opens| KeyOffer {
+        name: name.into(),
+        file: file.into(),
+        fingerprint: Some(print),
+        opens,
+    };
+    let server =
+        |name: &str, address: &str, protected| ServerLine { name: name.into(), address: address.into(), protected };
     let mut world = World::default();
     world.now = now();
     world.estate = "prod".into();
@@ -235,7 +259,8 @@ pub fn busy() -> World {
     world.keys = vec![loaded_key()];
     world.jobs = jobs();
     world.audit = audit();
-    world.chain = Some(ChainState { records: 214, head: "4be1f00dcafe4be1".repeat(4), broken: None, open_intents: vec![213] });
+    world.chain =
+        Some(ChainState { records: 214, head: "4be1f00dcafe4be1".repeat(4), broken: None, open_intents: vec![213] });
     world
 }
 
@@ -265,7 +290,11 @@ fn jobs() -> Vec<JobLine> {
     };
     let restore = JobLine {
         id: JobId(1),
-        spec: JobSpec::Restore { backup: id(1), into: "database crm_bg_1121 on staging".into(), digest: PlanDigest::typed("a b") },
+        spec: JobSpec::Restore {
+            backup: id(1),
+            into: "database crm_bg_1121 on staging".into(),
+            digest: PlanDigest::typed("a b"),
+        },
         subject: "crm 2026-11-21 02:30".into(),
         started: Moment(now().0 - 900_000),
         progress: Progress {
@@ -302,28 +331,29 @@ fn audit() -> Vec<AuditRecord> {
         ("key.load", "ops-2026", AuditKind::Event, "wrong passphrase", 45),
         ("key.lock", "idle for 10m", AuditKind::Event, "ok", 182),
     ];
-    let record = |(nth, (action, subject, kind, result, minutes)): (u64, (&str, &str, AuditKind, &str, i64))| AuditRecord {
-        seq: 213 - nth,
-        at: Moment(now().0 - minutes * 60_000),
-        kind,
-        of: (kind == AuditKind::Outcome).then_some(211),
-        action: action.into(),
-        subject: subject.into(),
-        result: result.into(),
-        detail: if action == "restore" { "plan acorn-river-lamp-..., 41 tables".into() } else { String::new() },
-        key: (action != "key.lock").then(ops),
-        actor: Actor {
-            user: "root".into(),
-            login: Some("mira".into()),
-            sudo_user: Some("mira".into()),
-            host: "bastion-2".into(),
-            ssh_from: Some("10.8.0.14".into()),
-            pid: 4711,
-            program: "breakglass 0.1.0".into(),
-        },
-        prev: "00".repeat(32),
-        hash: format!("{:02x}", nth + 17).repeat(32),
-    };
+    let record =
+        |(nth, (action, subject, kind, result, minutes)): (u64, (&str, &str, AuditKind, &str, i64))| AuditRecord {
+            seq: 213 - nth,
+            at: Moment(now().0 - minutes * 60_000),
+            kind,
+            of: (kind == AuditKind::Outcome).then_some(211),
+            action: action.into(),
+            subject: subject.into(),
+            result: result.into(),
+            detail: if action == "restore" { "plan acorn-river-lamp-..., 41 tables".into() } else { String::new() },
+            key: (action != "key.lock").then(ops),
+            actor: Actor {
+                user: "root".into(),
+                login: Some("mira".into()),
+                sudo_user: Some("mira".into()),
+                host: "bastion-2".into(),
+                ssh_from: Some("10.8.0.14".into()),
+                pid: 4711,
+                program: "breakglass 0.1.0".into(),
+            },
+            prev: "00".repeat(32),
+            hash: format!("{:02x}", nth + 17).repeat(32),
+        };
     (0..).zip(rows).map(record).collect()
 }
 
@@ -354,7 +384,9 @@ pub fn plan() -> RestorePlan {
             step(StepEffect::Creates, "create database shop_bg_1121 with 214 tables, 3 views, 2 routines, 2 triggers"),
             step(StepEffect::Creates, "load 12.9 GiB of SQL through one connection"),
         ],
-        will_not: vec!["touch any existing database, run the dump's GTID_PURGED, or send anything but to staging".into()],
+        will_not: vec![
+            "touch any existing database, run the dump's GTID_PURGED, or send anything but to staging".into(),
+        ],
         findings: vec![
             finding(
                 "definer_missing",

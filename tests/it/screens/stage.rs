@@ -52,14 +52,16 @@ impl Stage {
             let now = self.app.world.now;
             self = self.send(Msg::Now(breakglass::model::units::Moment(now.0 + 400))).send(Msg::Key(key(word)));
         }
-        self.app.world.now = super::sample::now();
         self
     }
 
     /// Types every character of a text.
     pub fn type_text(mut self, text: &str) -> Self {
         for c in text.chars() {
-            self = self.send(Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
+            let now = self.app.world.now;
+            self = self
+                .send(Msg::Now(breakglass::model::units::Moment(now.0 + 400)))
+                .send(Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
         }
         self
     }

@@ -50,7 +50,7 @@ pub fn server(product: Product) -> Option<&'static Server> {
     match STARTED[product as usize].get_or_init(|| Server::start(product)) {
         Ok(server) => Some(server),
         Err(why) => {
-            skip_or_fail(&format!("a {product:?} server"), why);
+            skip_or_fail(&format!("the {product:?} server"), why);
             None
         }
     }

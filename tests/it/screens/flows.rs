@@ -1,0 +1,375 @@
+//! What keys do, what reaches the wire, and what hostile input cannot do.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use breakglass::model::backup::Backup;
+use breakglass::model::foreign::Foreign;
+use breakglass::model::job::{Fact, JobId, JobSpec, Progress};
+use breakglass::model::sink::Protection;
+use breakglass::model::trust::Rung;
+use breakglass::model::units::Moment;
+use breakglass::tui::app::Place;
+use breakglass::tui::command::{COMMANDS, Command};
+use breakglass::tui::glyphs::ASCII;
+use breakglass::tui::msg::{KeyFrom, Msg, PlanAsk, Retry};
+use breakglass::tui::theme::{Palette, Role, Theme};
+use breakglass::tui::widgets::secret_field::SecretText;
+use breakglass::tui::wire::Wire;
+use breakglass::tui::world::World;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use proptest::prelude::*;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::sample;
+use super::stage::Stage;
+use super::{busy, planned, planned_with, quiet};
+
+const SIZE: (u16, u16) = (80, 24);
+
+fn said(stage: &Stage) -> String {
+    stage.app.said.as_ref().map_or(String::new(), |said| said.text.clone())
+}
+
+#[test]
+fn restore_without_a_key_says_why_and_does_nothing() {
+    let stage = quiet(SIZE).press("r");
+    assert_eq!(said(&stage), "load a private key first: K");
+    assert!(stage.asked.is_empty() && stage.app.layers.is_empty());
+}
+
+#[test]
+fn a_key_is_loaded_with_its_passphrase_and_no_picture_shows_it() {
+    let from = || KeyFrom::Estate("ops-2026".into());
+    let stage = quiet(SIZE).press("K enter").send(Msg::KeyLocked(from(), "ops-2026".into()));
+    let mut stage = stage.type_text("tr0ub4dor").press("enter");
+    assert_eq!(stage.asked, ["load key ops-2026", "load key ops-2026 with a passphrase"]);
+    assert!(!stage.text().contains("tr0ub4dor"));
+
+    let wrong = breakglass::report::Report::new(breakglass::report::Fault::NoKey, "key::wrong", "wrong passphrase", "");
+    let mut stage = stage.send(Msg::KeyRefused(from(), Retry::Passphrase, Box::new(wrong)));
+    assert!(stage.text().contains("wrong passphrase"));
+    let stage = stage.send(Msg::KeyLoaded(sample::loaded_key().facts));
+    assert!(stage.app.layers.is_empty());
+    assert_eq!(said(&stage), "key ops-2026 is loaded");
+}
+
+#[test]
+fn a_pasted_key_is_loaded_and_never_drawn() {
+    let mut stage =
+        quiet(SIZE).press("K").paste("-----BEGIN RSA PRIVATE KEY-----\nMIIBsecret\n-----END RSA PRIVATE KEY-----\n");
+    assert!(!stage.text().contains("MIIB"));
+    assert!(stage.text().contains("pasted, 73 bytes"));
+    assert_eq!(stage.press("enter").asked, ["load key the pasted key"]);
+}
+
+#[test]
+fn several_marked_backups_are_verified_together() {
+    let stage = busy(SIZE).press("space space v");
+    assert_eq!(stage.asked.len(), 2);
+    assert!(stage.asked.iter().all(|asked| asked.ends_with("to whole")));
+}
+
+#[test]
+fn enter_and_paste_never_start_a_restore() {
+    let read = "pagedown pagedown";
+    let stage = planned(SIZE).press(read).press("enter").paste("y");
+    let before = stage.asked.len();
+    let stage = stage.press("ctrl-s enter");
+    assert_eq!(stage.asked.len(), before, "enter is the N under the cursor");
+    let stage = stage.press("ctrl-s").paste("y");
+    assert_eq!(said(&stage), "pasted text never confirms: type the answer");
+    assert_eq!(stage.asked.len(), before);
+    let stage = stage.press("y");
+    assert!(stage.asked.last().unwrap().starts_with("restore "), "{:?}", stage.asked);
+    assert!(stage.app.layers.is_empty());
+}
+
+#[test]
+fn a_protected_server_wants_the_name_typed_exactly() {
+    let stage = planned_with(SIZE, Protection::Protected).press("pagedown pagedown ctrl-s");
+    let before = stage.asked.len();
+    let stage = stage.paste("shop_bg_1121").type_text("shop").press("ctrl-s");
+    assert_eq!((said(&stage).as_str(), stage.asked.len()), ("that is not the name; nothing was started", before));
+    let stage = stage.type_text("_bg_1121").press("ctrl-s");
+    assert!(stage.asked.last().unwrap().starts_with("restore "));
+}
+
+#[test]
+fn keys_that_waited_when_a_question_opened_are_thrown_away() {
+    let mut stage = planned(SIZE).press("pagedown pagedown");
+    let before = stage.asked.len();
+    let now = stage.app.world.now;
+    for word in ["ctrl-s", "y", "y"] {
+        stage = stage.send(Msg::Now(now)).send(Msg::Key(super::stage::key(word)));
+    }
+    assert_eq!(stage.asked.len(), before);
+    assert_eq!(stage.app.layers.len(), 2);
+}
+
+#[test]
+fn a_plan_is_read_to_its_end_before_it_starts() {
+    let stage = planned((60, 16)).press("ctrl-s");
+    assert_eq!(said(&stage), "the plan goes on below: read it to its end first");
+}
+
+#[test]
+fn read_only_refuses_everything_that_writes() {
+    let mut world = sample::busy();
+    world.read_only = true;
+    let stage = Stage::new(world, SIZE).press("r");
+    assert_eq!(said(&stage), "this estate is read-only: nothing can be written from here");
+    assert_eq!(stage.press("6 x").asked, ["cancel #2"], "stopping is not writing");
+}
+
+#[test]
+fn esc_backs_out_of_everything_and_loses_only_the_filter() {
+    let mut stage = busy(SIZE).press("/").type_text("crm").press("enter enter ? esc esc");
+    assert_eq!((stage.app.layers.len(), stage.app.world.filter_text()), (0, "crm"));
+    stage = stage.press("esc");
+    assert_eq!(stage.app.world.filter_text(), "");
+    assert!(stage.press("5 esc").app.home.place == Place::Backups);
+}
+
+#[test]
+fn a_job_survives_every_screen_and_quitting_asks() {
+    let stage = busy(SIZE).press("5 6 7 1 q");
+    assert!(!stage.app.done && stage.app.world.running() == 1);
+    let stage = stage.press("n q").press("y");
+    assert!(stage.app.done);
+}
+
+#[test]
+fn facts_of_unknown_jobs_are_dropped_and_progress_never_revives_one() {
+    let stage = busy(SIZE).send(Msg::Fact(JobId(99), Fact::Line("?".into())));
+    let stage = stage.send(Msg::Progress(JobId(1), Progress::default()));
+    assert_eq!(stage.app.world.jobs[1].progress.elapsed, Duration::from_secs(312));
+    let spec = JobSpec::Verify { backup: sample::id(0), to: Rung::Whole };
+    let stage = stage.send(Msg::JobStarted(JobId(3), spec, "shop".into()));
+    assert_eq!(stage.app.world.jobs[0].id, JobId(3));
+}
+
+#[test]
+fn y_shows_the_headless_twin() {
+    assert_eq!(busy(SIZE).press("y").asked, ["copy breakglass ls"]);
+    let stage = busy(SIZE).press("/").type_text("db:shop it's").press("enter y");
+    assert_eq!(stage.asked, ["copy breakglass ls 'db:shop it'\\''s'"]);
+    assert_eq!(busy(SIZE).press("enter y").asked, [format!("copy breakglass show {}", sample::id(0))]);
+}
+
+#[test]
+fn the_cursor_stays_on_its_backup_when_the_list_is_reloaded() {
+    let stage = busy(SIZE).press("down down down");
+    let newer = sample::backup(900, "new", "nas", sample::now(), 1);
+    let all: Vec<Arc<Backup>> =
+        std::iter::once(Arc::new(newer)).chain(stage.app.world.backups().iter().cloned()).collect();
+    let mut stage = stage.send(Msg::Catalog(Box::new(sample::snapshot(all))));
+    let under = stage.text().lines().find(|line| line.starts_with('>')).unwrap().to_owned();
+    assert!(under.contains("2026-11-20 03:00") && under.contains("shop"), "{under}");
+}
+
+struct Line {
+    stage: Stage,
+    wire: Wire,
+}
+
+impl Line {
+    fn open(mut stage: Stage, palette: Palette) -> (Self, usize) {
+        stage.app.look.theme = Theme::built_in("dark", palette).unwrap();
+        let mut line = Self { stage, wire: Wire::new(Rect::new(0, 0, SIZE.0, SIZE.1)) };
+        let first = line.frame();
+        (line, first.len())
+    }
+
+    fn frame(&mut self) -> Vec<u8> {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, SIZE.0, SIZE.1));
+        let cursor = self.stage.app.draw(&mut buffer);
+        self.wire.frame(buffer, cursor)
+    }
+
+    fn press(mut self, keys: &str) -> (Self, usize) {
+        self.stage = self.stage.press(keys);
+        let frame = self.frame();
+        let bytes = frame.len();
+        (self, bytes)
+    }
+}
+
+#[test]
+fn the_wire_carries_little_and_nothing_when_idle() {
+    for palette in [Palette::Mono, Palette::Sixteen, Palette::Indexed, Palette::Rgb] {
+        let (mut line, full) = Line::open(busy(SIZE), palette);
+        assert!(full <= 6 * 1024, "{palette:?}: a full paint took {full} bytes");
+        assert_eq!(line.frame().len(), 0, "idle");
+        let mut worst = 0;
+        for _ in 0..12 {
+            let moved;
+            (line, moved) = line.press("down");
+            worst = worst.max(moved);
+        }
+        println!("{palette:?}: full paint {full} bytes, cursor move at most {worst} bytes");
+        assert!(worst <= 400, "{palette:?}: a cursor move took {worst} bytes");
+        line.stage = line.stage.send(Msg::Now(Moment(sample::now().0 + 30_000)));
+        assert_eq!(line.frame().len(), 0, "time alone draws nothing");
+    }
+}
+
+#[test]
+fn a_terminal_shows_exactly_the_cells_that_were_drawn() {
+    let mut parser = vt100::Parser::new(SIZE.1, SIZE.0, 0);
+    let (mut line, _) = Line::open(busy(SIZE), Palette::Sixteen);
+    line.wire.forget(Rect::new(0, 0, SIZE.0, SIZE.1));
+    parser.process(&line.frame());
+    for keys in
+        ["down", "down", "enter", "pagedown", "esc", "5", "6", "7", "1", "/", "?", "esc", "esc", ":", "esc", "G"]
+    {
+        line.stage = line.stage.press(keys);
+        parser.process(&line.frame());
+        let shown: Vec<String> = parser.screen().rows(0, SIZE.0).map(|row| row.trim_end().to_owned()).collect();
+        assert_eq!(shown.join("\n"), line.stage.text(), "after {keys}");
+    }
+}
+
+fn hostile() -> World {
+    let mut world = sample::quiet();
+    let names = [
+        "a\u{1b}]0;owned\u{7}b",
+        "\u{202e}gpj.exe",
+        "備份資料庫備份資料庫備份",
+        "\u{9b}2J",
+        "e\u{301}\u{200b}\u{feff}x",
+        "\t\n\r",
+    ];
+    let long = ["\u{ff}".repeat(1024), "名".repeat(500), "\u{202e}".repeat(300)];
+    let all = names.iter().map(|name| (*name).to_owned()).chain(long);
+    let backups = (0..).zip(all).map(|(n, name)| {
+        let mut backup = sample::backup(n + 500, &name, "offsite", sample::now(), 1);
+        backup.key = Foreign::new([name.as_bytes(), b"\xff\x1b[2J"].concat());
+        Arc::new(backup)
+    });
+    world.set_catalog(sample::snapshot(backups.collect()));
+    world
+}
+
+#[test]
+fn hostile_names_draw_harmlessly_at_every_size() {
+    for size in [(60, 16), (80, 24), (120, 40), (40, 10)] {
+        for glyphs in [&ASCII, &breakglass::tui::glyphs::UNICODE] {
+            let mut stage = Stage::with_glyphs(hostile(), size, glyphs);
+            for keys in ["down", "down", "enter", "esc", "down", "down", "down", "G", "enter"] {
+                stage = stage.press(keys);
+                let text = stage.text();
+                let evil = |c: char| {
+                    (c.is_control() && c != '\n') || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+                };
+                assert!(!text.contains(evil), "{text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn ascii_mode_draws_ascii_only() {
+    let mut stage = Stage::with_glyphs(sample::busy(), (120, 40), &ASCII);
+    for keys in ["enter", "esc", "5", "6", "7", "1", "?", "esc", "K"] {
+        stage = stage.press(keys);
+        assert!(stage.text().is_ascii(), "{}", stage.text());
+    }
+}
+
+/// Time of this thread on a processor: what others do on a busy machine does not count.
+fn on_cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
+}
+
+#[test]
+fn a_hundred_thousand_backups_are_drawn_and_filtered_at_once() {
+    let many = (0..100_000u64)
+        .map(|n| Arc::new(sample::backup(n + 1000, "shop", "offsite", Moment(sample::now().0 - n as i64 * 60_000), n)));
+    let mut world = World::default();
+    world.now = sample::now();
+    world.set_catalog(sample::snapshot(many.collect()));
+    let mut stage = Stage::new(world, SIZE).press("/");
+    let mut slowest = Duration::ZERO;
+    for c in "shop 2026".chars() {
+        let start = on_cpu();
+        stage = stage.send(Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
+        slowest = slowest.max(on_cpu() - start);
+    }
+    println!("slowest keystroke with its drawing: {slowest:?}");
+    assert!(slowest < Duration::from_millis(16), "{slowest:?}");
+}
+
+#[test]
+fn every_role_has_a_letter_of_its_own() {
+    let words: std::collections::BTreeSet<_> = Role::ALL.iter().map(|role| role.word()).collect();
+    assert_eq!(words.len(), Role::ALL.len());
+}
+
+/// A message that can be printed when a property fails; `Msg` itself may hold secrets.
+#[derive(Debug, Clone)]
+enum Act {
+    Key(KeyCode, KeyModifiers),
+    Run(Command),
+    Paste(String),
+    Later(i64),
+    News(usize),
+}
+
+impl Act {
+    fn msg(self) -> Msg {
+        match self {
+            Self::Key(code, modifiers) => Msg::Key(KeyEvent::new(code, modifiers)),
+            Self::Run(command) => Msg::Run(command),
+            Self::Paste(text) => Msg::Paste(SecretText::taking(text)),
+            Self::Later(by) => Msg::Now(Moment(sample::now().0 + by)),
+            Self::News(0) => Msg::Keys(vec![]),
+            Self::News(1) => Msg::Keys(vec![sample::loaded_key()]),
+            Self::News(2) => Msg::Catalog(Box::new(sample::snapshot(vec![]))),
+            Self::News(3) => Msg::Failed(Box::new(super::denied())),
+            Self::News(4) => Msg::KeyLoaded(sample::loaded_key().facts),
+            Self::News(5) => Msg::KeyLocked(KeyFrom::File("x".into()), "x".into()),
+            Self::News(_) => {
+                let into = "server:staging/shop_bg_1121".to_owned();
+                let ask = PlanAsk { backup: sample::id(0), into, tables: vec![], choices: vec![] };
+                Msg::Planned(ask, Box::new(sample::plan()))
+            }
+        }
+    }
+}
+
+fn any_act() -> impl Strategy<Value = Act> {
+    use KeyCode::{Backspace, Down, End, Enter, Esc, F, Home, Left, PageDown, PageUp, Right, Tab, Up};
+    let named = [Enter, Esc, Up, Down, Backspace, PageDown, PageUp, Home, End, Left, Right, Tab, F(5)];
+    let keys = prop_oneof![
+        4 => proptest::char::range(' ', '~').prop_map(KeyCode::Char),
+        1 => proptest::sample::select(named.to_vec()),
+    ];
+    let modifiers = prop_oneof![9 => Just(KeyModifiers::NONE), 1 => Just(KeyModifiers::CONTROL)];
+    let commands: Vec<Command> = COMMANDS.iter().map(|entry| entry.command).collect();
+    prop_oneof![
+        6 => (keys, modifiers).prop_map(|(code, modifiers)| Act::Key(code, modifiers)),
+        4 => proptest::sample::select(commands).prop_map(Act::Run),
+        1 => ".{0,12}".prop_map(Act::Paste),
+        1 => (0i64..100_000).prop_map(Act::Later),
+        2 => (0usize..7).prop_map(Act::News),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    #[test]
+    fn no_sequence_of_messages_and_sizes_panics(
+        acts in proptest::collection::vec(any_act(), 0..60),
+        sizes in proptest::collection::vec((1u16..140, 1u16..50), 4),
+    ) {
+        let mut stage = Stage::new(sample::busy(), sizes[0]);
+        for (nth, act) in acts.into_iter().enumerate() {
+            stage.resize(sizes[nth % 4]);
+            stage = stage.send(act.msg());
+        }
+    }
+}
