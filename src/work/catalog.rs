@@ -168,13 +168,7 @@ fn backup(target: &Target, object: &Object, metadata: Option<&Object>, known: &B
     let look = (known.look)(&id, &object.stamp);
     let (shape, seen) = match look {
         Some(look) => (look.shape, look.metadata),
-<<<<<<< HEAD
         None => (names::guess(&object.key), Metadata::NotApplicable),
-=======
-        None => {
-            (names::guess(&object.key), if metadata.is_some() { Metadata::Pending } else { Metadata::NotApplicable })
-        }
->>>>>>> main
     };
     let metadata = match (seen, metadata) {
         // Not looked at yet, or looked at before the page with the metadata had come.
@@ -267,7 +261,8 @@ fn taken(object: &Object, facts: Option<&MetadataFacts>, name: Option<Moment>) -
     const YEAR_2000: Moment = Moment(946_684_800_000);
     const DAY: i64 = 86_400_000;
     let written = object.stamp.modified;
-    let plausible = |at: &Moment| *at >= YEAR_2000 && written.is_none_or(|written| at.0.saturating_sub(written.0) <= DAY);
+    let plausible =
+        |at: &Moment| *at >= YEAR_2000 && written.is_none_or(|written| at.0.saturating_sub(written.0) <= DAY);
     if let Some(at) = facts.and_then(|facts| facts.started).filter(plausible) {
         return Taken { at, from: TakenFrom::Metadata };
     }
@@ -355,7 +350,9 @@ mod tests {
         let mut listing = Listing::default();
         let name = "dbacked_shop_290820261040";
         listing.take(vec![object(name, 1), object(&format!("{name}_metadata"), 2)]);
-        let look = |_: &BackupId, _: &Stamp| Some(Look { shape: names::guess(&Foreign::from(name)), metadata: Metadata::Missing });
+        let look = |_: &BackupId, _: &Stamp| {
+            Some(Look { shape: names::guess(&Foreign::from(name)), metadata: Metadata::Missing })
+        };
         let known = Beside { look: &look, proof: &|_, _| None, keys: &[], proof_max_age: 0, now: NAMED };
         assert_eq!(assemble(&target(), &listing, &known)[0].metadata, Metadata::Pending);
     }

@@ -138,8 +138,10 @@ fn judge_sizes(backups: &mut [Backup], members: &[usize]) {
 }
 
 fn judge_rhythm(backups: &mut [Backup], members: &[usize]) {
-    let gaps: Vec<i64> =
-        members.windows(2).map(|pair| backups[pair[0]].taken.at.0.saturating_sub(backups[pair[1]].taken.at.0)).collect();
+    let gaps: Vec<i64> = members
+        .windows(2)
+        .map(|pair| backups[pair[0]].taken.at.0.saturating_sub(backups[pair[1]].taken.at.0))
+        .collect();
     if gaps.len() < ENOUGH {
         return;
     }

@@ -203,7 +203,8 @@ async fn under_its_own_name_and_beside_its_metadata_no_damaged_object_passes() {
         let session = session_over(&folder, &scratch.path().join("state")).await;
         load(&session, "dbacked_private_key.pem").await;
         let outcome = verify(&session, SOURCE).await.outcome;
-        let expected = if name.contains("magic.bin") || *name == "random.bin" { [Damaged, Truncated] } else { [*alone; 2] };
+        let expected =
+            if name.contains("magic.bin") || *name == "random.bin" { [Damaged, Truncated] } else { [*alone; 2] };
         assert!(expected.contains(&outcome), "{name} without metadata: {outcome:?}");
 
         as_object(&bytes, &folder, Some(&metadata));

@@ -109,7 +109,10 @@ fn nothing_secret_leaves_the_process_even_at_trace() {
 
     let mut seen = vec![];
     files(&home.path("state"), &mut seen);
-    assert!(seen.iter().any(|(path, bytes)| path.ends_with("breakglass.log") && !bytes.is_empty()), "nothing was logged");
+    assert!(
+        seen.iter().any(|(path, bytes)| path.ends_with("breakglass.log") && !bytes.is_empty()),
+        "nothing was logged"
+    );
     assert!(runs[1].1.code == 0 && runs[3].1.code == 0, "{:?} {:?}", runs[1], runs[3]);
     for (args, run) in &runs {
         seen.push((format!("stdout of {args:?}"), run.out.clone().into_bytes()));

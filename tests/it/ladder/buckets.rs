@@ -43,13 +43,9 @@ async fn malformed_metadata_says_why_and_hides_nothing() {
     let state = support::scratch();
     let session = bucket("metadata-malformed", state.path()).await;
     assert_eq!(session.catalog().backups.len(), 7);
-    for (letter, reason) in [
-        ("a", "cut off"),
-        ("b", "empty"),
-        ("c", "null instead of an object"),
-        ("e", "not UTF-8"),
-        ("f", "not JSON"),
-    ] {
+    for (letter, reason) in
+        [("a", "cut off"), ("b", "empty"), ("c", "null instead of an object"), ("e", "not UTF-8"), ("f", "not JSON")]
+    {
         let backup = named(&session, &format!("dbacked_{letter}_010120260000"));
         let Metadata::Unusable(why) = &backup.metadata else { panic!("{letter}: {:?}", backup.metadata) };
         assert!(why.starts_with(reason), "{letter}: {why}");

@@ -33,7 +33,8 @@ fn key() -> PrivateKey {
 /// A dump whose rows hardly compress, with `more` bytes of comment to steer the length.
 fn dump(more: usize) -> Vec<u8> {
     let mut random = StdRng::seed_from_u64(7);
-    let mut text = "-- MySQL dump 10.13  Distrib 9.7.4, for Linux (x86_64)\n\nCREATE TABLE `t` (`a` text);\n".to_owned();
+    let mut text =
+        "-- MySQL dump 10.13  Distrib 9.7.4, for Linux (x86_64)\n\nCREATE TABLE `t` (`a` text);\n".to_owned();
     for _ in 0..60 {
         let row: String = (0..100).map(|_| char::from(random.gen_range(b'a'..=b'z'))).collect();
         text.push_str(&format!("INSERT INTO `t` VALUES ('{row}');\n"));

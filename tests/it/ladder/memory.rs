@@ -96,7 +96,12 @@ impl Store for Memory {
         Ok(bytes.slice(..bytes.len().min(len as usize)))
     }
 
-    fn open_range(&self, object: &Object, from: u64, len: Option<u64>) -> BoxStream<'static, Result<Bytes, StoreError>> {
+    fn open_range(
+        &self,
+        object: &Object,
+        from: u64,
+        len: Option<u64>,
+    ) -> BoxStream<'static, Result<Bytes, StoreError>> {
         let range = self.get(&object.key).map(|bytes| {
             let end = len.map_or(bytes.len(), |len| bytes.len().min((from + len) as usize));
             bytes.slice(from as usize..end)
