@@ -12,6 +12,7 @@ mod readme;
 mod restore;
 mod screens;
 mod seals;
+mod secrets;
 mod server;
 mod sql;
 mod state;
