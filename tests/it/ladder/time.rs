@@ -10,7 +10,7 @@ use breakglass::model::trust::{Proof, Rung, VerdictOutcome};
 use breakglass::model::units::Moment;
 use breakglass::seal::keyfile;
 use breakglass::work::catalog::Catalog;
-use breakglass::work::plan::{PlanRequest, STATEMENT_LIMIT};
+use breakglass::work::plan::{Ingredients, PlanRequest, STATEMENT_LIMIT, to_dir};
 use breakglass::work::restore::{RestoreError, Task, restore};
 use breakglass::work::verify::Opener;
 
