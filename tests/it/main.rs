@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 mod cli;
+mod doctor;
 mod formats;
 mod house;
 mod keys;
@@ -11,6 +12,7 @@ mod readme;
 mod restore;
 mod screens;
 mod seals;
+mod secrets;
 mod server;
 mod sql;
 mod state;
