@@ -15,7 +15,7 @@ use breakglass::model::sink::{DirSink, Sink};
 use breakglass::model::trust::{Proof, Rung, VerdictOutcome, Voucher};
 use breakglass::seal::secret::Secret;
 use breakglass::work::keys::{KeySource, Loaded};
-use breakglass::work::plan::PlanRequest;
+use breakglass::work::plan::{PlanRequest, STATEMENT_LIMIT};
 use breakglass::work::session::{Session, Settings};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -67,7 +67,7 @@ async fn verify(session: &Session, name: &str) -> Proof {
 async fn restore(session: &Session, name: &str, into: &Path) -> Option<Ending> {
     let backup = session.find(&format!("here:{name}")).unwrap();
     let into = Sink::Dir(DirSink { path: into.to_owned() });
-    let request = PlanRequest { backup: backup.id.clone(), into, tables: None, choices: Default::default() };
+    let request = PlanRequest { backup: backup.id.clone(), into, tables: None, choices: Default::default(), statement_limit: STATEMENT_LIMIT };
     let plan = session.plan(request).await.ok()?.confirm(&ConfirmAnswer::Yes).ok()?;
     let job = session.start_restore(plan).ok()?;
     session.ended(job).await.unwrap().ending

@@ -10,7 +10,7 @@ use breakglass::model::trust::{Proof, Rung, VerdictOutcome};
 use breakglass::model::units::Moment;
 use breakglass::seal::keyfile;
 use breakglass::work::catalog::Catalog;
-use breakglass::work::plan::{Ingredients, PlanRequest, to_dir};
+use breakglass::work::plan::{PlanRequest, STATEMENT_LIMIT};
 use breakglass::work::restore::{RestoreError, Task, restore};
 use breakglass::work::verify::Opener;
 
@@ -73,7 +73,7 @@ async fn an_object_that_is_replaced_behind_the_listing_is_not_restored() {
 async fn restored(store: &Arc<Memory>, proof: &Proof, out: &std::path::Path) -> Result<u64, RestoreError> {
     let backup = store.backup(NAME);
     let into = Sink::Dir(DirSink { path: out.to_owned() });
-    let request = PlanRequest { backup: backup.id.clone(), into, tables: None, choices: Default::default() };
+    let request = PlanRequest { backup: backup.id.clone(), into, tables: None, choices: Default::default(), statement_limit: STATEMENT_LIMIT };
     let catalog = Catalog::default();
     let from =
         Ingredients { backup: &backup, request: &request, proof: Some(proof), catalog: &catalog, now: Moment(0) };
