@@ -4,7 +4,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use breakglass::cli::args::{Args, Looks, Verb};
+use breakglass::cli::args::{Args, Looks, Place, Verb};
 use breakglass::cli::{self, args, ask, exit, print};
 use breakglass::model::foreign::escape;
 use breakglass::report::{Fault, Report, Reportable};
@@ -81,6 +81,7 @@ async fn open_console(args: Args, scene: Scene) -> Result<Ended, Report> {
     }
     let session = Session::open(settings).await?;
     session.start_log(args.conduct.log.as_deref())?;
+    cli::load_given_keys((Place::default(), args.keys, args.conduct), &session).await?;
     terminal::install_panic_hook(session.paths().log_file());
     let ended = door::open(session.clone(), wishes).await;
     session.close(Duration::from_secs(1)).await;

@@ -45,7 +45,7 @@ impl Door {
     ///
     /// When the estate cannot be read or the state folder cannot be used.
     pub async fn session(&self) -> Result<Session, Report> {
-        Session::open(self.settings(None)).await
+        self.open(None).await
     }
 
     /// A session in which `backup` can be found: on the estate, or, for a path or URL, on its folder alone.
@@ -54,13 +54,15 @@ impl Door {
     ///
     /// As [`session`](Self::session).
     pub async fn session_for(&self, backup: &str) -> Result<Session, Report> {
-        Session::open(self.settings(is_place(backup).then(|| backup.to_owned()))).await
+        self.open(is_place(backup).then(|| backup.to_owned())).await
     }
 
-    fn settings(&self, ad_hoc: Option<String>) -> Settings {
+    async fn open(&self, ad_hoc: Option<String>) -> Result<Session, Report> {
         let access = if self.conduct.read_only { Access::ReadOnly } else { Access::AsEstate };
         let Place { estate, state_dir } = self.place.clone();
-        Settings { estate, state_dir, access, ad_hoc }
+        let session = Session::open(Settings { estate, state_dir, access, ad_hoc }).await?;
+        session.start_log(self.conduct.log.as_deref())?;
+        Ok(session)
     }
 
     /// Waits for `work` while its running job is drawn; a signal cancels the job and lets it come to its end.

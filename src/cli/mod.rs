@@ -31,10 +31,11 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::args::{Args, Verb};
+use crate::cli::args::{Args, Conduct, KeyFlags, Place, Verb};
 use crate::cli::door::Door;
 use crate::cli::error::CliError;
 use crate::report::Report;
+use crate::work::session::Session;
 
 /// How long a cancelled verb may take to leave things in order.
 const GRACE: Duration = Duration::from_secs(10);
@@ -52,6 +53,18 @@ pub async fn run(args: Args) -> u8 {
         door.printer().failure(&report);
         exit::of_fault(report.fault)
     })
+}
+
+/// Loads the keys that `--key` and the environment name: for the other door, before its screen opens.
+///
+/// # Errors
+///
+/// When one of them cannot be loaded.
+pub async fn load_given_keys(
+    (place, keys, conduct): (Place, KeyFlags, Conduct),
+    session: &Session,
+) -> Result<(), Report> {
+    unlock::given(&Door::new(place, keys, conduct), session).await
 }
 
 async fn perform(door: &Door, verb: Verb) -> Result<u8, Report> {

@@ -58,7 +58,10 @@ pub async fn given(door: &Door, session: &Session) -> Result<(), Report> {
     for key in named(door)? {
         match key {
             Wanted::Env if !passphrases.given() => {
-                session.load_key(key.source(), None).await?;
+                // It lies in the surroundings, nobody asked for it here: a broken one must not stop a list.
+                if let Err(report) = session.load_key(key.source(), None).await {
+                    door.printer().say(&format!("{} ({})", report.headline, report.code));
+                }
             }
             key => load(session, &passphrases, &key).await?,
         }
