@@ -15,9 +15,10 @@ use crate::model::foreign::Foreign;
 use crate::model::job::{Ending, RestoreReport};
 use crate::model::plan::{Ask, ConfirmAnswer, Confirmed, PlanDigest, RestorePlan};
 use crate::model::sink::Sink;
+use crate::model::units::ByteSize;
 use crate::report::{Fault, Report};
 use crate::work::export;
-use crate::work::plan::PlanRequest;
+use crate::work::plan::{PlanRequest, STATEMENT_LIMIT};
 use crate::work::session::Session;
 use crate::work::sink;
 
@@ -35,6 +36,9 @@ pub struct RestoreArgs {
     /// Decide a finding of the plan; may be given several times
     #[arg(long, value_name = "CODE=CHOICE")]
     choose: Vec<String>,
+    /// The longest statement that is held in memory, in MiB [default: 64]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    statement_limit: Option<u64>,
     /// Show the plan and stop
     #[arg(long, conflicts_with_all = ["approve", "confirm"])]
     plan_only: bool,
@@ -80,6 +84,7 @@ pub async fn run(door: &Door, args: RestoreArgs) -> Result<u8, Report> {
         tables: (!args.tables.is_empty())
             .then(|| args.tables.iter().map(|name| Foreign::from(name.as_str())).collect()),
         choices: choices(&args.choose)?,
+        statement_limit: args.statement_limit.map_or(STATEMENT_LIMIT, |mib| ByteSize(mib << 20)),
     };
     let plan = door.attended(&session, &backup.label(), session.plan(request)).await?;
     if args.plan_only {
