@@ -34,7 +34,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::cli::args::{Args, Verb};
 use crate::cli::door::Door;
 use crate::cli::error::CliError;
-use crate::report::{Fault, Report};
+use crate::report::Report;
 
 /// How long a cancelled verb may take to leave things in order.
 const GRACE: Duration = Duration::from_secs(10);
@@ -109,12 +109,9 @@ async fn interruptible(
     ask::restore_terminal();
     door.cancel.cancel();
     tokio::select! {
-        ended = &mut verb => match ended {
-            Err(report) if report.fault != Fault::Interrupted => door.printer().failure(&report),
-            _ => {}
-        },
-        () = interrupts.next() => {}
-        () = tokio::time::sleep(GRACE) => {}
+        // What was finished before it could be stopped is finished.
+        ended = &mut verb => ended,
+        () = interrupts.next() => Err(CliError::Interrupted.into()),
+        () = tokio::time::sleep(GRACE) => Err(CliError::Interrupted.into()),
     }
-    Err(CliError::Interrupted.into())
 }

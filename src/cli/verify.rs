@@ -16,7 +16,8 @@ use crate::model::target::History;
 use crate::model::trust::{Proof, Rung};
 use crate::model::units::ByteSize;
 use crate::report::{Fault, Report};
-use crate::work::catalog::Catalog;
+use crate::work::catalog::{Catalog, TargetState};
+use crate::work::series::SeriesView;
 use crate::work::session::Session;
 
 /// Arguments of `verify`.
@@ -75,7 +76,7 @@ async fn listed(session: &Session) -> Arc<Catalog> {
 
 /// The newest of each series that can be read at all; a series that only has an unreadable one is not left out.
 fn newest_of_each(catalog: &Catalog) -> Vec<Arc<Backup>> {
-    let newest = |series: &crate::work::series::SeriesView| {
+    let newest = |series: &SeriesView| {
         let of_series = catalog.backups.iter().filter(|backup| backup.series == series.name);
         of_series.filter(|backup| backup.history == History::Current).max_by_key(|backup| backup.taken.at).cloned()
     };
@@ -84,11 +85,10 @@ fn newest_of_each(catalog: &Catalog) -> Vec<Arc<Backup>> {
 
 /// A target that could not be listed may hold the newest: a cron job must not end with 0.
 fn unlisted(door: &Door, catalog: &Catalog) -> Vec<u8> {
-    use crate::work::catalog::TargetState::Failed;
-    let failed = catalog
-        .targets
-        .iter()
-        .filter_map(|target| if let Failed(report) = &target.state { Some(report) } else { None });
+    let failed = catalog.targets.iter().filter_map(|target| match &target.state {
+        TargetState::Failed(report) => Some(report),
+        _ => None,
+    });
     failed
         .map(|report| {
             door.printer().failure(report);

@@ -115,6 +115,21 @@ impl Connection {
         Err(ServerError::LeftDatabase { server: self.label().to_owned(), database: database.clone() })
     }
 
+    /// The rights that the account has anywhere, in capitals (`SELECT`, `ALL PRIVILEGES`), for `doctor`.
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError`] when the server does not answer.
+    pub async fn rights(&mut self) -> Result<Vec<String>, ServerError> {
+        let mut rights: Vec<String> = vec![];
+        for row in self.ask("SHOW GRANTS").await? {
+            rights.extend(granted(&String::from_utf8_lossy(&bytes(&row, 0).unwrap_or_default())));
+        }
+        rights.sort_unstable();
+        rights.dedup();
+        Ok(rights)
+    }
+
     /// The server's own identity: `server_uuid` of MySQL, `server_uid` of MariaDB 10.11 and later.
     pub(crate) async fn uuid(&mut self) -> Result<Option<Foreign>, ServerError> {
         let rows = self.ask("SHOW VARIABLES WHERE Variable_name IN ('server_uuid', 'server_uid')").await?;
@@ -203,6 +218,20 @@ impl Settings {
     }
 }
 
+/// The rights of one line of `SHOW GRANTS`. Such a line may end in the hash of a password: nothing else is kept of it.
+fn granted(line: &str) -> Vec<String> {
+    let Some((list, _)) = line.strip_prefix("GRANT ").and_then(|rest| rest.split_once(" ON ")) else { return vec![] };
+    let mut depth = 0;
+    let outside = |c: &char| {
+        depth += i32::from(*c == '(') - i32::from(*c == ')');
+        depth == 0 && *c != ')'
+    };
+    let list: String = list.chars().filter(outside).collect();
+    let is_right =
+        |word: &&str| !word.is_empty() && word.chars().all(|c| c.is_ascii_uppercase() || matches!(c, ' ' | '_'));
+    list.split(',').map(str::trim).filter(is_right).map(str::to_owned).collect()
+}
+
 fn flavor(settings: &Settings) -> Flavor {
     let says = ["version", "version_comment"].map(|name| settings.raw(name).unwrap_or_default().to_ascii_lowercase());
     match says.iter().any(|text| text.windows(7).any(|part| part == b"mariadb")) {
@@ -232,4 +261,17 @@ fn quoted(name: &Foreign) -> Result<String, ServerError> {
         return Err(bad());
     }
     Ok(String::from_utf8(ident::quote(text.as_bytes())).expect("backticks do not break UTF-8"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::granted;
+
+    #[test]
+    fn rights_are_read_from_grants_and_nothing_else() {
+        let line = "GRANT SELECT, INSERT (`a`, `b`), LOCK TABLES ON `shop`.* TO `me`@`%` IDENTIFIED BY PASSWORD '*AB'";
+        assert_eq!(granted(line), ["SELECT", "INSERT", "LOCK TABLES"]);
+        assert_eq!(granted("GRANT ALL PRIVILEGES ON *.* TO `root`@`localhost` WITH GRANT OPTION"), ["ALL PRIVILEGES"]);
+        assert_eq!(granted("GRANT `role`@`%` TO `me`@`%`"), [""; 0]);
+    }
 }

@@ -20,7 +20,7 @@ use crate::work::news::Changed;
 use crate::work::plan;
 use crate::work::plan::{Ingredients, PlanRequest, ServerSide};
 use crate::work::restore;
-use crate::work::restore::{RestoreError, fault_of};
+use crate::work::restore::RestoreError;
 use crate::work::session::{Session, entry, held, now};
 use crate::work::verify;
 use crate::work::verify::{Opener, VerifyError};
@@ -60,18 +60,23 @@ where
     let ctx = JobCtx::new(view, session.0.cancel.child_token(), session.0.news.clone());
     held(&session.0.jobs).insert(id, ctx.clone());
     session.0.news.tell(Changed::JOBS);
-    let running = work(ctx.clone());
+    // A task of its own: if it panics, the job still ends, and whoever waits for it goes on.
+    let mut running = tokio::spawn(work(ctx.clone()));
     tokio::spawn(async move {
-        let mut running = std::pin::pin!(running);
         let ending = loop {
             tokio::select! {
-                ending = &mut running => break ending,
+                ending = &mut running => break ending.unwrap_or_else(|_| died()),
                 () = tokio::time::sleep(PUBLISH_EVERY) => ctx.publish(Instant::now()),
             }
         };
         ctx.end(ending);
     });
     id
+}
+
+fn died() -> Ending {
+    let advice = "this is a bug in breakglass; nothing that looks complete was left behind";
+    Ending::Failed(Some(Box::new(Report::new(Fault::Failed, "job::died", "the job died", advice))))
 }
 
 /// Verifies one backup, in the background.
@@ -145,7 +150,7 @@ pub async fn plan(session: &Session, request: PlanRequest) -> Result<RestorePlan
 
 fn not_whole(backup: &Backup, proof: &Proof) -> Report {
     let (label, verdict) = (backup.label(), ladder::in_words(proof));
-    RestoreError::NotWhole { backup: label, verdict, outcome: proof.outcome }.report()
+    RestoreError::NotWhole { backup: label, verdict, outcome: proof.outcome, proof: None }.report()
 }
 
 /// A server plan rests on the census, and the census on a whole proof: verifies as a visible job.
@@ -274,9 +279,8 @@ fn conclude(
             ("cancelled", String::new(), Ending::Cancelled)
         }
         Err(error) => {
-            if let RestoreError::NotWhole { outcome, .. } = &error {
-                ctx.line(format!("verdict: {}", outcome.word()));
-                debug_assert_ne!(fault_of(*outcome), Fault::Interrupted);
+            if let RestoreError::NotWhole { proof: Some(proof), .. } = &error {
+                remember(session, ctx, backup, proof);
             }
             let report = error.report();
             ("failed", report.code.clone(), Ending::Failed(Some(Box::new(report))))

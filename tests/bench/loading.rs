@@ -1,6 +1,7 @@
 //! Loading through one connection against `mariadb <dump.sql`, on the same server, interleaved.
 //!
-//! `cargo bench --bench loading [MIB] [ROUNDS]`; prints the median of each and their ratio.
+//! `cargo bench --bench loading [MIB] [ROUNDS]`; prints the median of each and their ratio. First the whole way,
+//! the real program restoring a proven, sealed backup (bar: 1.08); then the server's room alone, for other shapes.
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
@@ -12,11 +13,14 @@ use breakglass::server::connect;
 use breakglass::sql::lexer::{Collect, CollectSink, LexError, Limits, PieceKind, Splitter, StatementEnd};
 use tokio::sync::mpsc;
 
+#[path = "support/mod.rs"]
+mod bench;
 #[path = "../it/support/mod.rs"]
 #[allow(dead_code, clippy::unwrap_used)]
 mod support;
 
-use crate::support::databases::{Database, Product, server};
+use crate::bench::Sample;
+use crate::support::databases::{Database, Product, Server, server};
 
 /// What one line of the dump holds.
 #[derive(Clone, Copy)]
@@ -34,6 +38,7 @@ fn main() {
     let folder = tempfile::tempdir().expect("a scratch folder");
     for product in [Product::Mariadb, Product::Mysql] {
         let Some(server) = server(product) else { continue };
+        whole_way(server, size, rounds);
         for (name, shape, size) in
             [("1 MB statements", Shape::Extended, size), ("one row each", Shape::Single, size / 10)]
         {
@@ -54,6 +59,32 @@ fn main() {
             );
         }
     }
+}
+
+/// A sealed backup, proven before, into a new database; the stock client gets the same dump as a plain file.
+fn whole_way(server: &'static Server, megabytes: u64, rounds: u64) {
+    let sample = Sample::of(megabytes);
+    let state = bench::scratch().join("loading");
+    bench::run(&mut sample.breakglass(&state, &["verify", sample.path()]));
+    let (mut stock, mut ours) = (vec![], vec![]);
+    for _ in 0..rounds {
+        let theirs = server.database();
+        let spent = by_client(&theirs, &sample.dump);
+        stock.push(bench::Run { wall: spent, peak_kib: 0 });
+        let mine = server.unused();
+        let into = format!("mysql://root@127.0.0.1:{}/{}", server.port, mine.name);
+        let args = ["restore", sample.path(), "--into", &into, "--yes", "--confirm", &mine.name];
+        ours.push(bench::run(&mut sample.breakglass(&state, &args)));
+        assert_eq!(rows(&mine), rows(&theirs));
+    }
+    let (stock, ours) = (bench::median(stock), bench::median(ours));
+    println!("{:?}, {megabytes} MB of SQL in a sealed backup", server.product);
+    bench::line("mariadb <dump.sql", stock, stock);
+    bench::line("restore of the sealed, proven backup", ours, stock);
+}
+
+fn rows(database: &Database) -> String {
+    database.sql(&format!("SELECT COUNT(*) FROM `{}`.`orders`", database.name))
 }
 
 fn median(mut times: Vec<Duration>) -> Duration {

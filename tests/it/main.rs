@@ -3,13 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 mod cli;
+mod doctor;
 mod formats;
 mod house;
 mod keys;
 mod ladder;
+mod readme;
 mod restore;
 mod screens;
 mod seals;
+mod secrets;
 mod server;
 mod sql;
 mod state;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use breakglass::model::audit::AuditRecord;
 use breakglass::model::backup::Backup;
 use breakglass::model::foreign::Foreign;
 use breakglass::model::job::{Fact, JobId, JobSpec, Progress};
@@ -149,6 +150,16 @@ fn facts_of_unknown_jobs_are_dropped_and_progress_never_revives_one() {
     let spec = JobSpec::Verify { backup: sample::id(0), to: Rung::Whole };
     let stage = stage.send(Msg::JobStarted(JobId(3), spec, "shop".into()));
     assert_eq!(stage.app.world.jobs[0].id, JobId(3));
+}
+
+#[test]
+fn a_tail_of_the_audit_log_told_twice_is_shown_once() {
+    let tail = sample::busy().audit;
+    let mut longer = tail.clone();
+    longer.insert(0, AuditRecord { seq: 214, ..tail[0].clone() });
+    let stage = quiet(SIZE).send(Msg::Audit(tail.clone())).send(Msg::Audit(tail)).send(Msg::Audit(longer));
+    let shown: Vec<u64> = stage.app.world.audit.iter().map(|record| record.seq).collect();
+    assert_eq!(shown, (206..=214).rev().collect::<Vec<_>>());
 }
 
 #[test]
