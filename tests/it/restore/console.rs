@@ -75,10 +75,9 @@ impl Console {
         self.session.plan(self.request(name, into)).await
     }
 
-    /// The plan with every choice made that leaves statements out.
-    pub async fn plan_dropping(&self, name: &str, into: Sink) -> Result<RestorePlan, Report> {
-        let mut request = self.request(name, into);
-        let plan = self.session.plan(request.clone()).await?;
+    /// A plan again, with every choice made that leaves statements out.
+    pub async fn plan_dropping(&self, name: &str, plan: &RestorePlan) -> Result<RestorePlan, Report> {
+        let mut request = self.request(name, plan.into.clone());
         let droppable = plan.findings.iter().filter(|finding| finding.choices.iter().any(|choice| choice == "drop"));
         request.choices = droppable.map(|finding| (finding.code.clone(), "drop".to_owned())).collect();
         self.session.plan(request).await

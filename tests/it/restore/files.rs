@@ -102,7 +102,7 @@ async fn a_pipe_gets_the_dump_only_once_it_is_proven() {
         let job = console.session.restore_to(approved(plan), Box::new(pipe.clone())).unwrap();
         assert_eq!(console.report(job).await.unwrap().outcome, RestoreOutcome::Done);
         assert!(*pipe.0.lock().unwrap() == fs::read(vector("plain").join(plain)).unwrap(), "{plain}");
-        assert_eq!(console.backup(object).proof.as_ref().map(|proof| proof.reached()), Some(Rung::Whole));
+        assert_eq!(console.plan(object, Sink::Stdout).await.unwrap().from.trust, Rung::Whole);
     }
     let damaged = over(&vector("damaged")).await;
     damaged.load_keys().await;

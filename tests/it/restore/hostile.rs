@@ -114,18 +114,22 @@ async fn no_statement_reaches_beyond_its_sink_however_it_is_written() {
         let mut names = vec![];
         for (nth, statement) in REACHING.iter().enumerate() {
             let account = format!("canary_{}", server.port);
-            let text = statement.replace("PROD", &prod.name).replace("CANARY", &account).replace("FILE '", "FILE '");
+            let text = statement.replace("PROD", &prod.name).replace("CANARY", &account);
             let text = text.replace("'FILE'", &format!("'{file}'"));
-            for (how, text) in disguises(&text).into_iter().enumerate() {
+            // As it is, and in some of the disguises: each of those meets enough statements.
+            let some = disguises(&text).into_iter().enumerate().filter(|(how, _)| *how == 0 || how % 3 == nth % 3);
+            for (how, text) in some {
                 let name = format!("reaching-{nth:02}-{how}.sql");
                 fs::write(folder.path().join(&name), format!("{HEAD}{text}{END}")).unwrap();
                 names.push((name, text));
             }
         }
         let console = over(folder.path()).await;
-        for (name, text) in &names {
-            attempt(&console, server, name, text).await;
-            assert_eq!(canary(server, &prod, &file), before, "{:?}: {text}", server.product);
+        for some in names.chunks(4) {
+            for (name, text) in some {
+                attempt(&console, server, name, text).await;
+            }
+            assert_eq!(canary(server, &prod, &file), before, "{:?}: {some:?}", server.product);
         }
     }
 }
@@ -135,7 +139,7 @@ async fn attempt(console: &Console, server: &'static Server, name: &str, text: &
     let database = server.unused();
     let Ok(plan) = console.plan(name, sink(&database)).await else { return };
     assert!(plan.stopped_by().is_some(), "{:?} would run {text}", server.product);
-    let plan = console.plan_dropping(name, sink(&database)).await.unwrap();
+    let plan = console.plan_dropping(name, &plan).await.unwrap();
     if plan.stopped_by().is_some() {
         return;
     }
