@@ -75,6 +75,7 @@ pub fn job() -> JobCtx {
         began: Moment(0),
         progress: Progress::default(),
         log: Default::default(),
+        lines: 0,
         ending: None,
     };
     JobCtx::new(view, CancellationToken::new(), News::default())
