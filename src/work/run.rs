@@ -229,7 +229,7 @@ pub fn start_restore(
     };
     let spec = JobSpec::Restore { backup: backup.id.clone(), into: agreed.into.to_string(), digest };
     let mine = session.clone();
-    Ok(launch(session, spec, subject, move |ctx| async move {
+    Ok(launch(session, spec, backup.label(), move |ctx| async move {
         let ended = restore::restore(&ctx, task, &plan).await;
         conclude(&mine, &ctx, &backup, intent, ended)
     }))

@@ -152,7 +152,7 @@ fn judge_rhythm(backups: &mut [Backup], members: &[usize]) {
     for (n, &gap) in gaps.iter().enumerate() {
         if usual > 0 && gap > usual.saturating_add(usual / 2) && gap > usual.saturating_add(hour) {
             let span = |ms: i64| short_span(Duration::from_millis(ms.unsigned_abs()));
-            let text = format!("none for {} before it (usually every {})", span(gap), span(usual));
+            let text = format!("gap of {} before it (usually {})", span(gap), span(usual));
             backups[members[n]].findings.push(Finding::new(Weight::Warning, "gap", text));
         }
     }

@@ -121,7 +121,6 @@ impl Pane for Passphrase {
         };
         let line = wrap(text, usize::from(inner.width.saturating_sub(2))).into_iter().next().unwrap_or_default();
         canvas.text(row(inner, 1), role, &line);
-        canvas.text(row(inner, 2), Role::Dim, &scene.world.tip);
         let field = row(inner, 3);
         let used = canvas.text(field, Role::Head, "passphrase  ");
         if scene.on_top {
