@@ -49,6 +49,7 @@ pub async fn run(args: Args) -> u8 {
         Ok(interrupts) => interruptible(&door, interrupts, perform(&door, verb)).await,
         Err(error) => Err(CliError::Terminal(error).into()),
     };
+    door.close().await;
     ended.unwrap_or_else(|report| {
         door.printer().failure(&report);
         exit::of_fault(report.fault)

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args as ArgGroup;
 
-use crate::cli::door::{Door, blocking};
+use crate::cli::door::Door;
 use crate::cli::error::CliError;
 use crate::cli::lines::{PlanLine, RestoreLine};
 use crate::cli::print::{Form, json_line};
@@ -70,8 +70,7 @@ pub async fn run(door: &Door, args: RestoreArgs) -> Result<u8, Report> {
     check(door, &args)?;
     let session = door.session_for(&args.backup).await?;
     let into = sink::parse(&args.into, session.estate())?;
-    session.refresh();
-    session.settled().await;
+    door.listed(&session).await?;
     let backup = session.find(&args.backup)?;
     unlock::needed(door, &session, std::slice::from_ref(&backup)).await?;
     if let (Some(server), Some(reason)) = (&args.arming.arm, &args.arming.reason) {
@@ -150,13 +149,13 @@ async fn asked(door: &Door, plan: &RestorePlan) -> Result<ConfirmAnswer, Report>
         Ask::YesNo if door.conduct.yes => Ok(ConfirmAnswer::Yes),
         Ask::YesNo => {
             let question = format!("Restore into {into}?");
-            blocking(move || ask::yes_no(&question, "give --yes, or --approve with the plan's digest")).await?;
+            door.aside(move || ask::yes_no(&question, "give --yes, or --approve with the plan's digest")).await?;
             Ok(ConfirmAnswer::Yes)
         }
         Ask::TypeName(name) => {
             let question = format!("This writes into {into}. Type its name ({name}) to go on:");
             let flag = "give --confirm NAME, or --approve with the plan's digest";
-            Ok(ConfirmAnswer::Name(blocking(move || ask::typed_name(&question, flag)).await?))
+            Ok(ConfirmAnswer::Name(door.aside(move || ask::typed_name(&question, flag)).await?))
         }
     }
 }

@@ -49,7 +49,7 @@ pub async fn run(door: &Door, args: VerifyArgs) -> Result<u8, Report> {
     let (places, named): (Vec<String>, Vec<String>) = args.backups.into_iter().partition(|text| is_place(text));
     if args.newest_of_each || !named.is_empty() {
         let session = door.session().await?;
-        let catalog = listed(&session).await;
+        let catalog = door.listed(&session).await?;
         let found = if args.newest_of_each {
             codes.extend(unlisted(door, &catalog));
             newest_of_each(&catalog)
@@ -61,17 +61,12 @@ pub async fn run(door: &Door, args: VerifyArgs) -> Result<u8, Report> {
     }
     for place in places {
         let session = door.session_for(&place).await?;
-        listed(&session).await;
+        door.listed(&session).await?;
         let found = [session.find(&place)?];
         codes.extend(climb_all(door, &session, &found, args.to.into()).await?);
         door.say_head(&session);
     }
     Ok(exit::gravest(codes))
-}
-
-async fn listed(session: &Session) -> Arc<Catalog> {
-    session.refresh();
-    session.settled().await
 }
 
 /// The newest of each series that can be read at all; a series that only has an unreadable one is not left out.
