@@ -257,7 +257,7 @@ mod tests {
     fn proof(outcome: VerdictOutcome, stamp: &Stamp) -> Proof {
         let rungs = [Answer::Yes, Answer::NotApplicable, Answer::Yes, Answer::Yes, Answer::Unknown];
         let json = serde_json::json!({
-            "stamp": stamp, "at": START, "program": "0.1.0", "tried": "whole", "rungs": rungs,
+            "stamp": stamp, "at": Moment(START), "program": "0.1.0", "tried": "whole", "rungs": rungs,
             "content": Voucher::Crc, "outcome": outcome, "checks": [], "findings": [],
             "bytes_in": 0, "bytes_out": 0, "millis": 0, "mib_digests": "",
         });

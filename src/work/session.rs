@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::disk::audit_log::{AuditLog, Entry};
-use crate::disk::estate::Estate;
 use crate::disk::environment::Environment;
+use crate::disk::estate::Estate;
 use crate::disk::folder::read_bounded;
 use crate::disk::logs;
 use crate::disk::paths::Paths;

@@ -67,7 +67,13 @@ async fn verify(session: &Session, name: &str) -> Proof {
 async fn restore(session: &Session, name: &str, into: &Path) -> Option<Ending> {
     let backup = session.find(&format!("here:{name}")).unwrap();
     let into = Sink::Dir(DirSink { path: into.to_owned() });
-    let request = PlanRequest { backup: backup.id.clone(), into, tables: None, choices: Default::default(), statement_limit: STATEMENT_LIMIT };
+    let request = PlanRequest {
+        backup: backup.id.clone(),
+        into,
+        tables: None,
+        choices: Default::default(),
+        statement_limit: STATEMENT_LIMIT,
+    };
     let plan = session.plan(request).await.ok()?.confirm(&ConfirmAnswer::Yes).ok()?;
     let job = session.start_restore(plan).ok()?;
     session.ended(job).await.unwrap().ending

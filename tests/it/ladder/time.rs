@@ -73,7 +73,13 @@ async fn an_object_that_is_replaced_behind_the_listing_is_not_restored() {
 async fn restored(store: &Arc<Memory>, proof: &Proof, out: &std::path::Path) -> Result<u64, RestoreError> {
     let backup = store.backup(NAME);
     let into = Sink::Dir(DirSink { path: out.to_owned() });
-    let request = PlanRequest { backup: backup.id.clone(), into, tables: None, choices: Default::default(), statement_limit: STATEMENT_LIMIT };
+    let request = PlanRequest {
+        backup: backup.id.clone(),
+        into,
+        tables: None,
+        choices: Default::default(),
+        statement_limit: STATEMENT_LIMIT,
+    };
     let catalog = Catalog::default();
     let from =
         Ingredients { backup: &backup, request: &request, proof: Some(proof), catalog: &catalog, now: Moment(0) };

@@ -290,30 +290,6 @@ fn ascii_mode_draws_ascii_only() {
     }
 }
 
-/// Time of this thread on a processor: what others do on a busy machine does not count.
-fn on_cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
-}
-
-#[test]
-fn a_hundred_thousand_backups_are_drawn_and_filtered_at_once() {
-    let many = (0..100_000u64)
-        .map(|n| Arc::new(sample::backup(n + 1000, "shop", "offsite", Moment(sample::now().0 - n as i64 * 60_000), n)));
-    let mut world = World::default();
-    world.now = sample::now();
-    world.set_catalog(sample::snapshot(many.collect()));
-    let mut stage = Stage::new(world, SIZE).press("/");
-    let mut slowest = Duration::ZERO;
-    for c in "shop 2026".chars() {
-        let start = on_cpu();
-        stage = stage.send(Msg::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
-        slowest = slowest.max(on_cpu() - start);
-    }
-    println!("slowest keystroke with its drawing: {slowest:?}");
-    assert!(slowest < Duration::from_millis(16), "{slowest:?}");
-}
-
 #[test]
 fn every_role_has_a_letter_of_its_own() {
     let words: std::collections::BTreeSet<_> = Role::ALL.iter().map(|role| role.word()).collect();
