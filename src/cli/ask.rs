@@ -89,7 +89,8 @@ fn saved() -> MutexGuard<'static, Option<(File, Termios)>> {
 
 /// The terminal of this process, if somebody sits at it: a cron job that was started from one must not hang.
 fn terminal(question: &str, flag: &str) -> Result<File, Report> {
-    let nobody = || CliError::NoTerminal { question: question.to_owned(), flag: flag.to_owned() }.report();
+    let asked = || question.trim_end().trim_end_matches(" [y/N]").to_owned();
+    let nobody = || CliError::NoTerminal { question: asked(), flag: flag.to_owned() }.report();
     if !io::stdin().is_terminal() && !io::stderr().is_terminal() {
         return Err(nobody());
     }

@@ -3,19 +3,25 @@
 use std::future::Future;
 use std::path::Path;
 use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::{Conduct, KeyFlags, Place};
+use crate::cli::error::CliError;
 use crate::cli::print::{Form, Printer};
 use crate::cli::progress::ProgressLine;
+use crate::cli::wording;
 use crate::report::Report;
+use crate::work::catalog::Catalog;
 use crate::work::jobs::JobView;
 use crate::work::session::{Access, Session, Settings};
 
 /// The progress line is drawn at most so often.
 const RHYTHM: Duration = Duration::from_secs(1);
+/// How long background work may take to stop when a verb has ended.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The headless door of one run.
 pub struct Door {
@@ -25,13 +31,16 @@ pub struct Door {
     /// Cancelled by the first signal.
     pub cancel: CancellationToken,
     printer: Printer,
+    /// Closed when the verb has ended, so that keys are wiped and not merely left behind.
+    sessions: Mutex<Vec<Session>>,
 }
 
 impl Door {
     /// For the flags of one run.
     pub fn new(place: Place, keys: KeyFlags, conduct: Conduct) -> Self {
         let form = if conduct.json { Form::Json } else { Form::Text };
-        Self { place, keys, conduct, cancel: CancellationToken::new(), printer: Printer::new(form) }
+        let (cancel, printer) = (CancellationToken::new(), Printer::new(form));
+        Self { place, keys, conduct, cancel, printer, sessions: Mutex::default() }
     }
 
     /// Where results and failures go.
@@ -45,7 +54,7 @@ impl Door {
     ///
     /// When the estate cannot be read or the state folder cannot be used.
     pub async fn session(&self) -> Result<Session, Report> {
-        Session::open(self.settings(None)).await
+        self.open(None).await
     }
 
     /// A session in which `backup` can be found: on the estate, or, for a path or URL, on its folder alone.
@@ -54,13 +63,69 @@ impl Door {
     ///
     /// As [`session`](Self::session).
     pub async fn session_for(&self, backup: &str) -> Result<Session, Report> {
-        Session::open(self.settings(is_place(backup).then(|| backup.to_owned()))).await
+        self.open(is_place(backup).then(|| backup.to_owned())).await
     }
 
-    fn settings(&self, ad_hoc: Option<String>) -> Settings {
+    async fn open(&self, ad_hoc: Option<String>) -> Result<Session, Report> {
         let access = if self.conduct.read_only { Access::ReadOnly } else { Access::AsEstate };
         let Place { estate, state_dir } = self.place.clone();
-        Settings { estate, state_dir, access, ad_hoc }
+        let session = Session::open(Settings { estate, state_dir, access, ad_hoc }).await?;
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).push(session.clone());
+        session.start_log(self.conduct.log.as_deref())?;
+        Ok(session)
+    }
+
+    /// Ends what still runs in the background, and wipes the keys.
+    pub async fn close(&self) {
+        let sessions = std::mem::take(&mut *self.sessions.lock().unwrap_or_else(PoisonError::into_inner));
+        for session in sessions {
+            session.close(PATIENCE).await;
+        }
+    }
+
+    /// The catalog once everything has been listed and looked at; how far that is stands on the progress line.
+    ///
+    /// # Errors
+    ///
+    /// Only when it was interrupted: a broken target is a state in the catalog.
+    pub async fn listed(&self, session: &Session) -> Result<Arc<Catalog>, Report> {
+        session.refresh();
+        let mut settled = pin!(self.waited(session.settled()));
+        let mut line = ProgressLine::new(self.printer.form());
+        let mut drawn = Instant::now();
+        loop {
+            tokio::select! {
+                catalog = &mut settled => return catalog,
+                _ = session.news().changed() => {
+                    if drawn.elapsed() >= RHYTHM {
+                        drawn = Instant::now();
+                        line.say(&wording::listing(&session.catalog()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for something that reads only; a signal does not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// When it was interrupted.
+    pub async fn waited<T>(&self, work: impl Future<Output = T>) -> Result<T, Report> {
+        let interrupted = || CliError::Interrupted.into();
+        self.cancel.run_until_cancelled(work).await.ok_or_else(interrupted)
+    }
+
+    /// Runs a prompt or a read away from the threads that serve the network; a signal does not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the work, or when it was interrupted.
+    pub async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Report> + Send + 'static,
+    ) -> Result<T, Report> {
+        self.waited(blocking(work)).await?
     }
 
     /// Waits for `work` while its running job is drawn; a signal cancels the job and lets it come to its end.
@@ -104,7 +169,8 @@ pub fn is_place(backup: &str) -> bool {
     backup.contains("://") || Path::new(backup).is_absolute() || backup.starts_with("./") || backup.starts_with("../")
 }
 
-/// Runs work that blocks (a prompt, a key derivation, a file) away from the threads that serve the network.
+/// Runs work that blocks away from the threads that serve the network, to its end whatever happens: it may have
+/// files to tidy up.
 ///
 /// # Errors
 ///

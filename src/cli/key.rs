@@ -1,6 +1,5 @@
 //! `key`: what a key file is, and making a new pair.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args as ArgGroup, Subcommand};
@@ -10,6 +9,7 @@ use crate::cli::door::{Door, blocking};
 use crate::cli::exit::{self, DONE};
 use crate::cli::passphrase::Passphrases;
 use crate::cli::print::Form;
+use crate::cli::stdin::WatchedStdin;
 use crate::model::foreign::{Foreign, escape};
 use crate::model::seal::KeyFacts;
 use crate::report::Report;
@@ -42,15 +42,15 @@ pub struct NewArgs {
 
 pub async fn run(door: &Door, verb: KeyVerb) -> Result<u8, Report> {
     match verb {
-        KeyVerb::Inspect(args) => inspect(door, args),
+        KeyVerb::Inspect(args) => inspect(door, args).await,
         KeyVerb::New(args) => new(door, args).await,
     }
 }
 
-fn inspect(door: &Door, args: InspectArgs) -> Result<u8, Report> {
+async fn inspect(door: &Door, args: InspectArgs) -> Result<u8, Report> {
     let mut codes = vec![];
     for (at, file) in args.files.iter().enumerate() {
-        match facts_of(file) {
+        match facts_of(door, file).await {
             Ok(facts) => {
                 if at > 0 && door.printer().form() == Form::Text {
                     door.printer().line("")?;
@@ -66,9 +66,10 @@ fn inspect(door: &Door, args: InspectArgs) -> Result<u8, Report> {
     Ok(exit::gravest(codes))
 }
 
-fn facts_of(file: &Path) -> Result<KeyFacts, Report> {
+async fn facts_of(door: &Door, file: &Path) -> Result<KeyFacts, Report> {
     if file == Path::new("-") {
-        let text = keys::read(io::stdin().lock(), "standard input")?;
+        let input = WatchedStdin::new(door.cancel.clone());
+        let text = door.aside(move || keys::read(input, "standard input")).await?;
         return keys::inspect(&text, Foreign::from("standard input"));
     }
     keys::inspect_file(file)
@@ -96,13 +97,8 @@ fn print_facts(door: &Door, facts: &KeyFacts) -> Result<(), Report> {
 }
 
 async fn new(door: &Door, args: NewArgs) -> Result<u8, Report> {
-    let passphrases = Passphrases::from_flags(&door.keys)?;
-    let name = escape(&args.file.to_string_lossy());
-    let passphrase = blocking({
-        let name = name.clone();
-        move || passphrases.new_for(&name)
-    })
-    .await?;
+    let (flags, name) = (door.keys.clone(), escape(&args.file.to_string_lossy()));
+    let passphrase = door.aside(move || Passphrases::from_flags(&flags)?.new_for(&name)).await?;
     door.printer().say("making a pair of 4,096 bits; this takes some seconds");
     let pair = blocking(move || keys::make_pair(&args.file, &passphrase)).await?;
     let (private, public) = (pair.private.to_string_lossy(), pair.public.to_string_lossy());

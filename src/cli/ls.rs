@@ -27,8 +27,7 @@ pub struct LsArgs {
 pub async fn run(door: &Door, args: LsArgs) -> Result<u8, Report> {
     let session = door.session().await?;
     unlock::given(door, &session).await?;
-    session.refresh();
-    let catalog = session.settled().await;
+    let catalog = door.listed(&session).await?;
     let code = say_targets(door, &catalog);
     let shown = filtered(&catalog, &args.filter.join(" "))?;
     if door.printer().form() == Form::Json {

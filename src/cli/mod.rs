@@ -31,10 +31,11 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::args::{Args, Verb};
+use crate::cli::args::{Args, Conduct, KeyFlags, Place, Verb};
 use crate::cli::door::Door;
 use crate::cli::error::CliError;
-use crate::report::{Fault, Report};
+use crate::report::Report;
+use crate::work::session::Session;
 
 /// How long a cancelled verb may take to leave things in order.
 const GRACE: Duration = Duration::from_secs(10);
@@ -48,10 +49,23 @@ pub async fn run(args: Args) -> u8 {
         Ok(interrupts) => interruptible(&door, interrupts, perform(&door, verb)).await,
         Err(error) => Err(CliError::Terminal(error).into()),
     };
+    door.close().await;
     ended.unwrap_or_else(|report| {
         door.printer().failure(&report);
         exit::of_fault(report.fault)
     })
+}
+
+/// Loads the keys that `--key` and the environment name: for the other door, before its screen opens.
+///
+/// # Errors
+///
+/// When one of them cannot be loaded.
+pub async fn load_given_keys(
+    (place, keys, conduct): (Place, KeyFlags, Conduct),
+    session: &Session,
+) -> Result<(), Report> {
+    unlock::given(&Door::new(place, keys, conduct), session).await
 }
 
 async fn perform(door: &Door, verb: Verb) -> Result<u8, Report> {
@@ -109,12 +123,9 @@ async fn interruptible(
     ask::restore_terminal();
     door.cancel.cancel();
     tokio::select! {
-        ended = &mut verb => match ended {
-            Err(report) if report.fault != Fault::Interrupted => door.printer().failure(&report),
-            _ => {}
-        },
-        () = interrupts.next() => {}
-        () = tokio::time::sleep(GRACE) => {}
+        // What was finished before it could be stopped is finished.
+        ended = &mut verb => ended,
+        () = interrupts.next() => Err(CliError::Interrupted.into()),
+        () = tokio::time::sleep(GRACE) => Err(CliError::Interrupted.into()),
     }
-    Err(CliError::Interrupted.into())
 }

@@ -1,9 +1,10 @@
 //! A plan and what came of it, in words.
 
+use std::time::Duration;
+
 use crate::model::job::{RestoreOutcome, RestoreReport};
 use crate::model::plan::{Ask, PlanFinding, RestorePlan, SinkState, Stance, StepEffect};
 use crate::model::units::{grouped, long_span, short_span};
-use std::time::Duration;
 
 /// Everything a plan says, as lines that end in line feeds.
 pub fn of(plan: &RestorePlan) -> String {

@@ -23,8 +23,13 @@ impl ProgressLine {
 
     /// Shows how far a job is.
     pub fn draw(&mut self, verb: &str, what: &str, progress: &Progress) {
+        self.say(&words(verb, what, progress));
+    }
+
+    /// Shows a sentence.
+    pub fn say(&mut self, text: &str) {
         let Some(width) = self.width else { return };
-        let line = cut(&words(verb, what, progress), width.saturating_sub(1));
+        let line = cut(text, width.saturating_sub(1));
         let _ = write!(io::stderr(), "\r\x1b[K{line}");
         self.drawn = true;
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args as ArgGroup;
 
-use crate::cli::door::{Door, blocking};
+use crate::cli::door::Door;
 use crate::cli::error::CliError;
 use crate::cli::lines::{PlanLine, RestoreLine};
 use crate::cli::print::{Form, json_line};
@@ -15,9 +15,10 @@ use crate::model::foreign::Foreign;
 use crate::model::job::{Ending, RestoreReport};
 use crate::model::plan::{Ask, ConfirmAnswer, Confirmed, PlanDigest, RestorePlan};
 use crate::model::sink::Sink;
+use crate::model::units::ByteSize;
 use crate::report::{Fault, Report};
 use crate::work::export;
-use crate::work::plan::PlanRequest;
+use crate::work::plan::{PlanRequest, STATEMENT_LIMIT};
 use crate::work::session::Session;
 use crate::work::sink;
 
@@ -35,6 +36,9 @@ pub struct RestoreArgs {
     /// Decide a finding of the plan; may be given several times
     #[arg(long, value_name = "CODE=CHOICE")]
     choose: Vec<String>,
+    /// The longest statement that is held in memory, in MiB [default: 64]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1024))]
+    statement_limit: Option<u64>,
     /// Show the plan and stop
     #[arg(long, conflicts_with_all = ["approve", "confirm"])]
     plan_only: bool,
@@ -66,8 +70,7 @@ pub async fn run(door: &Door, args: RestoreArgs) -> Result<u8, Report> {
     check(door, &args)?;
     let session = door.session_for(&args.backup).await?;
     let into = sink::parse(&args.into, session.estate())?;
-    session.refresh();
-    session.settled().await;
+    door.listed(&session).await?;
     let backup = session.find(&args.backup)?;
     unlock::needed(door, &session, std::slice::from_ref(&backup)).await?;
     if let (Some(server), Some(reason)) = (&args.arming.arm, &args.arming.reason) {
@@ -80,6 +83,7 @@ pub async fn run(door: &Door, args: RestoreArgs) -> Result<u8, Report> {
         tables: (!args.tables.is_empty())
             .then(|| args.tables.iter().map(|name| Foreign::from(name.as_str())).collect()),
         choices: choices(&args.choose)?,
+        statement_limit: args.statement_limit.map_or(STATEMENT_LIMIT, |mib| ByteSize(mib << 20)),
     };
     let plan = door.attended(&session, &backup.label(), session.plan(request)).await?;
     if args.plan_only {
@@ -145,13 +149,13 @@ async fn asked(door: &Door, plan: &RestorePlan) -> Result<ConfirmAnswer, Report>
         Ask::YesNo if door.conduct.yes => Ok(ConfirmAnswer::Yes),
         Ask::YesNo => {
             let question = format!("Restore into {into}?");
-            blocking(move || ask::yes_no(&question, "give --yes, or --approve with the plan's digest")).await?;
+            door.aside(move || ask::yes_no(&question, "give --yes, or --approve with the plan's digest")).await?;
             Ok(ConfirmAnswer::Yes)
         }
         Ask::TypeName(name) => {
             let question = format!("This writes into {into}. Type its name ({name}) to go on:");
             let flag = "give --confirm NAME, or --approve with the plan's digest";
-            Ok(ConfirmAnswer::Name(blocking(move || ask::typed_name(&question, flag)).await?))
+            Ok(ConfirmAnswer::Name(door.aside(move || ask::typed_name(&question, flag)).await?))
         }
     }
 }

@@ -23,8 +23,7 @@ pub struct ShowArgs {
 pub async fn run(door: &Door, args: ShowArgs) -> Result<u8, Report> {
     let session = door.session_for(&args.backup).await?;
     unlock::given(door, &session).await?;
-    session.refresh();
-    let catalog = session.settled().await;
+    let catalog = door.listed(&session).await?;
     let backup = session.find(&args.backup)?;
     if door.printer().form() == Form::Json {
         return door.printer().json(&ShowLine::from(&*backup)).map(|()| DONE);

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::cli::door::{Door, blocking};
+use crate::cli::door::Door;
 use crate::cli::passphrase::Passphrases;
+use crate::cli::stdin::WatchedStdin;
 use crate::model::backup::Backup;
 use crate::model::foreign::escape;
 use crate::model::seal::Fingerprint;
@@ -54,13 +55,16 @@ impl Wanted<'_> {
 ///
 /// When a key that was given cannot be loaded.
 pub async fn given(door: &Door, session: &Session) -> Result<(), Report> {
-    let passphrases = Arc::new(Passphrases::from_flags(&door.keys)?);
-    for key in named(door)? {
+    let passphrases = passphrases(door).await?;
+    for key in named(door).await? {
         match key {
             Wanted::Env if !passphrases.given() => {
-                session.load_key(key.source(), None).await?;
+                // It lies in the surroundings, nobody asked for it here: a broken one must not stop a list.
+                if let Err(report) = session.load_key(key.source(), None).await {
+                    door.printer().say(&format!("{} ({})", report.headline, report.code));
+                }
             }
-            key => load(session, &passphrases, &key).await?,
+            key => load(door, session, (&passphrases, &key)).await?,
         }
     }
     Ok(())
@@ -72,12 +76,12 @@ pub async fn given(door: &Door, session: &Session) -> Result<(), Report> {
 ///
 /// When a key that is needed cannot be loaded.
 pub async fn needed(door: &Door, session: &Session, backups: &[Arc<Backup>]) -> Result<(), Report> {
-    let passphrases = Arc::new(Passphrases::from_flags(&door.keys)?);
-    let mut wanted = named(door)?;
+    let passphrases = passphrases(door).await?;
+    let mut wanted = named(door).await?;
     if wanted.is_empty() {
         wanted = of_estate(session, backups).into_iter().map(Wanted::Estate).collect();
     }
-    load_all(session, passphrases, wanted).await
+    load_all(door, session, (passphrases, wanted)).await
 }
 
 /// Loads what was given, or else the estate's key for one of these recipients; where nobody knows them
@@ -87,8 +91,8 @@ pub async fn needed(door: &Door, session: &Session, backups: &[Arc<Backup>]) -> 
 ///
 /// When a key that is needed cannot be loaded.
 pub async fn needed_for(door: &Door, session: &Session, recipients: Option<&[Fingerprint]>) -> Result<(), Report> {
-    let passphrases = Arc::new(Passphrases::from_flags(&door.keys)?);
-    let mut wanted = named(door)?;
+    let passphrases = passphrases(door).await?;
+    let mut wanted = named(door).await?;
     if wanted.is_empty() {
         let keys = &session.estate().keys;
         let fits = |fingerprint: &Option<Fingerprint>| match (recipients, fingerprint) {
@@ -98,23 +102,34 @@ pub async fn needed_for(door: &Door, session: &Session, recipients: Option<&[Fin
         let fitting = keys.iter().filter(|key| key.file.is_some() && fits(&key.fingerprint));
         wanted = fitting.map(|key| Wanted::Estate(key.name.clone())).collect();
     }
-    load_all(session, passphrases, wanted).await
+    load_all(door, session, (passphrases, wanted)).await
 }
 
-async fn load_all(session: &Session, passphrases: Arc<Passphrases>, wanted: Vec<Wanted<'_>>) -> Result<(), Report> {
+async fn passphrases(door: &Door) -> Result<Arc<Passphrases>, Report> {
+    let flags = door.keys.clone();
+    Ok(Arc::new(door.aside(move || Passphrases::from_flags(&flags)).await?))
+}
+
+async fn load_all(
+    door: &Door,
+    session: &Session,
+    (passphrases, wanted): (Arc<Passphrases>, Vec<Wanted<'_>>),
+) -> Result<(), Report> {
     for key in wanted {
-        load(session, &passphrases, &key).await?;
+        load(door, session, (&passphrases, &key)).await?;
     }
     Ok(())
 }
 
-fn named(door: &Door) -> Result<Vec<Wanted<'_>>, Report> {
+async fn named(door: &Door) -> Result<Vec<Wanted<'_>>, Report> {
     let mut wanted = vec![];
     for file in &door.keys.files {
-        wanted.push(match file.as_os_str() == "-" {
-            true => Wanted::Stdin(keys::read(std::io::stdin().lock(), "standard input")?),
-            false => Wanted::File(file),
-        });
+        if file.as_os_str() != "-" {
+            wanted.push(Wanted::File(file));
+            continue;
+        }
+        let input = WatchedStdin::new(door.cancel.clone());
+        wanted.push(Wanted::Stdin(door.aside(move || keys::read(input, "standard input")).await?));
     }
     if wanted.is_empty() && std::env::var_os(VARIABLE).is_some_and(|text| !text.is_empty()) {
         wanted.push(Wanted::Env);
@@ -140,11 +155,15 @@ fn of_estate(session: &Session, backups: &[Arc<Backup>]) -> Vec<String> {
         .collect()
 }
 
-async fn load(session: &Session, passphrases: &Arc<Passphrases>, key: &Wanted<'_>) -> Result<(), Report> {
+async fn load(
+    door: &Door,
+    session: &Session,
+    (passphrases, key): (&Arc<Passphrases>, &Wanted<'_>),
+) -> Result<(), Report> {
     let Loaded::NeedsPassphrase(_) = session.load_key(key.source(), None).await? else { return Ok(()) };
     for attempt in 1.. {
         let (asking, label) = (Arc::clone(passphrases), key.label());
-        let passphrase = blocking(move || asking.of(&label)).await?;
+        let passphrase = door.aside(move || asking.of(&label)).await?;
         match session.load_key(key.source(), Some(passphrase)).await {
             Err(report) if report.fault == Fault::NoKey && !passphrases.given() && attempt < ATTEMPTS => {
                 eprintln!("{}", report.headline);

@@ -16,7 +16,8 @@ use crate::model::target::History;
 use crate::model::trust::{Proof, Rung};
 use crate::model::units::ByteSize;
 use crate::report::{Fault, Report};
-use crate::work::catalog::Catalog;
+use crate::work::catalog::{Catalog, TargetState};
+use crate::work::series::SeriesView;
 use crate::work::session::Session;
 
 /// Arguments of `verify`.
@@ -48,7 +49,7 @@ pub async fn run(door: &Door, args: VerifyArgs) -> Result<u8, Report> {
     let (places, named): (Vec<String>, Vec<String>) = args.backups.into_iter().partition(|text| is_place(text));
     if args.newest_of_each || !named.is_empty() {
         let session = door.session().await?;
-        let catalog = listed(&session).await;
+        let catalog = door.listed(&session).await?;
         let found = if args.newest_of_each {
             codes.extend(unlisted(door, &catalog));
             newest_of_each(&catalog)
@@ -60,7 +61,7 @@ pub async fn run(door: &Door, args: VerifyArgs) -> Result<u8, Report> {
     }
     for place in places {
         let session = door.session_for(&place).await?;
-        listed(&session).await;
+        door.listed(&session).await?;
         let found = [session.find(&place)?];
         codes.extend(climb_all(door, &session, &found, args.to.into()).await?);
         door.say_head(&session);
@@ -68,14 +69,9 @@ pub async fn run(door: &Door, args: VerifyArgs) -> Result<u8, Report> {
     Ok(exit::gravest(codes))
 }
 
-async fn listed(session: &Session) -> Arc<Catalog> {
-    session.refresh();
-    session.settled().await
-}
-
 /// The newest of each series that can be read at all; a series that only has an unreadable one is not left out.
 fn newest_of_each(catalog: &Catalog) -> Vec<Arc<Backup>> {
-    let newest = |series: &crate::work::series::SeriesView| {
+    let newest = |series: &SeriesView| {
         let of_series = catalog.backups.iter().filter(|backup| backup.series == series.name);
         of_series.filter(|backup| backup.history == History::Current).max_by_key(|backup| backup.taken.at).cloned()
     };
@@ -84,11 +80,10 @@ fn newest_of_each(catalog: &Catalog) -> Vec<Arc<Backup>> {
 
 /// A target that could not be listed may hold the newest: a cron job must not end with 0.
 fn unlisted(door: &Door, catalog: &Catalog) -> Vec<u8> {
-    use crate::work::catalog::TargetState::Failed;
-    let failed = catalog
-        .targets
-        .iter()
-        .filter_map(|target| if let Failed(report) = &target.state { Some(report) } else { None });
+    let failed = catalog.targets.iter().filter_map(|target| match &target.state {
+        TargetState::Failed(report) => Some(report),
+        _ => None,
+    });
     failed
         .map(|report| {
             door.printer().failure(report);

@@ -3,6 +3,8 @@
 use crate::model::backup::{Backup, Basis, Compression, Metadata, Opens};
 use crate::model::target::{Access, History, Storage};
 use crate::model::trust::{Proof, Rung, VerdictOutcome, Voucher, Weight};
+use crate::model::units::grouped;
+use crate::work::catalog::{Catalog, TargetState};
 
 /// The mark in the margin: the heaviest finding.
 pub fn mark(backup: &Backup) -> &'static str {
@@ -105,5 +107,21 @@ pub fn metadata(metadata: &Metadata) -> String {
             lines.extend(facts.remarks.iter().cloned());
             lines.join("\n")
         }
+    }
+}
+
+/// How far the listing of all targets is.
+pub fn listing(catalog: &Catalog) -> String {
+    let objects = |state: &TargetState| match state {
+        TargetState::Listing { objects } | TargetState::Listed { objects } => *objects as u64,
+        TargetState::Waiting | TargetState::Failed(_) | TargetState::NotYet(_) => 0,
+    };
+    let listed = grouped(catalog.targets.iter().map(|target| objects(&target.state)).sum());
+    let open = |state: &TargetState| matches!(state, TargetState::Waiting | TargetState::Listing { .. });
+    let waiting: Vec<&str> =
+        catalog.targets.iter().filter(|target| open(&target.state)).map(|target| target.name.as_str()).collect();
+    match waiting[..] {
+        [] => format!("{listed} objects listed, {} to be looked at", grouped(catalog.pending_heads as u64)),
+        _ => format!("listing {}: {listed} objects", waiting.join(", ")),
     }
 }

@@ -252,7 +252,10 @@ impl Census {
         for risk in &statement.risks {
             match self.risks.get(risk) {
                 Some(at) => self.found.risks[*at].times += 1,
-                None if self.found.risks.len() < RISKS => {
+                // One of each kind is always kept: a plan must not miss a kind behind a thousand others.
+                None if self.found.risks.len() < RISKS
+                    || self.found.risks.iter().all(|seen| seen.risk.kind != risk.kind) =>
+                {
                     self.risks.insert(risk.clone(), self.found.risks.len());
                     let seen = RiskSeen { risk: risk.clone(), times: 1, statement: end.number, byte: end.start };
                     self.found.risks.push(seen);

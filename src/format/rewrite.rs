@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::format::statements::{Kind, RiskKind, Statement};
 use crate::model::foreign::Foreign;
+use crate::sql::ident;
 use crate::sql::lexer::Dialect;
 use crate::sql::token::{Token, TokenKind, Tokens};
 
@@ -38,7 +39,7 @@ pub struct Choices {
     pub definer: Definer,
     /// Which tables.
     pub tables: Tables,
-    /// Statements with one of these risks are left out; `GTID_PURGED` always is.
+    /// Statements with one of these risks are left out.
     pub without: HashSet<RiskKind>,
 }
 
@@ -70,11 +71,11 @@ impl Choices {
     /// Table names are compared byte for byte: servers that ignore case see to it that there are no two.
     pub fn fate(&self, statement: &Statement, text: &[u8], dialect: Dialect) -> Fate {
         let dropped = statement.risks.iter().map(|risk| risk.kind);
-        let unwanted = |kind: &RiskKind| *kind == RiskKind::GtidPurged || self.without.contains(kind);
-        if let Some(kind) = dropped.into_iter().find(unwanted) {
-            return if sets_more(text, dialect) { Fate::Stuck(kind) } else { Fate::Drop(Why::Risk(kind)) };
+        if let Some(kind) = dropped.into_iter().find(|kind| self.without.contains(kind)) {
+            let stuck = sets_more(&Tokens::code(text, dialect));
+            return if stuck { Fate::Stuck(kind) } else { Fate::Drop(Why::Risk(kind)) };
         }
-        if !self.wants(statement) {
+        if !self.wants(statement, text, dialect) {
             return Fate::Drop(Why::Table);
         }
         match (self.definer, &statement.definer) {
@@ -83,7 +84,10 @@ impl Choices {
         }
     }
 
-    fn wants(&self, statement: &Statement) -> bool {
+    fn wants(&self, statement: &Statement, text: &[u8], dialect: Dialect) -> bool {
+        if self.tables == Tables::All {
+            return true;
+        }
         let of_table = matches!(
             statement.kind,
             Kind::Insert
@@ -93,8 +97,10 @@ impl Choices {
                 | Kind::Lock
                 | Kind::CreateView
                 | Kind::DropView
+                | Kind::CreateTrigger
         );
-        let name = statement.name.as_ref().map(|name| &name.name);
+        let trigger = (statement.kind == Kind::CreateTrigger).then(|| trigger_table(text, dialect)).flatten();
+        let name = trigger.as_ref().or(statement.name.as_ref().map(|name| &name.name));
         match (&self.tables, name) {
             (Tables::All, _) => true,
             (Tables::Except(names), Some(name)) => !of_table || !names.contains(name),
@@ -108,11 +114,22 @@ impl Choices {
 }
 
 /// Whether this is a SET of several things: leaving it out would leave the server in another dialect than ours.
-fn sets_more(text: &[u8], dialect: Dialect) -> bool {
-    let tokens = Tokens::code(text, dialect);
+pub fn sets_more(tokens: &[Token<'_>]) -> bool {
     let names = ["NAMES", "CHARACTER", "CHARSET", "sql_mode", "character_set_client"];
     let set = tokens.first().is_some_and(|first| first.is("SET"));
     set && tokens.iter().any(|token| token.is_sign(b',') || token.is_any(&names))
+}
+
+/// The table that a trigger belongs to: it is restored with it, or not at all.
+fn trigger_table(text: &[u8], dialect: Dialect) -> Option<Foreign> {
+    let tokens = Tokens::code(text, dialect);
+    let at = tokens.iter().position(|token| token.is("TRIGGER"))?;
+    let on = at + tokens[at..].iter().position(|token| token.is("ON"))?;
+    let name = match tokens.get(on + 1..on + 4) {
+        Some([_, dot, table]) if dot.is_sign(b'.') => table,
+        _ => tokens.get(on + 1)?,
+    };
+    Some(Foreign::new(ident::unquote(name.text)))
 }
 
 /// The statement with its DEFINER clause changed, and nothing else; `None` when it has none.
@@ -151,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_set_goes_as_a_whole_or_not_at_all() {
-        let more = |text: &str| sets_more(text.as_bytes(), Dialect::default());
+        let more = |text: &str| sets_more(&Tokens::code(text.as_bytes(), Dialect::default()));
         assert!(!more("SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '2377-e5ee:1-6707'"));
         assert!(more("SET GLOBAL x = 1, NAMES gbk"));
         assert!(more("SET GLOBAL sql_mode = 'ANSI'"));

@@ -12,6 +12,9 @@ pub struct DumpFacts {
     pub uses: DumpUses,
     /// Statements that may not run unasked, each kind once.
     pub risks: Vec<RiskNote>,
+    /// Tables and views that it drops, empties or alters, whether or not it makes them anew.
+    #[serde(default)]
+    pub replaces: Vec<Foreign>,
 }
 
 /// A kind of statement that may not run unasked.

@@ -27,6 +27,9 @@ pub struct RestorePlan {
     pub findings: Vec<PlanFinding>,
     /// Only these tables; `None`: everything.
     pub tables: Option<Vec<Foreign>>,
+    /// The longest statement that is held in memory, for a database; 0: none is.
+    #[serde(default)]
+    pub statement_limit: ByteSize,
     /// Figures that change from hour to hour: not part of the digest.
     pub estimate: Estimate,
 }
@@ -48,6 +51,9 @@ pub struct PlanSource {
     pub content: Voucher,
     /// What the payload is, such as `mysqldump 9.7.4`; empty when not known yet.
     pub made_by: String,
+    /// SHA-256 of the dump that the plan rests on, where a proof knows it: no other one is restored.
+    #[serde(default)]
+    pub sha256: Option<String>,
 }
 
 /// What a sink is before the restore.
@@ -218,7 +224,8 @@ impl RestorePlan {
 
     /// Eight words over everything but the estimate.
     pub fn digest(&self) -> PlanDigest {
-        let fixed = (&self.from, &self.into, &self.there, &self.will, &self.will_not, &self.findings, &self.tables);
+        let sink = (&self.into, &self.there, self.statement_limit);
+        let fixed = (&self.from, sink, &self.will, &self.will_not, &self.findings, &self.tables);
         let json = serde_json::to_vec(&fixed).unwrap_or_default();
         PlanDigest(words(&Sha256::digest(json).into()))
     }

@@ -21,7 +21,11 @@ impl Fingerprint {
     ///
     /// An abbreviation is accepted where an expectation is written by hand.
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim().strip_prefix("SHA256:").unwrap_or(text.trim());
+        let text = text.trim();
+        let text = match text.split_at_checked(7) {
+            Some((label, rest)) if label.eq_ignore_ascii_case("sha256:") => rest,
+            _ => text,
+        };
         let hex: String = text.chars().filter(|c| !matches!(c, ':' | ' ')).collect::<String>().to_lowercase();
         let fits = (8..=64).contains(&hex.len()) && hex.chars().all(|c| c.is_ascii_hexdigit());
         fits.then_some(Self(hex))

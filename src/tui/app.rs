@@ -229,6 +229,9 @@ impl App {
                 ];
             }
         }
+        if self.world.keys.is_empty() {
+            return vec![span(Role::Dim, self.world.tip.clone())];
+        }
         vec![]
     }
 

@@ -21,7 +21,7 @@ use crate::work::catalog::Catalog;
 use crate::work::filter::Index;
 use crate::work::keys::{KeySource, Loaded, Secret};
 use crate::work::news::Changed;
-use crate::work::plan::PlanRequest;
+use crate::work::plan::{PlanRequest, STATEMENT_LIMIT};
 use crate::work::session::{LockHow, Session, now};
 use crate::work::sink;
 
@@ -122,6 +122,7 @@ impl Live {
                         into,
                         tables: (!tables.is_empty()).then_some(tables),
                         choices: ask.choices.iter().cloned().collect(),
+                        statement_limit: STATEMENT_LIMIT,
                     };
                     session.plan(request).await
                 }

@@ -7,6 +7,7 @@ pub mod app;
 pub mod canvas;
 pub mod command;
 pub mod detail;
+pub mod door;
 pub mod glyphs;
 pub mod keymap;
 pub mod layers;

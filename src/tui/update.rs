@@ -353,7 +353,9 @@ fn heard(app: &mut App, news: Msg) -> Vec<Effect> {
         }
         Msg::Fact(id, fact) => reported(app, id, fact),
         Msg::Audit(mut records) => {
-            records.append(&mut app.world.audit);
+            // A tail may be told anew: what it covers is replaced, never doubled.
+            let oldest = records.last().map_or(u64::MAX, |record| record.seq);
+            records.extend(std::mem::take(&mut app.world.audit).into_iter().filter(|record| record.seq < oldest));
             app.world.audit = records;
         }
         Msg::Chain(state) => app.world.chain = Some(state),

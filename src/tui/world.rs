@@ -44,6 +44,8 @@ pub struct World {
     pub chain: Option<ChainState>,
     /// Where the log file is, for the words beside a failure.
     pub log_file: String,
+    /// Said while no key is loaded, and beside the question for a passphrase: how the demo is opened.
+    pub tip: String,
     shown: Shown,
 }
 

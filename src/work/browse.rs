@@ -18,6 +18,7 @@ use crate::target::Store;
 use crate::work::catalog;
 use crate::work::catalog::{Beside, Catalog, Listing, Look, TargetState, TargetView};
 use crate::work::look;
+use crate::work::look::{Glance, Holds};
 use crate::work::news::{Changed, News};
 use crate::work::proofbook::ProofBook;
 
@@ -60,7 +61,26 @@ struct State {
     round_cancel: CancellationToken,
     targets: HashMap<TargetName, OneTarget>,
     keys: Vec<Fingerprint>,
-    looks: HashMap<BackupId, (Stamp, Look)>,
+    looks: HashMap<BackupId, Seen>,
+}
+
+/// A look, and what it was a look at.
+struct Seen {
+    stamp: Stamp,
+    beside: Option<Stamp>,
+    look: Look,
+    holds: Holds,
+}
+
+impl Seen {
+    fn new(object: &Object, beside: Option<&Object>, glance: Glance) -> Self {
+        let Glance { look, holds } = glance;
+        Self { stamp: object.stamp.clone(), beside: beside.map(|beside| beside.stamp.clone()), look, holds }
+    }
+
+    fn is_of(&self, object: &Object, beside: Option<&Object>) -> bool {
+        self.stamp == object.stamp && self.beside.as_ref() == beside.map(|beside| &beside.stamp)
+    }
 }
 
 #[derive(Default)]
@@ -69,8 +89,30 @@ struct OneTarget {
     phase: Option<TargetState>,
     queue: VecDeque<Task>,
     urgent: VecDeque<Task>,
-    queued: HashSet<BackupId>,
+    /// Every look of this round, whether it waits, runs or has been taken.
+    asked: HashSet<BackupId>,
     running: usize,
+}
+
+impl OneTarget {
+    /// Lets a look go before all others; `false` when it was taken, has failed or runs already.
+    fn hurry(&mut self, backup: &Backup) -> bool {
+        let object = Object {
+            key: backup.key.clone(),
+            stamp: backup.stamp.clone(),
+            history: backup.history,
+            storage: backup.storage.clone(),
+        };
+        if !is_readable(&object) {
+            return false;
+        }
+        if !self.asked.insert(backup.id.clone()) {
+            let Some(at) = self.queue.iter().position(|task| task.id == backup.id) else { return false };
+            self.queue.remove(at);
+        }
+        self.urgent.push_back(Task { id: backup.id.clone(), object });
+        true
+    }
 }
 
 #[derive(Clone)]
@@ -131,6 +173,7 @@ impl Browser {
             state.round_cancel.cancel();
             state.round_cancel = self.0.cancel.child_token();
             state.targets.clear();
+            state.looks.retain(|_, seen| seen.holds == Holds::UntilChanged);
             (state.round, state.round_cancel.clone())
         };
         for at in 0..self.0.slots.len() {
@@ -147,19 +190,11 @@ impl Browser {
         {
             let mut state = self.state();
             for backup in wanted {
-                if state.looks.get(&backup.id).is_some_and(|(stamp, _)| *stamp == backup.stamp) {
+                if state.looks.get(&backup.id).is_some_and(|seen| seen.stamp == backup.stamp) {
                     continue;
                 }
                 let Some(one) = state.targets.get_mut(&backup.target) else { continue };
-                let object = Object {
-                    key: backup.key.clone(),
-                    stamp: backup.stamp.clone(),
-                    history: backup.history,
-                    storage: backup.storage.clone(),
-                };
-                if is_readable(&object) && one.urgent.iter().all(|task| task.id != backup.id) {
-                    one.queued.insert(backup.id.clone());
-                    one.urgent.push_back(Task { id: backup.id.clone(), object });
+                if one.hurry(&backup) {
                     woken.insert(backup.target.clone());
                 }
             }
@@ -262,12 +297,14 @@ impl Browser {
         let mut unknown = vec![];
         for object in one.listing.objects.iter().filter(|object| is_readable(object)) {
             let id = catalog::id_of(target, object);
-            if state.looks.get(&id).is_some_and(|(stamp, _)| *stamp == object.stamp) {
+            let beside = one.listing.beside(object);
+            if state.looks.get(&id).is_some_and(|seen| seen.is_of(object, beside)) {
                 continue;
             }
-            match cache.get(&cache_key(&url, object, one.listing.metadata.get(&object.key))) {
+            match cache.get(&cache_key(&url, object, beside)) {
                 Some(Known { shape, metadata }) => {
-                    state.looks.insert(id, (object.stamp.clone(), Look { shape, metadata }));
+                    let look = Look { shape, metadata };
+                    state.looks.insert(id, Seen::new(object, beside, Glance { look, holds: Holds::UntilChanged }));
                 }
                 None => unknown.push(Task { id, object: object.clone() }),
             }
@@ -275,7 +312,9 @@ impl Browser {
         drop(cache);
         unknown.sort_by_key(|task| std::cmp::Reverse(task.object.stamp.modified));
         for task in unknown.into_iter().take(LOOKS_UNASKED) {
-            if one.queued.insert(task.id.clone()) {
+            // Also those that were hurried before the listing's end: they had no metadata beside them yet.
+            if one.urgent.iter().all(|urgent| urgent.id != task.id) {
+                one.asked.insert(task.id.clone());
                 one.queue.push_back(task);
             }
         }
@@ -300,28 +339,32 @@ impl Browser {
             let task = one.urgent.pop_front().or_else(|| if listed { one.queue.pop_front() } else { None });
             let Some(task) = task else { return };
             one.running += 1;
-            let metadata = (task.object.history == History::Current)
-                .then(|| one.listing.metadata.get(&task.object.key).cloned())
-                .flatten();
+            let metadata = one.listing.beside(&task.object).cloned();
             drop(state);
             let (browser, store) = (self.clone(), store.clone());
             tokio::spawn(async move {
-                let look = look::look(&*store, &task.object, metadata.as_ref()).await;
-                browser.looked(at, round, task, metadata.as_ref(), look);
+                let glance = look::look(&*store, &task.object, metadata.as_ref()).await;
+                browser.looked(at, round, task, metadata.as_ref(), glance);
             });
         }
     }
 
-    fn looked(&self, at: usize, round: u64, task: Task, beside: Option<&Object>, look: Option<Look>) {
+    fn looked(&self, at: usize, round: u64, task: Task, beside: Option<&Object>, glance: Option<Glance>) {
         let name = &self.0.slots[at].target.name;
         let url = self.0.slots[at].target.canonical_url();
         let mut state = self.state();
-        if let Some(look) = look {
-            let known = Known { shape: look.shape.clone(), metadata: look.metadata.clone() };
-            let mut cache = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner);
-            cache.put(&cache_key(&url, &task.object, beside), &known);
-            drop(cache);
-            state.looks.insert(task.id.clone(), (task.object.stamp.clone(), look));
+        // Looked at before the metadata was listed: the end of the listing asks again.
+        let outdated = state.targets.get(name).is_some_and(|one| {
+            let now = one.listing.beside(&task.object);
+            state.round == round && now.map(|now| &now.stamp) != beside.map(|then| &then.stamp)
+        });
+        if let Some(glance) = glance.filter(|_| !outdated) {
+            if glance.holds == Holds::UntilChanged {
+                let known = Known { shape: glance.look.shape.clone(), metadata: glance.look.metadata.clone() };
+                let mut cache = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner);
+                cache.put(&cache_key(&url, &task.object, beside), &known);
+            }
+            state.looks.insert(task.id.clone(), Seen::new(&task.object, beside, glance));
         }
         if state.round == round
             && let Some(one) = state.targets.get_mut(name)
@@ -360,7 +403,7 @@ impl Browser {
         let now = Moment(jiff::Timestamp::now().as_millisecond());
         let state = self.state();
         let known = Beside {
-            look: &|id, stamp| state.looks.get(id).filter(|(seen, _)| seen == stamp).map(|(_, look)| look.clone()),
+            look: &|id, stamp| state.looks.get(id).filter(|seen| seen.stamp == *stamp).map(|seen| seen.look.clone()),
             proof: &|id, stamp| self.0.proofs.standing(id, stamp),
             keys: &state.keys,
             proof_max_age: i64::try_from(self.0.proof_max_age.as_millis()).unwrap_or(i64::MAX),

@@ -102,6 +102,11 @@ impl Listing {
         }
     }
 
+    /// The metadata object that speaks of this object: of the current version only.
+    pub fn beside(&self, object: &Object) -> Option<&Object> {
+        self.metadata.get(&object.key).filter(|_| object.history == History::Current)
+    }
+
     /// How many objects were listed.
     pub fn len(&self) -> usize {
         self.objects.len() + self.metadata.len()
@@ -157,8 +162,8 @@ pub fn assemble(target: &Target, listing: &Listing, known: &Beside<'_>) -> Vec<B
     let mut backups = Vec::with_capacity(listing.objects.len());
     let mut described = 0;
     for object in &listing.objects {
-        let metadata = listing.metadata.get(&object.key);
-        described += usize::from(metadata.is_some() && object.history == History::Current);
+        let metadata = listing.beside(object);
+        described += usize::from(metadata.is_some());
         backups.push(backup(&place, object, metadata, known));
     }
     // Looking for metadata without a backup costs as much as all the rest: only where there must be some.
@@ -182,15 +187,15 @@ fn backup(place: &Place<'_>, object: &Object, metadata: Option<&Object>, known: 
     let id = id_at(&place.url, object);
     let named = names::dbacked_name(&object.key);
     let look = (known.look)(&id, &object.stamp);
-    let (shape, metadata) = match look {
+    let (shape, seen) = match look {
         Some(look) => (look.shape, look.metadata),
-        None => {
-            (names::guess(&object.key), if metadata.is_some() { Metadata::Pending } else { Metadata::NotApplicable })
-        }
+        None => (names::guess(&object.key), Metadata::NotApplicable),
     };
-    let metadata = match metadata {
-        Metadata::NotApplicable if shape.format == Format::Dbacked => Metadata::Missing,
-        other => other,
+    let metadata = match (seen, metadata) {
+        // Not looked at yet, or looked at before the page with the metadata had come.
+        (Metadata::NotApplicable | Metadata::Missing, Some(_)) => Metadata::Pending,
+        (Metadata::NotApplicable, None) if shape.format == Format::Dbacked => Metadata::Missing,
+        (seen, _) => seen,
     };
     let facts = match &metadata {
         Metadata::Read(facts) => Some(facts.as_ref()),
@@ -277,7 +282,8 @@ fn taken(object: &Object, facts: Option<&MetadataFacts>, name: Option<Moment>) -
     const YEAR_2000: Moment = Moment(946_684_800_000);
     const DAY: i64 = 86_400_000;
     let written = object.stamp.modified;
-    let plausible = |at: &Moment| *at >= YEAR_2000 && written.is_none_or(|written| at.0 - written.0 <= DAY);
+    let plausible =
+        |at: &Moment| *at >= YEAR_2000 && written.is_none_or(|written| at.0.saturating_sub(written.0) <= DAY);
     if let Some(at) = facts.and_then(|facts| facts.started).filter(plausible) {
         return Taken { at, from: TakenFrom::Metadata };
     }
@@ -321,25 +327,81 @@ fn sort(backups: &mut [Backup]) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
+    use super::*;
     use crate::model::target::{FileLocation, Location};
 
-    use super::*;
+    const NAMED: Moment = Moment(1_788_000_000_000); // 2026-08-29 10:40
+
+    fn object(name: &str, modified: i64) -> Object {
+        let stamp = Stamp { size: 7, modified: Some(Moment(modified)), ..Stamp::default() };
+        Object { key: Foreign::from(name), stamp, history: History::Current, storage: Default::default() }
+    }
+
+    fn target() -> Target {
+        let location = Location::File(FileLocation { root: "/var/backups".into() });
+        Target { name: TargetName::new("t").unwrap(), location, expect_key: None }
+    }
+
+    fn claims(started: Option<i64>) -> MetadataFacts {
+        MetadataFacts { started: started.map(Moment), ..MetadataFacts::default() }
+    }
+
+    #[test]
+    fn an_id_is_the_first_fifty_bits_of_a_digest_over_url_key_and_older_version() {
+        let by_hand = |text: &[u8]| {
+            let digest = Sha256::digest(text);
+            let all = data_encoding::BASE32_NOPAD.encode(&digest).to_lowercase();
+            all[..10].to_owned()
+        };
+        let key = Foreign::from("a/b");
+        assert_eq!(backup_id("file:///x/", &key, None).as_str(), by_hand(b"file:///x/\0a/b"));
+        assert_eq!(backup_id("file:///x/", &key, Some("v1")).as_str(), by_hand(b"file:///x/\0a/b\0v1"));
+        let current = Object { stamp: Stamp { version: Some("v2".into()), ..Stamp::default() }, ..object("a/b", 0) };
+        assert_eq!(id_of(&target(), &current), backup_id("file:///var/backups/", &key, None), "current: no version");
+        let older = Object { history: History::Older, ..current };
+        assert_eq!(id_of(&target(), &older), backup_id("file:///var/backups/", &key, Some("v2")));
+    }
+
+    #[test]
+    fn the_true_time_is_that_of_metadata_then_name_then_object_and_lies_are_not_believed() {
+        let written = object("k", NAMED.0 + 60_000);
+        let from = |facts: Option<&MetadataFacts>, name| taken(&written, facts, name).from;
+        assert_eq!(from(Some(&claims(Some(NAMED.0))), Some(NAMED)), TakenFrom::Metadata);
+        assert_eq!(from(Some(&claims(None)), Some(NAMED)), TakenFrom::Name);
+        assert_eq!(from(None, None), TakenFrom::Object);
+        for lie in [0, -1, i64::MIN, i64::MAX, NAMED.0 + 3 * 86_400_000] {
+            assert_eq!(from(Some(&claims(Some(lie))), Some(NAMED)), TakenFrom::Name, "{lie}");
+        }
+    }
+
+    #[test]
+    fn metadata_speaks_of_the_current_version_only() {
+        let mut listing = Listing::default();
+        let name = "dbacked_shop_290820261040";
+        let older = Object { history: History::Older, ..object(name, 0) };
+        listing.take(vec![object(name, 1), older.clone(), object(&format!("{name}_metadata"), 2)]);
+        assert_eq!((listing.objects.len(), listing.metadata.len()), (2, 1));
+        assert!(listing.beside(&object(name, 1)).is_some() && listing.beside(&older).is_none());
+    }
+
+    #[test]
+    fn a_look_that_missed_the_metadata_leaves_it_pending_not_missing() {
+        let mut listing = Listing::default();
+        let name = "dbacked_shop_290820261040";
+        listing.take(vec![object(name, 1), object(&format!("{name}_metadata"), 2)]);
+        let look = |_: &BackupId, _: &Stamp| {
+            Some(Look { shape: names::guess(&Foreign::from(name)), metadata: Metadata::Missing })
+        };
+        let known = Beside { look: &look, proof: &|_, _| None, keys: &[], proof_max_age: 0, now: NAMED };
+        assert_eq!(assemble(&target(), &listing, &known)[0].metadata, Metadata::Pending);
+    }
 
     #[test]
     fn a_snapshot_is_sorted_by_time_whatever_the_order_of_the_listing() {
-        let location = Location::File(FileLocation { root: PathBuf::from("/b") });
-        let target = Target { name: TargetName::new("nas").unwrap(), location, expect_key: None };
         let mut listing = Listing::default();
-        let page = (0..500_i64).map(|n| {
-            let stamp = Stamp { size: 9, modified: Some(Moment(n * 7919 % 251)), ..Stamp::default() };
-            let key = Foreign::from(format!("{n}.sql"));
-            Object { key, stamp, history: Default::default(), storage: Default::default() }
-        });
-        listing.take(page.collect());
-        let known = Beside { look: &|_, _| None, proof: &|_, _| None, keys: &[], proof_max_age: 0, now: Moment(0) };
-        let made = publish(assemble(&target, &listing, &known), vec![], Moment(0), 0).backups;
+        listing.take((0..500).map(|n| object(&format!("{n}.sql"), n * 7919 % 251)).collect());
+        let known = Beside { look: &|_, _| None, proof: &|_, _| None, keys: &[], proof_max_age: 0, now: NAMED };
+        let made = publish(assemble(&target(), &listing, &known), vec![], NAMED, 0).backups;
         let keys: Vec<_> = made.iter().map(|made| (std::cmp::Reverse(made.taken.at), made.id.clone())).collect();
         assert!(keys.is_sorted() && keys.len() == 500);
     }

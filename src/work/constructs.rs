@@ -2,8 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::format::rewrite;
+use crate::format::statements;
+use crate::format::statements::Kind;
 use crate::model::dump::Construct;
-use crate::sql::lexer::{PieceKind, StatementEnd};
+use crate::model::foreign::Foreign;
+use crate::sql::ident;
+use crate::sql::lexer::{PieceKind, Place, StatementEnd};
 use crate::sql::token::{Token, TokenKind, Tokens};
 
 /// What was seen so far.
@@ -13,7 +18,14 @@ pub struct Constructs {
     pub seen: BTreeSet<Construct>,
     /// Words of every `sql_mode`, upper case.
     pub sql_modes: BTreeSet<String>,
+    /// Tables and views that are dropped, emptied or altered.
+    pub replaces: BTreeSet<Foreign>,
+    /// The first SET that can neither run nor be left out, and how many there are.
+    pub stuck: Option<(Place, u64)>,
 }
+
+/// Names that are remembered at most.
+const NAMES: usize = 20_000;
 
 impl Constructs {
     /// Looks at a statement; INSERTs are passed over, as they hold values only.
@@ -23,9 +35,53 @@ impl Constructs {
         }
         let tokens = Tokens::code(end.head, end.dialect);
         match tokens.first() {
-            Some(first) if first.is("CREATE") => self.create(&tokens),
-            Some(first) if first.is("SET") => self.set(&tokens),
+            Some(first) if first.is("CREATE") => {
+                self.create(&tokens);
+                self.named(end);
+            }
+            Some(first) if first.is("SET") => {
+                self.set(&tokens);
+                self.stuck(&tokens, end);
+            }
+            Some(first) if first.is("DROP") => self.dropped(&tokens),
+            Some(first) if first.is_any(&["ALTER", "TRUNCATE"]) => self.named(end),
             _ => {}
+        }
+    }
+
+    /// What a statement changes that may stand there already.
+    fn named(&mut self, end: &StatementEnd<'_>) {
+        let Some(statement) = statements::read(end) else { return };
+        if matches!(statement.kind, Kind::AlterTable | Kind::CreateView)
+            && let Some(name) = statement.name
+        {
+            self.replaced(name.name);
+        }
+    }
+
+    fn dropped(&mut self, tokens: &[Token<'_>]) {
+        let what = tokens.iter().take(3).position(|token| token.is_any(&["TABLE", "TABLES", "VIEW"]));
+        let Some(what) = what else { return };
+        let behind = tokens[what + 1..].iter().filter(|token| !token.is_any(&["IF", "EXISTS"]));
+        for token in behind.take_while(|token| token.is_name() || token.is_sign(b',') || token.is_sign(b'.')) {
+            if token.is_name() {
+                self.replaced(Foreign::new(ident::unquote(token.text)));
+            }
+        }
+    }
+
+    fn replaced(&mut self, name: Foreign) {
+        if self.replaces.len() < NAMES {
+            self.replaces.insert(name);
+        }
+    }
+
+    /// A SET that sets something it may not, and in the same breath what later strings are read by.
+    fn stuck(&mut self, tokens: &[Token<'_>], end: &StatementEnd<'_>) {
+        let risky = || statements::read(end).is_some_and(|statement| !statement.risks.is_empty());
+        if rewrite::sets_more(tokens) && risky() {
+            let (_, count) = self.stuck.get_or_insert((end.place(), 0));
+            *count += 1;
         }
     }
 

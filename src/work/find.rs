@@ -19,12 +19,13 @@ pub fn find(catalog: &Catalog, argument: &str, ad_hoc: Option<&Foreign>) -> Resu
         let found = catalog.backups.iter().filter(current).find(|backup| backup.key == *key);
         return found.cloned().ok_or_else(|| missing(catalog, argument));
     }
-    let by_id: Vec<&Arc<Backup>> =
-        catalog.backups.iter().filter(|backup| backup.id.as_str().starts_with(&argument.to_lowercase())).collect();
+    let start = argument.to_lowercase();
+    let fits = |backup: &&Arc<Backup>| !start.is_empty() && backup.id.as_str().starts_with(&start);
+    let by_id: Vec<&Arc<Backup>> = catalog.backups.iter().filter(fits).collect();
     match by_id.as_slice() {
         [one] => return Ok((*one).clone()),
         [] => {}
-        [first, ..] if first.id.as_str() == argument => return Ok((*first).clone()),
+        [first, ..] if first.id.as_str() == start => return Ok((*first).clone()),
         several => {
             let ids: Vec<String> = several.iter().take(6).map(|backup| backup.id.to_string()).collect();
             let text = format!("{} fits {} backups: {}", escape(argument), several.len(), ids.join(", "));

@@ -1,13 +1,15 @@
 //! What stands between a dump and a server: statements that may not run unasked, and what it does
 //! not know; each with the choices that a person has.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::format::statements::RiskKind;
-use crate::model::dump::DumpFacts;
+use crate::model::dump::{DumpFacts, RiskNote};
 use crate::model::plan::{PlanFinding, Stance};
 use crate::model::sink::{MysqlSink, ServerFacts};
+use crate::model::units::grouped;
 use crate::server::compat;
+use crate::work::payload::MIXED_SET;
 use crate::work::plan::fact;
 
 /// What happens to statements of a kind.
@@ -59,12 +61,17 @@ impl Decisions {
         let decided = KINDS.into_iter().filter_map(|kind| {
             let decision = match chosen(kind)?.chosen.as_str() {
                 "drop" => Decision::Drop,
-                "run" => Decision::Run,
+                "run" | "keep" => Decision::Run,
                 _ => Decision::Stop,
             };
             Some((kind, decision))
         });
         Self(decided.collect())
+    }
+
+    /// Kinds that are left out.
+    pub fn dropped(&self) -> HashSet<RiskKind> {
+        self.0.iter().filter(|(_, decision)| **decision == Decision::Drop).map(|(kind, _)| *kind).collect()
     }
 
     /// What happens to a kind; one that the plan did not know of stops the restore.
@@ -76,7 +83,8 @@ impl Decisions {
 /// The choices for a kind, the default first.
 fn choices(kind: &str) -> &'static [&'static str] {
     match kind {
-        "gtid_purged" | "sql_log_bin" => &["drop", "run"],
+        "sql_log_bin" => &["drop", "run"],
+        MIXED_SET => &[],
         // Never run, whoever asks: they would reach beyond the sink, or nobody knows what they do.
         _ => &["stop", "drop"],
     }
@@ -93,20 +101,12 @@ pub fn findings(
         let text = "this is no SQL dump of MySQL or MariaDB: it can be restored to a folder (dir:)";
         return vec![fact("not_mysql", Stance::Stops, text)];
     };
-    let mut findings: Vec<PlanFinding> = dump
-        .risks
-        .iter()
-        .map(|risk| {
-            let place = format!("statement {}, byte {}", risk.statement, risk.at_byte);
-            let many = if risk.count == 1 { String::new() } else { format!(", {} in all", risk.count) };
-            let text = format!("{} ({place}{many})", risk.text);
-            let choices: Vec<String> = choices(&risk.code).iter().map(|choice| (*choice).to_owned()).collect();
-            PlanFinding { code: risk.code.clone(), text, stance: Stance::Stops, chosen: choices[0].clone(), choices }
-        })
-        .collect();
-    let known: Vec<String> = findings.iter().map(|finding| finding.code.clone()).collect();
     let foreign = compat::foreign_to(facts, &dump.uses);
-    findings.extend(foreign.into_iter().filter(|finding| !known.contains(&finding.code)));
+    let of_server = |code: &str| foreign.iter().find(|finding| finding.code == code);
+    // What the server makes of GTID_PURGED depends on its kind.
+    let risks = dump.risks.iter().filter(|risk| of_server(&risk.code).is_none());
+    let mut findings: Vec<PlanFinding> = risks.map(of_risk).collect();
+    findings.extend(foreign.iter().cloned());
     for finding in &mut findings {
         choose(finding, chosen);
     }
@@ -122,7 +122,21 @@ pub fn findings(
     findings
 }
 
-fn choose(finding: &mut PlanFinding, chosen: &BTreeMap<String, String>) {
+fn of_risk(risk: &RiskNote) -> PlanFinding {
+    let place = format!("statement {}, byte {}", grouped(risk.statement), grouped(risk.at_byte));
+    let many = if risk.count == 1 { String::new() } else { format!(", {} in all", grouped(risk.count)) };
+    let choices: Vec<String> = choices(&risk.code).iter().map(|choice| (*choice).to_owned()).collect();
+    PlanFinding {
+        code: risk.code.clone(),
+        text: format!("{} ({place}{many})", risk.text),
+        stance: Stance::Stops,
+        chosen: choices.first().cloned().unwrap_or_default(),
+        choices,
+    }
+}
+
+/// Applies what was chosen to a finding that offers it.
+pub fn choose(finding: &mut PlanFinding, chosen: &BTreeMap<String, String>) {
     if let Some(choice) = chosen.get(&finding.code)
         && finding.choices.contains(choice)
     {

@@ -72,6 +72,10 @@ fn inconclusive(what: &str) -> Wrong {
     Wrong { outcome: VerdictOutcome::Inconclusive, at_byte: None, what: what.to_owned() }
 }
 
+fn check(name: &str, outcome: Answer, detail: impl Into<String>) -> Check {
+    Check { name: name.to_owned(), outcome, detail: detail.into() }
+}
+
 /// Everything seen about one object.
 pub struct Evidence {
     stamp: Stamp,
@@ -100,12 +104,17 @@ impl Evidence {
             Metadata::Read(facts) => facts.md5.clone(),
             _ => None,
         };
+        let checks = match metadata {
+            Metadata::Unusable(why) => vec![check("md5", Answer::Unknown, format!("metadata unusable: {why}"))],
+            Metadata::Read(_) if md5.is_none() => vec![check("md5", Answer::Unknown, "the metadata records none")],
+            _ => vec![],
+        };
         Self {
             stamp: object.stamp.clone(),
             format: shape.format,
             md5,
             etag: object.stamp.etag.clone(),
-            checks: vec![],
+            checks,
             findings: vec![],
             opens: Answer::Unknown,
             wrong: None,
@@ -129,14 +138,12 @@ impl Evidence {
     }
 
     /// The layers are open.
-    pub fn opened(&mut self, shape: &Shape, key: Option<&Fingerprint>, remark: Option<&str>) {
+    pub fn opened(&mut self, shape: &Shape, key: Option<&Fingerprint>, remarks: Vec<Finding>) {
         match (&shape.seal, key) {
             (Some(_), Some(key)) => self.opens(Answer::Yes, &format!("key {}", key.short())),
             _ => self.opens(Answer::NotApplicable, ""),
         }
-        if let Some(text) = remark {
-            self.findings.push(Finding::new(Weight::Note, "big_endian", text));
-        }
+        self.findings.extend(remarks);
     }
 
     /// The digests that recorded ones can be compared with, and those that a proof keeps.
@@ -155,7 +162,7 @@ impl Evidence {
     }
 
     fn check(&mut self, name: &str, outcome: Answer, detail: impl Into<String>) {
-        self.checks.push(Check { name: name.to_owned(), outcome, detail: detail.into() });
+        self.checks.push(check(name, outcome, detail));
     }
 
     /// Compares what is recorded with what the stored bytes came to.

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use crate::format::rewrite::{Choices, Fate};
 use crate::format::statements;
+use crate::format::statements::Kind;
 use crate::model::foreign::Foreign;
 use crate::model::job::{RestoreOutcome, RestoreReport};
 use crate::model::plan::{RestorePlan, SinkState};
@@ -14,26 +16,25 @@ use crate::model::sink::MysqlSink;
 use crate::model::units::{ByteSize, grouped};
 use crate::seal::secret::Secret;
 use crate::server;
-use crate::server::{Connection, LoadError};
+use crate::server::{Connection, KillHandle, LoadError, Loaded};
 use crate::sql::lexer::{Collect, CollectSink, LexError, Limits, PieceKind, Splitter, StatementEnd, Tail};
 use crate::work::hazards::{Decision, Decisions};
 use crate::work::jobs::JobCtx;
 use crate::work::opening::Plaintext;
 use crate::work::restore;
 use crate::work::restore::{RestoreError, Restored, Source};
-use crate::work::rewrite::Rewriter;
+use crate::work::rewrite;
 
 /// Bytes of statements that may wait for the server.
 const IN_FLIGHT: u32 = 8 << 20;
-/// The longest statement that is held in memory.
-pub const STATEMENT_LIMIT: usize = 64 << 20;
 
 /// A statement on its way to the server.
 struct Ready {
     text: Vec<u8>,
     number: u64,
     start: u64,
-    table: Option<Foreign>,
+    kind: Kind,
+    name: Option<Foreign>,
     /// Gives its bytes back when the server has it.
     _room: OwnedSemaphorePermit,
 }
@@ -53,18 +54,25 @@ pub async fn to_server(
     let made = restore::proven(ctx, source).await?;
     let proof = made.as_ref().or(source.proof.as_ref()).ok_or(RestoreError::Cancelled)?;
     let mut connection = server::connect(&sink.server, password.map(Secret::expose)).await?;
+    restore::same_dump(plan, Some(proof))?;
     same_sink(&mut connection, plan, sink).await?;
-    if plan.there == SinkState::New {
-        connection.create_database(&sink.database).await?;
+    if plan.there == SinkState::New
+        && let Err(error) = connection.create_database(&sink.database).await
+    {
+        // Somebody may have been faster.
+        same_sink(&mut connection, plan, sink).await?;
+        return Err(error.into());
     }
     connection.enter_database(&sink.database).await?;
 
+    let decisions = Decisions::of(&plan.findings);
     let (sender, receiver) = mpsc::channel(1024);
     let reader = Statements {
         sender,
         room: Arc::new(Semaphore::new(IN_FLIGHT as usize)),
-        decisions: Decisions::of(&plan.findings),
-        rewriter: Rewriter::of(plan),
+        choices: rewrite::choices(plan, &decisions),
+        decisions,
+        limit: usize::try_from(plan.statement_limit.0).unwrap_or(usize::MAX),
         refused: None,
         skipped: Arc::new(AtomicU64::new(0)),
         handle: tokio::runtime::Handle::current(),
@@ -109,7 +117,8 @@ struct Statements {
     sender: mpsc::Sender<Ready>,
     room: Arc<Semaphore>,
     decisions: Decisions,
-    rewriter: Rewriter,
+    choices: Choices,
+    limit: usize,
     refused: Option<String>,
     skipped: Arc<AtomicU64>,
     handle: tokio::runtime::Handle,
@@ -121,28 +130,33 @@ impl CollectSink for &mut Statements {
             return Ok(());
         }
         let Some(statement) = statements::read(end) else { return Ok(()) };
-        for risk in &statement.risks {
-            match self.decisions.on(risk.kind) {
-                Decision::Run => {}
-                Decision::Drop => {
-                    self.skipped.fetch_add(1, Ordering::Relaxed);
-                    return Ok(());
-                }
-                Decision::Stop => {
-                    self.refused = Some(format!("statement {} at byte {}: {risk}", end.number, end.start));
-                    return Err(LexError::Stopped(end.place()));
-                }
-            }
+        if let Some(risk) = statement.risks.iter().find(|risk| self.decisions.on(risk.kind) == Decision::Stop) {
+            self.refused = Some(format!("{}: {risk}, which the plan did not show", end.place()));
+            return Err(LexError::Stopped(end.place()));
         }
-        if !self.rewriter.keep(&statement, text, end) {
-            self.skipped.fetch_add(1, Ordering::Relaxed);
-            return Ok(());
+        match self.choices.fate(&statement, text, end.dialect) {
+            Fate::Keep => {}
+            Fate::Replace(new) => *text = new,
+            Fate::Drop(_) => {
+                self.skipped.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            }
+            Fate::Stuck(kind) => {
+                self.refused = Some(format!("{}: {}, and cannot be left out", end.place(), kind.words()));
+                return Err(LexError::Stopped(end.place()));
+            }
         }
         let size = u32::try_from(text.len()).unwrap_or(u32::MAX).clamp(1, IN_FLIGHT);
         let room = self.handle.block_on(self.room.clone().acquire_many_owned(size));
         let Ok(room) = room else { return Err(LexError::Stopped(end.place())) };
-        let table = statement.name.as_ref().map(|name| name.name.clone());
-        let ready = Ready { text: std::mem::take(text), number: end.number, start: end.start, table, _room: room };
+        let ready = Ready {
+            text: std::mem::take(text),
+            number: end.number,
+            start: end.start,
+            kind: statement.kind,
+            name: statement.name.map(|name| name.name),
+            _room: room,
+        };
         self.sender.blocking_send(ready).map_err(|_| LexError::Stopped(end.place()))
     }
 }
@@ -154,7 +168,7 @@ fn read(label: &str, mut plain: Plaintext, mut statements: Statements) -> Read {
     let mut splitter = Splitter::new(Limits::default());
     let mut hash = Sha256::new();
     let result = {
-        let mut collect = Collect::new(STATEMENT_LIMIT, &mut statements);
+        let mut collect = Collect::new(statements.limit, &mut statements);
         loop {
             let chunk = match plain.bytes.chunk() {
                 Ok(chunk) => chunk,
@@ -189,40 +203,31 @@ async fn load_all(
     let kill = connection.kill_handle();
     while let Some(ready) = statements.recv().await {
         if ctx.cancel.is_cancelled() {
-            report.outcome = RestoreOutcome::Cancelled;
+            stopped(&mut report, &ready, "before");
             break;
         }
-        if let Some(table) = &ready.table {
-            ctx.at(format!("{table}, statement {}", grouped(ready.number)));
-        }
-        let loaded = {
-            let mut loading = std::pin::pin!(connection.load(&ready.text));
-            tokio::select! {
-                loaded = &mut loading => loaded,
-                () = ctx.kill.cancelled() => {
-                    if let Err(error) = kill.kill_query().await {
-                        ctx.line(format!("KILL QUERY: {error}"));
-                    }
-                    loading.await
-                }
-            }
+        ctx.at(place(&ready));
+        let Some(loaded) = load_one(ctx, &mut connection, &kill, &ready).await else {
+            stopped(&mut report, &ready, "in");
+            report.failures.push("the server did not stop it: what became of that statement is not known".to_owned());
+            return report;
         };
         match loaded {
             Ok(loaded) => {
                 report.statements += 1;
-                report.rows += loaded.rows;
-                report.tables += u64::from(is_create_table(&ready.text));
+                report.rows += if ready.kind == Kind::Insert { loaded.rows } else { 0 };
+                report.tables += u64::from(ready.kind == Kind::CreateTable);
                 if loaded.warnings > 0 {
                     ctx.line(format!("{} warnings at statement {}", loaded.warnings, grouped(ready.number)));
                 }
             }
+            Err(LoadError::Stopped) if ctx.kill.is_cancelled() => {
+                stopped(&mut report, &ready, "in");
+                break;
+            }
             Err(error) => {
-                report.failures.push(failure(&ready, &error));
-                report.outcome = if matches!(error, LoadError::Stopped) {
-                    RestoreOutcome::Cancelled
-                } else {
-                    RestoreOutcome::Partly
-                };
+                report.failures.push(format!("{}: {error}{}", place(&ready), causes(&error)));
+                report.outcome = RestoreOutcome::Partly;
                 break;
             }
         }
@@ -238,15 +243,45 @@ async fn load_all(
     report
 }
 
-fn is_create_table(text: &[u8]) -> bool {
-    let head = text.get(..64.min(text.len())).unwrap_or_default().trim_ascii_start();
-    head.get(..12).is_some_and(|word| word.eq_ignore_ascii_case(b"CREATE TABLE"))
+/// Runs one statement; `None` when it was to be stopped and the server does not answer.
+async fn load_one(
+    ctx: &JobCtx,
+    connection: &mut Connection,
+    kill: &KillHandle,
+    ready: &Ready,
+) -> Option<Result<Loaded, LoadError>> {
+    let mut loading = std::pin::pin!(connection.load(&ready.text));
+    tokio::select! {
+        loaded = &mut loading => return Some(loaded),
+        () = ctx.kill.cancelled() => {}
+    }
+    if let Err(error) = kill.kill_query().await {
+        ctx.line(format!("KILL QUERY: {error}"));
+        return None;
+    }
+    // Told, the server may still have to undo a lot of work.
+    Some(loading.await)
 }
 
-/// Statement, byte and table; the server's words are reduced to what holds no row value.
-fn failure(ready: &Ready, error: &LoadError) -> String {
-    let table = ready.table.as_ref().map(|table| format!(", table {table}")).unwrap_or_default();
-    format!("statement {} at byte {}{table}: {error}", grouped(ready.number), grouped(ready.start))
+fn stopped(report: &mut RestoreReport, ready: &Ready, when: &str) {
+    let (tables, rows) = (grouped(report.tables), grouped(report.rows));
+    let text = format!("stopped by you {when} {}: {tables} tables and {rows} rows are there", place(ready));
+    report.failures.push(text);
+    report.outcome = RestoreOutcome::Cancelled;
+}
+
+/// Statement, byte and table.
+fn place(ready: &Ready) -> String {
+    let of_table =
+        matches!(ready.kind, Kind::Insert | Kind::CreateTable | Kind::AlterTable | Kind::DropTable | Kind::Lock);
+    let what = if of_table { "table " } else { "" };
+    let name = ready.name.as_ref().map(|name| format!(", {what}{name}")).unwrap_or_default();
+    format!("statement {} at byte {}{name}", grouped(ready.number), grouped(ready.start))
+}
+
+/// Why a connection was lost; servers' words about statements are reduced already.
+fn causes(error: &LoadError) -> String {
+    std::error::Error::source(error).map(|cause| format!(" ({cause})")).unwrap_or_default()
 }
 
 /// Joins both sides to one outcome.

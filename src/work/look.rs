@@ -4,9 +4,9 @@ use bytes::Bytes;
 
 use crate::format::{metadata, names, sniff};
 use crate::model::backup::{Format, Metadata, Shape};
-use crate::model::foreign::Foreign;
+use crate::model::foreign::{Foreign, escape};
 use crate::model::seal::{Recipient, RecipientSource};
-use crate::model::target::Object;
+use crate::model::target::{History, Object};
 use crate::seal::public;
 use crate::seal::sealed::SealedHeader;
 use crate::target::{Store, StoreError};
@@ -19,37 +19,74 @@ const SECOND_LOOK: u64 = 1 << 20;
 /// The most that a header of ours can take.
 const SEALED_HEADER: u64 = 80 << 10;
 
+/// A look that was taken for the catalog, and whether the next listing may rest on it.
+pub struct Glance {
+    /// What was seen.
+    pub look: Look,
+    /// For how long that holds.
+    pub holds: Holds,
+}
+
+/// How long a look holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// Until the object or its metadata changes.
+    UntilChanged,
+    /// Until the next listing: the metadata is there and could not be read, which may pass.
+    UntilListed,
+}
+
 /// Reads head and metadata. `None` when the head cannot be read: the guess from the name stays.
-pub async fn look(store: &dyn Store, object: &Object, beside: Option<&Object>) -> Option<Look> {
+pub async fn look(store: &dyn Store, object: &Object, beside: Option<&Object>) -> Option<Glance> {
     let head = head(store, object).await.ok()?;
     let shape = shape(&head);
+    let mut holds = Holds::UntilChanged;
     let metadata = match beside {
-        Some(beside) => read_metadata(store, object, beside).await,
-        None if shape.format == Format::Dbacked => Metadata::Missing,
-        None => Metadata::NotApplicable,
+        Some(beside) => read_metadata(store, object, beside).await.unwrap_or_else(|error| {
+            holds = Holds::UntilListed;
+            unreadable(&error)
+        }),
+        None => absent(&shape),
     };
-    Some(Look { shape, metadata })
+    Some(Glance { look: Look { shape, metadata }, holds })
 }
 
 /// As [`look`], for a head that has been read, and without a listing: asks for the metadata by name.
 ///
+/// What is named like a DBacked backup has its hash compared even if its bytes no longer look like one.
+/// Metadata speaks of the current version only: beside an older one it would call it damaged.
+///
 /// # Errors
 ///
-/// When the store fails otherwise than by having no metadata: a verdict must not rest on its absence then.
+/// When the store fails otherwise than by having no metadata or denying it: a verdict must not rest on
+/// what could not be read just now.
 pub async fn look_now(store: &dyn Store, object: &Object, head: &[u8]) -> Result<Look, StoreError> {
     let shape = shape(head);
-    let metadata = match shape.format {
-        Format::Dbacked => {
-            let key = [object.key.raw_bytes(), names::METADATA_SUFFIX].concat();
-            match store.stat(&Foreign::new(key), None).await {
-                Ok(beside) => read_metadata(store, object, &beside).await,
-                Err(StoreError::NotFound { .. }) => Metadata::Missing,
-                Err(error) => return Err(error),
-            }
-        }
-        _ => Metadata::NotApplicable,
+    let may_have = shape.format == Format::Dbacked || names::dbacked_name(&object.key).is_some();
+    if !may_have || object.history != History::Current {
+        let metadata = absent(&shape);
+        return Ok(Look { shape, metadata });
+    }
+    let key = [object.key.raw_bytes(), names::METADATA_SUFFIX].concat();
+    let read = match store.stat(&Foreign::new(key), None).await {
+        Ok(beside) => read_metadata(store, object, &beside).await,
+        Err(error) => Err(error),
+    };
+    let metadata = match read {
+        Ok(metadata) => metadata,
+        Err(StoreError::NotFound { .. }) => absent(&shape),
+        Err(error @ StoreError::Denied { .. }) => unreadable(&error),
+        Err(error) => return Err(error),
     };
     Ok(Look { shape, metadata })
+}
+
+fn absent(shape: &Shape) -> Metadata {
+    if shape.format == Format::Dbacked { Metadata::Missing } else { Metadata::NotApplicable }
+}
+
+fn unreadable(error: &StoreError) -> Metadata {
+    Metadata::Unusable(escape(&format!("cannot be read: {error}")))
 }
 
 /// As many first bytes as it takes to know the format.
@@ -82,17 +119,14 @@ fn shape(head: &[u8]) -> Shape {
     shape
 }
 
-async fn read_metadata(store: &dyn Store, object: &Object, beside: &Object) -> Metadata {
+async fn read_metadata(store: &dyn Store, object: &Object, beside: &Object) -> Result<Metadata, StoreError> {
     let most = metadata::MOST as u64;
     if beside.stamp.size > most {
-        return Metadata::Unusable(format!("{} bytes, more than metadata ever has", beside.stamp.size));
+        return Ok(Metadata::Unusable(format!("{} bytes, more than metadata ever has", beside.stamp.size)));
     }
     if beside.stamp.size == 0 {
-        return Metadata::Unusable("empty".to_owned());
+        return Ok(Metadata::Unusable("empty".to_owned()));
     }
-    let bytes = match store.head(beside, beside.stamp.size).await {
-        Ok(bytes) => bytes,
-        Err(error) => return Metadata::Unusable(format!("cannot be read: {error}")),
-    };
-    metadata::read(&bytes, &object.key, &|pem| public::fingerprint_of_pem(pem).ok())
+    let bytes = store.head(beside, beside.stamp.size).await?;
+    Ok(metadata::read(&bytes, &object.key, &|pem| public::fingerprint_of_pem(pem).ok()))
 }

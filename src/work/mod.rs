@@ -18,7 +18,7 @@ mod load;
 mod look;
 pub mod news;
 mod open;
-mod opening;
+pub mod opening;
 mod payload;
 pub mod pipe;
 pub mod plan;
@@ -31,7 +31,7 @@ pub mod series;
 pub mod session;
 mod single;
 pub mod sink;
-mod unlock;
+pub mod unlock;
 mod verdict;
 pub mod verify;
 

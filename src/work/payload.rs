@@ -9,10 +9,13 @@ use crate::model::foreign::Foreign;
 use crate::model::sink::Flavor;
 use crate::model::trust::{Answer, Inside, VerdictOutcome};
 use crate::model::units::grouped;
-use crate::sql::lexer::{LexError, Limits, Splitter, StatementEnd, StatementSink, Tail};
+use crate::sql::lexer::{LexError, Limits, Place, Splitter, StatementEnd, StatementSink, Tail};
 use crate::work::constructs::Constructs;
 use crate::work::verdict;
 use crate::work::verdict::Wrong;
+
+/// A SET that can neither run nor be left out.
+pub const MIXED_SET: &str = "mixed_set";
 
 /// What a restore needs to know of a MySQL dump.
 pub type PayloadFacts = DumpFacts;
@@ -123,6 +126,8 @@ impl SqlCheck {
     fn finish(mut self) -> Result<(PayloadVerdict, Option<PayloadFacts>), Wrong> {
         let tail = self.splitter.finish(&mut self.counts).map_err(|error| unreadable(&error))?;
         let found = self.counts.census.finish(tail);
+        let replaces = self.counts.constructs.replaces.iter().cloned().collect();
+        let stuck = self.counts.constructs.stuck.map(stuck_note);
         let uses = uses(&found, self.counts.constructs);
         let (end_mark, detail) = match tail {
             Tail::Clean if found.end_mark => (Answer::Yes, "the dump's last line says that it is complete".to_owned()),
@@ -135,7 +140,7 @@ impl SqlCheck {
             }
             Tail::Comment(at) => (Answer::No, format!("cut inside a comment from byte {} on", grouped(at))),
         };
-        let risks = risk_notes(&found);
+        let risks = risk_notes(&found).into_iter().chain(stuck).collect();
         let verdict = PayloadVerdict {
             end_mark,
             detail: format!("{} statements, {} rows; {detail}", grouped(found.statements), grouped(found.rows)),
@@ -143,7 +148,7 @@ impl SqlCheck {
             statements: found.statements,
             findings: vec![],
         };
-        Ok((verdict, Some(DumpFacts { uses, risks })))
+        Ok((verdict, Some(DumpFacts { uses, risks, replaces })))
     }
 }
 
@@ -165,6 +170,16 @@ fn uses(found: &Findings, constructs: Constructs) -> DumpUses {
         constructs: constructs.seen.into_iter().collect(),
         generated_tables: found.generated.clone(),
         longest_statement: found.longest.bytes,
+    }
+}
+
+fn stuck_note((place, count): (Place, u64)) -> RiskNote {
+    RiskNote {
+        code: MIXED_SET.to_owned(),
+        text: "sets something beyond the sink, and with it how strings are read: it cannot be left out".to_owned(),
+        statement: place.statement,
+        at_byte: place.byte,
+        count,
     }
 }
 

@@ -1,9 +1,10 @@
 //! Making a plan: everything a restore will do, found out before it is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::model::backup::{Backup, Format, Metadata};
+use crate::model::dump::DumpFacts;
 use crate::model::foreign::Foreign;
 use crate::model::plan::{Estimate, PlanFinding, PlanSource, RestorePlan, SinkState, Stance, Step, StepEffect};
 use crate::model::sink::{DirSink, MysqlSink, ServerFacts, Sink};
@@ -11,6 +12,8 @@ use crate::model::trust::{Inside, Proof, Rung, Voucher};
 use crate::model::units::{ByteSize, Moment, grouped, short_span};
 use crate::report::{Fault, Report};
 use crate::work::catalog::Catalog;
+use crate::work::hazards;
+use crate::work::rewrite::DBACKED_TABLE;
 use crate::work::sink;
 
 /// What is asked for.
@@ -24,7 +27,12 @@ pub struct PlanRequest {
     pub tables: Option<Vec<Foreign>>,
     /// Choices by the code of the finding that offers them.
     pub choices: BTreeMap<String, String>,
+    /// The longest statement that may be held in memory.
+    pub statement_limit: ByteSize,
 }
+
+/// The longest statement that is held in memory, unless somebody says otherwise.
+pub const STATEMENT_LIMIT: ByteSize = ByteSize(64 << 20);
 
 /// What a plan is made of.
 pub struct Ingredients<'a> {
@@ -51,6 +59,7 @@ impl Ingredients<'_> {
             trust: proof.map_or(Rung::Listed, Proof::reached),
             content: proof.map_or(Voucher::None, |proof| proof.content),
             made_by: self.inside().map(|inside| inside.made_by.clone()).unwrap_or_default(),
+            sha256: proof.and_then(|proof| proof.sha256_out.clone()),
         }
     }
 
@@ -206,6 +215,7 @@ pub fn to_dir(from: &Ingredients<'_>, dir: &DirSink) -> Result<RestorePlan, Repo
         will_not,
         findings,
         tables,
+        statement_limit: ByteSize(0),
         estimate,
     })
 }
@@ -231,6 +241,7 @@ pub fn to_stdout(from: &Ingredients<'_>) -> RestorePlan {
         will_not: vec!["write any file".to_owned(), "connect to any server".to_owned()],
         findings,
         tables: from.request.tables.clone(),
+        statement_limit: ByteSize(0),
         estimate: from.estimate(),
     }
 }
@@ -270,25 +281,25 @@ pub fn to_server(from: &Ingredients<'_>, into: &MysqlSink, server: ServerSide) -
         Some(tables) => SinkState::DatabaseExists { tables: tables.clone() },
     };
     let mut findings = server.findings;
+    findings.extend(from.statement_finding());
+    findings.extend(from.dbacked_finding());
+    findings.extend(from.missing_tables());
     findings.extend(from.common_findings());
     if facts.read_only {
         findings.push(fact("server_read_only", Stance::Stops, "the server is read-only"));
     }
     let mut estimate = from.estimate();
     findings.extend(from.newer_good_finding(&estimate));
-    let mut will = vec![];
-    let inside = from.inside();
+    let mut will = vec![step(StepEffect::Reads, connection(into, facts))];
     if server.tables.is_none() {
         will.push(step(StepEffect::Creates, format!("create database {name}")));
     }
-    if let Some(inside) = inside {
-        will.push(step(StepEffect::Creates, contents(inside)));
-        let overwritten = overwritten(inside, server.tables.as_deref().unwrap_or_default());
-        if !overwritten.is_empty() {
-            let text =
-                format!("drop and replace {}: {}", count(overwritten.len() as u64, "table"), listed(&overwritten));
-            will.push(step(StepEffect::Overwrites, text));
-        }
+    if let Some(inside) = from.inside() {
+        will.push(match &from.request.tables {
+            Some(tables) => step(StepEffect::Creates, format!("only {}", listed(tables))),
+            None => step(StepEffect::Creates, contents(inside)),
+        });
+        will.extend(from.overwrites(inside, server.tables.as_deref()));
     }
     let size = estimate.bytes_out.map(|size| size.words()).unwrap_or_default();
     will.push(step(StepEffect::Creates, format!("load {size} of SQL through one connection")));
@@ -308,12 +319,86 @@ pub fn to_server(from: &Ingredients<'_>, into: &MysqlSink, server: ServerSide) -
         will_not,
         findings,
         tables: from.request.tables.clone(),
+        statement_limit: from.request.statement_limit,
         estimate,
     }
 }
 
-fn overwritten(inside: &Inside, there: &[Foreign]) -> Vec<Foreign> {
-    inside.tables.iter().map(|table| &table.name).filter(|name| there.contains(name)).cloned().collect()
+/// Who answers, as the server says itself: part of what is approved.
+fn connection(into: &MysqlSink, facts: &ServerFacts) -> String {
+    let uuid = facts.uuid.as_ref().map(|uuid| format!(", {uuid}")).unwrap_or_default();
+    let (label, flavor) = (into.server.label(), facts.flavor.word());
+    let (version, hostname, account) = (&facts.version, &facts.hostname, &facts.account);
+    format!("connect to {label} as {account}: {flavor} {version} on {hostname}{uuid}")
+}
+
+impl Ingredients<'_> {
+    fn dump(&self) -> Option<&DumpFacts> {
+        self.proof.and_then(|proof| proof.dump.as_deref())
+    }
+
+    /// A statement that does not fit into the memory it may have.
+    fn statement_finding(&self) -> Option<PlanFinding> {
+        let longest = self.dump()?.uses.longest_statement;
+        let limit = self.request.statement_limit;
+        let words = || {
+            let (longest, limit) = (ByteSize(longest).words(), limit.words());
+            format!("the longest statement has {longest}, more than the limit of {limit}: raise it (--statement-limit)")
+        };
+        (longest > limit.0).then(|| fact("statement_limit", Stance::Stops, words()))
+    }
+
+    /// DBacked's own table: an old one makes the agent start a backup at once.
+    fn dbacked_finding(&self) -> Option<PlanFinding> {
+        let named = |name: &Foreign| name.raw_bytes() == DBACKED_TABLE.as_bytes();
+        let held = self.inside()?.tables.iter().any(|table| named(&table.name));
+        if self.backup.shape.format != Format::Dbacked || !held || self.request.tables.is_some() {
+            return None;
+        }
+        let mut finding = PlanFinding {
+            choices: ["keep", "skip"].map(str::to_owned).to_vec(),
+            chosen: "keep".to_owned(),
+            ..fact(
+                "dbacked_table",
+                Stance::Warns,
+                "holds DBacked's own table `dbacked`: restored, it rewinds the agent's last backup date",
+            )
+        };
+        hazards::choose(&mut finding, &self.request.choices);
+        Some(finding)
+    }
+
+    /// Tables that were asked for and are not in the dump, as far as its table list is complete.
+    fn missing_tables(&self) -> Option<PlanFinding> {
+        let (inside, wanted) = (self.inside()?, self.request.tables.as_ref()?);
+        let held = |name: &&Foreign| inside.tables.iter().any(|table| table.name == **name);
+        let views = self.dump().map(|dump| dump.replaces.as_slice()).unwrap_or_default();
+        let complete = inside.table_count == inside.tables.len() as u64;
+        let missing: Vec<Foreign> =
+            wanted.iter().filter(|name| !held(name) && !views.contains(name)).cloned().collect();
+        let words = || format!("the dump has no table {}", listed(&missing));
+        (complete && !missing.is_empty()).then(|| fact("no_such_table", Stance::Stops, words()))
+    }
+
+    /// What of an existing database is replaced.
+    fn overwrites(&self, inside: &Inside, there: Option<&[Foreign]>) -> Vec<Step> {
+        let Some(there) = there else { return vec![] };
+        let wanted = |name: &Foreign| self.request.tables.as_ref().is_none_or(|tables| tables.contains(name));
+        let replaces = self.dump().map(|dump| dump.replaces.as_slice()).unwrap_or_default();
+        let names: BTreeSet<&Foreign> =
+            inside.tables.iter().map(|table| &table.name).chain(replaces).filter(|name| wanted(name)).collect();
+        let names: Vec<Foreign> = names.into_iter().filter(|name| there.contains(name)).cloned().collect();
+        let mut steps = vec![];
+        if !names.is_empty() {
+            let text = format!("drop, replace or fill {}: {}", count(names.len() as u64, "table"), listed(&names));
+            steps.push(step(StepEffect::Overwrites, text));
+        }
+        if inside.routines + inside.triggers + inside.events > 0 && self.request.tables.is_none() {
+            let text = "replace routines, triggers and events of the same names";
+            steps.push(step(StepEffect::Overwrites, text));
+        }
+        steps
+    }
 }
 
 fn listed(names: &[Foreign]) -> String {

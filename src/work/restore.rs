@@ -13,11 +13,11 @@ use thiserror::Error;
 use crate::disk::output::{OutputError, OutputFile, ensure_dir};
 use crate::model::backup::Backup;
 use crate::model::job::{Phase, RestoreOutcome, RestoreReport};
-use crate::model::plan::{Confirmed, RestorePlan};
+use crate::model::plan::{Confirmed, RestorePlan, SinkState};
 use crate::model::seal::Fingerprint;
 use crate::model::sink::{DirSink, Sink};
 use crate::model::target::Object;
-use crate::model::trust::{Proof, Rung, VerdictOutcome};
+use crate::model::trust::{Finding, Proof, Rung, VerdictOutcome};
 use crate::model::units::ByteSize;
 use crate::report::{Fault, Reportable};
 use crate::seal::keyring::PrivateKey;
@@ -33,6 +33,7 @@ use crate::work::opening::{Layers, Plaintext};
 use crate::work::pipe::{Feed, bridge};
 use crate::work::plan;
 use crate::work::release::Released;
+use crate::work::sink;
 use crate::work::unlock;
 use crate::work::unlock::Unlocked;
 use crate::work::verify;
@@ -70,6 +71,8 @@ pub enum RestoreError {
         verdict: String,
         /// Which kind of verdict: decides the exit code.
         outcome: VerdictOutcome,
+        /// All that was seen, where this restore has read the backup itself: to be remembered.
+        proof: Option<Box<Proof>>,
     },
     /// The bytes of the second read are not those that were proven.
     #[error("{backup} was not restored: {what}")]
@@ -149,6 +152,8 @@ pub struct Source {
     pub layers: Layers,
     /// The key that opened it.
     pub key: Option<Fingerprint>,
+    /// What is odd about its header.
+    pub remarks: Vec<Finding>,
     /// A proof with digests of exactly these bytes, if there is one.
     pub proof: Option<Proof>,
 }
@@ -179,14 +184,40 @@ pub async fn restore(ctx: &JobCtx, mut task: Task, plan: &Confirmed<RestorePlan>
     let out = task.out.take();
     let password = task.password.take();
     let source = unlocked(task).await?;
+    same_dump(plan, source.proof.as_ref())?;
     let mut restored = match &plan.into {
-        Sink::Dir(dir) => to_dir(ctx, &source, dir).await?,
+        Sink::Dir(dir) => {
+            same_folder(plan, dir)?;
+            to_dir(ctx, &source, dir).await?
+        }
         Sink::Stdout => to_writer(ctx, &source, out.unwrap_or_else(|| Box::new(std::io::stdout()))).await?,
         Sink::Mysql(sink) => load::to_server(ctx, &source, plan, sink, password.as_deref()).await?,
     };
     restored.report.into = plan.into.to_string();
     restored.report.seconds = began.elapsed().as_secs_f64();
     Ok(restored)
+}
+
+/// What was approved is what runs: the dump must be the one that the plan rests on.
+///
+/// # Errors
+///
+/// [`RestoreError::PlanVoid`] when another proof has taken the place of the plan's.
+pub fn same_dump(plan: &RestorePlan, proof: Option<&Proof>) -> Result<(), RestoreError> {
+    match (&plan.from.sha256, proof.and_then(|proof| proof.sha256_out.as_ref())) {
+        (Some(seen), Some(now)) if seen != now => {
+            Err(RestoreError::PlanVoid { what: "the dump inside is not the one that the plan rests on".to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn same_folder(plan: &RestorePlan, dir: &DirSink) -> Result<(), RestoreError> {
+    let entries = sink::entries(&dir.path).map_err(RestoreError::Write)?;
+    if plan.there == SinkState::New && entries.is_some_and(|entries| entries > 0) {
+        return Err(RestoreError::PlanVoid { what: "the folder is not empty any more".to_owned() });
+    }
+    Ok(())
 }
 
 /// Opens the backup and forgets the private keys.
@@ -196,11 +227,11 @@ async fn unlocked(task: Task) -> Result<Source, RestoreError> {
     let head = look::head(&*store, &object).await?;
     let look = look::look_now(&*store, &object, &head).await?;
     match unlock::unlock(&look.shape, &look.metadata, &head, &keys) {
-        Unlocked::Open { layers, key, .. } => Ok(Source { store, backup, layers, key, proof }),
+        Unlocked::Open { layers, key, remarks } => Ok(Source { store, backup, layers, key, remarks, proof }),
         Unlocked::NoKeyLoaded | Unlocked::NotTried => Err(VerifyError::NoKey { backup: backup.label() }.into()),
         Unlocked::Refused(wrong) => {
             let (backup, verdict) = (backup.label(), wrong.what);
-            Err(RestoreError::NotWhole { backup, verdict, outcome: wrong.outcome })
+            Err(RestoreError::NotWhole { backup, verdict, outcome: wrong.outcome, proof: None })
         }
     }
 }
@@ -228,7 +259,7 @@ async fn to_dir(ctx: &JobCtx, source: &Source, dir: &DirSink) -> Result<Restored
         return Ok(Restored { report: report(bytes, Some(hash)), proof: None });
     }
     let (proof, file) = verify::verify_keeping(ctx, source.verification(), file).await?;
-    demand_whole(source, &proof)?;
+    let proof = demand_whole(source, proof)?;
     let file = file.ok_or_else(|| RestoreError::Write(io::Error::other("the file was lost on the way")))?;
     let bytes = file.finish()?;
     Ok(Restored { report: report(bytes, proof.sha256_out.clone()), proof: Some(proof) })
@@ -253,7 +284,8 @@ async fn to_writer(ctx: &JobCtx, source: &Source, out: Box<dyn Write + Send>) ->
 
 impl Source {
     fn verification(&self) -> verify::Task {
-        let unlocked = Unlocked::Open { layers: self.layers.clone(), key: self.key.clone(), remark: None };
+        let (layers, key, remarks) = (self.layers.clone(), self.key.clone(), self.remarks.clone());
+        let unlocked = Unlocked::Open { layers, key, remarks };
         verify::Task {
             store: self.store.clone(),
             backup: self.backup.clone(),
@@ -274,16 +306,15 @@ pub async fn proven(ctx: &JobCtx, source: &Source) -> Result<Option<Proof>, Rest
     }
     ctx.line("nothing proves this backup yet: reading it once before anything is written");
     let proof = verify::verify(ctx, source.verification()).await?;
-    demand_whole(source, &proof)?;
-    Ok(Some(proof))
+    demand_whole(source, proof).map(Some)
 }
 
-fn demand_whole(source: &Source, proof: &Proof) -> Result<(), RestoreError> {
+fn demand_whole(source: &Source, proof: Proof) -> Result<Proof, RestoreError> {
     if proof.outcome == VerdictOutcome::Ok && proof.reached() >= Rung::Whole {
-        return Ok(());
+        return Ok(proof);
     }
-    let (backup, verdict) = (source.backup.label(), ladder::in_words(proof));
-    Err(RestoreError::NotWhole { backup, verdict, outcome: proof.outcome })
+    let (backup, verdict, outcome) = (source.backup.label(), ladder::in_words(&proof), proof.outcome);
+    Err(RestoreError::NotWhole { backup, verdict, outcome, proof: Some(Box::new(proof)) })
 }
 
 /// Compares what came out with what was proven.

@@ -1,38 +1,32 @@
-//! Which statements of a dump go to the server, and in which words.
+//! Which statements of a dump go to the server, and in which words: the choices of an approved plan.
 
 use std::collections::HashSet;
 
-use crate::format::statements::{Kind, Statement};
+use crate::format::rewrite::{Choices, Definer, Tables};
 use crate::model::foreign::Foreign;
 use crate::model::plan::RestorePlan;
-use crate::sql::lexer::StatementEnd;
+use crate::work::hazards::Decisions;
 
-/// The choices of a plan that concern single statements.
-pub struct Rewriter {
-    only: Option<HashSet<Foreign>>,
-    skip: HashSet<Foreign>,
-}
+/// The table in which DBacked's agent remembers its last backup.
+pub const DBACKED_TABLE: &str = "dbacked";
 
-impl Rewriter {
-    /// As the plan says.
-    pub fn of(plan: &RestorePlan) -> Self {
-        let chosen = |code: &str| {
-            plan.findings.iter().find(|finding| finding.code == code).map(|finding| finding.chosen.as_str())
-        };
-        let skip = (chosen("dbacked_table") == Some("skip")).then(|| Foreign::from("dbacked")).into_iter().collect();
-        Self { only: plan.tables.as_ref().map(|tables| tables.iter().cloned().collect()), skip }
-    }
-
-    /// Whether a statement goes to the server; `text` may be changed.
-    pub fn keep(&self, statement: &Statement, _text: &mut Vec<u8>, _end: &StatementEnd<'_>) -> bool {
-        let Some(name) = &statement.name else { return true };
-        let of_table = matches!(
-            statement.kind,
-            Kind::Insert | Kind::CreateTable | Kind::DropTable | Kind::AlterTable | Kind::Lock | Kind::CreateTrigger
-        );
-        match &self.only {
-            Some(only) => of_table && only.contains(&name.name),
-            None => !(of_table && self.skip.contains(&name.name)),
+/// What a plan says about single statements.
+pub fn choices(plan: &RestorePlan, decisions: &Decisions) -> Choices {
+    let chosen = |code: &str| {
+        let finding = plan.findings.iter().find(|finding| finding.code == code);
+        finding.map(|finding| finding.chosen.as_str())
+    };
+    let definer = match chosen("definer_missing") {
+        Some("me") => Definer::Me,
+        Some("drop") => Definer::Drop,
+        _ => Definer::Keep,
+    };
+    let tables = match &plan.tables {
+        Some(tables) => Tables::Only(tables.iter().cloned().collect()),
+        None if chosen("dbacked_table") == Some("skip") => {
+            Tables::Except(HashSet::from([Foreign::from(DBACKED_TABLE)]))
         }
-    }
+        None => Tables::All,
+    };
+    Choices { definer, tables, without: decisions.dropped() }
 }

@@ -20,7 +20,7 @@ use crate::work::news::Changed;
 use crate::work::plan;
 use crate::work::plan::{Ingredients, PlanRequest, ServerSide};
 use crate::work::restore;
-use crate::work::restore::{RestoreError, fault_of};
+use crate::work::restore::RestoreError;
 use crate::work::session::{Session, entry, held, now};
 use crate::work::verify;
 use crate::work::verify::{Opener, VerifyError};
@@ -60,18 +60,23 @@ where
     let ctx = JobCtx::new(view, session.0.cancel.child_token(), session.0.news.clone());
     held(&session.0.jobs).insert(id, ctx.clone());
     session.0.news.tell(Changed::JOBS);
-    let running = work(ctx.clone());
+    // A task of its own: if it panics, the job still ends, and whoever waits for it goes on.
+    let mut running = tokio::spawn(work(ctx.clone()));
     tokio::spawn(async move {
-        let mut running = std::pin::pin!(running);
         let ending = loop {
             tokio::select! {
-                ending = &mut running => break ending,
+                ending = &mut running => break ending.unwrap_or_else(|_| died()),
                 () = tokio::time::sleep(PUBLISH_EVERY) => ctx.publish(Instant::now()),
             }
         };
         ctx.end(ending);
     });
     id
+}
+
+fn died() -> Ending {
+    let advice = "this is a bug in breakglass; nothing that looks complete was left behind";
+    Ending::Failed(Some(Box::new(Report::new(Fault::Failed, "job::died", "the job died", advice))))
 }
 
 /// Verifies one backup, in the background.
@@ -122,8 +127,11 @@ pub async fn plan(session: &Session, request: PlanRequest) -> Result<RestorePlan
     if let Some(bad) = backup.proof.as_ref().filter(|proof| proof.outcome.is_bad()) {
         return Err(not_whole(&backup, bad));
     }
-    if matches!(request.into, Sink::Mysql(_)) && proof.as_ref().is_none_or(|proof| proof.dump.is_none()) {
+    let mut backup = backup;
+    if matches!(request.into, Sink::Mysql(_)) && proof.as_ref().is_none_or(|proof| proof.inside.is_none()) {
         proof = Some(prove_first(session, &backup).await?);
+        // As it stands with its proof: the same plan must come out the next time.
+        backup = listed(session, &request.backup)?;
     }
     let catalog = session.catalog();
     let from = Ingredients { backup: &backup, request: &request, proof: proof.as_ref(), catalog: &catalog, now: now() };
@@ -142,7 +150,7 @@ pub async fn plan(session: &Session, request: PlanRequest) -> Result<RestorePlan
 
 fn not_whole(backup: &Backup, proof: &Proof) -> Report {
     let (label, verdict) = (backup.label(), ladder::in_words(proof));
-    RestoreError::NotWhole { backup: label, verdict, outcome: proof.outcome }.report()
+    RestoreError::NotWhole { backup: label, verdict, outcome: proof.outcome, proof: None }.report()
 }
 
 /// A server plan rests on the census, and the census on a whole proof: verifies as a visible job.
@@ -201,6 +209,7 @@ pub fn start_restore(
         let what = "the backup changed since the plan was made".to_owned();
         return Err(RestoreError::PlanVoid { what }.report());
     }
+    same_names(agreed, &backup)?;
     let store = store_of(session, &backup)?;
     let digest = agreed.digest();
     let subject = format!("{} into {}", backup.label(), agreed.into);
@@ -220,10 +229,21 @@ pub fn start_restore(
     };
     let spec = JobSpec::Restore { backup: backup.id.clone(), into: agreed.into.to_string(), digest };
     let mine = session.clone();
-    Ok(launch(session, spec, subject, move |ctx| async move {
+    Ok(launch(session, spec, backup.label(), move |ctx| async move {
         let ended = restore::restore(&ctx, task, &plan).await;
         conclude(&mine, &ctx, &backup, intent, ended)
     }))
+}
+
+/// In a folder, what was approved includes the file's name, which a proof made since may have changed.
+fn same_names(agreed: &RestorePlan, backup: &Backup) -> Result<(), Report> {
+    let Sink::Dir(_) = &agreed.into else { return Ok(()) };
+    let begins = format!("write {} ", plan::file_name(backup));
+    if agreed.will.iter().any(|step| step.text.starts_with(&begins)) {
+        return Ok(());
+    }
+    let what = "a verification since then knows better what the file is to be called".to_owned();
+    Err(RestoreError::PlanVoid { what }.report())
 }
 
 /// Keeps the proof that was made on the way, and records how the restore ended.
@@ -259,9 +279,8 @@ fn conclude(
             ("cancelled", String::new(), Ending::Cancelled)
         }
         Err(error) => {
-            if let RestoreError::NotWhole { outcome, .. } = &error {
-                ctx.line(format!("verdict: {}", outcome.word()));
-                debug_assert_ne!(fault_of(*outcome), Fault::Interrupted);
+            if let RestoreError::NotWhole { proof: Some(proof), .. } = &error {
+                remember(session, ctx, backup, proof);
             }
             let report = error.report();
             ("failed", report.code.clone(), Ending::Failed(Some(Box::new(report))))

@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::disk::audit_log::{AuditLog, Entry};
+use crate::disk::environment::Environment;
 use crate::disk::estate::Estate;
+use crate::disk::folder::read_bounded;
+use crate::disk::logs;
 use crate::disk::paths::Paths;
 use crate::model::audit::{AuditRecord, ChainState};
 use crate::model::backup::{Backup, BackupId};
@@ -122,6 +125,33 @@ impl Session {
     /// Whether no sink may be written.
     pub fn is_read_only(&self) -> bool {
         self.0.access == Access::ReadOnly || self.0.estate.policy.read_only
+    }
+
+    /// Starts the log file; a second call in one process changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be made, or the filter is none.
+    pub fn start_log(&self, filter: Option<&str>) -> Result<(), Report> {
+        logs::start(&self.0.paths, filter, &Environment::Process).map_err(|error| error.report())
+    }
+
+    /// A file of the user's beside the estate in the configuration folder: key map, theme.
+    ///
+    /// # Errors
+    ///
+    /// When it is there and cannot be read.
+    pub fn user_file(&self, name: &str) -> Result<Option<String>, Report> {
+        const LIMIT: u64 = 256 << 10;
+        let path = self.0.paths.config.join(name);
+        match read_bounded(&path, LIMIT) {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => {
+                let text = format!("{} cannot be read: {error}", path.display());
+                Err(Report::new(Fault::Usage, "session::user_file", text, "mend it, or move it away"))
+            }
+        }
     }
 
     /// What changed since the last look.

@@ -2,7 +2,7 @@
 
 use crate::model::backup::{Format, Metadata, Shape};
 use crate::model::seal::Fingerprint;
-use crate::model::trust::VerdictOutcome;
+use crate::model::trust::{Finding, VerdictOutcome, Weight};
 use crate::seal::UnsealError;
 use crate::seal::dbacked::{Endian, Header};
 use crate::seal::keyring::PrivateKey;
@@ -24,8 +24,8 @@ pub enum Unlocked {
         layers: Layers,
         /// The key that fits.
         key: Option<Fingerprint>,
-        /// Whether the length in the header is big-endian.
-        remark: Option<&'static str>,
+        /// What is odd about it, and does not keep it from being opened.
+        remarks: Vec<Finding>,
     },
     /// No key fits, or the header is broken.
     Refused(Wrong),
@@ -50,7 +50,7 @@ pub fn unlock(shape: &Shape, metadata: &Metadata, head: &[u8], keys: &[PrivateKe
         Format::Dbacked => dbacked(&recipients(shape, metadata), head, keys),
         Format::Sealed => sealed(head, keys),
         Format::Mysqldump | Format::Unknown => {
-            Unlocked::Open { layers: Layers::Plain { compression: shape.compression }, key: None, remark: None }
+            Unlocked::Open { layers: Layers::Plain { compression: shape.compression }, key: None, remarks: vec![] }
         }
     }
 }
@@ -74,9 +74,9 @@ fn dbacked(named: &[Fingerprint], head: &[u8], keys: &[PrivateKey]) -> Unlocked 
     for (at, key) in first.iter().chain(&rest).enumerate() {
         match header.unwrap_key(key) {
             Ok(content) => {
-                let remark = (header.head.endian == Endian::Big).then_some("the key length is written big-endian");
+                let remarks = remarks(&header, named, key);
                 let layers = Layers::Dbacked { header: Box::new(header), key: content };
-                return Unlocked::Open { layers, key: Some(key.fingerprint()), remark };
+                return Unlocked::Open { layers, key: Some(key.fingerprint()), remarks };
             }
             Err(error) if at < first.len() => failed_named = Some(error),
             Err(_) => {}
@@ -92,6 +92,18 @@ fn dbacked(named: &[Fingerprint], head: &[u8], keys: &[PrivateKey]) -> Unlocked 
         None => "no loaded key opens it, and no metadata says which key it was sealed for".to_owned(),
     };
     Unlocked::Refused(Wrong { outcome: VerdictOutcome::WrongKey, at_byte: None, what })
+}
+
+fn remarks(header: &Header, named: &[Fingerprint], key: &PrivateKey) -> Vec<Finding> {
+    let mut remarks = vec![];
+    if header.head.endian == Endian::Big {
+        remarks.push(Finding::new(Weight::Note, "big_endian", "the key length is written big-endian"));
+    }
+    if let Some(wanted) = named.first().filter(|_| !named.contains(&key.fingerprint())) {
+        let text = format!("the metadata names key {}, but {} opens it", wanted.short(), key.fingerprint().short());
+        remarks.push(Finding::new(Weight::Warning, "metadata_key", text));
+    }
+    remarks
 }
 
 fn sealed(head: &[u8], keys: &[PrivateKey]) -> Unlocked {
@@ -110,7 +122,7 @@ fn sealed(head: &[u8], keys: &[PrivateKey]) -> Unlocked {
     match header.unwrap(key) {
         Ok(content) => {
             let layers = Layers::Sealed { header: Box::new(header), key: content };
-            Unlocked::Open { layers, key: Some(key.fingerprint()), remark: None }
+            Unlocked::Open { layers, key: Some(key.fingerprint()), remarks: vec![] }
         }
         Err(error) => refused(&error),
     }

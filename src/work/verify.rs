@@ -16,7 +16,7 @@ use crate::format::names;
 use crate::format::payload::Payload;
 use crate::model::backup::{Backup, Format, Metadata, Shape};
 use crate::model::job::Phase;
-use crate::model::seal::Fingerprint;
+use crate::model::seal::{DBACKED_MAGIC, Fingerprint, SEALED_MAGIC};
 use crate::model::target::Object;
 use crate::model::trust::{Answer, Proof, Rung, VerdictOutcome};
 use crate::model::units::Moment;
@@ -134,27 +134,28 @@ async fn climb(ctx: &JobCtx, task: Task, keep: Option<OutputFile>) -> Result<(Pr
     let head = look::head(&*store, &object).await?;
     let look = look::look_now(&*store, &object, &head).await?;
     let mut evidence = Evidence::new(&object, &look.shape, &look.metadata);
-    let unlocked = match (to, opener) {
-        (Rung::Listed | Rung::Intact, _) => Unlocked::NotTried,
-        (_, Opener::Tried(unlocked)) => unlocked,
-        (_, Opener::Keys(keys)) => unlock::unlock(&look.shape, &look.metadata, &head, &keys),
+    let unlocked = match (to, opener, misshapen(&object, look.shape.format, &head)) {
+        (_, _, Some(wrong)) => {
+            evidence.wrong(wrong);
+            Unlocked::NotTried
+        }
+        (Rung::Listed | Rung::Intact, ..) => Unlocked::NotTried,
+        (_, Opener::Tried(unlocked), _) => unlocked,
+        (_, Opener::Keys(keys), _) => unlock::unlock(&look.shape, &look.metadata, &head, &keys),
     };
     let key = unlocked.key();
     let climb = match unlocked {
         Unlocked::NoKeyLoaded => return Err(VerifyError::NoKey { backup: backup.label() }),
         Unlocked::Refused(wrong) => {
+            // A key that does not fit says nothing of the bytes, and they need not be fetched.
+            let climb = if wrong.outcome.is_bad() { Climb::Digests } else { Climb::Stop };
             evidence.opens(Answer::No, &wrong.what);
             evidence.wrong(wrong);
-            Climb::Stop
+            climb
         }
         Unlocked::NotTried => Climb::Digests,
-        Unlocked::Open { .. } if look.shape.format == Format::Unknown && names::dbacked_name(&backup.key).is_some() => {
-            let what = "named as a DBacked backup, but its bytes do not begin like one".to_owned();
-            evidence.wrong(Wrong { outcome: VerdictOutcome::Damaged, at_byte: Some(0), what });
-            Climb::Digests
-        }
-        Unlocked::Open { layers, remark, .. } => {
-            evidence.opened(&look.shape, key.as_ref(), remark);
+        Unlocked::Open { layers, remarks, .. } => {
+            evidence.opened(&look.shape, key.as_ref(), remarks);
             if to == Rung::Opens { Climb::Digests } else { Climb::Whole(layers) }
         }
     };
@@ -174,6 +175,25 @@ enum Climb {
     Stop,
     Digests,
     Whole(Layers),
+}
+
+/// What the first bytes alone say against an object.
+fn misshapen(object: &Object, format: Format, head: &[u8]) -> Option<Wrong> {
+    let size = object.stamp.size;
+    let wrong = |outcome, at_byte, what: &str| Some(Wrong { outcome, at_byte: Some(at_byte), what: what.to_owned() });
+    if size == 0 {
+        return wrong(VerdictOutcome::Truncated, 0, "the object is empty");
+    }
+    let cut = |magic: &[u8]| size < magic.len() as u64 && magic.starts_with(head);
+    match format {
+        Format::Unknown if cut(DBACKED_MAGIC) || cut(SEALED_MAGIC) => {
+            wrong(VerdictOutcome::Truncated, size, "cut inside the first bytes that every sealed backup begins with")
+        }
+        Format::Unknown if names::dbacked_name(&object.key).is_some() => {
+            wrong(VerdictOutcome::Damaged, 0, "named as a DBacked backup, but its bytes do not begin like one")
+        }
+        _ => None,
+    }
 }
 
 fn now() -> Moment {

@@ -1,5 +1,6 @@
 //! The headless door, driven as scripts drive it: the real binary, its output, its exit code.
 
+mod asking;
 mod codes;
 mod fields;
 mod hostile;

@@ -20,10 +20,10 @@ const MAY_IMPORT: [(&str, &[&str]); 11] = [
     ("tui", &["model", "report", "work"]),
 ];
 
-/// What must not be named, and the rooms that may all the same.
+/// What must not be named, and the rooms and files that may all the same.
 const ONLY_IN: [(&str, &[&str]); 7] = [
     ("tokio::", &["target", "server", "disk", "work", "cli", "tui", "main"]),
-    ("std::fs", &["target", "server", "disk", "work", "cli", "main"]),
+    ("std::fs", &["target", "server", "disk", "work", "cli", "main", "src/tui/terminal.rs"]), // there: /dev/tty
     ("ratatui::", &["tui"]),
     ("crossterm::", &["tui", "cli", "main"]),
     ("clap::", &["cli", "main"]),
@@ -57,7 +57,7 @@ fn crates_stay_on_their_floor() {
     for source in sources() {
         for (number, line) in &source.code {
             for (name, rooms) in ONLY_IN {
-                if line.contains(name) && !rooms.contains(&source.room.as_str()) {
+                if line.contains(name) && !rooms.iter().any(|may| *may == source.room || *may == source.path) {
                     broken.push(format!("{}:{number}: no {name} in {}", source.path, source.room));
                 }
             }

@@ -2,6 +2,12 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
+mod console;
+mod files;
+mod hostile;
+mod loads;
+mod plans;
+
 use std::fs;
 use std::path::PathBuf;
 

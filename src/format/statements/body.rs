@@ -110,6 +110,14 @@ fn inner(rest: &[Token<'_>]) -> Vec<(RiskKind, Vec<u8>)> {
     let first = &rest[0];
     let word = first.text.to_ascii_uppercase();
     let end = rest.iter().position(|token| token.is_sign(b';')).unwrap_or(rest.len());
+    if word == b"SET" && rest.get(1).is_some_and(|next| next.is("STATEMENT")) {
+        return vec![(RiskKind::Unknown, b"SET STATEMENT".to_vec())];
+    }
+    // No body holds it; behind the end of one, the server would run it as a statement of its own.
+    let database = rest.get(1).filter(|next| next.is_name() && !next.is_any(&["INDEX", "KEY"]));
+    if let (b"USE", Some(database)) = (word.as_slice(), database) {
+        return vec![(RiskKind::Use, ident::unquote(database.text))];
+    }
     if word == b"SET" {
         return settings::risks(&rest[1..end])
             .into_iter()

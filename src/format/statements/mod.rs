@@ -5,6 +5,7 @@
 
 mod body;
 mod names;
+mod readings;
 mod risk;
 mod settings;
 mod shape;
@@ -90,6 +91,15 @@ pub fn read(end: &StatementEnd<'_>) -> Option<Statement> {
     }
     let tokens = Tokens::code(end.head, end.dialect);
     let mut statement = of_tokens(&tokens);
+    // A comment that only some servers run may hide the verb from us, or a verb of ours from them.
+    match readings::of(end.head, end.dialect) {
+        Some(readings) => {
+            for risk in readings.iter().flat_map(|tokens| of_tokens(tokens).risks) {
+                statement.risk(risk.kind, risk.within, risk.name.raw_bytes());
+            }
+        }
+        None => statement.risk(RiskKind::Unknown, Within::Statement, b"/*!"),
+    }
     if !end.is_whole() {
         statement.risk(RiskKind::TooLong, Within::Statement, b"");
     }
@@ -117,6 +127,11 @@ fn of_tokens(tokens: &[Token<'_>]) -> Statement {
     let mut statement = Statement { kind: shape.kind, name: shape.name, definer: shape.definer, risks: vec![] };
     for (kind, name) in shape.risks {
         statement.risk(kind, Within::Statement, &name);
+    }
+    let bodied = matches!(statement.kind, Kind::CreateTrigger | Kind::CreateRoutine | Kind::CreateEvent);
+    if !bodied && tokens.iter().any(|token| token.is_sign(b';')) {
+        // Under another delimiter the server would run what stands behind it as a statement of its own.
+        statement.risk(RiskKind::Unknown, Within::Statement, b";");
     }
     let within = match statement.kind {
         Kind::CreateView | Kind::CreateTrigger | Kind::CreateRoutine | Kind::CreateEvent => Within::Body,

@@ -154,3 +154,37 @@ fn names_and_definers_are_read_without_their_quotes() {
     let name = found[1].name.as_ref().unwrap();
     assert_eq!((name.database.clone().unwrap(), name.name.clone()), (Foreign::from("db"), Foreign::from("t.x")));
 }
+
+#[test]
+fn several_statements_behind_another_delimiter_are_a_risk() {
+    for statement in [
+        "CREATE TABLE a (x int); DROP DATABASE prod",
+        "SET @a = 1; DROP DATABASE prod",
+        "INSERT INTO t VALUES (1); DROP DATABASE prod",
+        "USE x; DROP TABLE t",
+        "DROP TABLE IF EXISTS a; SELECT 1",
+        "CREATE VIEW v AS SELECT 1; DROP TABLE t",
+        "UNLOCK TABLES; SHUTDOWN",
+        "CREATE PROCEDURE p() BEGIN END; USE prod; DROP TABLE t",
+        "CREATE PROCEDURE p() SELECT (1) begin; USE prod; DROP TABLE t",
+        "CREATE EVENT e ON SCHEDULE EVERY 1 DAY DO SET @a = 1; SET STATEMENT max_statement_time=1 FOR DROP DATABASE prod",
+        "CREATE TRIGGER t BEFORE INSERT ON u FOR EACH ROW SET @a = 1; SET GLOBAL max_connections = 7",
+    ] {
+        assert_ne!(risks(statement), [], "{statement}");
+    }
+}
+
+#[test]
+fn a_comment_that_some_servers_skip_hides_nothing() {
+    for statement in [
+        "/*!99999 CREATE TABLE t SELECT */ SHUTDOWN",
+        "/*!99999 CREATE TABLE t SELECT */ /*!80000 SHUTDOWN */",
+        "/*M! CREATE TABLE t SELECT */ /*!80000 SHUTDOWN */",
+        "/*!80000 CREATE TABLE t SELECT */ /*M!100000 SHUTDOWN */",
+        "/*!99999 INSERT INTO t VALUES (1) */ DROP DATABASE prod",
+        "/*!99999 SET @a = */ SHUTDOWN",
+        "/*!99999 CREATE PROCEDURE p() SELECT */ SHUTDOWN",
+    ] {
+        assert_ne!(risks(statement), [], "{statement}");
+    }
+}

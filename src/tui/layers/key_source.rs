@@ -136,11 +136,11 @@ impl Pane for KeySource {
     }
 
     fn hear(&mut self, news: &Msg, _world: &World) -> Flow {
-        self.waiting = false;
         match news {
             Msg::KeyLoaded(_) => Flow::LeaveSaying(news_words(news)),
             Msg::KeyLocked(from, _) => Flow::Swap(Box::new(Passphrase::new(from.clone()))),
             Msg::KeyRefused(_, _, report) => {
+                self.waiting = false;
                 self.refused = Some((**report).clone());
                 self.pasted = None;
                 Flow::Stay

@@ -242,8 +242,13 @@ fn about(job: &JobLine, world: &World, area: Rect, canvas: &mut Canvas<'_>) {
     head.push(span(Role::Dim, format!("  started {} UTC", job.started.second())));
     canvas.spans(row(inner, 0), &head);
     let (role, words) = state(job);
-    let mut line = gauge(canvas.glyphs, (area.width / 3).clamp(16, 40), progress.fraction());
-    line.push(span(Role::Text, format!(" {:>4}  {}{total}", percent(progress), progress.done.words())));
+    let mut line = vec![];
+    if job.runs() {
+        line.extend(gauge(canvas.glyphs, (area.width / 3).clamp(16, 40), progress.fraction()));
+        line.push(span(Role::Text, format!(" {:>4}  {}{total}", percent(progress), progress.done.words())));
+    } else {
+        line.push(span(Role::Dim, "took"));
+    }
     let time = if job.runs() { job.started.age_at(world.now).max(progress.elapsed) } else { progress.elapsed };
     line.push(span(Role::Dim, format!("  {}", long_span(time))));
     canvas.spans(row(inner, 1), &line);
@@ -261,6 +266,11 @@ fn about(job: &JobLine, world: &World, area: Rect, canvas: &mut Canvas<'_>) {
 fn results(job: &JobLine) -> Vec<Line> {
     match &job.ending {
         Some(Ending::Restored(report)) => {
+            if report.file.is_some() {
+                let text = format!("{} of dump in {:.1} s", report.bytes.words(), report.seconds);
+                let file = report.file.iter().map(|file| vec![span(Role::Text, format!("wrote {file}"))]);
+                return std::iter::once(vec![span(Role::Text, text)]).chain(file).collect();
+            }
             let mut lines = vec![vec![span(
                 Role::Text,
                 format!(
@@ -272,7 +282,6 @@ fn results(job: &JobLine) -> Vec<Line> {
                     report.seconds
                 ),
             )]];
-            lines.extend(report.file.iter().map(|file| vec![span(Role::Text, format!("wrote {file}"))]));
             lines.extend(report.failures.iter().map(|text| vec![span(Role::Danger, text.clone())]));
             lines
         }

@@ -115,7 +115,9 @@ fn code_130_an_interrupted_filter_leaves_nothing_behind() {
     let home = Home::new();
     let recipient = fixture("keys/rsa2048-public.pem");
     let mut command = home.command(&["seal", "-r", recipient.to_str().unwrap(), "-o", "out.sealed"]);
-    let child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    // Held open: an end of input would be an orderly end.
+    let _input = child.stdin.take();
     let partial = home.path(".out.sealed.breakglass-partial");
     while !partial.exists() {
         std::thread::yield_now();

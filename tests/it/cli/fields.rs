@@ -139,7 +139,7 @@ fn the_audit_log_tells_what_happened_and_notices_a_changed_byte() {
     home.run_with_key(&["verify", NAMED]);
     let records = home.run(&["audit", "--json"]).lines();
     assert!(records.iter().any(|record| record["action"] == "key.load" && record["key"].is_string()));
-    assert!(records.iter().any(|record| record["action"] == "verify" && record["kind"] == "outcome"));
+    assert!(records.iter().any(|record| record["action"] == "verify" && record["result"] == "ok"));
     let sound = home.run(&["audit", "verify", "--json"]);
     assert_eq!((sound.code, &sound.line()["broken"]), (0, &serde_json::Value::Null), "{sound:?}");
 

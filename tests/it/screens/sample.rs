@@ -376,6 +376,7 @@ pub fn plan() -> RestorePlan {
             trust: Rung::Whole,
             content: Voucher::Hash,
             made_by: "mysqldump 9.7.4".into(),
+            sha256: None,
         },
         into: Sink::Mysql(MysqlSink { server: server(Protection::Open), database: Foreign::from("shop_bg_1121") }),
         there: SinkState::New,
@@ -398,6 +399,7 @@ pub fn plan() -> RestorePlan {
             finding("packet", "longest statement 16.0 MiB, max_allowed_packet 64 MiB", Stance::Fine, &[]),
         ],
         tables: None,
+        statement_limit: ByteSize(64 << 20),
         estimate: Estimate {
             bytes_out: Some(ByteSize(13_851_220_421)),
             free: Some(ByteSize(225_485_783_040)),
