@@ -55,6 +55,7 @@ impl Wire {
             let (_, end) = tail.filter(|(row, _)| *row == y).unwrap_or_else(|| (y, end_of(&next, y)));
             tail = Some((y, end));
             if x < end {
+                out.bridge(&next, x, y);
                 out.cell(x, y, cell);
             } else if out.erased != Some(y) {
                 out.erase(x, y);
@@ -129,6 +130,23 @@ impl Writer {
         self.at = (x + width < self.width).then_some((x + width, y));
     }
 
+    /// Writes the few cells up to `x` again where that takes fewer bytes than to step over them.
+    fn bridge(&mut self, next: &Buffer, x: u16, y: u16) {
+        let Some((from, line)) = self.at else { return };
+        if line != y || from >= x || x - from > 3 {
+            return;
+        }
+        let bare = self.pen.bg == Color::Reset && !self.pen.mods.intersects(Modifier::UNDERLINED | Modifier::REVERSED);
+        let is_plain = |x: u16| {
+            let cell = &next[(x, y)];
+            let same = Pen { fg: cell.fg, bg: cell.bg, mods: cell.modifier } == self.pen;
+            cell.symbol().len() == 1 && (same || (bare && is_blank(cell)))
+        };
+        if (from..x).all(is_plain) {
+            (from..x).for_each(|x| self.cell(x, y, &next[(x, y)]));
+        }
+    }
+
     /// Blanks the row from here to its end.
     fn erase(&mut self, x: u16, y: u16) {
         self.go(x, y);
@@ -144,6 +162,7 @@ impl Writer {
                 1 => self.raw(b"\x1b[C"),
                 gap => self.put(format_args!("\x1b[{gap}C")),
             },
+            _ if x == 0 => self.put(format_args!("\x1b[{}H", y + 1)),
             _ => self.put(format_args!("\x1b[{};{}H", y + 1, x + 1)),
         }
         self.at = Some((x, y));

@@ -8,6 +8,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 pub mod databases;
+pub mod pty;
 pub mod s3;
 pub mod servers;
 
