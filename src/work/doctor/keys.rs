@@ -54,6 +54,15 @@ fn inside(subject: &str, key: &EstateKey, path: &Path) -> Vec<Finding> {
         let advice = "name the private half; the public one seals, and opens nothing";
         return vec![fail(subject, "this is a public key", advice)];
     }
+    if !facts.encrypted && facts.fingerprint.is_none() {
+        let what = if facts.remarks.is_empty() {
+            "backups are sealed for RSA keys only".into()
+        } else {
+            facts.remarks.join("; ")
+        };
+        let text = format!("{} in {}: {what}", facts.algorithm, facts.container);
+        return vec![fail(subject, text, "take another copy of the key; this one opens nothing")];
+    }
     let mut findings = vec![];
     if !facts.encrypted {
         if let Err(error) = keyfile::load(text.expose(), None, label) {

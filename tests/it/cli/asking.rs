@@ -47,8 +47,12 @@ impl Terminal {
     }
 
     fn wait_for(&mut self, text: &str) {
+        self.wait_for_times(text, 1);
+    }
+
+    fn wait_for_times(&mut self, text: &str, times: usize) {
         let end = Instant::now() + Duration::from_secs(60);
-        while !self.seen.contains(text) {
+        while self.seen.matches(text).count() < times {
             let left = end.saturating_duration_since(Instant::now());
             match self.output.recv_timeout(left) {
                 Ok(bytes) => self.seen.push_str(&String::from_utf8_lossy(&bytes)),
@@ -92,7 +96,7 @@ fn a_passphrase_is_asked_for_and_not_shown() {
     assert!(!terminal.echoes());
     terminal.type_in("mistyped\r");
     terminal.wait_for("does not open this key");
-    terminal.wait_for("Passphrase for");
+    terminal.wait_for_times("Passphrase for", 2);
     terminal.type_in(&format!("x\u{15}{PASSPHRASE}!\u{7f}\r"));
     terminal.wait_for("whole");
     let (code, seen) = terminal.end();
