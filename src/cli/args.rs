@@ -36,10 +36,10 @@ pub struct Args {
 #[command(next_help_heading = "Estate")]
 pub struct Place {
     /// estate.toml, or a DBacked config.json; else the platform's configuration folder
-    #[arg(long, global = true, value_name = "FILE", env = "BREAKGLASS_ESTATE")]
+    #[arg(long, global = true, value_name = "FILE", env = "BREAKGLASS_ESTATE", hide_env_values = true)]
     pub estate: Option<PathBuf>,
     /// Where proofs, the catalog cache and the audit log are kept
-    #[arg(long, global = true, value_name = "DIR", env = "BREAKGLASS_STATE_DIR")]
+    #[arg(long, global = true, value_name = "DIR", env = "BREAKGLASS_STATE_DIR", hide_env_values = true)]
     pub state_dir: Option<PathBuf>,
 }
 
@@ -71,8 +71,8 @@ pub struct Conduct {
     /// Refuse everything that writes to a sink, a script or a seal
     #[arg(long, global = true)]
     pub read_only: bool,
-    /// Log to the state folder: a level such as `debug`, or a filter such as `breakglass=trace`
-    #[arg(long, global = true, value_name = "FILTER", env = "BREAKGLASS_LOG")]
+    /// How much goes into the log in the state folder: error, warn, info, debug, trace, or off
+    #[arg(long, global = true, value_name = "LEVEL", env = "BREAKGLASS_LOG", hide_env_values = true)]
     pub log: Option<String>,
 }
 

@@ -5,6 +5,7 @@ mod codes;
 mod fields;
 mod hostile;
 mod sealing;
+mod servers;
 
 use std::ffi::OsStr;
 use std::fs;
