@@ -48,7 +48,7 @@ pub struct Place {
 #[command(next_help_heading = "Keys")]
 pub struct KeyFlags {
     /// A private key's file, `-` for stdin; may be given several times. DBACKED_PRIVATE_KEY is understood
-    #[arg(long = "key", global = true, value_name = "FILE")]
+    #[arg(long = "key", global = true, value_name = "FILE", allow_hyphen_values = true)]
     pub files: Vec<PathBuf>,
     /// A file whose first line is the passphrase, `-` for stdin
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "passphrase_fd")]

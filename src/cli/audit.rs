@@ -55,11 +55,11 @@ fn show(door: &Door, records: &[AuditRecord]) -> Result<u8, Report> {
     let mut table = Table::new(&[
         ("SEQ", Side::Right),
         ("AT UTC", Side::Left),
-        ("WHO", Side::Left),
+        ("WHO", Side::Name),
         ("WHAT", Side::Left),
-        ("ON", Side::Left),
+        ("ON", Side::Name),
         ("RESULT", Side::Left),
-        ("DETAIL", Side::Left),
+        ("DETAIL", Side::Name),
     ]);
     for record in records {
         let who = record.actor.ssh_from.as_ref().map_or_else(String::new, |from| format!(" from {from}"));

@@ -82,12 +82,12 @@ fn table(backups: &[Arc<Backup>], now: Moment) -> Table {
         ("ID", Side::Left),
         ("TAKEN UTC", Side::Left),
         ("AGE", Side::Right),
-        ("DATABASE", Side::Left),
-        ("TARGET", Side::Left),
+        ("DATABASE", Side::Name),
+        ("TARGET", Side::Name),
         ("SIZE", Side::Right),
         ("SEAL", Side::Left),
         ("TRUST", Side::Left),
-        ("NAME", Side::Left),
+        ("NAME", Side::Name),
     ]);
     for backup in backups {
         table.row([

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
+use unicode_width::UnicodeWidthStr;
 
 use crate::cli::error::CliError;
 use crate::cli::table::Table;
@@ -97,7 +98,8 @@ impl Printer {
     /// A remark on standard error; programs get none.
     pub fn say(&self, text: &str) {
         if self.form == Form::Text {
-            let _ = writeln!(io::stderr(), "{text}");
+            let _ =
+                writeln!(io::stderr(), "{}", self.width.map_or_else(|| text.to_owned(), |width| wrapped(text, width)));
         }
     }
 
@@ -162,6 +164,24 @@ impl Formatter for Harmless {
         }
         writer.write_all(rest.as_bytes())
     }
+}
+
+/// A sentence in lines that fit, broken between words, the later lines indented.
+fn wrapped(text: &str, width: usize) -> String {
+    let mut lines = String::new();
+    let mut used = 0;
+    for word in text.split(' ') {
+        let more = word.width() + usize::from(used > 0);
+        if used > 0 && used + more > width {
+            lines.push_str("\n  ");
+            used = 2;
+        } else if used > 0 {
+            lines.push(' ');
+        }
+        lines.push_str(word);
+        used += more;
+    }
+    lines
 }
 
 #[cfg(test)]

@@ -3,13 +3,15 @@
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// On which side a column's text stands.
+/// On which side a column's text stands, and whether it gives way where there is no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Names.
+    /// Words and times, which are useless when cut.
     Left,
-    /// Numbers.
+    /// Numbers, which are wrong when cut.
     Right,
+    /// Names, at the left: they are cut where a terminal would wrap.
+    Name,
 }
 
 /// Rows under a line of titles. Cells must be safe to draw.
@@ -20,8 +22,8 @@ pub struct Table {
 }
 
 const GAP: &str = "  ";
-/// A column is not cut below this many terminal columns.
-const NARROWEST: usize = 8;
+/// A name is not cut below this many columns.
+const NARROWEST: usize = 6;
 
 impl Table {
     /// An empty table.
@@ -34,7 +36,7 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    /// The text, each line cut to `width` where one is given: the widest columns give way first.
+    /// The text, names cut until a line fits into `width` where one is given: the widest column gives way first.
     pub fn render(&self, width: Option<usize>) -> String {
         let widths = self.widths(width);
         let mut text =
@@ -53,7 +55,8 @@ impl Table {
         if let Some(width) = width {
             let gaps = GAP.len() * widths.len().saturating_sub(1);
             while widths.iter().sum::<usize>() + gaps > width {
-                match widths.iter_mut().max() {
+                let names = widths.iter_mut().zip(&self.columns).filter(|(_, (_, side))| *side == Side::Name);
+                match names.map(|(width, _)| width).max() {
                     Some(widest) if *widest > NARROWEST => *widest -= 1,
                     _ => break,
                 }
@@ -69,7 +72,7 @@ impl Table {
             let pad = " ".repeat(width.saturating_sub(cell.width()));
             let gap = if at == 0 { "" } else { GAP };
             line.push_str(&match side {
-                Side::Left => format!("{gap}{cell}{pad}"),
+                Side::Left | Side::Name => format!("{gap}{cell}{pad}"),
                 Side::Right => format!("{gap}{pad}{cell}"),
             });
         }
@@ -98,7 +101,7 @@ mod tests {
     use super::*;
 
     fn table() -> Table {
-        let mut table = Table::new(&[("NAME", Side::Left), ("SIZE", Side::Right)]);
+        let mut table = Table::new(&[("NAME", Side::Name), ("SIZE", Side::Right)]);
         table.row(["shop".to_owned(), "4.2G".to_owned()]);
         table.row(["\u{5e97}\u{8217}".to_owned(), "97M".to_owned()]);
         table.row(["a_rather_long_name_of_a_backup".to_owned(), "0B".to_owned()]);

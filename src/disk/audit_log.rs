@@ -34,7 +34,7 @@ use crate::model::seal::Fingerprint;
 use crate::model::units::Moment;
 use crate::report::{Fault, Reportable};
 
-/// Room kept for each outcome: no record is longer, see [`SUBJECT`] and [`DETAIL`].
+/// Room kept for each outcome: no record is longer, see `SUBJECT` and `DETAIL`.
 pub const RESERVE: u64 = 16 << 10;
 
 /// Bytes of a subject and of a detail that are kept.

@@ -4,6 +4,7 @@ pub mod actor;
 mod audit_chain;
 pub mod audit_log;
 mod audit_syslog;
+mod behind;
 pub mod catalog_cache;
 pub mod environment;
 pub mod estate;

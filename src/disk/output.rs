@@ -10,6 +10,7 @@ use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 use thiserror::Error;
 
+use crate::disk::behind::Behind;
 use crate::disk::folder;
 use crate::report::{Fault, Reportable};
 
@@ -95,6 +96,7 @@ pub struct OutputFile {
     partial: Unfinished,
     path: PathBuf,
     written: u64,
+    behind: Behind,
 }
 
 /// The partial file; removed on drop.
@@ -133,7 +135,13 @@ impl OutputFile {
                     _ => named(path, 0, source),
                 },
             )?;
-        Ok(Self { file, partial: Unfinished(Some(partial)), path: path.to_owned(), written: 0 })
+        Ok(Self {
+            file,
+            partial: Unfinished(Some(partial)),
+            path: path.to_owned(),
+            written: 0,
+            behind: Behind::default(),
+        })
     }
 
     /// The final name.
@@ -157,7 +165,8 @@ impl OutputFile {
     ///
     /// [`OutputError::Exists`] when the name was taken meanwhile; the partial file is then removed.
     pub fn finish(mut self) -> Result<u64, OutputError> {
-        self.file.sync_all().map_err(|source| self.explain(source))?;
+        let behind = std::mem::take(&mut self.behind);
+        behind.finish().and_then(|()| self.file.sync_all()).map_err(|source| self.explain(source))?;
         let partial = self.partial.0.as_deref().expect("only `finish` takes it, and it consumes the file");
         rename_new(partial, &self.path).map_err(|source| match source.kind() {
             io::ErrorKind::AlreadyExists => OutputError::Exists { path: self.path.clone() },
@@ -174,6 +183,7 @@ impl Write for OutputFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let taken = self.file.write(bytes)?;
         self.written += taken as u64;
+        self.behind.reached(&self.file, self.written);
         Ok(taken)
     }
 

@@ -253,6 +253,12 @@ impl Failure {
                 ServerError::Unreachable { server, source: Said::new(said.message) }
             }
             Self::Driver(Error::Server(said)) => ServerError::Denied { server, source: Said::new(said.message) },
+            // MySQL makes up a method, old ones included, for accounts that do not exist.
+            Self::Driver(Error::Driver(DriverError::UnknownAuthPlugin { name })) => {
+                let text =
+                    format!("it wants the log-in method {name}, as servers also do where there is no such account");
+                ServerError::Denied { server, source: Said::new(text) }
+            }
             Self::Driver(error) => ServerError::Protocol { server, source: said_by_driver(&error) },
             Self::Late(limit) => late(server, limit),
         }

@@ -147,23 +147,44 @@ pub fn backup_id(canonical_url: &str, key: &Foreign, older_version: Option<&str>
 
 /// The id of a listed object.
 pub fn id_of(target: &Target, object: &Object) -> BackupId {
+    id_at(&target.canonical_url(), object)
+}
+
+/// As [`id_of`], for many objects of one target.
+pub fn id_at(canonical_url: &str, object: &Object) -> BackupId {
     let older = (object.history != History::Current).then_some(object.stamp.version.as_deref()).flatten();
-    backup_id(&target.canonical_url(), &object.key, older)
+    backup_id(canonical_url, &object.key, older)
 }
 
 /// Every backup of one target, unsorted and not yet judged.
 pub fn assemble(target: &Target, listing: &Listing, known: &Beside<'_>) -> Vec<Backup> {
-    let mut backups: Vec<Backup> =
-        listing.objects.iter().map(|object| backup(target, object, listing.beside(object), known)).collect();
-    let listed: std::collections::HashSet<&Foreign> =
-        listing.objects.iter().filter(|object| object.history == History::Current).map(|object| &object.key).collect();
-    let orphans = listing.metadata.iter().filter(|(described, _)| !listed.contains(described));
-    backups.extend(orphans.map(|(described, object)| orphan(target, described, object, known)));
+    let place = Place { target, url: target.canonical_url() };
+    let mut backups = Vec::with_capacity(listing.objects.len());
+    let mut described = 0;
+    for object in &listing.objects {
+        let metadata = listing.beside(object);
+        described += usize::from(metadata.is_some());
+        backups.push(backup(&place, object, metadata, known));
+    }
+    // Looking for metadata without a backup costs as much as all the rest: only where there must be some.
+    if described < listing.metadata.len() {
+        let listed = listing.objects.iter().filter(|object| object.history == History::Current);
+        let listed: std::collections::HashSet<&Foreign> = listed.map(|object| &object.key).collect();
+        let orphans = listing.metadata.iter().filter(|(described, _)| !listed.contains(described));
+        backups.extend(orphans.map(|(described, object)| orphan(&place, described, object, known)));
+    }
     backups
 }
 
-fn backup(target: &Target, object: &Object, metadata: Option<&Object>, known: &Beside<'_>) -> Backup {
-    let id = id_of(target, object);
+/// A target, and its URL made only once.
+struct Place<'a> {
+    target: &'a Target,
+    url: String,
+}
+
+fn backup(place: &Place<'_>, object: &Object, metadata: Option<&Object>, known: &Beside<'_>) -> Backup {
+    let target = place.target;
+    let id = id_at(&place.url, object);
     let named = names::dbacked_name(&object.key);
     let look = (known.look)(&id, &object.stamp);
     let (shape, seen) = match look {
@@ -242,10 +263,10 @@ pub fn opens(backup: &Backup, keys: &[Fingerprint]) -> Opens {
     if seal.recipients.is_empty() || keys.is_empty() { Opens::Unknown } else { Opens::No }
 }
 
-fn orphan(target: &Target, described: &Foreign, object: &Object, known: &Beside<'_>) -> Backup {
+fn orphan(place: &Place<'_>, described: &Foreign, object: &Object, known: &Beside<'_>) -> Backup {
     let stand_in =
         Object { key: described.clone(), stamp: Stamp { size: 0, ..object.stamp.clone() }, ..object.clone() };
-    let mut made = backup(target, &stand_in, Some(object), known);
+    let mut made = backup(place, &stand_in, Some(object), known);
     made.proof = None;
     made.shape = names::guess(described);
     let text = "metadata only: the backup itself is gone or was never there";
@@ -279,11 +300,29 @@ pub fn name_minute(backup: &Backup) -> Option<Moment> {
 
 /// Sorts, judges and shares: the last step to a snapshot.
 pub fn publish(mut backups: Vec<Backup>, targets: Vec<TargetView>, now: Moment, pending_heads: usize) -> Catalog {
-    backups.sort_by(|a, b| b.taken.at.cmp(&a.taken.at).then_with(|| a.id.cmp(&b.id)));
+    sort(&mut backups);
     series::judge(&mut backups);
     let backups: Vec<Arc<Backup>> = backups.into_iter().map(Arc::new).collect();
     let series = series::overview(&backups, now);
     Catalog { backups, targets, series, at: now, pending_heads }
+}
+
+/// Newest first, then by id. Sorts small keys and moves each backup, which is large, only a few times.
+fn sort(backups: &mut [Backup]) {
+    let mut order: Vec<(Moment, usize)> = backups.iter().enumerate().map(|(at, made)| (made.taken.at, at)).collect();
+    order.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| backups[a.1].id.cmp(&backups[b.1].id)));
+    let mut from: Vec<usize> = order.into_iter().map(|(_, at)| at).collect();
+    for start in 0..from.len() {
+        let mut hole = start;
+        loop {
+            let next = std::mem::replace(&mut from[hole], hole);
+            if next == start || next == hole {
+                break;
+            }
+            backups.swap(hole, next);
+            hole = next;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -355,5 +394,15 @@ mod tests {
         };
         let known = Beside { look: &look, proof: &|_, _| None, keys: &[], proof_max_age: 0, now: NAMED };
         assert_eq!(assemble(&target(), &listing, &known)[0].metadata, Metadata::Pending);
+    }
+
+    #[test]
+    fn a_snapshot_is_sorted_by_time_whatever_the_order_of_the_listing() {
+        let mut listing = Listing::default();
+        listing.take((0..500).map(|n| object(&format!("{n}.sql"), n * 7919 % 251)).collect());
+        let known = Beside { look: &|_, _| None, proof: &|_, _| None, keys: &[], proof_max_age: 0, now: NAMED };
+        let made = publish(assemble(&target(), &listing, &known), vec![], NAMED, 0).backups;
+        let keys: Vec<_> = made.iter().map(|made| (std::cmp::Reverse(made.taken.at), made.id.clone())).collect();
+        assert!(keys.is_sorted() && keys.len() == 500);
     }
 }

@@ -111,12 +111,15 @@ async fn each_thing_that_can_be_wrong_with_a_key_has_its_own_words() {
     let open = patient.key("dbacked_private_key.pem", 0o644);
     let plain = patient.key("rsa2048-pkcs8-plain.pem", 0o600);
     let public = patient.key("dbacked_public_key.pem", 0o600);
-    let damaged = patient.key("damaged-body.pem", 0o600);
+    let damaged = patient.key("damaged-truncated.pem", 0o600);
+    let body = patient.key("damaged-body.pem", 0o600);
+    let curve = patient.key("wrong-ec.pem", 0o600);
     let other = "b".repeat(64);
     let estate = format!(
         "[keys.gone]\nfile = \"/nonexistent/key.pem\"\n[keys.open]\nfile = \"{open}\"\n\
          [keys.plain]\nfile = \"{plain}\"\nfingerprint = \"sha256:{other}\"\n\
-         [keys.public]\nfile = \"{public}\"\n[keys.damaged]\nfile = \"{damaged}\"\n"
+         [keys.public]\nfile = \"{public}\"\n[keys.damaged]\nfile = \"{damaged}\"\n\
+         [keys.curve]\nfile = \"{curve}\"\n[keys.body]\nfile = \"{body}\"\n"
     );
     let findings = patient.examined(&estate).await;
     assert!(of(&findings, "key gone", Health::Fail).advice.contains("estate"));
@@ -125,7 +128,9 @@ async fn each_thing_that_can_be_wrong_with_a_key_has_its_own_words() {
     assert!(of(&findings, "key plain", Health::Fail).text.contains("the estate names"));
     assert!(of(&findings, "key plain", Health::Warn).text.contains("not encrypted"));
     assert!(of(&findings, "key public", Health::Fail).text.contains("public key"));
-    of(&findings, "key damaged", Health::Fail);
+    for subject in ["key damaged", "key body", "key curve"] {
+        assert!(!of(&findings, subject, Health::Fail).advice.is_empty());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,9 +18,7 @@ use breakglass::seal::keyring::{ContentKey, PrivateKey};
 use breakglass::seal::sealed::Unsealer;
 use breakglass::seal::{Damage, UnsealError};
 use rand::rngs::StdRng;
-use rand::{Rng, RngCore, SeedableRng};
-
-use self::sealed::{seal, unseal};
+use rand::{Rng, SeedableRng};
 
 fn vectors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/vectors/dbacked")
@@ -330,41 +328,4 @@ fn fuzz_dbacked_headers() {
             let _ = drain(Decrypter::new(source, &content, &header.iv, header.len()));
         }
     }
-}
-
-#[test]
-#[ignore = "prints figures; run by hand"]
-fn measured_throughput() {
-    let mut bytes = vec![0; 64 << 20];
-    StdRng::seed_from_u64(3).fill_bytes(&mut bytes);
-    let measure = |name: &str, work: &mut dyn FnMut()| {
-        let best = (0..5).map(|_| {
-            let start = std::time::Instant::now();
-            work();
-            start.elapsed().as_secs_f64()
-        });
-        println!("{name:<28} {:>7.0} MB/s", bytes.len() as f64 / 1e6 / best.fold(f64::MAX, f64::min));
-    };
-    for (name, wanted) in [("all", Wanted::ALL), ("two MD5 sums", Wanted::SUMS), ("BLAKE3", Wanted::EACH_MIB)] {
-        measure(name, &mut || {
-            let mut stored = Stored::new(wanted);
-            bytes.chunks(256 << 10).for_each(|piece| stored.feed(piece));
-            assert_eq!(stored.finish().bytes, bytes.len() as u64);
-        });
-    }
-    measure("MD5 of the md-5 crate", &mut || {
-        use md5::Digest;
-        let mut sum = md5::Md5::new();
-        bytes.chunks(256 << 10).for_each(|piece| sum.update(piece));
-        std::hint::black_box(sum.finalize());
-    });
-    let content = ContentKey::new(&CONTENT);
-    measure("DBacked decryption", &mut || {
-        let mut body = Decrypter::new(&bytes[..], &content, &[7; 16], 0);
-        let mut buffer = vec![0; 128 << 10];
-        while body.read(&mut buffer).is_ok_and(|len| len > 0) {}
-    });
-    let stored = seal(&bytes, &[small().public().clone()]);
-    measure("sealing", &mut || assert_eq!(seal(&bytes, &[small().public().clone()]).len(), stored.len()));
-    measure("unsealing", &mut || assert!(unseal(&stored, small()).1.is_ok()));
 }

@@ -196,26 +196,3 @@ fn bombs_stop_at_the_limit_that_is_named() {
     let by_memory = run(Limits { memory: 64 << 10, ..Limits::default() });
     assert_eq!(by_memory, UnpackError::TooBig { made: 0, limit: "memory" });
 }
-
-/// Run by hand: `cargo test --release --lib unpack_speed -- --ignored --nocapture`.
-#[test]
-#[ignore = "prints a figure"]
-fn unpack_speed() {
-    let mut seed = 1u64;
-    let mut roll = || {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        seed >> 33
-    };
-    let row =
-        |n| format!("({n},'customer{}@example.com','{:x}',{}.{:02}),", roll() % 50_000, roll(), roll() % 900, n % 100);
-    let long: Vec<u8> = (0..2_000_000).map(row).collect::<String>().into_bytes();
-    for compression in PACKED {
-        let packed = packed(compression, &long);
-        let begun = std::time::Instant::now();
-        let mut unpacker = Unpacker::new(compression, &packed[..], Strictness::OneMember, Limits::default());
-        let mut buf = vec![0; 256 << 10];
-        while unpacker.read(&mut buf).unwrap() > 0 {}
-        let rate = long.len() as f64 / begun.elapsed().as_secs_f64() / 1e6;
-        println!("{compression:?}: {} MB from {} MB, {rate:.0} MB/s", long.len() / 1_000_000, packed.len() / 1_000_000);
-    }
-}

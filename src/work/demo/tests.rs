@@ -1,6 +1,5 @@
 use std::collections::HashSet;
 use std::io::{BufReader, Read};
-use std::time::Instant;
 
 use super::*;
 use crate::format::payload::Payload;
@@ -128,18 +127,6 @@ fn the_sandbox_tells_of_about_sixty_backups_a_gap_and_a_shrunken_one() {
     let estate: toml::Table = text.parse().unwrap();
     assert_eq!(estate["keys"]["demo"]["fingerprint"].as_str(), Some(built.key.fingerprint().as_str()));
     assert_eq!(estate["targets"].as_table().unwrap().len(), 2);
-}
-
-/// Run by hand: `cargo test --release --lib demo_speed -- --ignored --nocapture`.
-#[test]
-#[ignore = "prints a figure"]
-fn demo_speed() {
-    for _ in 0..10 {
-        let folder = tempfile::tempdir().unwrap();
-        let begun = Instant::now();
-        let demo = build(folder.path(), NOW).unwrap();
-        println!("{} backups in {:?}", demo.backups, begun.elapsed());
-    }
 }
 
 #[test]

@@ -7,6 +7,8 @@ use std::path::Path;
 use crate::disk::estate::{Estate, EstateKey};
 use crate::model::foreign::{Foreign, escape};
 use crate::model::seal::KeyFacts;
+use crate::report::Reportable;
+use crate::seal::keyfile;
 use crate::work::doctor::{Finding, broken, fail, ok, warn};
 use crate::work::keys;
 
@@ -40,7 +42,11 @@ fn one(key: &EstateKey) -> Vec<Finding> {
 /// What the file says without its passphrase.
 fn inside(subject: &str, key: &EstateKey, path: &Path) -> Vec<Finding> {
     let label = Foreign::from(key.name.as_str());
-    let facts = match keys::read_file(path).and_then(|text| keys::inspect(&text, label)) {
+    let text = match keys::read_file(path) {
+        Ok(text) => text,
+        Err(report) => return vec![broken(subject, &report)],
+    };
+    let facts = match keys::inspect(&text, label.clone()) {
         Ok(facts) => facts,
         Err(report) => return vec![broken(subject, &report)],
     };
@@ -48,8 +54,20 @@ fn inside(subject: &str, key: &EstateKey, path: &Path) -> Vec<Finding> {
         let advice = "name the private half; the public one seals, and opens nothing";
         return vec![fail(subject, "this is a public key", advice)];
     }
+    if !facts.encrypted && facts.fingerprint.is_none() {
+        let what = if facts.remarks.is_empty() {
+            "backups are sealed for RSA keys only".into()
+        } else {
+            facts.remarks.join("; ")
+        };
+        let text = format!("{} in {}: {what}", facts.algorithm, facts.container);
+        return vec![fail(subject, text, "take another copy of the key; this one opens nothing")];
+    }
     let mut findings = vec![];
     if !facts.encrypted {
+        if let Err(error) = keyfile::load(text.expose(), None, label) {
+            return vec![broken(subject, &error.report())];
+        }
         let advice = "encrypt it: openssl pkcs8 -topk8 -v2 aes-256-cbc -scrypt -in KEY -out NEW";
         findings.push(warn(subject, "it is not encrypted: whoever has the file has the key", advice));
     }
