@@ -1,6 +1,7 @@
 //! What goes to standard output: tables and facts for people, JSON Lines for programs.
 
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
@@ -32,8 +33,7 @@ impl Printer {
     /// For this process's own output.
     pub fn new(form: Form) -> Self {
         let stdout = io::stdout();
-        let columns = || rustix::termios::tcgetwinsize(&stdout).map_or(80, |size| usize::from(size.ws_col.max(20)));
-        Self { form, width: stdout.is_terminal().then(columns) }
+        Self { form, width: stdout.is_terminal().then(|| columns(&stdout)) }
     }
 
     /// For whom is printed.
@@ -117,6 +117,14 @@ impl Printer {
 #[derive(Serialize)]
 struct Failure<'a> {
     error: &'a Report,
+}
+
+/// Columns of a terminal; one that does not know its size is taken for one of 80.
+pub fn columns(terminal: impl AsFd) -> usize {
+    match rustix::termios::tcgetwinsize(terminal).map_or(0, |size| size.ws_col) {
+        0 => 80,
+        known => usize::from(known.max(20)),
+    }
 }
 
 fn failure_text(report: &Report) -> String {

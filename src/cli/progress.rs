@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::cli::print::Form;
+use crate::cli::print::{Form, columns};
 use crate::cli::table::cut;
 use crate::model::job::Progress;
 use crate::model::units::long_span;
@@ -17,8 +17,7 @@ impl ProgressLine {
     /// Draws nothing for programs and where standard error is no terminal.
     pub fn new(form: Form) -> Self {
         let stderr = io::stderr();
-        let columns = || rustix::termios::tcgetwinsize(&stderr).map_or(80, |size| usize::from(size.ws_col.max(20)));
-        Self { width: (form == Form::Text && stderr.is_terminal()).then(columns), drawn: false }
+        Self { width: (form == Form::Text && stderr.is_terminal()).then(|| columns(&stderr)), drawn: false }
     }
 
     /// Shows how far a job is.

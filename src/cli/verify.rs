@@ -6,6 +6,7 @@ use clap::Args as ArgGroup;
 
 use crate::cli::args::ToRung;
 use crate::cli::door::{Door, is_place};
+use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::lines::VerifyLine;
 use crate::cli::print::Form;
@@ -119,7 +120,7 @@ async fn climb(door: &Door, session: &Session, backup: &Arc<Backup>, to: Rung) -
             Ok(exit::of_verdict(proof.outcome))
         }
         Some(Ending::Failed(Some(report))) => Err(*report),
-        Some(Ending::Cancelled) => Ok(exit::of_fault(Fault::Interrupted)),
+        Some(Ending::Cancelled) => Err(CliError::Interrupted.into()),
         _ => Err(Report::new(Fault::Failed, "cli::lost_job", "the job ended without a word", "this is a bug")),
     }
 }

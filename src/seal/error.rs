@@ -271,7 +271,7 @@ impl Reportable for UnsealError {
 pub enum SealError {
     /// Nobody to seal for.
     #[error("a seal needs at least one recipient")]
-    #[diagnostic(code(seal::no_recipient), help("name a public key with --to"))]
+    #[diagnostic(code(seal::no_recipient), help("name a public key with --recipient FILE"))]
     NoRecipient,
     /// More than the header holds.
     #[error("a seal holds at most 64 recipients")]
