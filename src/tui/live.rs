@@ -100,7 +100,12 @@ impl Live {
             let had_passphrase = passphrase.is_some();
             let passphrase = passphrase.map(|text| Secret::new(text.expose().to_vec()));
             let msg = match session.load_key(source(&from), passphrase).await {
-                Ok(Loaded::Key(facts)) => Msg::KeyLoaded(facts),
+                Ok(Loaded::Key(facts)) => {
+                    // Before the words that it is there: whoever reads them may use it at once.
+                    let keys = loaded(&[], session.keys(), &session.catalog());
+                    let _ = sender.send(Msg::Keys(keys)).await;
+                    Msg::KeyLoaded(facts)
+                }
                 Ok(Loaded::NeedsPassphrase(facts)) => Msg::KeyLocked(from, facts.label.to_string()),
                 Err(report) => {
                     let again = had_passphrase && report.fault == Fault::NoKey;

@@ -31,7 +31,7 @@ async fn start(console: &Console, database: &Database) -> JobId {
 fn until_blocked(database: &Database) {
     let began = Instant::now();
     let question = format!(
-        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = '{}' AND STATE LIKE 'Waiting for%'",
+        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = '{}' AND STATE LIKE 'Waiting for table%'",
         database.name
     );
     while database.server.sql(&question) == "0\n" {
@@ -83,7 +83,7 @@ async fn a_lost_connection_is_named_and_what_is_there_is_told() {
         holder.load(b"LOCK TABLES locked WRITE").await.unwrap();
         let job = start(&console, &database).await;
         until_blocked(&database);
-        let question = "SELECT ID FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for%' AND DB = ";
+        let question = "SELECT ID FROM information_schema.PROCESSLIST WHERE STATE LIKE 'Waiting for table%' AND DB = ";
         let thread = server.sql(&format!("{question}'{}'", database.name));
         server.sql(&format!("KILL {thread}"));
         let report = console.report(job).await.unwrap();
