@@ -18,6 +18,8 @@ use breakglass::seal::secret::{LockedBytes, Locking, Secret, SecretBuffer};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use crate::support;
+
 const PASSPHRASE: &str = "correct horse battery staple";
 
 fn vectors() -> PathBuf {
@@ -363,7 +365,7 @@ fn fuzz_key_texts() {
     ];
     let valid: Vec<Vec<u8>> = names.into_iter().map(text).collect();
     let mut random = StdRng::seed_from_u64(4);
-    for round in 0..20_000 {
+    for round in 0..support::mutations() {
         let mut bytes = valid[round % valid.len()].clone();
         // Most mutations hit the start, where the structure is.
         let reach = if random.gen_range(0..4) == 0 { bytes.len() } else { bytes.len().min(200) };

@@ -20,6 +20,8 @@ use breakglass::seal::{Damage, UnsealError};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use crate::support;
+
 fn vectors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/vectors/dbacked")
 }
@@ -312,14 +314,12 @@ fn mutated(valid: &[u8], random: &mut StdRng) -> Vec<u8> {
     bytes
 }
 
-const MUTATIONS: usize = 20_000;
-
 #[test]
 fn fuzz_dbacked_headers() {
     let valid = &vector("objects/dbacked_shop_small_key_020920261153")[..400];
     let content = ContentKey::new(&CONTENT);
     let mut random = StdRng::seed_from_u64(1);
-    for _ in 0..MUTATIONS {
+    for _ in 0..support::mutations() {
         let bytes = mutated(valid, &mut random);
         let _ = Header::sniff(&bytes);
         let mut source = &bytes[..];

@@ -4,6 +4,8 @@ use breakglass::format::census::{Census, Findings};
 use breakglass::format::statements::{self, Kind, RiskKind, Statement};
 use breakglass::sql::lexer::{LexError, Limits, PieceKind, Splitter, StatementEnd, StatementSink, Tail};
 
+use crate::support;
+
 const MARIADB: &[u8] = include_bytes!("vectors/sql/mariadb-10.11.sql");
 const MYSQL: &[u8] = include_bytes!("vectors/sql/mysql-9.7-gtid.sql");
 const DATABACKER: &[u8] = include_bytes!("vectors/sql/databacker-bakery.sql");
@@ -117,7 +119,7 @@ fn nothing_hides_from_the_search() {
 }
 
 #[test]
-fn twenty_thousand_damaged_heads_neither_panic_nor_lose_a_byte() {
+fn fuzz_damaged_heads_neither_panic_nor_lose_a_byte() {
     let heads: Vec<&[u8]> = [MARIADB, MYSQL, DATABACKER].map(|dump| &dump[..2800]).to_vec();
     let splices: [&[u8]; 14] = [
         b"'",
@@ -140,7 +142,7 @@ fn twenty_thousand_damaged_heads_neither_panic_nor_lose_a_byte() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) as usize % below
     };
-    for round in 0..20_000 {
+    for round in 0..support::mutations() {
         let head = heads[round % heads.len()];
         let from = next(head.len() - 600);
         let mut dump = head[from..from + 600].to_vec();

@@ -1,6 +1,7 @@
 //! What becomes of a verdict when the object, or time, moves on.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use breakglass::model::job::Ending;
@@ -12,6 +13,7 @@ use breakglass::seal::keyfile;
 use breakglass::work::catalog::Catalog;
 use breakglass::work::plan::{Ingredients, PlanRequest, STATEMENT_LIMIT, to_dir};
 use breakglass::work::restore::{RestoreError, Task, restore};
+use breakglass::work::session::{Session, Settings};
 use breakglass::work::verify::Opener;
 
 use crate::support;
@@ -46,6 +48,48 @@ async fn a_bad_verdict_is_remembered_until_the_object_changes() {
     later.refresh();
     later.settled().await;
     assert_eq!(later.find(&format!("here:{NAME}")).unwrap().proof, None, "another object, another verdict");
+}
+
+/// A session over an estate of one folder, with a policy.
+async fn session_with(policy: &str, scratch: &Path) -> Session {
+    let estate = scratch.join("estate.toml");
+    let objects = vectors().join("objects");
+    fs::write(&estate, format!("{policy}\n[targets.here]\nurl = \"file://{}/\"\n", objects.display())).unwrap();
+    let settings = Settings { estate: Some(estate), state_dir: Some(scratch.join("state")), ..Settings::default() };
+    let session = Session::open(settings).await.unwrap();
+    session.refresh();
+    session.settled().await;
+    session
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_older_than_the_estate_allows_is_stale_and_stays_a_proof() {
+    let scratch = support::scratch();
+    let session = session_with("proof_max_age = \"1s\"", scratch.path()).await;
+    load(&session, "dbacked_private_key.pem").await;
+    assert!(verify(&session, NAME).await.is_good());
+    loop {
+        session.refresh();
+        session.settled().await;
+        let backup = session.find(&format!("here:{NAME}")).unwrap();
+        assert!(backup.is_good(), "age takes nothing back");
+        if backup.stale {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_forgotten_when_nobody_has_been_there_for_a_while() {
+    let scratch = support::scratch();
+    let session = session_with("idle_lock = \"1s\"", scratch.path()).await;
+    load(&session, "dbacked_private_key.pem").await;
+    assert_eq!(session.keys().len(), 1);
+    while !session.keys().is_empty() {
+        session.news().changed().await;
+    }
+    let last = session.audit_tail(1);
+    assert_eq!((last[0].action.as_str(), last[0].detail.as_str()), ("key.lock", "idle"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,7 +16,9 @@ use proptest::sample::Index;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::{MUTATIONS, drain, large, mutated, run, small, stranger};
+use super::{drain, large, mutated, run, small, stranger};
+
+use crate::support;
 
 pub(super) fn seal(plain: &[u8], recipients: &[PublicKey]) -> Vec<u8> {
     let mut sealer = Sealer::new(vec![], recipients).unwrap();
@@ -231,7 +233,7 @@ proptest! {
 fn fuzz_sealed_files() {
     let sample = Sample::new(200);
     let mut random = StdRng::seed_from_u64(2);
-    for _ in 0..MUTATIONS {
+    for _ in 0..support::mutations() {
         let bytes = mutated(&sample.stored, &mut random);
         let _ = SealedHeader::sniff(&bytes);
         let mut source = &bytes[..];

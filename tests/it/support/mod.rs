@@ -80,3 +80,8 @@ fn child_of(test: &str, mut command: Command, prepare: impl FnOnce(&mut Command)
     assert!(output.status.success() && ran, "in the child: {said}\n{heard}");
     false
 }
+
+/// How many mutations a fuzz body is fed: 20,000, or as many as `BREAKGLASS_FUZZ` says.
+pub fn mutations() -> usize {
+    std::env::var("BREAKGLASS_FUZZ").ok().and_then(|count| count.parse().ok()).unwrap_or(20_000)
+}
