@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::disk::estate::Estate;
 use crate::disk::urls;
 use crate::model::foreign::Foreign;
-use crate::model::sink::{DirSink, MysqlSink, PasswordSource, Protection, ServerRef, Sink, TlsMode};
+use crate::model::sink::{DirSink, MysqlSink, ServerRef, Sink};
 use crate::report::{Fault, Report};
 
 /// Reads `dir:PATH`, `stdout`, `mysql://user@host:port/DATABASE` or `server:NAME/DATABASE`.
@@ -31,28 +31,19 @@ pub fn parse(text: &str, estate: &Estate) -> Result<Sink, Report> {
             return Err(usage(format!("{later} is not a sink of this version; dir: takes every kind of backup")));
         }
     }
-    Err(usage(format!("{text} is no sink: dir:PATH, stdout, mysql://user@host:port/DATABASE or server:NAME/DATABASE")))
+    // A scheme in capitals is no sink, and may carry a password all the same.
+    let shown = urls::redacted(text);
+    Err(usage(format!("{shown} is no sink: dir:PATH, stdout, mysql://user@host:port/DATABASE or server:NAME/DATABASE")))
 }
 
 /// A server by its URL; one of the estate at the same address lends its settings and its protection.
 fn url(text: &str, estate: &Estate) -> Result<Sink, Report> {
-    let parsed = urls::server_url(text).map_err(url_error)?;
-    let database =
-        parsed.database.ok_or_else(|| usage("the URL names no database: mysql://user@host:port/DATABASE"))?;
-    let known = estate.servers.iter().find(|server| server.address == parsed.address);
+    let (fresh, database) = urls::server(text).map_err(url_error)?;
+    let database = database.ok_or_else(|| usage("the URL names no database: mysql://user@host:port/DATABASE"))?;
+    let known = estate.servers.iter().find(|server| server.address == fresh.address);
     let server = match known {
-        Some(server) => ServerRef { user: parsed.user.or_else(|| server.user.clone()), ..server.clone() },
-        None => ServerRef {
-            name: None,
-            address: parsed.address,
-            user: parsed.user,
-            defaults_file: None,
-            password: PasswordSource::OptionFile,
-            tls: TlsMode::Auto,
-            ca_file: None,
-            protection: Protection::Open,
-            expect_uuid: None,
-        },
+        Some(known) => ServerRef { user: fresh.user.or_else(|| known.user.clone()), ..known.clone() },
+        None => fresh,
     };
     Ok(Sink::Mysql(MysqlSink { server, database: Foreign::from(database) }))
 }

@@ -6,8 +6,8 @@ use breakglass::sql::lexer::{LexError, Limits, PieceKind, Splitter, StatementEnd
 
 use crate::support;
 
-const MARIADB: &[u8] = include_bytes!("vectors/sql/mariadb-10.11.sql");
-const MYSQL: &[u8] = include_bytes!("vectors/sql/mysql-9.7-gtid.sql");
+const MARIADB: &[u8] = include_bytes!("vectors/dbacked/plain/mariadb1011.sql");
+const MYSQL: &[u8] = include_bytes!("vectors/dbacked/plain/mysql97-with-gtid.sql");
 const DATABACKER: &[u8] = include_bytes!("vectors/sql/databacker-bakery.sql");
 
 /// Everything a sink can see, in one line a piece.
