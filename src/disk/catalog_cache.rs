@@ -222,12 +222,9 @@ mod tests {
     fn known(number: usize) -> Known {
         let fingerprint = Fingerprint::from_digest(&[number as u8; 32]);
         let recipient = Recipient { fingerprint: fingerprint.clone(), source: RecipientSource::Metadata };
-        let seal = Seal {
-            scheme: SealScheme::Dbacked,
-            recipients: vec![recipient],
-            modulus_bytes: Some(512),
-            version: Some((0, 1, 0)),
-        };
+        let recipients = vec![recipient];
+        let (modulus_bytes, version) = (Some(512), Some((0, 1, 0)));
+        let seal = Seal { recipients, modulus_bytes, version, ..Seal::new(SealScheme::Dbacked) };
         let shape =
             Shape { format: Format::Dbacked, compression: Compression::None, basis: Basis::Bytes, seal: Some(seal) };
         let facts =

@@ -72,7 +72,7 @@ pub fn stem(key: &Foreign) -> Foreign {
 /// The format that a name suggests; shown with `?` until bytes have spoken.
 pub fn guess(key: &Foreign) -> Shape {
     let name = base(key.raw_bytes());
-    let seal = |scheme| Some(Seal { scheme, recipients: vec![], modulus_bytes: None, version: None });
+    let seal = |scheme| Some(Seal::new(scheme));
     let (_, (compression, sql)) = split_extensions(name);
     let (format, seal) = if PREFIXES.iter().any(|prefix| name.starts_with(prefix)) && !sql {
         (Format::Dbacked, seal(SealScheme::Dbacked))

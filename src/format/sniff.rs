@@ -40,7 +40,7 @@ pub fn sniff(head: &[u8]) -> Sniffed {
         return sealed(Format::Dbacked, dbacked(rest));
     }
     if head.starts_with(SEALED_MAGIC) {
-        let seal = Seal { scheme: SealScheme::Sealed, recipients: vec![], modulus_bytes: None, version: None };
+        let seal = Seal::new(SealScheme::Sealed);
         return sealed(Format::Sealed, seal);
     }
     let compression = compression(head);
@@ -102,5 +102,5 @@ fn dbacked(rest: &[u8]) -> Seal {
         let plausible = |length: u32| u16::try_from(length).ok().filter(|length| (128..=1024).contains(length));
         plausible(u32::from_le_bytes(bytes)).or_else(|| plausible(u32::from_be_bytes(bytes)))
     });
-    Seal { scheme: SealScheme::Dbacked, recipients: vec![], modulus_bytes, version }
+    Seal { modulus_bytes, version, ..Seal::new(SealScheme::Dbacked) }
 }

@@ -44,6 +44,8 @@ pub enum Format {
     Dbacked,
     /// A plain dump of `mysqldump` or `mariadb-dump`, perhaps compressed.
     Mysqldump,
+    /// databacker's `mysql-backup`: a tar of one dump per database, perhaps sealed, perhaps compressed.
+    Databacker,
     /// Our own sealed format.
     Sealed,
     /// Something else; listed all the same.
@@ -56,6 +58,7 @@ impl Format {
         match self {
             Self::Dbacked => "dbacked",
             Self::Mysqldump => "mysqldump",
+            Self::Databacker => "databacker",
             Self::Sealed => "sealed",
             Self::Unknown => "unknown",
         }
@@ -97,7 +100,7 @@ impl Compression {
 pub struct Shape {
     /// The format.
     pub format: Format,
-    /// The compression of a plain dump.
+    /// The compression of a plain dump; of a databacker backup, the one that stands outermost.
     pub compression: Compression,
     /// Whether the bytes said so, or only the name (shown as `?`).
     pub basis: Basis,

@@ -65,6 +65,17 @@ pub struct Seal {
     pub modulus_bytes: Option<u16>,
     /// The version bytes of the header, where it has any.
     pub version: Option<(u8, u8, u8)>,
+    /// Who can open it in the seal's own words, where no fingerprint says it: `CN=ops, serial 4d2f`,
+    /// `age X25519`, `age passphrase (work factor 18)`. Unauthenticated.
+    #[serde(default)]
+    pub named: Vec<Foreign>,
+}
+
+impl Seal {
+    /// A seal of which nothing but the scheme is known.
+    pub fn new(scheme: SealScheme) -> Self {
+        Self { scheme, recipients: vec![], modulus_bytes: None, version: None, named: vec![] }
+    }
 }
 
 /// A sealing scheme.
@@ -75,6 +86,18 @@ pub enum SealScheme {
     Dbacked,
     /// Our own chunked AEAD.
     Sealed,
+    /// databacker `aes256-cbc` or `chacha20-poly1305`: nothing in the bytes says which, a raw key tells.
+    RawKey,
+    /// databacker `aes256-cbc`: a random IV, then AES-256-CBC under a raw key. No MAC.
+    Aes256Cbc,
+    /// databacker `chacha20-poly1305`: one AEAD message over everything, under a raw key.
+    ChaCha20Poly1305,
+    /// databacker `pbkdf2-aes256-cbc`: what `openssl enc -pbkdf2` writes. No MAC.
+    Pbkdf2Cbc,
+    /// CMS EnvelopedData in DER: databacker `smime-aes256-cbc`, and the hook of its version 0.12. No MAC.
+    Cms,
+    /// age, version 1.
+    Age,
 }
 
 /// Somebody who can open a seal.
@@ -109,8 +132,10 @@ impl SealScheme {
     /// When its plaintext may leave.
     pub fn release(self) -> Release {
         match self {
-            Self::Dbacked => Release::AfterLastByte,
-            Self::Sealed => Release::PerChunk,
+            Self::Sealed | Self::Age => Release::PerChunk,
+            Self::Dbacked | Self::RawKey | Self::Aes256Cbc | Self::ChaCha20Poly1305 | Self::Pbkdf2Cbc | Self::Cms => {
+                Release::AfterLastByte
+            }
         }
     }
 
@@ -119,6 +144,12 @@ impl SealScheme {
         match self {
             Self::Dbacked => "rsa",
             Self::Sealed => "sealed",
+            Self::RawKey => "raw key",
+            Self::Aes256Cbc => "aes-cbc",
+            Self::ChaCha20Poly1305 => "chacha20",
+            Self::Pbkdf2Cbc => "pbkdf2",
+            Self::Cms => "cms",
+            Self::Age => "age",
         }
     }
 }

@@ -77,12 +77,8 @@ impl HeaderHead {
 
     /// The seal as the catalog knows it. Who the recipient is stands only in the metadata.
     pub fn seal(&self) -> Seal {
-        Seal {
-            scheme: SealScheme::Dbacked,
-            recipients: vec![],
-            modulus_bytes: Some(self.key_len),
-            version: Some(self.version),
-        }
+        let (modulus_bytes, version) = (Some(self.key_len), Some(self.version));
+        Seal { modulus_bytes, version, ..Seal::new(SealScheme::Dbacked) }
     }
 }
 

@@ -257,6 +257,12 @@ fn sealing(sheet: &mut Sheet, backup: &Backup, world: &World) {
             format!("RSA{bits} OAEP-SHA1 + AES-256-CBC; no MAC: damage is found, tampering is not")
         }
         SealScheme::Sealed => format!("RSA{bits} OAEP-SHA256 + AES-256-GCM in chunks: every byte authenticated"),
+        SealScheme::RawKey => "a raw key: AES-256-CBC without MAC, or ChaCha20-Poly1305; only the key tells".to_owned(),
+        SealScheme::Aes256Cbc => "AES-256-CBC under a raw key; no MAC: tampering is not found".to_owned(),
+        SealScheme::ChaCha20Poly1305 => "ChaCha20-Poly1305 over everything, under a raw key: authenticated".to_owned(),
+        SealScheme::Pbkdf2Cbc => "passphrase, PBKDF2 + AES-256-CBC; no MAC: tampering is not found".to_owned(),
+        SealScheme::Cms => "CMS (S/MIME) with AES-CBC; no MAC: tampering is not found".to_owned(),
+        SealScheme::Age => "age: X25519 or passphrase, every byte authenticated".to_owned(),
     };
     sheet.wrapped("seal", Role::Text, &words);
     for recipient in &seal.recipients {
@@ -264,9 +270,12 @@ fn sealing(sheet: &mut Sheet, backup: &Backup, world: &World) {
         let state = if loaded { ", loaded" } else { "" };
         sheet.wrapped("", Role::Text, &format!("opened by {}{state}", recipient.fingerprint.short()));
     }
+    for named in &seal.named {
+        sheet.wrapped("", Role::Text, &format!("opened by {named}"));
+    }
     if backup.opens == Opens::No {
         sheet.wrapped("", Role::Warn, "no loaded key is among its recipients");
-    } else if seal.recipients.is_empty() {
+    } else if seal.recipients.is_empty() && seal.named.is_empty() {
         sheet.wrapped("", Role::Dim, "nothing says for which key it is sealed");
     }
     sheet.blank();

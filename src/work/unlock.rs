@@ -49,7 +49,7 @@ pub fn unlock(shape: &Shape, metadata: &Metadata, head: &[u8], keys: &[PrivateKe
     match shape.format {
         Format::Dbacked => dbacked(&recipients(shape, metadata), head, keys),
         Format::Sealed => sealed(head, keys),
-        Format::Mysqldump | Format::Unknown => {
+        Format::Mysqldump | Format::Databacker | Format::Unknown => {
             Unlocked::Open { layers: Layers::Plain { compression: shape.compression }, key: None, remarks: vec![] }
         }
     }

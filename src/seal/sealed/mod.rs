@@ -131,7 +131,7 @@ impl SealedHeader {
     /// beyond the end of `bytes` are missing; 4 KiB hold the first seven or more of 4,096 bits.
     pub fn sniff(bytes: &[u8]) -> Option<Seal> {
         let rest = bytes.strip_prefix(SEALED_MAGIC)?;
-        let mut seal = Seal { scheme: SealScheme::Sealed, recipients: vec![], modulus_bytes: None, version: None };
+        let mut seal = Seal::new(SealScheme::Sealed);
         let Some((count, mut rest)) = rest.get(SALT..).and_then(|rest| rest.split_first_chunk::<2>()) else {
             return Some(seal);
         };
@@ -163,7 +163,7 @@ impl SealedHeader {
         let source = RecipientSource::Header;
         let recipients = self.recipients.iter().map(|f| Recipient { fingerprint: f.clone(), source }).collect();
         let modulus_bytes = self.wrapped.first().map(|(from, to)| (to - from) as u16);
-        Seal { scheme: SealScheme::Sealed, recipients, modulus_bytes, version: None }
+        Seal { recipients, modulus_bytes, ..Seal::new(SealScheme::Sealed) }
     }
 
     /// The payload key, once the header has proved to be the one that was written.

@@ -28,13 +28,11 @@ fn backup(database: &str, target: &str, hours: i64) -> Arc<Backup> {
             compression: Compression::Gzip,
             basis: Basis::Bytes,
             seal: Some(Seal {
-                scheme: SealScheme::Dbacked,
                 recipients: vec![Recipient {
                     fingerprint: Fingerprint::from_digest(&[hours as u8; 32]),
                     source: RecipientSource::Metadata,
                 }],
-                modulus_bytes: None,
-                version: None,
+                ..Seal::new(SealScheme::Dbacked)
             }),
         },
         metadata: Metadata::Missing,

@@ -91,7 +91,7 @@ pub fn backup(n: u64, database: &str, target: &str, at: Moment, size: u64) -> Ba
 
 fn seal(fingerprint: Fingerprint) -> Seal {
     let recipients = vec![Recipient { fingerprint, source: RecipientSource::Metadata }];
-    Seal { scheme: SealScheme::Dbacked, recipients, modulus_bytes: Some(512), version: Some((0, 0, 2)) }
+    Seal { recipients, modulus_bytes: Some(512), version: Some((0, 0, 2)), ..Seal::new(SealScheme::Dbacked) }
 }
 
 /// A proof of `backup` up to `rung`.
