@@ -64,6 +64,22 @@ pub fn dated_name(key: &Foreign) -> Option<NameFacts> {
     Some(NameFacts { naming: Foreign::new(naming), at: moment(fields)? })
 }
 
+/// The schema that a member of a databacker archive is called after: `<schema>_<time>.sql`.
+pub fn member_schema(name: &Foreign) -> Option<Foreign> {
+    let stem = base(name.raw_bytes()).strip_suffix(b".sql")?;
+    let cut = memchr::memrchr(b'_', stem)?;
+    let dated = stem[cut + 1..].first().is_some_and(u8::is_ascii_digit);
+    (dated && cut > 0).then(|| Foreign::new(&stem[..cut]))
+}
+
+/// Whether a name is one that databacker gives, in any of its generations.
+pub fn databacker_like(key: &Foreign) -> bool {
+    let name = base(key.raw_bytes());
+    let packed =
+        [&b".tgz"[..], b".tbz2", b".tar", b".tar.gz", b".tar.bz2"].iter().any(|end| strip_end(name, end).is_some());
+    packed || name.starts_with(b"db_backup_")
+}
+
 /// The naming of a plain dump without a date: its name without extensions.
 pub fn stem(key: &Foreign) -> Foreign {
     Foreign::new(trim(split_extensions(base(key.raw_bytes())).0))

@@ -3,6 +3,7 @@
 //! Start at [`keyfile`] for keys, [`dbacked`] and [`sealed`] for the two seals, [`digest`] for
 //! what is recomputed over the stored bytes.
 
+pub mod databacker;
 pub mod dbacked;
 mod der;
 pub mod digest;

@@ -126,6 +126,8 @@ impl Live {
                         backup: ask.backup.clone(),
                         into,
                         tables: (!tables.is_empty()).then_some(tables),
+                        databases: None,
+                        renames: vec![],
                         choices: ask.choices.iter().cloned().collect(),
                         statement_limit: STATEMENT_LIMIT,
                     };

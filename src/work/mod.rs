@@ -1,17 +1,21 @@
 //! The use cases. Both doors call only these.
 
+mod archive;
 pub mod browse;
 pub mod catalog;
 pub mod config;
 mod config_fields;
 mod constructs;
+mod copying;
 pub mod demo;
 pub mod doctor;
 pub mod export;
+mod feeding;
 pub mod filter;
 pub mod find;
 mod hazards;
 pub mod jobs;
+mod keep;
 pub mod keys;
 pub mod ladder;
 mod load;
@@ -19,6 +23,7 @@ mod look;
 pub mod news;
 mod open;
 pub mod opening;
+pub mod parts;
 mod payload;
 pub mod pipe;
 pub mod plan;
@@ -28,6 +33,7 @@ pub mod restore;
 mod rewrite;
 mod run;
 pub mod series;
+mod server_plan;
 pub mod session;
 mod single;
 pub mod sink;

@@ -7,6 +7,7 @@ use std::io::Read;
 use crate::format::sniff;
 use crate::format::unpack::{Limits, Strictness, Unpacker};
 use crate::model::backup::Compression;
+use crate::seal::databacker::Content;
 use crate::seal::dbacked::{Decrypter, Header};
 use crate::seal::keyring::ContentKey;
 use crate::seal::sealed::{SealedHeader, Unsealer};
@@ -28,6 +29,13 @@ pub enum Layers {
         header: Box<SealedHeader>,
         /// Unwrapped from it.
         key: ContentKey,
+    },
+    /// databacker: compression, perhaps a seal, perhaps another compression, and the archive.
+    Databacker {
+        /// The outermost compression.
+        outer: Compression,
+        /// What was unlocked; `None`: no seal.
+        seal: Option<Content>,
     },
     /// No seal.
     Plain {
@@ -75,8 +83,26 @@ pub fn open(layers: Layers, mut stored: impl Read + Send + 'static) -> io::Resul
             let compression = sniff::compression(opened.chunk()?);
             unpacked(opened, compression, Strictness::Lenient, None)
         }
+        Layers::Databacker { outer, seal: None } => unpacked(stored, outer, Strictness::Lenient, Some(0)),
+        Layers::Databacker { outer, seal: Some(seal) } => databacker(outer, &seal, stored),
         Layers::Plain { compression } => unpacked(stored, compression, Strictness::Lenient, Some(0)),
     }
+}
+
+/// compress(encrypt(tar)) as databacker writes it since 1.3, and encrypt(compress(tar)) of its hook before that.
+fn databacker(outer: Compression, seal: &Content, stored: impl Read + Send + 'static) -> io::Result<Plaintext> {
+    let mut opened = match outer {
+        Compression::None => Ahead::start("unseal", seal.open(stored)?)?,
+        _ => {
+            let unpacker = Unpacker::new(outer, stored, Strictness::Lenient, Limits::default());
+            Ahead::start("unseal", seal.open(Ahead::start("unpack", unpacker)?)?)?
+        }
+    };
+    let inner = sniff::compression(opened.chunk()?);
+    let origin = (outer == Compression::None).then_some(0);
+    let mut plain = unpacked(opened, inner, Strictness::Lenient, None)?;
+    plain.compression = if inner == Compression::None { outer } else { inner };
+    Ok(Plaintext { origin, sealed_at: origin, ..plain })
 }
 
 fn changed() -> io::Error {

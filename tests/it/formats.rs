@@ -330,7 +330,7 @@ fn fuzz_mutated_heads_never_panic() {
     seeds.extend([sql.to_vec(), vector("objects/dbacked_shop_290820261040")[..700].to_vec()]);
     mutate_all(&seeds, |bytes| {
         let _ = sniff(bytes);
-        assert!(peek(compression(bytes), bytes).len() <= 1024);
+        assert!(peek(compression(bytes), bytes, 1024).len() <= 1024);
     });
 }
 

@@ -72,6 +72,8 @@ async fn restore(session: &Session, name: &str, into: &Path) -> Option<Ending> {
         into,
         tables: None,
         choices: Default::default(),
+        databases: None,
+        renames: vec![],
         statement_limit: STATEMENT_LIMIT,
     };
     let plan = session.plan(request).await.ok()?.confirm(&ConfirmAnswer::Yes).ok()?;

@@ -122,6 +122,8 @@ async fn restored(store: &Arc<Memory>, proof: &Proof, out: &std::path::Path) -> 
         into,
         tables: None,
         choices: Default::default(),
+        databases: None,
+        renames: vec![],
         statement_limit: STATEMENT_LIMIT,
     };
     let catalog = Catalog::default();

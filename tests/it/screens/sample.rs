@@ -102,6 +102,7 @@ pub fn proof(backup: &Backup, rung: Rung, hours_ago: i64) -> Box<Proof> {
     }
     let table = |name: &str, rows, bytes| TableInside { name: Foreign::from(name), rows, bytes };
     Box::new(Proof {
+        members: vec![],
         stamp: backup.stamp.clone(),
         at: Moment(now().0 - hours_ago * HOUR),
         program: "breakglass 0.1.0".into(),
@@ -368,6 +369,8 @@ pub fn plan() -> RestorePlan {
         chosen: choices.first().map_or(String::new(), |choice| (*choice).to_owned()),
     };
     RestorePlan {
+        databases: None,
+        parts: vec![],
         from: PlanSource {
             id: id(0),
             label: "offsite:dbacked_shop_202611210300".into(),
