@@ -5,6 +5,7 @@ use crate::model::seal::Fingerprint;
 use crate::model::trust::{Finding, VerdictOutcome, Weight};
 use crate::seal::UnsealError;
 use crate::seal::dbacked::{Endian, Header};
+use crate::seal::key::Key;
 use crate::seal::keyring::PrivateKey;
 use crate::seal::sealed::SealedHeader;
 use crate::work::opening::Layers;
@@ -45,10 +46,11 @@ impl Unlocked {
 ///
 /// Keys that metadata or header name come first. A named key that fails means damage; others mean
 /// that no key fits.
-pub fn unlock(shape: &Shape, metadata: &Metadata, head: &[u8], keys: &[PrivateKey]) -> Unlocked {
+pub fn unlock(shape: &Shape, metadata: &Metadata, head: &[u8], keys: &[Key]) -> Unlocked {
+    let rsa: Vec<&PrivateKey> = keys.iter().filter_map(Key::rsa).collect();
     match shape.format {
-        Format::Dbacked => dbacked(&recipients(shape, metadata), head, keys),
-        Format::Sealed => sealed(head, keys),
+        Format::Dbacked => dbacked(&recipients(shape, metadata), head, &rsa),
+        Format::Sealed => sealed(head, &rsa),
         Format::Mysqldump | Format::Databacker | Format::Unknown => {
             Unlocked::Open { layers: Layers::Plain { compression: shape.compression }, key: None, remarks: vec![] }
         }
@@ -60,7 +62,7 @@ fn refused(error: &UnsealError) -> Unlocked {
     Unlocked::Refused(verdict::of_seal(error, Inside::Unfinished).unwrap_or_else(fallback))
 }
 
-fn dbacked(named: &[Fingerprint], head: &[u8], keys: &[PrivateKey]) -> Unlocked {
+fn dbacked(named: &[Fingerprint], head: &[u8], keys: &[&PrivateKey]) -> Unlocked {
     let header = match Header::read(&mut &head[..]) {
         Ok(header) => header,
         Err(error) => return refused(&error),
@@ -68,8 +70,8 @@ fn dbacked(named: &[Fingerprint], head: &[u8], keys: &[PrivateKey]) -> Unlocked 
     if keys.is_empty() {
         return Unlocked::NoKeyLoaded;
     }
-    let is_named = |key: &&PrivateKey| named.contains(&key.fingerprint());
-    let (first, rest): (Vec<&PrivateKey>, Vec<&PrivateKey>) = keys.iter().partition(is_named);
+    let is_named = |key: &PrivateKey| named.contains(&key.fingerprint());
+    let (first, rest): (Vec<&PrivateKey>, Vec<&PrivateKey>) = keys.iter().copied().partition(|key| is_named(key));
     let mut failed_named = None;
     for (at, key) in first.iter().chain(&rest).enumerate() {
         match header.unwrap_key(key) {
@@ -106,7 +108,7 @@ fn remarks(header: &Header, named: &[Fingerprint], key: &PrivateKey) -> Vec<Find
     remarks
 }
 
-fn sealed(head: &[u8], keys: &[PrivateKey]) -> Unlocked {
+fn sealed(head: &[u8], keys: &[&PrivateKey]) -> Unlocked {
     let header = match SealedHeader::read(&mut &head[..]) {
         Ok(header) => header,
         Err(error) => return refused(&error),

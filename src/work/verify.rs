@@ -22,7 +22,7 @@ use crate::model::trust::{Answer, Proof, Rung, VerdictOutcome};
 use crate::model::units::Moment;
 use crate::report::{Fault, Reportable};
 use crate::seal::digest::{Stored, StoredDigests, Wanted};
-use crate::seal::keyring::PrivateKey;
+use crate::seal::key::Key;
 use crate::target::{Store, StoreError};
 use crate::work::jobs::JobCtx;
 use crate::work::ladder;
@@ -93,7 +93,7 @@ pub struct Task {
 /// What opens a backup.
 pub enum Opener {
     /// Keys to try, in order; forgotten as soon as one has unwrapped the content key.
-    Keys(Vec<PrivateKey>),
+    Keys(Vec<Key>),
     /// Tried before, in this very job.
     Tried(Unlocked),
 }
