@@ -139,6 +139,11 @@ impl SealScheme {
         }
     }
 
+    /// Whether an AEAD covers every byte inside.
+    pub fn authenticates(self) -> bool {
+        matches!(self, Self::Sealed | Self::Age | Self::ChaCha20Poly1305)
+    }
+
     /// The word in lists.
     pub fn word(self) -> &'static str {
         match self {

@@ -16,6 +16,7 @@ use crate::model::foreign::escape;
 use crate::model::seal::{DBACKED_MAGIC, Fingerprint};
 use crate::report::{Fault, Report, Reportable};
 use crate::seal::error::{SealError, UnsealError};
+use crate::seal::key::Key;
 use crate::seal::keyring::PrivateKey;
 use crate::seal::public::PublicKey;
 use crate::seal::sealed::{SealedHeader, Sealer, SeekUnsealer, Unsealer};
@@ -188,7 +189,7 @@ pub async fn run(
     if session.is_read_only() {
         return Err(ExportError::ReadOnly.report());
     }
-    let keys: Vec<PrivateKey> = held(&session.0.ring).iter().cloned().collect();
+    let keys: Vec<PrivateKey> = held(&session.0.ring).iter().filter_map(Key::rsa).cloned().collect();
     let (action, subject) = (work.action(), format!("{} -> {}", input.label(), output.label()));
     let names: Vec<String> = work.recipients().iter().map(Fingerprint::short).collect();
     let intent = entry(action, &subject, "", &names.join(", "), None);

@@ -15,7 +15,7 @@ use crate::model::foreign::{Foreign, escape};
 use crate::model::seal::{Fingerprint, KeyFacts};
 use crate::report::{Fault, Report, Reportable};
 use crate::seal::error::KeyError;
-use crate::seal::keyring::PrivateKey;
+use crate::seal::key::Key;
 use crate::seal::{keyfile, public};
 
 pub use crate::seal::secret::{Secret, SecretBuffer, harden_process};
@@ -77,7 +77,7 @@ pub enum Loaded {
 /// A key that was read, before it is in the ring.
 pub(super) enum Opened {
     /// It can be used.
-    Key(Box<PrivateKey>),
+    Key(Box<Key>),
     /// It is encrypted, and there was no passphrase.
     NeedsPassphrase(KeyFacts),
 }
@@ -169,7 +169,7 @@ fn open_file(path: &Path, label: Foreign, passphrase: Option<&Secret>) -> Result
 }
 
 fn open_text(text: &Secret, label: Foreign, passphrase: Option<&Secret>) -> Result<Opened, Report> {
-    match keyfile::load(text.expose(), passphrase, label.clone()) {
+    match keyfile::open(text.expose(), passphrase, label.clone()) {
         Ok(key) => Ok(Opened::Key(Box::new(key))),
         Err(KeyError::NeedsPassphrase) => inspect(text, label).map(Opened::NeedsPassphrase),
         Err(error) => Err(named(&label.to_string(), &error)),

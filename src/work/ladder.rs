@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::format::payload::PayloadVerdict;
 use crate::model::backup::{Compression, Format, Metadata, Shape};
 use crate::model::dump::DumpFacts;
-use crate::model::seal::Fingerprint;
+use crate::model::seal::{Fingerprint, SealScheme};
 use crate::model::target::{Object, Stamp};
 use crate::model::trust::{Answer, Check, Finding, MemberProof, Proof, Rung, VerdictOutcome, Voucher, Weight};
 use crate::model::units::{Moment, grouped};
@@ -132,7 +132,7 @@ impl Evidence {
         Self {
             stamp: object.stamp.clone(),
             format: shape.format,
-            authenticated: shape.format == Format::Sealed,
+            authenticated: false,
             md5,
             etag: object.stamp.etag.clone(),
             checks,
@@ -159,11 +159,13 @@ impl Evidence {
     }
 
     /// The layers are open.
-    pub fn opened(&mut self, shape: &Shape, key: Option<&Fingerprint>, remarks: Vec<Finding>) {
-        match (&shape.seal, key) {
+    pub fn opened(&mut self, seal: Option<SealScheme>, key: Option<&Fingerprint>, remarks: Vec<Finding>) {
+        match (seal, key) {
             (Some(_), Some(key)) => self.opens(Answer::Yes, &format!("key {}", key.short())),
-            _ => self.opens(Answer::NotApplicable, ""),
+            (Some(seal), None) => self.opens(Answer::Yes, &format!("a loaded key opens it ({})", seal.word())),
+            (None, _) => self.opens(Answer::NotApplicable, ""),
         }
+        self.authenticated = seal.is_some_and(SealScheme::authenticates);
         self.findings.extend(remarks);
     }
 

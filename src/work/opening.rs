@@ -7,6 +7,7 @@ use std::io::Read;
 use crate::format::sniff;
 use crate::format::unpack::{Limits, Strictness, Unpacker};
 use crate::model::backup::Compression;
+use crate::model::seal::SealScheme;
 use crate::seal::databacker::Content;
 use crate::seal::dbacked::{Decrypter, Header};
 use crate::seal::keyring::ContentKey;
@@ -42,6 +43,18 @@ pub enum Layers {
         /// As the head says.
         compression: Compression,
     },
+}
+
+impl Layers {
+    /// The seal that was opened; what a raw key's was, only its opening tells.
+    pub fn scheme(&self) -> Option<SealScheme> {
+        match self {
+            Self::Dbacked { .. } => Some(SealScheme::Dbacked),
+            Self::Sealed { .. } => Some(SealScheme::Sealed),
+            Self::Databacker { seal, .. } => seal.as_ref().map(Content::scheme),
+            Self::Plain { .. } => None,
+        }
+    }
 }
 
 /// The dump, being read.

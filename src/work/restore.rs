@@ -20,7 +20,7 @@ use crate::model::target::Object;
 use crate::model::trust::{Finding, Proof, Rung, VerdictOutcome};
 use crate::model::units::ByteSize;
 use crate::report::{Fault, Reportable};
-use crate::seal::keyring::PrivateKey;
+use crate::seal::key::Key;
 use crate::seal::secret::Secret;
 use crate::server::ServerError;
 use crate::target::{Store, StoreError};
@@ -135,7 +135,7 @@ pub struct Task {
     /// As the plan saw it.
     pub backup: Arc<Backup>,
     /// Keys to try; forgotten once the content key is unwrapped.
-    pub keys: Vec<PrivateKey>,
+    pub keys: Vec<Key>,
     /// A proof with digests of exactly these bytes, if there is one.
     pub proof: Option<Proof>,
     /// Where `stdout` goes.

@@ -24,7 +24,8 @@ use crate::model::seal::{Fingerprint, KeyFacts};
 use crate::model::trust::Rung;
 use crate::model::units::Moment;
 use crate::report::{Fault, Report, Reportable};
-use crate::seal::keyring::{KeyRing, PrivateKey};
+use crate::seal::key::Key;
+use crate::seal::keyring::KeyRing;
 use crate::seal::secret::Secret;
 use crate::work::browse::Browser;
 use crate::work::catalog::Catalog;
@@ -212,7 +213,7 @@ impl Session {
         }
     }
 
-    fn add_key(&self, key: PrivateKey, facts: &KeyFacts) -> Result<(), Report> {
+    fn add_key(&self, key: Key, facts: &KeyFacts) -> Result<(), Report> {
         self.record("key.load", &facts.label.to_string(), "ok", &facts.container, facts.fingerprint.clone())?;
         held(&self.0.ring).add(key);
         self.touch();
@@ -221,7 +222,7 @@ impl Session {
     }
 
     fn keys_changed(&self) {
-        let fingerprints = held(&self.0.ring).iter().map(PrivateKey::fingerprint).collect();
+        let fingerprints = held(&self.0.ring).iter().filter_map(Key::fingerprint).collect();
         self.0.browser.keys_changed(fingerprints);
         self.0.news.tell(Changed::KEYS);
     }
@@ -236,7 +237,7 @@ impl Session {
         held(&self.0.ring).locking()
     }
 
-    pub(super) fn private_keys(&self) -> Vec<PrivateKey> {
+    pub(super) fn private_keys(&self) -> Vec<Key> {
         held(&self.0.ring).iter().cloned().collect()
     }
 

@@ -20,7 +20,7 @@ use crate::model::trust::{Answer, Proof, Rung, VerdictOutcome};
 use crate::model::units::Moment;
 use crate::report::{Fault, Reportable};
 use crate::seal::digest::{Stored, StoredDigests, Wanted};
-use crate::seal::keyring::PrivateKey;
+use crate::seal::key::Key;
 use crate::target::{Store, StoreError};
 use crate::work::archive::ArchiveCheck;
 use crate::work::jobs::JobCtx;
@@ -93,7 +93,7 @@ pub struct Task {
 /// What opens a backup.
 pub enum Opener {
     /// Keys to try, in order; forgotten as soon as one has unwrapped the content key.
-    Keys(Vec<PrivateKey>),
+    Keys(Vec<Key>),
     /// Tried before, in this very job.
     Tried(Unlocked),
 }
@@ -151,7 +151,7 @@ async fn climb(ctx: &JobCtx, task: Task, keep: Option<Keep>) -> Result<(Proof, O
         }
         Unlocked::NotTried => Climb::Digests,
         Unlocked::Open { layers, remarks, .. } => {
-            evidence.opened(&look.shape, key.as_ref(), remarks);
+            evidence.opened(layers.scheme(), key.as_ref(), remarks);
             if to == Rung::Opens { Climb::Digests } else { Climb::Whole(layers) }
         }
     };
