@@ -39,7 +39,7 @@ impl Payload {
         if head.starts_with(&MONGO_MAGIC) {
             return Self::MongoArchive;
         }
-        if tar::is_header(head) || head.len() >= 1024 && head.iter().all(|byte| *byte == 0) {
+        if tar::is_header(head) || tar::is_marked(head) || head.len() >= 1024 && head.iter().all(|byte| *byte == 0) {
             return Self::Tar;
         }
         let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);

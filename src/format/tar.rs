@@ -149,6 +149,11 @@ pub fn is_header(block: &[u8]) -> bool {
     block.iter().any(|byte| *byte != 0) && header.cksum().is_ok_and(|said| said == checksum(block))
 }
 
+/// Whether a block says that it is a tar header, whatever its checksum says.
+pub fn is_marked(block: &[u8]) -> bool {
+    block.get(257..262) == Some(b"ustar")
+}
+
 /// The sum of all bytes, those of the checksum's own field counted as blanks.
 fn checksum(block: &[u8; BLOCK]) -> u32 {
     let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
@@ -195,9 +200,9 @@ impl TarWalk {
         Err(TarError::Truncated { at, what: what.to_owned() })
     }
 
-    /// Members so far.
-    pub fn members(&self) -> usize {
-        self.names.len()
+    /// Whether the archive's own end was seen.
+    pub fn ended(&self) -> bool {
+        self.state == State::Ended
     }
 
     /// What was asked for is there.

@@ -8,11 +8,12 @@ use crate::format::names;
 use crate::format::payload::{Payload, PayloadVerdict};
 use crate::format::tar::{Stopped, TarError, TarSink, TarWalk};
 use crate::model::foreign::Foreign;
-use crate::model::trust::{Answer, Finding, Inside, MemberProof, TableInside, VerdictOutcome, Weight};
+use crate::model::trust;
+use crate::model::trust::{Answer, Finding, MemberProof, TableInside, VerdictOutcome, Weight};
 use crate::model::units::grouped;
 use crate::work::keep::Keep;
 use crate::work::payload::{Checker, Stands};
-use crate::work::verdict::Wrong;
+use crate::work::verdict::{Inside, Wrong};
 
 /// Bytes by which a member is known.
 const HEAD: usize = 1024;
@@ -96,6 +97,11 @@ impl ArchiveCheck {
             self.members.findings.push(Finding::new(Weight::Warning, "bytes_after_archive", text));
         }
         (keep, Ok(self.members.judged()))
+    }
+
+    /// Whether the archive's own end was seen.
+    pub fn progress(&self) -> Inside {
+        if self.walk.ended() { Inside::Finished } else { Inside::Unfinished }
     }
 
     /// What was kept, of an archive whose end did not come.
@@ -226,9 +232,9 @@ fn schema(member: &MemberProof) -> Option<Foreign> {
 }
 
 /// What all members hold together; a table is called `database.table` where there are several databases.
-fn joined(members: &[MemberProof]) -> Inside {
+fn joined(members: &[MemberProof]) -> trust::Inside {
     let dumps: Vec<&MemberProof> = members.iter().filter(|member| member.dump.is_some()).collect();
-    let mut all = Inside::default();
+    let mut all = trust::Inside::default();
     for member in &dumps {
         let inside = &member.inside;
         if all.made_by.is_empty() {

@@ -89,7 +89,9 @@ fn databacker(outer: Compression, scheme: SealScheme, head: &[u8], keys: &[Key])
             Unlocked::Open { layers, key: opened.key, remarks }
         }
         Err(UnlockError::Header(error)) => refused(&error),
-        Err(error @ (UnlockError::NoKey { .. } | UnlockError::NoneFits { .. })) => none(VerdictOutcome::WrongKey, &error),
+        Err(error @ (UnlockError::NoKey { .. } | UnlockError::NoneFits { .. })) => {
+            none(VerdictOutcome::WrongKey, &error)
+        }
         Err(error @ (UnlockError::Inconclusive | UnlockError::Unsupported { .. })) => {
             none(VerdictOutcome::Inconclusive, &error)
         }

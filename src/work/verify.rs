@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::format::names;
 use crate::format::payload::Payload;
-use crate::model::backup::{Backup, Format, Metadata, Shape};
+use crate::model::backup::{Backup, Compression, Format, Metadata, Shape};
 use crate::model::job::Phase;
 use crate::model::seal::{DBACKED_MAGIC, Fingerprint, SEALED_MAGIC};
 use crate::model::target::Object;
@@ -341,7 +341,7 @@ fn read_archive(mut plain: Plaintext, keep: Option<Keep>, mut reading: Reading) 
             Ok([]) => break,
             Ok(chunk) => chunk,
             Err(error) => {
-                reading.broke(verdict::of_read(&error, plain.origin, verdict::Inside::Unfinished), &error);
+                reading.broke(verdict::of_read(&error, plain.origin, archive.progress()), &error);
                 return (reading, archive.into_keep());
             }
         };
@@ -354,7 +354,9 @@ fn read_archive(mut plain: Plaintext, keep: Option<Keep>, mut reading: Reading) 
         plain.bytes.consume(n);
     }
     let (keep, judged) = archive.finish();
-    reading.archive(judged);
+    // An archive that stands by itself counts the same bytes as the target.
+    let in_step = plain.compression == Compression::None && plain.sealed_at.is_none();
+    reading.archive(judged.map_err(|wrong| Wrong { at_byte: wrong.at_byte.filter(|_| in_step), ..wrong }));
     (reading, keep)
 }
 

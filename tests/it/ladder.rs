@@ -1,6 +1,7 @@
 //! The trust ladder on real files: every fixture gives the verdict that its manifest states, and nothing
 //! that is not whole leaves anything behind.
 
+mod archives;
 mod buckets;
 mod matrix;
 mod memory;
