@@ -1,7 +1,7 @@
 //! A distinguished name in words.
 
 use crate::model::foreign::escape;
-use crate::seal::der::{Der, OID, SEQUENCE};
+use crate::seal::der::{Der, OID};
 
 const SET: u8 = 0x31;
 /// Longer than anything worth reading on a line.
@@ -41,7 +41,7 @@ fn part(attribute: &mut Der<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seal::der::element;
+    use crate::seal::der::{SEQUENCE, element};
 
     #[test]
     fn a_name_is_read_from_the_common_name_outwards_and_escaped() {
