@@ -4,6 +4,7 @@ pub mod browse;
 pub mod catalog;
 pub mod config;
 mod config_fields;
+mod config_yaml;
 mod constructs;
 pub mod demo;
 pub mod doctor;
