@@ -3,7 +3,10 @@
 pub mod browse;
 pub mod catalog;
 pub mod config;
+mod config_databacker;
 mod config_fields;
+mod config_given;
+mod config_targets;
 mod config_yaml;
 mod constructs;
 pub mod demo;

@@ -28,7 +28,7 @@ use crate::target::{Credentials, parse_backup};
 use crate::work::browse::{Browser, Slot};
 use crate::work::catalog::{TargetState, TargetView};
 use crate::work::config;
-use crate::work::config::{Configuration, HeldSecrets};
+use crate::work::config::{Configuration, HeldSecret, HeldSecrets};
 use crate::work::news::News;
 use crate::work::proofbook::ProofBook;
 use crate::work::session::{Inner, Session, Settings};
@@ -61,7 +61,8 @@ impl Session {
         let age = estate.policy.proof_max_age;
         let browser = Browser::new(slots, not_yet, cache, proofs.clone(), age, news.clone(), cancel.clone());
         let session = Self(Arc::new(Inner {
-            held: passwords(secrets),
+            held: secrets_of(&secrets.passwords),
+            held_keys: secrets_of(&secrets.keys),
             estate,
             paths,
             access: settings.access,
@@ -150,7 +151,7 @@ fn credentials(target: &Target, secrets: &HeldSecrets) -> Option<Credentials> {
     })
 }
 
-fn passwords(secrets: HeldSecrets) -> BTreeMap<String, Arc<Secret>> {
-    let held = |text: &str| Arc::new(Secret::new(text.as_bytes().to_vec()));
-    secrets.passwords.iter().map(|(name, password)| (name.clone(), held(password.expose()))).collect()
+fn secrets_of(held: &BTreeMap<String, HeldSecret>) -> BTreeMap<String, Arc<Secret>> {
+    let locked = |text: &str| Arc::new(Secret::new(text.as_bytes().to_vec()));
+    held.iter().map(|(name, secret)| (name.clone(), locked(secret.expose()))).collect()
 }
