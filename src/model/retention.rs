@@ -82,8 +82,20 @@ pub struct Prune {
     pub tool: PruneAt,
     /// By the backup's true time.
     pub truth: PruneAt,
-    /// Whether the tool deletes it within a day.
-    pub soon: bool,
+    /// How near that is.
+    pub when: Nearness,
+}
+
+/// How near a deletion is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Nearness {
+    /// The next run does it.
+    Due,
+    /// Within a day.
+    Soon,
+    /// Later, or never.
+    Later,
 }
 
 impl Prune {
@@ -95,15 +107,6 @@ impl Prune {
     /// The same by the backup's true time.
     pub fn true_at(&self) -> Option<Moment> {
         moment(self.truth)
-    }
-
-    /// Whether the tool's next run deletes it.
-    pub fn is_due(&self, now: Moment) -> bool {
-        match self.tool {
-            PruneAt::From(at) => at <= now,
-            PruneAt::NextRun => true,
-            PruneAt::After(_) | PruneAt::Never => false,
-        }
     }
 
     /// One sentence for the screen.

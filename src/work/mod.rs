@@ -29,6 +29,7 @@ pub mod plan;
 mod proofbook;
 mod release;
 pub mod restore;
+pub mod retention;
 mod rewrite;
 mod run;
 pub mod series;

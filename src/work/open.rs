@@ -31,6 +31,7 @@ use crate::work::config;
 use crate::work::config::{Configuration, HeldSecret, HeldSecrets};
 use crate::work::news::News;
 use crate::work::proofbook::ProofBook;
+use crate::work::retention::TargetRules;
 use crate::work::session::{Inner, Session, Settings};
 use crate::work::single::Single;
 
@@ -120,8 +121,12 @@ fn slots(estate: &Estate, secrets: &HeldSecrets) -> (Vec<Slot>, Vec<TargetView>)
     for target in &estate.targets {
         match target {
             EstateTarget::Ready(target) => {
-                let store = target::open(target, credentials(target, secrets).as_ref()).map_err(|error| error.report());
-                slots.push(Slot { target: target.clone(), store });
+                let credentials = credentials(target, secrets);
+                let store = target::open(target, credentials.as_ref()).map_err(|error| error.report());
+                let rules = TargetRules::of(estate.habits_of(&target.name));
+                let as_pruned = rules.as_pruned(target);
+                let as_pruned = as_pruned.and_then(|target| target::open(&target, credentials.as_ref()).ok());
+                slots.push(Slot { target: target.clone(), store, rules, as_pruned });
             }
             EstateTarget::NotYet { name, url, why } => {
                 let state = TargetState::NotYet(why.clone());
