@@ -17,6 +17,7 @@ use crate::model::target::{Location, S3Location, Target, TargetName};
 use crate::report::{Fault, Reportable};
 use crate::work::config_databacker;
 use crate::work::config_fields::Fields;
+use crate::work::config_targets;
 
 /// Under which name the secrets of a DBacked configuration are held, and what its target and server are called.
 pub const DBACKED: &str = "dbacked";
@@ -181,6 +182,11 @@ pub fn load(path: &Path, env: &Environment) -> Result<Configuration, ConfigError
     let estate = estate::parse(&file, env)?;
     check_patterns(&estate, &file)?;
     Ok(Configuration { estate, secrets: HeldSecrets::default(), public_key: None })
+}
+
+/// What a target that a databacker configuration names is called here: small letters, digits, `_` and `-`.
+pub fn target_name(written: &str) -> String {
+    config_targets::name_of(written)
 }
 
 /// A pattern that recognises nothing would pass in silence.

@@ -109,14 +109,18 @@ fn one<'a>(
     secrets: &mut HeldSecrets,
 ) -> Result<EstateTarget, ConfigError> {
     let not_yet = |why: String| EstateTarget::NotYet { name: name.clone(), url: escape(&bare_url(url)), why };
-    let location = match target_url(url) {
+    let stripped = without_password(url);
+    if stripped.is_some() {
+        given.remark(&format!("the password in the url of target `{name}` is not used: ssh asks for what it needs"));
+    }
+    let location = match target_url(stripped.as_deref().unwrap_or(url)) {
         Ok(TargetUrl::File(root)) => Location::File(FileLocation { root }),
         Ok(TargetUrl::S3 { bucket, prefix }) => match s3(given, &name, (bucket, folder(&prefix)), own, secrets)? {
             Ok(location) => Location::S3(Box::new(location)),
             Err(why) => return Ok(not_yet(why)),
         },
-        // The one place where `scp://` and `sftp://` URLs of that tool arrive: what `target_url` makes of
-        // them becomes a location here.
+        // The one place where `scp://` and `sftp://` URLs of that tool arrive: once `target_url` reads them,
+        // a location is made of the answer here.
         Ok(TargetUrl::NotYet(scheme)) => {
             if scheme == "smb" {
                 smb(given, own)?;
@@ -131,6 +135,14 @@ fn one<'a>(
         Err(UrlError::Wrong { what, valid }) => return Ok(not_yet(format!("its url {what}; {valid}"))),
     };
     Ok(EstateTarget::Ready(Target { name, location, expect_key: None }))
+}
+
+/// An SSH URL without the password in it: ssh logs in by its own means.
+fn without_password(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://").filter(|(scheme, _)| matches!(*scheme, "scp" | "sftp"))?;
+    let (user, host) = rest.rsplit_once('@')?;
+    let (user, _) = user.split_once(':')?;
+    Some(format!("{scheme}://{user}@{host}"))
 }
 
 /// The tool joins paths: no empty parts, and what it writes lies below `prefix/`, not beside `prefix10/`.

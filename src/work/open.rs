@@ -18,7 +18,7 @@ use crate::disk::paths::Paths;
 use crate::disk::proofs::Proofs;
 use crate::disk::state::State;
 use crate::model::foreign::Foreign;
-use crate::model::target::{Location, Target, TargetName};
+use crate::model::target::{Location, S3Location, Target, TargetName};
 use crate::report::{Fault, Report, Reportable};
 use crate::seal::keyring::KeyRing;
 use crate::seal::public;
@@ -141,9 +141,21 @@ fn slots(estate: &Estate, secrets: &HeldSecrets) -> (Vec<Slot>, Vec<TargetView>)
 fn only(slots: &mut [Slot], key: &Foreign) {
     for slot in slots {
         if let Ok(store) = &slot.store {
-            slot.store = Ok(Arc::new(Single::new(store.clone(), key.clone())));
+            let twin = twin(&slot.target).and_then(|twin| target::open(&twin, None).ok());
+            slot.store = Ok(Arc::new(Single::new(store.clone(), twin, key.clone())));
         }
     }
+}
+
+/// The same prefix of a bucket, with its leading slash the other way.
+fn twin(target: &Target) -> Option<Target> {
+    let Location::S3(s3) = &target.location else { return None };
+    let prefix = match s3.prefix.trim_start_matches('/') {
+        bare if bare.len() < s3.prefix.len() => bare.to_owned(),
+        bare => format!("/{bare}"),
+    };
+    let location = Location::S3(Box::new(S3Location { prefix, ..S3Location::clone(s3) }));
+    Some(Target { location, ..target.clone() })
 }
 
 fn credentials(target: &Target, secrets: &HeldSecrets) -> Option<Credentials> {

@@ -40,7 +40,7 @@ impl TargetRules {
     pub fn as_pruned(&self, target: &Target) -> Option<Target> {
         self.retention.as_ref()?;
         let Location::S3(s3) = &target.location else { return None };
-        let prefix = s3.prefix.trim_end_matches('/').to_owned();
+        let prefix = s3.prefix.trim_matches('/').to_owned();
         let seen = S3Location { prefix, slashed: false, versions: false, ..S3Location::clone(s3) };
         Some(Target { location: Location::S3(Box::new(seen)), ..target.clone() })
     }
@@ -59,7 +59,7 @@ impl<'a> Pruner<'a> {
     pub fn new(target: &'a Target, rules: &'a TargetRules, seen: Option<&[Foreign]>) -> Option<Self> {
         let retention = rules.retention.as_ref()?;
         let prefix = match &target.location {
-            Location::S3(s3) => s3.prefix.trim_end_matches('/'),
+            Location::S3(s3) => s3.prefix.trim_matches('/'),
             _ => "",
         };
         let whole = |key: &Foreign| [prefix.as_bytes(), key.raw_bytes()].concat();
