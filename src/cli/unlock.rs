@@ -99,7 +99,7 @@ pub async fn needed_for(door: &Door, session: &Session, recipients: Option<&[Fin
             (Some(recipients), Some(fingerprint)) => recipients.iter().any(|one| one.matches(fingerprint)),
             _ => keys.len() == 1,
         };
-        let fitting = keys.iter().filter(|key| key.file.is_some() && fits(&key.fingerprint));
+        let fitting = keys.iter().filter(|key| key.is_at_hand() && fits(&key.fingerprint));
         wanted = fitting.map(|key| Wanted::Estate(key.name.clone())).collect();
     }
     load_all(door, session, (passphrases, wanted)).await
@@ -146,7 +146,7 @@ fn of_estate(session: &Session, backups: &[Arc<Backup>]) -> Vec<String> {
     let only = known.len() == 1 && unnamed;
     known
         .iter()
-        .filter(|key| key.file.is_some())
+        .filter(|key| key.is_at_hand())
         .filter(|key| match &key.fingerprint {
             Some(fingerprint) => fits(fingerprint) || only,
             None => known.len() == 1 && !sealed.is_empty(),

@@ -217,6 +217,19 @@ pub fn redacted(text: &str) -> String {
     }
 }
 
+/// A target's URL without user and password, where it has any; any other text as it is.
+pub fn bare_url(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let logs_in = matches!(scheme, "smb" | "scp" | "sftp" | "http" | "https");
+    let whole = rest.rsplit_once('@').filter(|(user, _)| logs_in && user.contains([':', ';']));
+    if let Some((_, host)) = whole.or_else(|| rest.rsplit_once('@').filter(|_| refuse_password(rest).is_err())) {
+        return format!("{scheme}://{host}");
+    }
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
+}
+
 /// Refuses `user:password@` behind the `://`, whatever else may be wrong with the URL.
 pub(super) fn refuse_password(rest: &str) -> Result<(), UrlError> {
     // A password may itself hold `/`, `?` or `#` unescaped: look at the last `@` of the whole.
@@ -260,6 +273,21 @@ mod tests {
         assert_eq!(target_url("file:///a%20b/c/"), Ok(TargetUrl::File("/a b/c/".into())));
         assert_eq!(target_url("/srv/backups"), Ok(TargetUrl::File("/srv/backups".into())));
         assert_eq!(target_url("smb://h/share"), Ok(TargetUrl::NotYet("smb")));
+    }
+
+    #[test]
+    fn a_bare_url_has_no_user_in_it() {
+        for (text, bare) in [
+            ("smb://dom;user:pass@host/share/sub", "smb://host/share/sub"),
+            ("smb://dom;user@host/share", "smb://host/share"),
+            ("smb://user:pa/s@s@host:445/share", "smb://host:445/share"),
+            ("scp://root@host:22/x", "scp://host:22/x"),
+            ("https://AKIA:secret@minio:9000", "https://minio:9000"),
+            ("s3://b/x:y@z/", "s3://b/x:y@z/"),
+            ("/srv/a:b@c", "/srv/a:b@c"),
+        ] {
+            assert_eq!(bare_url(text), bare);
+        }
     }
 
     #[test]

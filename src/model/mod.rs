@@ -6,6 +6,7 @@ pub mod dump;
 pub mod foreign;
 pub mod job;
 pub mod plan;
+pub mod retention;
 pub mod seal;
 pub mod sink;
 pub mod target;

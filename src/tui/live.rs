@@ -61,7 +61,10 @@ pub fn world(session: &Session) -> World {
 fn offers(session: &Session, catalog: &Catalog) -> Vec<KeyOffer> {
     let offers = session.estate().keys.iter().map(|key| KeyOffer {
         name: key.name.clone(),
-        file: key.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default(),
+        file: key.file.as_ref().map_or_else(
+            || if key.held { "in the configuration".to_owned() } else { String::new() },
+            |file| file.display().to_string(),
+        ),
         fingerprint: key.fingerprint.clone(),
         opens: key.fingerprint.as_ref().map_or(0, |fingerprint| opened_by(catalog, fingerprint)),
     });

@@ -228,7 +228,7 @@ impl Members {
 
 /// The schema that the member's name says, for dumps that do not say it themselves.
 fn schema(member: &MemberProof) -> Option<Foreign> {
-    if member.inside.databases.is_empty() { names::member_schema(&member.name) } else { None }
+    if member.inside.databases.is_empty() { names::member_schema(member.name.raw_bytes()) } else { None }
 }
 
 /// What all members hold together; a table is called `database.table` where there are several databases.

@@ -18,7 +18,7 @@ use crate::disk::paths::Paths;
 use crate::disk::proofs::Proofs;
 use crate::disk::state::State;
 use crate::model::foreign::Foreign;
-use crate::model::target::{Location, Target, TargetName};
+use crate::model::target::{Location, S3Location, Target, TargetName};
 use crate::report::{Fault, Report, Reportable};
 use crate::seal::keyring::KeyRing;
 use crate::seal::public;
@@ -28,9 +28,10 @@ use crate::target::{Credentials, parse_backup};
 use crate::work::browse::{Browser, Slot};
 use crate::work::catalog::{TargetState, TargetView};
 use crate::work::config;
-use crate::work::config::{Configuration, HeldSecrets};
+use crate::work::config::{Configuration, HeldSecret, HeldSecrets};
 use crate::work::news::News;
 use crate::work::proofbook::ProofBook;
+use crate::work::retention::TargetRules;
 use crate::work::session::{Inner, Session, Settings};
 use crate::work::single::Single;
 
@@ -61,7 +62,8 @@ impl Session {
         let age = estate.policy.proof_max_age;
         let browser = Browser::new(slots, not_yet, cache, proofs.clone(), age, news.clone(), cancel.clone());
         let session = Self(Arc::new(Inner {
-            held: passwords(secrets),
+            held: secrets_of(&secrets.passwords),
+            held_keys: secrets_of(&secrets.keys),
             estate,
             paths,
             access: settings.access,
@@ -119,8 +121,12 @@ fn slots(estate: &Estate, secrets: &HeldSecrets) -> (Vec<Slot>, Vec<TargetView>)
     for target in &estate.targets {
         match target {
             EstateTarget::Ready(target) => {
-                let store = target::open(target, credentials(target, secrets).as_ref()).map_err(|error| error.report());
-                slots.push(Slot { target: target.clone(), store });
+                let credentials = credentials(target, secrets);
+                let store = target::open(target, credentials.as_ref()).map_err(|error| error.report());
+                let rules = TargetRules::of(estate.habits_of(&target.name));
+                let as_pruned = rules.as_pruned(target);
+                let as_pruned = as_pruned.and_then(|target| target::open(&target, credentials.as_ref()).ok());
+                slots.push(Slot { target: target.clone(), store, rules, as_pruned });
             }
             EstateTarget::NotYet { name, url, why } => {
                 let state = TargetState::NotYet(why.clone());
@@ -135,9 +141,21 @@ fn slots(estate: &Estate, secrets: &HeldSecrets) -> (Vec<Slot>, Vec<TargetView>)
 fn only(slots: &mut [Slot], key: &Foreign) {
     for slot in slots {
         if let Ok(store) = &slot.store {
-            slot.store = Ok(Arc::new(Single::new(store.clone(), key.clone())));
+            let twin = twin(&slot.target).and_then(|twin| target::open(&twin, None).ok());
+            slot.store = Ok(Arc::new(Single::new(store.clone(), twin, key.clone())));
         }
     }
+}
+
+/// The same prefix of a bucket, with its leading slash the other way.
+fn twin(target: &Target) -> Option<Target> {
+    let Location::S3(s3) = &target.location else { return None };
+    let prefix = match s3.prefix.trim_start_matches('/') {
+        bare if bare.len() < s3.prefix.len() => bare.to_owned(),
+        bare => format!("/{bare}"),
+    };
+    let location = Location::S3(Box::new(S3Location { prefix, ..S3Location::clone(s3) }));
+    Some(Target { location, ..target.clone() })
 }
 
 fn credentials(target: &Target, secrets: &HeldSecrets) -> Option<Credentials> {
@@ -150,7 +168,7 @@ fn credentials(target: &Target, secrets: &HeldSecrets) -> Option<Credentials> {
     })
 }
 
-fn passwords(secrets: HeldSecrets) -> BTreeMap<String, Arc<Secret>> {
-    let held = |text: &str| Arc::new(Secret::new(text.as_bytes().to_vec()));
-    secrets.passwords.iter().map(|(name, password)| (name.clone(), held(password.expose()))).collect()
+fn secrets_of(held: &BTreeMap<String, HeldSecret>) -> BTreeMap<String, Arc<Secret>> {
+    let locked = |text: &str| Arc::new(Secret::new(text.as_bytes().to_vec()));
+    held.iter().map(|(name, secret)| (name.clone(), locked(secret.expose()))).collect()
 }

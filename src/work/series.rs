@@ -10,6 +10,7 @@ use crate::model::foreign::Foreign;
 use crate::model::target::{Access, History, TargetName};
 use crate::model::trust::{Finding, Rung, Weight};
 use crate::model::units::{ByteSize, Moment, short_span};
+use crate::work::retention;
 
 /// Backups before one that say which size is usual.
 const HABIT: usize = 7;
@@ -76,7 +77,7 @@ fn alone(backup: &Backup) -> Vec<Finding> {
     let mut findings: Vec<Finding> = backup
         .findings
         .iter()
-        .filter(|kept| kept.code == "metadata_only" || kept.code == "other_key")
+        .filter(|kept| matches!(kept.code.as_str(), "metadata_only" | "name_time" | "other_key"))
         .cloned()
         .collect();
     let orphan = is_orphan(backup);
@@ -114,6 +115,7 @@ fn alone(backup: &Backup) -> Vec<Finding> {
         Access::Thawing => findings.push(Finding::new(Weight::Note, "thawing", "being thawed; not readable yet")),
         Access::Ready | Access::Thawed(_) => {}
     }
+    findings.extend(backup.prune.as_deref().and_then(retention::finding));
     if let Some(proof) = &backup.proof {
         findings.extend(proof.findings.iter().cloned());
     }

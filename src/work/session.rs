@@ -97,6 +97,7 @@ pub(super) struct Inner {
     pub next_job: AtomicU64,
     pub armed: Mutex<Option<Armed>>,
     pub held: BTreeMap<String, Arc<Secret>>,
+    pub held_keys: BTreeMap<String, Arc<Secret>>,
     pub ad_hoc: Option<Foreign>,
     pub touched: Mutex<Instant>,
     pub cancel: CancellationToken,
@@ -197,6 +198,7 @@ impl Session {
     /// What is wrong with it, each case in its own words.
     pub async fn load_key(&self, source: KeySource, passphrase: Option<Secret>) -> Result<Loaded, Report> {
         let estate = self.0.estate.clone();
+        let source = self.held_key(source);
         let opened = tokio::task::spawn_blocking(move || keys::open(&estate, source, passphrase.as_ref())).await;
         let opened = opened.map_err(|_| Report::new(Fault::Failed, "keys::died", "loading the key died", ""))?;
         match opened {
@@ -210,6 +212,17 @@ impl Session {
                 let _ = self.event("key.load", "", "failed", &report.code);
                 Err(report)
             }
+        }
+    }
+
+    /// A key whose text came with the configuration is taken from there.
+    fn held_key(&self, source: KeySource) -> KeySource {
+        match source {
+            KeySource::Estate(name) => match self.0.held_keys.get(&name) {
+                Some(text) => KeySource::Text { label: name, pem: Secret::new(text.expose().to_vec()) },
+                None => KeySource::Estate(name),
+            },
+            source => source,
         }
     }
 

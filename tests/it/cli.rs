@@ -2,6 +2,7 @@
 
 mod asking;
 mod codes;
+mod databacker;
 mod fields;
 mod hostile;
 mod sealing;

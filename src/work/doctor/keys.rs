@@ -18,6 +18,9 @@ pub fn examine(estate: &Estate) -> Vec<Finding> {
 
 fn one(key: &EstateKey) -> Vec<Finding> {
     let subject = format!("key {}", escape(&key.name));
+    if key.held {
+        return vec![ok(&subject, "its text came with the configuration")];
+    }
     let Some(path) = &key.file else {
         return vec![ok(&subject, "named without a file: it is given when it is needed")];
     };

@@ -65,7 +65,7 @@ pub fn backup(n: u64, database: &str, target: &str, at: Moment, size: u64) -> Ba
         },
         history: History::Current,
         storage: Storage::default(),
-        taken: Taken { at, from: TakenFrom::Metadata },
+        taken: Taken { at, from: TakenFrom::Metadata, offset: None },
         series: Foreign::from(format!("dbacked:{database}@{target}")),
         databases: vec![Foreign::from(database)],
         databases_known: true,
@@ -85,6 +85,7 @@ pub fn backup(n: u64, database: &str, target: &str, at: Moment, size: u64) -> Ba
         proof: None,
         stale: false,
         opens: Opens::Yes,
+        prune: None,
         findings: vec![],
     }
 }
