@@ -4,6 +4,7 @@ mod asking;
 mod codes;
 mod fields;
 mod hostile;
+mod newest;
 mod sealing;
 mod servers;
 
