@@ -186,6 +186,7 @@ pub async fn restore(ctx: &JobCtx, mut task: Task, plan: &Confirmed<RestorePlan>
     let out = task.out.take();
     let password = task.password.take();
     let source = unlocked(task).await?;
+    ctx.opened_by(source.key.as_ref());
     same_dump(plan, source.proof.as_ref())?;
     let mut restored = match &plan.into {
         Sink::Dir(dir) => {

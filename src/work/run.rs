@@ -5,15 +5,17 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::disk::audit_log::IntentToken;
+use crate::disk::audit_log::{Entry, IntentToken};
 use crate::model::backup::{Backup, BackupId};
 use crate::model::dump::DumpFacts;
 use crate::model::foreign::Foreign;
 use crate::model::job::{Ending, JobId, JobSpec, Progress, RestoreOutcome};
 use crate::model::plan::{Confirmed, Part, RestorePlan, SinkState, Stance};
+use crate::model::seal::Fingerprint;
 use crate::model::sink::{MysqlSink, PasswordSource, Protection, ServerRef, Sink};
 use crate::model::trust::{Proof, Rung, VerdictOutcome};
 use crate::report::{Fault, Report, Reportable};
+use crate::seal::key::Key;
 use crate::seal::secret::Secret;
 use crate::target::Store;
 use crate::work::jobs::{JobCtx, JobView};
@@ -88,38 +90,72 @@ fn died() -> Ending {
 pub fn start_verify(session: &Session, id: &BackupId, to: Rung) -> Result<JobId, Report> {
     let backup = listed(session, id)?;
     let store = store_of(session, &backup)?;
-    let task = verify::Task { store, backup: backup.clone(), opener: Opener::Keys(session.private_keys()), to };
+    let keys = session.private_keys();
+    let wanted = format!("to {}", to.word());
+    let intent = begin(session, entry("verify", &backup.label(), "", &wanted, opener_of(&backup, &keys)))?;
+    let task = verify::Task { store, backup: backup.clone(), opener: Opener::Keys(keys), to };
     let spec = JobSpec::Verify { backup: id.clone(), to };
     let mine = session.clone();
     Ok(launch(session, spec, backup.label(), move |ctx| async move {
         match verify::verify(&ctx, task).await {
             Ok(proof) => {
-                remember(&mine, &ctx, &backup, &proof);
+                let words = keep(&mine, &ctx, &backup, &proof);
+                end(&mine, &ctx, intent, result_of(&proof), &words);
                 Ending::Verified(Box::new(proof))
             }
             Err(VerifyError::Cancelled) => {
-                let _ = mine.event("verify", &backup.label(), "cancelled", "");
+                end(&mine, &ctx, intent, "cancelled", "");
                 Ending::Cancelled
             }
             Err(error) => {
                 let report = error.report();
-                let _ = mine.event("verify", &backup.label(), "failed", &report.code);
+                end(&mine, &ctx, intent, "failed", &report.code);
                 Ending::Failed(Some(Box::new(report)))
             }
         }
     }))
 }
 
-/// Keeps a verdict and records it.
-fn remember(session: &Session, ctx: &JobCtx, backup: &Backup, proof: &Proof) {
+/// Records what is about to be done, with room for how it ends.
+fn begin(session: &Session, intent: Entry) -> Result<IntentToken, Report> {
+    let intent = session.0.audit.intent(intent).map_err(|error| error.report())?;
+    session.0.news.tell(Changed::AUDIT);
+    Ok(intent)
+}
+
+/// Records how it ended, and which key opened the backup.
+fn end(session: &Session, ctx: &JobCtx, intent: IntentToken, result: &str, detail: &str) {
+    if let Err(error) = session.0.audit.outcome(intent.opened_by(ctx.key()), now(), result, detail) {
+        ctx.line(format!("the outcome could not be recorded: {error}"));
+    }
+    session.0.news.tell(Changed::AUDIT);
+}
+
+/// The loaded key that the backup names as its recipient, if any: known before anything is read.
+fn opener_of(backup: &Backup, keys: &[Key]) -> Option<Fingerprint> {
+    let fits = |key: &Fingerprint| backup.recipients().any(|recipient| recipient.matches(key));
+    keys.iter().filter_map(Key::fingerprint).find(fits)
+}
+
+fn result_of(proof: &Proof) -> &'static str {
+    if proof.outcome == VerdictOutcome::Ok { "ok" } else { proof.outcome.word() }
+}
+
+/// Keeps a verdict; it in words.
+fn keep(session: &Session, ctx: &JobCtx, backup: &Backup, proof: &Proof) -> String {
     let words = ladder::in_words(proof);
     ctx.line(format!("{}: {words}", backup.label()));
     if let Err(error) = session.0.proofs.put(&backup.id, proof) {
         ctx.line(format!("the verdict could not be kept: {error}"));
     }
     session.0.browser.proofs_changed();
-    let result = if proof.outcome == VerdictOutcome::Ok { "ok" } else { proof.outcome.word() };
-    if let Err(report) = session.record("verify", &backup.label(), result, &words, proof.key.clone()) {
+    words
+}
+
+/// Keeps the verdict that a restore came to on its way, and records it.
+fn remember(session: &Session, ctx: &JobCtx, backup: &Backup, proof: &Proof) {
+    let words = keep(session, ctx, backup, proof);
+    if let Err(report) = session.record("verify", &backup.label(), result_of(proof), &words, proof.key.clone()) {
         ctx.line(format!("not recorded: {report}"));
     }
 }
@@ -258,13 +294,13 @@ pub fn start_restore(
     let store = store_of(session, &backup)?;
     let digest = agreed.digest();
     let subject = format!("{} into {}", backup.label(), agreed.into);
-    let intent = entry("restore", &subject, "", &digest.to_string(), None);
-    let intent = session.0.audit.intent(intent).map_err(|error| error.report())?;
-    session.0.news.tell(Changed::AUDIT);
+    let keys = session.private_keys();
+    let intent = entry("restore", &subject, "", &digest.to_string(), opener_of(&backup, &keys));
+    let intent = begin(session, intent)?;
     let task = restore::Task {
         store,
         backup: backup.clone(),
-        keys: session.private_keys(),
+        keys,
         proof: session.0.proofs.releasing(&backup.id, &backup.stamp),
         out,
         password: agreed.into.server().and_then(|server| password(session, server)),
@@ -331,10 +367,7 @@ fn conclude(
             ("failed", report.code.clone(), Ending::Failed(Some(Box::new(report))))
         }
     };
-    if let Err(error) = session.0.audit.outcome(intent, now(), result, &detail) {
-        ctx.line(format!("the outcome could not be recorded: {error}"));
-    }
-    session.0.news.tell(Changed::AUDIT);
+    end(session, ctx, intent, result, &detail);
     ending
 }
 

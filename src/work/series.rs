@@ -1,6 +1,6 @@
 //! What the backups of one series say about each other: sizes, rhythm, the newest good copy.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -209,6 +209,18 @@ pub fn overview(backups: &[Arc<Backup>], now: Moment) -> Vec<SeriesView> {
             name,
         })
         .collect()
+}
+
+/// The newest backup of each series in each target, newest first: damaged and empty ones too, as long as bytes or
+/// name say that they are backups. `backups` is newest first.
+pub fn newest_of_each(backups: &[Arc<Backup>]) -> Vec<Arc<Backup>> {
+    let mut seen = HashSet::new();
+    let is_backup = |backup: &Backup| {
+        let known = [backup.shape.format, names::guess(&backup.key).format];
+        backup.history == History::Current && !is_orphan(backup) && known != [Format::Unknown; 2]
+    };
+    let of_each = backups.iter().filter(|backup| is_backup(backup));
+    of_each.filter(|backup| seen.insert((backup.target.clone(), backup.series.clone()))).cloned().collect()
 }
 
 fn words(name: &Foreign, good: Option<&Backup>, newest: Option<&Backup>, now: Moment) -> String {

@@ -333,14 +333,17 @@ impl Session {
         }
     }
 
-    /// Stops everything that runs, and waits for it no longer than `patience`.
+    /// Stops everything that runs, and waits for it no longer than `patience`: half of it for statements to end
+    /// by themselves, half for those that had to be killed, so that how they ended is still recorded.
     pub async fn close(&self, patience: Duration) {
         let jobs: Vec<JobCtx> = held(&self.0.jobs).values().cloned().collect();
-        for job in &jobs {
-            job.cancel.cancel();
+        let all = || futures_util::future::join_all(jobs.iter().map(JobCtx::ended));
+        for stop in [|job: &JobCtx| job.cancel.cancel(), |job: &JobCtx| job.kill.cancel()] {
+            jobs.iter().for_each(stop);
+            if tokio::time::timeout(patience / 2, all()).await.is_ok() {
+                break;
+            }
         }
-        let all = futures_util::future::join_all(jobs.iter().map(JobCtx::ended));
-        let _ = tokio::time::timeout(patience, all).await;
         held(&self.0.ring).forget_all();
         self.0.cancel.cancel();
     }

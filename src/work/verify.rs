@@ -140,6 +140,7 @@ async fn climb(ctx: &JobCtx, task: Task, keep: Option<Keep>) -> Result<(Proof, O
         (_, Opener::Keys(keys), _) => unlock::unlock(&look.shape, &look.metadata, &head, &keys),
     };
     let key = unlocked.key();
+    ctx.opened_by(key.as_ref());
     let climb = match unlocked {
         Unlocked::NoKeyLoaded => return Err(VerifyError::NoKey { backup: backup.label() }),
         Unlocked::Refused(wrong) => {

@@ -5,6 +5,7 @@ mod codes;
 mod databacker;
 mod fields;
 mod hostile;
+mod newest;
 mod sealing;
 mod servers;
 

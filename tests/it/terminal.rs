@@ -1,5 +1,8 @@
 //! The real console in a real pseudo-terminal: a night's work, every way out, every byte on the wire.
 
+mod busy;
+mod idle;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
