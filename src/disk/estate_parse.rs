@@ -193,6 +193,10 @@ fn target(name: String, section: &Section<'_, '_>) -> Result<EstateTarget, Estat
             only_s3(section)?;
             Location::File(FileLocation { root })
         }
+        TargetUrl::Sftp(location) => {
+            only_s3(section)?;
+            Location::Sftp(Box::new(location))
+        }
         TargetUrl::NotYet(scheme) => {
             let why =
                 format!("{}:{}: {scheme} targets are not yet read by this version", source.path.display(), url.line);
