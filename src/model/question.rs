@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn every_other_prompt_asks_for_a_secret_in_its_own_words() {
-        for prompt in [&b"Enter passphrase for key '/k': "[..], b"ops@vault's password: ", b"(ops@vault) \xff\x1b code:"]
+        for prompt in
+            [&b"Enter passphrase for key '/k': "[..], b"ops@vault's password: ", b"(ops@vault) \xff\x1b code:"]
         {
             let Asks::Secret { prompt: shown } = Asks::of_prompt(prompt) else { panic!() };
             assert_eq!(shown.raw_bytes(), prompt.trim_ascii_end());

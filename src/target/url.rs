@@ -14,7 +14,10 @@ use crate::model::target::{FileLocation, Location, PathStyle, S3Location};
 pub enum UrlError {
     /// It has a scheme that we do not read.
     #[error("{scheme}:// is not a kind of target")]
-    #[diagnostic(code(target::unknown_scheme), help("targets are file:///folder, s3://bucket/prefix and sftp://host/folder/"))]
+    #[diagnostic(
+        code(target::unknown_scheme),
+        help("targets are file:///folder, s3://bucket/prefix and sftp://host/folder/")
+    )]
     UnknownScheme {
         /// Escaped.
         scheme: String,
@@ -100,8 +103,8 @@ pub fn parse_backup(text: &str, here: &Path) -> Result<Address, UrlError> {
         Some(("s3", rest)) => return s3(rest).map(split_key),
         Some(("file", rest)) => file_url(rest)?,
         Some((scheme @ ("sftp" | "scp"), rest)) => {
-            let (location, key) = SftpLocation::parse_file(places(scheme), rest)
-                .map_err(|error| of_sftp(scheme, rest, error))?;
+            let (location, key) =
+                SftpLocation::parse_file(places(scheme), rest).map_err(|error| of_sftp(scheme, rest, error))?;
             return Ok(Address { location: Location::Sftp(Box::new(location)), key: key.map(Foreign::new) });
         }
         Some((scheme, _)) => return Err(UrlError::UnknownScheme { scheme: escape(scheme) }),

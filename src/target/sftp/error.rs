@@ -255,7 +255,8 @@ fn last_line(said: &str) -> Option<String> {
 fn changed_key(said: &str) -> String {
     let words = said.split_whitespace().map(|word| word.trim_end_matches('.'));
     let new = words.clone().find(|word| word.starts_with("SHA256:") || word.starts_with("MD5:"));
-    let old = said.lines().find(|line| line.starts_with("Offending ")).map(|line| line.trim_start_matches("Offending "));
+    let old =
+        said.lines().find(|line| line.starts_with("Offending ")).map(|line| line.trim_start_matches("Offending "));
     match (new, old) {
         (Some(new), Some(old)) => format!("it is {} now, and not the {}", shown(new), shown(old)),
         (Some(new), None) => format!("it is {} now", shown(new)),
@@ -289,8 +290,14 @@ mod tests {
     #[test]
     fn what_ssh_says_chooses_the_verdict() {
         for (said, code) in [
-            ("No ED25519 host key is known for [h]:22 and you have requested strict checking.\r\nHost key verification failed.\r\n", "target::host_key_unknown"),
-            ("@@@\n@    WARNING: REVOKED HOST KEY DETECTED!   @\n@@@\nThe ED25519 host key for h is marked as revoked.\nHost key verification failed.", "target::host_key_revoked"),
+            (
+                "No ED25519 host key is known for [h]:22 and you have requested strict checking.\r\nHost key verification failed.\r\n",
+                "target::host_key_unknown",
+            ),
+            (
+                "@@@\n@    WARNING: REVOKED HOST KEY DETECTED!   @\n@@@\nThe ED25519 host key for h is marked as revoked.\nHost key verification failed.",
+                "target::host_key_revoked",
+            ),
             ("Welcome\nops@h: Permission denied (publickey,password).\r\n", "target::login_denied"),
             ("subsystem request failed on channel 0\r\nConnection closed.", "target::no_sftp"),
             ("kex_exchange_identification: Connection closed by remote host\r\n", "target::not_ssh"),

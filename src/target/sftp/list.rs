@@ -28,7 +28,8 @@ type Page = Result<Vec<Object>, StoreError>;
 /// Everything below the target's folder, and where the URL asks for it, in the login folder.
 pub fn list(remote: Arc<Remote>, cancel: CancellationToken) -> BoxStream<'static, Page> {
     let start = async move {
-        let top = Found { key: vec![], path: remote.location().folder.wire_path().into(), depth: 0, scope: Scope::Tree };
+        let top =
+            Found { key: vec![], path: remote.location().folder.wire_path().into(), depth: 0, scope: Scope::Tree };
         let mut walk = Walk { remote, running: FuturesUnordered::new(), next: vec![top], ready: VecDeque::new() };
         walk.begin();
         stream::unfold(Some(walk), move |walk| next_page(walk, cancel.clone()))
@@ -186,5 +187,8 @@ pub fn bounded(place: &str, entries: usize) -> Result<(), StoreError> {
     if entries <= MOST {
         return Ok(());
     }
-    Err(StoreError::Io { place: place.to_owned(), cause: format!("more than {MOST} entries in one folder; not listed") })
+    Err(StoreError::Io {
+        place: place.to_owned(),
+        cause: format!("more than {MOST} entries in one folder; not listed"),
+    })
 }

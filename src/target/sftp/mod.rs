@@ -256,7 +256,8 @@ impl Remote {
         let link = self.link().await?;
         let path = self.path(&object.key)?;
         let key = &object.key;
-        let (attrs, handle) = try_join(self.look_on(&link, key, &path, 0), self.handle(&link, key, Request::Open(&path))).await?;
+        let (attrs, handle) =
+            try_join(self.look_on(&link, key, &path, 0), self.handle(&link, key, Request::Open(&path))).await?;
         changed(&self.place(key), &object, &attrs)?;
         Ok(Opened { remote: self, handle, path, object })
     }

@@ -32,7 +32,8 @@ pub fn vault() -> Option<Vault> {
             let vault = Vault { server, home: scratch(), name };
             fs::create_dir(vault.files()).unwrap();
             fs::create_dir(vault.login()).unwrap();
-            let program = format!("#!/bin/sh\nexec {} -F '{}' \"$@\"\n", real_ssh().display(), vault.config().display());
+            let program =
+                format!("#!/bin/sh\nexec {} -F '{}' \"$@\"\n", real_ssh().display(), vault.config().display());
             fs::write(vault.program(), program).unwrap();
             fs::set_permissions(vault.program(), fs::Permissions::from_mode(0o700)).unwrap();
             vault.configure("");
@@ -87,11 +88,17 @@ impl Vault {
 
     /// Writes the configuration of `ssh` anew; the first setting of a kind counts, so `first` wins.
     pub fn configure(&self, first: &str) {
+        let key = format!("IdentityFile {}", self.of_server("id_plain").display());
+        self.configure_as(&key, first);
+    }
+
+    /// As [`configure`](Self::configure), with another line in the place of the one that names the key.
+    pub fn configure_as(&self, key: &str, first: &str) {
         let dir = self.server.folder().display();
         let (name, login) = (&self.name, self.login());
         let rest = format!(
             "Host vault\n  HostName 127.0.0.1\n  Port {}\nHost jump\n  HostName 127.0.0.1\n  Port {}\nHost *\n  \
-             IdentityFile {dir}/id_plain\n  IdentitiesOnly yes\n  IdentityAgent none\n  UserKnownHostsFile \
+             {key}\n  IdentitiesOnly yes\n  IdentityAgent none\n  UserKnownHostsFile \
              {dir}/known_hosts\n  GlobalKnownHostsFile /dev/null\n  SetEnv BG_TEST={name} BG_LOGIN={}\n",
             self.port(),
             self.port() + 1,

@@ -132,12 +132,7 @@ async fn a_revoked_host_key_is_refused() {
 #[tokio::test]
 async fn a_wrong_key_is_a_refused_login() {
     let Some(vault) = vault() else { return };
-    vault.configure(&format!("IdentityFile {}", vault.of_server("id_stranger").display()));
-    fs::write(vault.home().join("config"), {
-        let all = fs::read_to_string(vault.home().join("config")).unwrap();
-        all.replace(&format!("  IdentityFile {}\n", vault.of_server("id_plain").display()), "")
-    })
-    .unwrap();
+    vault.configure_as(&format!("IdentityFile {}", vault.of_server("id_stranger").display()), "");
     let error = listing(&store(&vault)).await.unwrap_err();
     assert_eq!(code(&error), "target::login_denied", "{error}");
     assert!(error.to_string().contains("Permission denied (publickey"), "{error}");
@@ -153,10 +148,8 @@ async fn a_wrong_key_is_a_refused_login() {
 }
 
 fn locked_key_only(vault: &Vault) {
-    let path = vault.home().join("config");
-    vault.configure("");
-    let all = fs::read_to_string(&path).unwrap();
-    fs::write(path, all.replace("id_plain", "id_locked").replace("Host *\n", "Host *\n  PasswordAuthentication no\n")).unwrap();
+    vault
+        .configure_as(&format!("IdentityFile {}", vault.of_server("id_locked").display()), "PasswordAuthentication no");
 }
 
 #[tokio::test]
@@ -263,14 +256,12 @@ async fn keys_of_an_agent_open_the_way() {
     let socket = vault.home().join("agent");
     let agent = Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn().unwrap();
     let _agent = Agent(agent);
-    let added = |()| Command::new("ssh-add").arg("-q").arg(vault.of_server("id_plain")).env("SSH_AUTH_SOCK", &socket).output();
+    let added =
+        |()| Command::new("ssh-add").arg("-q").arg(vault.of_server("id_plain")).env("SSH_AUTH_SOCK", &socket).output();
     while !added(()).is_ok_and(|done| done.status.success()) {
         tokio::task::yield_now().await; // until it listens
     }
-    vault.configure(&format!("IdentityAgent {}\nIdentitiesOnly no\nIdentityFile none", socket.display()));
-    let path = vault.home().join("config");
-    let all = fs::read_to_string(&path).unwrap();
-    fs::write(&path, all.replace(&format!("  IdentityFile {}\n", vault.of_server("id_plain").display()), "")).unwrap();
+    vault.configure_as("IdentityFile none", &format!("IdentityAgent {}\nIdentitiesOnly no", socket.display()));
     assert_eq!(only_object(&store(&vault)).await.key, Foreign::from("a"));
 }
 
