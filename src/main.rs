@@ -8,6 +8,7 @@ use breakglass::cli::args::{Args, Looks, Place, Verb};
 use breakglass::cli::{self, args, ask, exit, print};
 use breakglass::model::foreign::escape;
 use breakglass::report::{Fault, Report, Reportable};
+use breakglass::target::{ASKPASS_VARIABLE, askpass};
 use breakglass::tui::door::{Form, Wishes};
 use breakglass::tui::runtime::Ended;
 use breakglass::tui::{door, terminal};
@@ -20,6 +21,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     harden_process();
+    if let Some(socket) = std::env::var_os(ASKPASS_VARIABLE) {
+        return askpass(&socket); // `ssh` has started us to ask
+    }
     panic::set_hook(Box::new(report_panic));
     let code = match args::parse(std::env::args_os()) {
         Ok(args) => panic::catch_unwind(AssertUnwindSafe(|| run(args))).unwrap_or(exit::of_fault(Fault::Failed)),

@@ -4,6 +4,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
@@ -11,11 +12,14 @@ use zeroize::Zeroizing;
 
 use crate::cli::error::CliError;
 use crate::model::foreign::Foreign;
+use crate::model::question::{Asks, Question};
 use crate::report::{Report, Reportable};
 use crate::work::keys::{Secret, SecretBuffer};
 
 /// Longest passphrase in bytes.
 pub const PASSPHRASE_LIMIT: usize = SecretBuffer::CAPACITY;
+
+static ASKING: AtomicBool = AtomicBool::new(false);
 
 /// How the terminal was before a passphrase was asked for, so that any way out restores it.
 static BEFORE: Mutex<Option<(File, Termios)>> = Mutex::new(None);
@@ -73,6 +77,59 @@ pub fn new_passphrase(of: &str) -> Result<Secret, Report> {
         return Err(CliError::NewPassphrase("the two passphrases differ").report());
     }
     Ok(typed)
+}
+
+/// Whether somebody sits at a terminal and can be asked.
+pub fn somebody() -> bool {
+    terminal("", "").is_ok()
+}
+
+/// Whether a question of [`login`] stands on the terminal: nothing else may be written there.
+pub fn is_asking() -> bool {
+    ASKING.load(Ordering::Relaxed)
+}
+
+/// Asks what a target's login asks; `None`: declined.
+///
+/// # Errors
+///
+/// Interrupted at ctrl-c, refused without a terminal.
+pub fn login(question: &Question) -> Result<Option<Secret>, Report> {
+    struct Asking;
+    impl Drop for Asking {
+        fn drop(&mut self) {
+            ASKING.store(false, Ordering::Relaxed);
+        }
+    }
+    ASKING.store(true, Ordering::Relaxed);
+    let _asking = Asking;
+    let flag = "load the key into an agent, and connect once with `ssh`";
+    let target = &question.target;
+    match &question.asks {
+        Asks::HostKey { host, kind, fingerprint } => {
+            let text = format!(
+                "\r\x1b[KTarget {target}: this machine has not met {host} before. Its {kind} key is\n  {fingerprint}\n\
+                 Compare it with the one that the server's owner gives you. Is it the right one?"
+            );
+            match yes_no(&text, flag) {
+                Ok(()) => Ok(Some(Secret::new(vec![]))),
+                Err(report) if report.code == CliError::NotConfirmed.report().code => Ok(None),
+                Err(report) => Err(report),
+            }
+        }
+        Asks::Secret { prompt } => {
+            let again = if question.again { "That was not accepted.\n" } else { "" };
+            let text = format!("\r\x1b[K{again}Target {target} asks: {prompt}");
+            let mut tty = terminal(&text, flag)?;
+            let answer = hidden_line(&mut tty, &text).map_err(|error| error.report())?;
+            Ok(Some(answer).filter(|answer| !answer.expose().is_empty()))
+        }
+        Asks::Touch { text } => {
+            let mut tty = terminal("", flag)?;
+            let _ = writeln!(tty, "\r\x1b[KTarget {target}: {text}");
+            Ok(None)
+        }
+    }
 }
 
 /// Puts the terminal back as it was, if a question is open. For signals and panics.

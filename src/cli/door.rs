@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::args::{Conduct, KeyFlags, Place};
+use crate::cli::ask;
 use crate::cli::error::CliError;
 use crate::cli::print::{Form, Printer};
 use crate::cli::progress::ProgressLine;
 use crate::cli::wording;
-use crate::report::Report;
+use crate::model::question::Asks;
+use crate::report::{Fault, Report};
 use crate::work::catalog::Catalog;
 use crate::work::jobs::JobView;
 use crate::work::session::{Access, Session, Settings};
@@ -54,6 +56,17 @@ impl Door {
     ///
     /// When the estate cannot be read or the state folder cannot be used.
     pub async fn session(&self) -> Result<Session, Report> {
+        let session = self.open(None).await?;
+        self.attend(&session);
+        Ok(session)
+    }
+
+    /// As [`session`](Self::session), in which targets' logins ask nothing: what they would ask is an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`session`](Self::session).
+    pub async fn unasked_session(&self) -> Result<Session, Report> {
         self.open(None).await
     }
 
@@ -63,7 +76,35 @@ impl Door {
     ///
     /// As [`session`](Self::session).
     pub async fn session_for(&self, backup: &str) -> Result<Session, Report> {
-        self.open(is_place(backup).then(|| backup.to_owned())).await
+        let session = self.open(is_place(backup).then(|| backup.to_owned())).await?;
+        self.attend(&session);
+        Ok(session)
+    }
+
+    /// Asks on the terminal what targets' logins ask, where somebody sits at one.
+    fn attend(&self, session: &Session) {
+        if !ask::somebody() {
+            return;
+        }
+        let (session, cancel) = (session.clone(), self.cancel.clone());
+        let mut questions = session.attend();
+        tokio::spawn(async move {
+            while questions.changed().await.is_ok() {
+                let Some(asking) = questions.borrow_and_update().clone() else { continue };
+                let (id, waits) = (asking.id, matches!(asking.question.asks, Asks::Touch { .. }));
+                let answer = blocking(move || ask::login(&asking.question)).await;
+                match answer {
+                    Ok(None) if waits => {} // a security key is touched, not answered
+                    Ok(answer) => session.answer(id, answer),
+                    Err(report) => {
+                        session.answer(id, None);
+                        if report.fault == Fault::Interrupted {
+                            cancel.cancel();
+                        }
+                    }
+                }
+            }
+        });
     }
 
     async fn open(&self, ad_hoc: Option<String>) -> Result<Session, Report> {

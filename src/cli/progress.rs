@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use crate::cli::ask;
 use crate::cli::print::{Form, columns};
 use crate::cli::table::cut;
 use crate::model::job::Progress;
@@ -27,7 +28,7 @@ impl ProgressLine {
 
     /// Shows a sentence.
     pub fn say(&mut self, text: &str) {
-        let Some(width) = self.width else { return };
+        let Some(width) = self.width.filter(|_| !ask::is_asking()) else { return };
         let line = cut(text, width.saturating_sub(1));
         let _ = write!(io::stderr(), "\r\x1b[K{line}");
         self.drawn = true;

@@ -7,7 +7,8 @@ use toml::de::DeTable;
 
 use crate::disk::environment::Environment;
 use crate::disk::estate::{
-    ChangeSource, ConfigFile, Estate, EstateId, EstateKey, EstateTarget, Notes, Others, Policy, SeriesRule, TargetHabits,
+    ChangeSource, ConfigFile, Estate, EstateId, EstateKey, EstateTarget, Notes, Others, Policy, SeriesRule,
+    TargetHabits,
 };
 use crate::disk::estate_error::EstateError;
 use crate::disk::estate_section::{Placed, Section, Source, duration};
@@ -206,6 +207,10 @@ fn target(name: String, section: &Section<'_, '_>) -> Result<EstateTarget, Estat
         TargetUrl::File(root) => {
             only_s3(section)?;
             Location::File(FileLocation { root })
+        }
+        TargetUrl::Sftp(location) => {
+            only_s3(section)?;
+            Location::Sftp(Box::new(location))
         }
         TargetUrl::NotYet(scheme) => {
             let why =

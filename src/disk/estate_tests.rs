@@ -55,9 +55,9 @@ fn the_documented_example_is_valid_and_means_what_it_says() {
     let Location::S3(s3) = &offsite.location else { panic!("s3 is s3") };
     assert_eq!((s3.path_style, s3.profile.as_deref(), s3.versions), (PathStyle::Auto, Some("restore"), false));
     assert_eq!(offsite.expect_key.as_ref().unwrap().as_str(), "9f1c22ab");
-    let EstateTarget::NotYet { why, .. } = &estate.targets[1] else { panic!("sftp is not read yet") };
-    assert!(why.contains("estate.toml:28") && why.contains("not yet read by this version"), "{why}");
-    assert_eq!(estate.ready_targets().count(), 2);
+    let EstateTarget::Ready(vault) = &estate.targets[1] else { panic!("sftp is read") };
+    assert_eq!(vault.canonical_url(), "sftp://vault/srv/backups/");
+    assert_eq!(estate.ready_targets().count(), 3);
     let staging = estate.server("staging").unwrap();
     assert_eq!(staging.address, ServerAddress::Tcp { host: "db-stg-1".into(), port: 3306 });
     assert_eq!((staging.user.as_deref(), staging.tls), (Some("restore"), TlsMode::Required));

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use url::Url;
 
 use crate::model::foreign::escape;
+use crate::model::sftp::{Places, SftpLocation, SftpUrlError};
 use crate::model::sink::{PasswordSource, Protection, ServerAddress, ServerRef, TlsMode};
 
 /// Why a URL is refused: the fact, and what would be valid. Holds no part of a password.
@@ -50,11 +51,13 @@ pub enum TargetUrl {
         /// Empty, or as written.
         prefix: String,
     },
-    /// A scheme that is planned and not yet read: `sftp`, `smb`.
+    /// A folder behind an SSH server.
+    Sftp(SftpLocation),
+    /// A scheme that is planned and not yet read: `smb`.
     NotYet(&'static str),
 }
 
-const TARGET_FORMS: &str = "write s3://bucket/prefix/ or file:///folder/";
+const TARGET_FORMS: &str = "write s3://bucket/prefix/, sftp://host/folder/ or file:///folder/";
 
 /// Reads a target's URL.
 ///
@@ -75,7 +78,8 @@ pub fn target_url(text: &str) -> Result<TargetUrl, UrlError> {
     match scheme {
         "file" => file_url(text),
         "s3" => s3_url(rest),
-        "sftp" | "scp" => Ok(TargetUrl::NotYet("sftp")),
+        "sftp" => sftp_url(Places::Url, rest),
+        "scp" => sftp_url(Places::UrlAndLogin, rest),
         "smb" => Ok(TargetUrl::NotYet("smb")),
         other => wrong(format!("has the scheme `{}`, which is no place for backups", escape(other)), TARGET_FORMS),
     }
@@ -88,6 +92,17 @@ fn file_url(text: &str) -> Result<TargetUrl, UrlError> {
         _ => {
             wrong("does not name a folder of this machine", "write file:///folder/ with three slashes; %20 is a blank")
         }
+    }
+}
+
+fn sftp_url(places: Places, rest: &str) -> Result<TargetUrl, UrlError> {
+    match SftpLocation::parse(places, rest) {
+        Ok(location) => Ok(TargetUrl::Sftp(location)),
+        Err(SftpUrlError::Password(_)) => Err(UrlError::Secret),
+        Err(SftpUrlError::Wrong(what)) => wrong(
+            format!("cannot be used: {what}"),
+            "write sftp://user@host:port/folder/, with a host that ~/.ssh/config may know; /~/ is the login folder",
+        ),
     }
 }
 
@@ -273,6 +288,10 @@ mod tests {
         assert_eq!(target_url("file:///a%20b/c/"), Ok(TargetUrl::File("/a b/c/".into())));
         assert_eq!(target_url("/srv/backups"), Ok(TargetUrl::File("/srv/backups".into())));
         assert_eq!(target_url("smb://h/share"), Ok(TargetUrl::NotYet("smb")));
+        let Ok(TargetUrl::Sftp(vault)) = target_url("sftp://ops@vault/~/x/") else { panic!("sftp is read") };
+        assert_eq!((vault.canonical_url().as_str(), vault.user.as_deref()), ("sftp://vault/~/x/", Some("ops")));
+        assert_eq!(target_url("scp://ops:hunter2@vault/x"), Err(UrlError::Secret));
+        assert!(matches!(target_url("sftp://-oProxyCommand=id/"), Err(UrlError::Wrong { .. })));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::foreign::Foreign;
 use crate::model::seal::Fingerprint;
+use crate::model::sftp::SftpLocation;
 use crate::model::units::Moment;
 
 /// The name that the estate gives a target: `[a-z0-9_-]+`.
@@ -52,6 +53,8 @@ pub enum Location {
     File(FileLocation),
     /// A bucket, or a part of one.
     S3(Box<S3Location>),
+    /// A folder behind an SSH server.
+    Sftp(Box<SftpLocation>),
 }
 
 /// A folder of this machine, or one file in it (for `./x` on the command line).
@@ -135,7 +138,8 @@ impl Target {
     /// The URL without user, password or profile; what ids are made of.
     ///
     /// `file:///var/backups/`, `s3://bucket/prefix/`, and for an endpoint of one's own
-    /// `s3://bucket/prefix/?endpoint=https://host`, since two stores may hold a bucket of one name.
+    /// `s3://bucket/prefix/?endpoint=https://host`, since two stores may hold a bucket of one name;
+    /// `sftp://host:port/folder/`, with `/~/` for the login folder, and `scp://` where that is looked at too.
     pub fn canonical_url(&self) -> String {
         match &self.location {
             Location::File(file) => {
@@ -149,14 +153,16 @@ impl Target {
                     format!("s3://{}/{}?endpoint={bare}", s3.bucket, s3.prefix)
                 }
             },
+            Location::Sftp(sftp) => sftp.canonical_url(),
         }
     }
 
-    /// The scheme's word: `file`, `s3`.
+    /// The scheme's word: `file`, `s3`, `sftp`, `scp`.
     pub fn scheme(&self) -> &'static str {
-        match self.location {
+        match &self.location {
             Location::File(_) => "file",
             Location::S3(_) => "s3",
+            Location::Sftp(sftp) => sftp.scheme(),
         }
     }
 }

@@ -4,6 +4,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use crate::report::{Fault, Reportable};
+use crate::target::sftp::error::SshError;
 use crate::target::url::UrlError;
 
 /// Why a target could not be listed or read.
@@ -18,7 +19,8 @@ pub enum StoreError {
         code(target::denied),
         help(
             "S3 needs s3:ListBucket on the bucket and s3:GetObject on its objects; for objects sealed by KMS kms:Decrypt \
-             too. A folder needs read and search permission. `breakglass doctor` shows what is missing."
+             too. A folder needs read and search permission, over SFTP for the login user. `breakglass doctor` shows \
+             what is missing."
         )
     )]
     Denied {
@@ -201,7 +203,8 @@ pub enum StoreError {
     #[diagnostic(
         code(target::unreachable),
         help(
-            "check the endpoint's name and port, the VPN, and HTTPS_PROXY and NO_PROXY; `breakglass doctor` tries each target"
+            "check the endpoint's or host's name and port, the VPN, and for S3 HTTPS_PROXY and NO_PROXY; `breakglass \
+             doctor` tries each target"
         )
     )]
     Unreachable {
@@ -274,7 +277,7 @@ pub enum StoreError {
     #[error("{place} is not a regular file")]
     #[diagnostic(
         code(target::not_a_file),
-        help("links, pipes and devices are not read; name the file that the link points to")
+        help("links, pipes and devices are not read: name the file that a link points to; a folder's URL ends in /")
     )]
     NotAFile {
         /// Target and key.
@@ -293,6 +296,11 @@ pub enum StoreError {
         /// What is wrong.
         what: String,
     },
+
+    /// There is no SFTP session with the host.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Ssh(#[from] SshError),
 
     /// The address cannot be understood.
     #[error(transparent)]
@@ -356,6 +364,7 @@ impl Reportable for StoreError {
             Self::Frozen { .. } | Self::Changed { .. } => Fault::Refused,
             Self::WrongAnswer { .. } => Fault::Integrity,
             Self::GaveUp { last, .. } => last.fault(),
+            Self::Ssh(error) => error.fault(),
             Self::Settings { .. } | Self::Url(_) => Fault::Usage,
             Self::Cancelled => Fault::Interrupted,
         }

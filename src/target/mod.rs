@@ -24,11 +24,16 @@ mod s3;
 mod s3_client;
 mod s3_error;
 mod s3_list;
+mod sftp;
 mod url;
 
 pub use error::StoreError;
 pub use read::{Waiting, read, read_watched};
 pub use retry::Patience;
+pub use sftp::SftpStore;
+pub use sftp::desk::{Asker, VARIABLE as ASKPASS_VARIABLE, helper as askpass};
+pub use sftp::error::SshError;
+pub use sftp::ssh::Ssh;
 pub use url::{Address, UrlError, parse_backup, parse_url};
 
 /// A place that can be listed and read.
@@ -101,10 +106,20 @@ pub fn open_with(
     credentials: Option<&Credentials>,
     patience: Patience,
 ) -> Result<Arc<dyn Store>, StoreError> {
+    open_asking(target, credentials, (patience, Ssh::default()))
+}
+
+/// As [`open_with`], with another way to run `ssh`: SFTP targets may then ask the operator.
+pub fn open_asking(
+    target: &Target,
+    credentials: Option<&Credentials>,
+    (patience, ssh): (Patience, Ssh),
+) -> Result<Arc<dyn Store>, StoreError> {
     match &target.location {
         Location::File(location) => Ok(Arc::new(file::FileStore::new(&target.name, location))),
         Location::S3(location) => {
             Ok(Arc::new(s3::S3Store::new(&target.name, location, credentials.cloned(), patience)?))
         }
+        Location::Sftp(location) => Ok(Arc::new(SftpStore::new(&target.name, location, ssh, patience))),
     }
 }

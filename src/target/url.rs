@@ -1,4 +1,4 @@
-//! Addresses: `./x`, `/x`, `file:///x`, `s3://bucket/key`.
+//! Addresses: `./x`, `/x`, `file:///x`, `s3://bucket/key`, `sftp://host/folder/file`.
 
 use std::path::{Path, PathBuf};
 
@@ -6,6 +6,7 @@ use miette::Diagnostic;
 use thiserror::Error;
 
 use crate::model::foreign::{Foreign, escape};
+use crate::model::sftp::{Places, SftpLocation, SftpUrlError};
 use crate::model::target::{FileLocation, Location, PathStyle, S3Location};
 
 /// Why an address cannot be used. Never shows user or password.
@@ -13,7 +14,10 @@ use crate::model::target::{FileLocation, Location, PathStyle, S3Location};
 pub enum UrlError {
     /// It has a scheme that we do not read.
     #[error("{scheme}:// is not a kind of target")]
-    #[diagnostic(code(target::unknown_scheme), help("targets are file:///folder and s3://bucket/prefix"))]
+    #[diagnostic(
+        code(target::unknown_scheme),
+        help("targets are file:///folder, s3://bucket/prefix and sftp://host/folder/")
+    )]
     UnknownScheme {
         /// Escaped.
         scheme: String,
@@ -21,7 +25,10 @@ pub enum UrlError {
 
     /// It has neither a scheme nor the look of a path.
     #[error("{text} is neither a URL nor a path")]
-    #[diagnostic(code(target::not_an_address), help("write ./name or /name for a file, s3://bucket/key for an object"))]
+    #[diagnostic(
+        code(target::not_an_address),
+        help("write ./name or /name for a file, s3://bucket/key or sftp://host/path for what lies elsewhere")
+    )]
     NotAnAddress {
         /// Escaped.
         text: String,
@@ -32,7 +39,8 @@ pub enum UrlError {
     #[diagnostic(
         code(target::userinfo),
         help(
-            "addresses show in process lists and logs: take it out, and use `profile` or the AWS environment variables"
+            "addresses show in process lists and logs: take it out, and use `profile` or the AWS environment variables, \
+             for SFTP an agent or a key; a password is asked for"
         )
     )]
     Userinfo {
@@ -42,7 +50,7 @@ pub enum UrlError {
 
     /// A part of it is missing or malformed.
     #[error("{url}: {what}")]
-    #[diagnostic(code(target::bad_url), help("targets are file:///folder and s3://bucket/prefix"))]
+    #[diagnostic(code(target::bad_url), help("targets are file:///folder, s3://bucket/prefix and sftp://host/folder/"))]
     Malformed {
         /// Without user and password, escaped.
         url: String,
@@ -70,7 +78,7 @@ pub struct Address {
     pub key: Option<Foreign>,
 }
 
-/// Reads a target's address: `file:///folder`, `s3://bucket/prefix`, or an absolute path.
+/// Reads a target's address: `file:///folder`, `s3://bucket/prefix`, `sftp://host/folder/`, or an absolute path.
 ///
 /// S3 keys are taken as they stand, as `aws s3` does; file URLs are percent-decoded. An S3 address may
 /// end in `?endpoint=https://host&region=...&profile=...&path_style=always`, the form of canonical URLs.
@@ -78,6 +86,9 @@ pub fn parse_url(text: &str) -> Result<Location, UrlError> {
     match text.split_once("://") {
         Some(("s3", rest)) => s3(rest).map(|location| Location::S3(Box::new(location))),
         Some(("file", rest)) => file_url(rest).map(|root| Location::File(FileLocation { root })),
+        Some((scheme @ ("sftp" | "scp"), rest)) => SftpLocation::parse(places(scheme), rest)
+            .map(|location| Location::Sftp(Box::new(location)))
+            .map_err(|error| of_sftp(scheme, rest, error)),
         Some((scheme, _)) => Err(UrlError::UnknownScheme { scheme: escape(scheme) }),
         None if text.starts_with('/') => Ok(Location::File(FileLocation { root: PathBuf::from(text) })),
         None => Err(UrlError::NotAnAddress { text: escape(text) }),
@@ -91,6 +102,11 @@ pub fn parse_backup(text: &str, here: &Path) -> Result<Address, UrlError> {
     let path = match text.split_once("://") {
         Some(("s3", rest)) => return s3(rest).map(split_key),
         Some(("file", rest)) => file_url(rest)?,
+        Some((scheme @ ("sftp" | "scp"), rest)) => {
+            let (location, key) =
+                SftpLocation::parse_file(places(scheme), rest).map_err(|error| of_sftp(scheme, rest, error))?;
+            return Ok(Address { location: Location::Sftp(Box::new(location)), key: key.map(Foreign::new) });
+        }
         Some((scheme, _)) => return Err(UrlError::UnknownScheme { scheme: escape(scheme) }),
         None if looks_like_path(text) => here.join(text),
         None => return Err(UrlError::NotAnAddress { text: escape(text) }),
@@ -105,6 +121,20 @@ pub fn parse_backup(text: &str, here: &Path) -> Result<Address, UrlError> {
     };
     let key = Foreign::new(std::os::unix::ffi::OsStrExt::as_bytes(name));
     Ok(Address { location: Location::File(FileLocation { root: folder.to_owned() }), key: Some(key) })
+}
+
+fn places(scheme: &str) -> Places {
+    if scheme == "scp" { Places::UrlAndLogin } else { Places::Url }
+}
+
+fn of_sftp(scheme: &str, rest: &str, error: SftpUrlError) -> UrlError {
+    match error {
+        SftpUrlError::Password(host) => UrlError::Userinfo { host: escape(&host) },
+        SftpUrlError::Wrong(what) => {
+            let bare = rest.rsplit_once('@').map_or(rest, |(_, behind)| behind);
+            UrlError::Malformed { url: format!("{scheme}://{}", escape(bare)), what: what.to_owned() }
+        }
+    }
 }
 
 /// Whether text on the command line is meant as a path: `/x`, `./x`, `../x`, `.`, `..`.
@@ -249,8 +279,13 @@ mod tests {
 
     #[test]
     fn users_and_passwords_are_refused_and_never_repeated() {
-        for text in ["s3://AKIA:hunter2@bucket/x", "file://root:hunter2@host/x", "s3://b/?endpoint=http://u:hunter2@h"]
-        {
+        for text in [
+            "s3://AKIA:hunter2@bucket/x",
+            "file://root:hunter2@host/x",
+            "s3://b/?endpoint=http://u:hunter2@h",
+            "sftp://ops:hunter2@vault/x",
+            "scp://ops:hun/ter2:hunter2@vault:2222/x",
+        ] {
             let error = parse_url(text).unwrap_err();
             assert!(matches!(error, UrlError::Userinfo { .. }), "{error:?}");
             assert!(!format!("{error:?}{error}").contains("hunter2"));
@@ -284,5 +319,11 @@ mod tests {
         let object = parse_backup("s3://b/x/y.sql", &here).unwrap();
         assert_eq!((object.location, object.key), (parse_url("s3://b/x/").unwrap(), Some(Foreign::from("y.sql"))));
         assert_eq!(parse_backup("s3://b/x/", &here).unwrap().key, None);
+        let remote = parse_backup("sftp://ops@vault/srv/y%20z.sql", &here).unwrap();
+        assert_eq!(
+            (remote.location, remote.key),
+            (parse_url("sftp://ops@vault/srv/").unwrap(), Some(Foreign::from("y z.sql")))
+        );
+        assert_eq!(parse_backup("sftp://vault/srv/", &here).unwrap().key, None);
     }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::model::foreign::Foreign;
 use crate::model::job::{Fact, JobId, Progress};
@@ -22,6 +22,7 @@ use crate::work::filter::Index;
 use crate::work::keys::{KeySource, Loaded, Secret};
 use crate::work::news::Changed;
 use crate::work::plan::{PlanRequest, STATEMENT_LIMIT};
+use crate::work::questions::Asking;
 use crate::work::session::{LockHow, Session, now};
 use crate::work::sink;
 
@@ -82,6 +83,7 @@ impl Live {
         let follower =
             Follower { session: session.clone(), sender: sender.clone(), jobs: HashMap::new(), keys: vec![] };
         tokio::spawn(follower.follow());
+        tokio::spawn(tell_questions(session.attend(), sender.clone()));
         Self { session, sender, receiver: Some(receiver) }
     }
 
@@ -187,6 +189,9 @@ impl Backend for Live {
                 }
             }
             Effect::Disarm => self.session.disarm(),
+            Effect::Answer(id, answer) => {
+                self.session.answer(id, answer.map(|text| Secret::new(text.expose().to_vec())));
+            }
             Effect::CheckChain => {
                 let (session, sender) = (self.session.clone(), self.sender.clone());
                 tokio::task::spawn_blocking(move || {
@@ -221,6 +226,16 @@ impl Backend for Live {
     fn shut_down(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let session = self.session.clone();
         Box::pin(async move { session.close(PATIENCE).await })
+    }
+}
+
+/// Tells what targets' logins ask, and when nothing is asked any more.
+async fn tell_questions(mut questions: watch::Receiver<Option<Asking>>, sender: mpsc::Sender<Msg>) {
+    while questions.changed().await.is_ok() {
+        let question = questions.borrow_and_update().clone();
+        if sender.send(Msg::Asked(question)).await.is_err() {
+            return; // the loop has ended
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::report::Report;
 use crate::tui::command::Command;
 use crate::tui::widgets::secret_field::SecretText;
 use crate::tui::world::{Armed, KeyOffer, LoadedKey, Snapshot, TargetState};
+use crate::work::questions::Asking;
 
 /// Something happened.
 pub enum Msg {
@@ -57,6 +58,8 @@ pub enum Msg {
     Chain(ChainState),
     /// Arming changed.
     Armed(Option<Armed>),
+    /// What a target's login asks now; `None`: nothing any more.
+    Asked(Option<Asking>),
     /// A sentence for the status line.
     Said(String),
     /// Something that was asked for failed.
@@ -143,6 +146,8 @@ pub enum Effect {
     Arm(String, String),
     /// Forbid them again.
     Disarm,
+    /// Answer what a target's login asks, or decline it.
+    Answer(u64, Option<SecretText>),
     /// Check the audit chain.
     CheckChain,
     /// Put a text on the clipboard of the terminal (OSC 52). Never a secret.
@@ -171,6 +176,8 @@ impl Effect {
             Self::Cancel(job) => format!("cancel {job}"),
             Self::Arm(server, reason) => format!("arm {server}: {reason}"),
             Self::Disarm => "disarm".into(),
+            Self::Answer(id, Some(_)) => format!("answer question {id}"),
+            Self::Answer(id, None) => format!("decline question {id}"),
             Self::CheckChain => "check chain".into(),
             Self::Copy(text) => format!("copy {text}"),
             Self::Suspend => "suspend".into(),

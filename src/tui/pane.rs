@@ -105,6 +105,11 @@ pub trait Pane {
         Flow::Pass
     }
 
+    /// Which question of a target's login it poses: it goes when that is answered elsewhere or taken back.
+    fn poses(&self) -> Option<u64> {
+        None
+    }
+
     /// What is being typed into a line that the screen below draws: text and cursor column.
     fn typing(&self) -> Option<(&str, usize)> {
         None

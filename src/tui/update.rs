@@ -25,6 +25,12 @@ const LOG: usize = 500;
 /// Turns one message into a new state and the work it asks for. Never blocks, never awaits, touches
 /// neither the terminal nor the clock.
 pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
+    let effects = updated(app, msg);
+    pose(app);
+    effects
+}
+
+fn updated(app: &mut App, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Now(now) => app.world.now = now,
         Msg::Key(key) => return pressed(app, &key),
@@ -170,6 +176,7 @@ fn started(app: &mut App, effects: Vec<Effect>) -> Vec<Effect> {
                     job.stops = job.stops.saturating_add(1);
                 }
             }
+            Effect::Answer(..) => app.world.question = None,
             Effect::Quit => app.done = true,
             _ => {}
         }
@@ -360,19 +367,41 @@ fn heard(app: &mut App, news: Msg) -> Vec<Effect> {
         }
         Msg::Chain(state) => app.world.chain = Some(state),
         Msg::Armed(armed) => app.world.armed = armed,
+        Msg::Asked(question) => app.world.question = question,
         Msg::Said(text) => say(app, Role::Text, text),
         _ => {} // a plan that nobody waits for any more
     }
     vec![]
 }
 
-/// A failure becomes a layer; below one that is being typed into, so that no key goes astray.
+/// A failure becomes a layer.
 fn failed(app: &mut App, report: crate::report::Report) {
     let layer = Box::new(layers::failure::Failure::new(report));
+    insert(app, layer);
+}
+
+/// Puts a layer that nobody asked for on top, or below one that is being typed into: no key may go astray.
+fn insert(app: &mut App, layer: Box<dyn Pane>) -> bool {
     let busy =
         app.top().takes_text() || matches!(app.top().context(), Context::Confirm | Context::Quit | Context::Typed);
     let at = app.layers.len() - usize::from(busy);
     app.layers.insert(at, layer);
+    !busy
+}
+
+/// Shows the open question of a target's login as long as it is open, whatever became of its layer.
+fn pose(app: &mut App) {
+    let id = app.world.question.as_ref().map(|asking| asking.id);
+    app.layers.retain(|layer| layer.poses().is_none() || layer.poses() == id);
+    let Some(asking) = &app.world.question else { return };
+    if app.layers.iter().any(|layer| layer.poses() == id) {
+        return;
+    }
+    let layer = Box::new(layers::question::Question::new(asking.clone()));
+    if insert(app, layer) {
+        app.pending.clear();
+        app.hush = Some(Moment(app.world.now.0 + HUSH));
+    }
 }
 
 fn reported(app: &mut App, id: JobId, fact: Fact) {

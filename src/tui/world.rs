@@ -12,6 +12,7 @@ use crate::model::seal::{Fingerprint, KeyFacts};
 use crate::model::units::Moment;
 use crate::report::Report;
 use crate::work::filter::{Index, Narrowed, Query};
+use crate::work::questions::Asking;
 
 /// Everything that the screens show.
 #[derive(Default)]
@@ -42,6 +43,8 @@ pub struct World {
     pub audit: Vec<AuditRecord>,
     /// What the last check of the chain said.
     pub chain: Option<ChainState>,
+    /// What a target's login asks.
+    pub question: Option<Asking>,
     /// Where the log file is, for the words beside a failure.
     pub log_file: String,
     /// Said while no key is loaded, and beside the question for a passphrase: how the demo is opened.

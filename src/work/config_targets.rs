@@ -119,8 +119,7 @@ fn one<'a>(
             Ok(location) => Location::S3(Box::new(location)),
             Err(why) => return Ok(not_yet(why)),
         },
-        // The one place where `scp://` and `sftp://` URLs of that tool arrive: once `target_url` reads them,
-        // a location is made of the answer here.
+        Ok(TargetUrl::Sftp(location)) => Location::Sftp(Box::new(location)),
         Ok(TargetUrl::NotYet(scheme)) => {
             if scheme == "smb" {
                 smb(given, own)?;

@@ -116,7 +116,9 @@ impl Keep {
 
 impl Folder {
     fn begin(&mut self, name: &Foreign) -> io::Result<()> {
-        let chosen = |only: &HashSet<Foreign>| names::member_schema(name.raw_bytes()).is_some_and(|schema| only.contains(&schema));
+        let chosen = |only: &HashSet<Foreign>| {
+            names::member_schema(name.raw_bytes()).is_some_and(|schema| only.contains(&schema))
+        };
         if !self.only.as_ref().is_none_or(chosen) {
             return Ok(());
         }

@@ -32,6 +32,7 @@ mod payload;
 pub mod pipe;
 pub mod plan;
 mod proofbook;
+pub mod questions;
 mod release;
 pub mod restore;
 pub mod retention;

@@ -24,13 +24,14 @@ use crate::seal::keyring::KeyRing;
 use crate::seal::public;
 use crate::seal::secret::Secret;
 use crate::target;
-use crate::target::{Credentials, parse_backup};
+use crate::target::{Credentials, Patience, Ssh, parse_backup};
 use crate::work::browse::{Browser, Slot};
 use crate::work::catalog::{TargetState, TargetView};
 use crate::work::config;
 use crate::work::config::{Configuration, HeldSecret, HeldSecrets};
 use crate::work::news::News;
 use crate::work::proofbook::ProofBook;
+use crate::work::questions::Board;
 use crate::work::retention::TargetRules;
 use crate::work::session::{Inner, Session, Settings};
 use crate::work::single::Single;
@@ -52,7 +53,8 @@ impl Session {
         let proofs = Arc::new(ProofBook::open(proofs));
         let copy = if estate.policy.audit_syslog { SyslogCopy::On } else { SyslogCopy::Off };
         let audit = AuditLog::open(&state, actor(&env), copy).map_err(|error| error.report())?;
-        let (mut slots, not_yet) = slots(&estate, &secrets);
+        let questions = Board::default();
+        let (mut slots, not_yet) = slots(&estate, &secrets, &questions);
         if let Some(key) = &ad_hoc {
             only(&mut slots, key);
         }
@@ -75,6 +77,7 @@ impl Session {
             jobs: Mutex::default(),
             next_job: AtomicU64::new(1),
             armed: Mutex::default(),
+            questions,
             ad_hoc,
             touched: Mutex::new(Instant::now()),
             cancel,
@@ -94,7 +97,7 @@ fn configuration(
     if let Some(argument) = &settings.ad_hoc {
         let here = std::env::current_dir().unwrap_or_default();
         let address = parse_backup(argument, &here).map_err(|error| {
-            let advice = "a path starts with ./ or /, a URL with file:// or s3://";
+            let advice = "a path starts with ./ or /, a URL with file://, s3:// or sftp://";
             Report::new(Fault::Usage, "target::address", error, advice)
         })?;
         let name = TargetName::new("here").ok_or_else(|| Report::new(Fault::Failed, "bug", "a bad name", ""))?;
@@ -115,14 +118,16 @@ fn expect_public_key(estate: &mut Estate, pem: Option<&str>) {
     }
 }
 
-fn slots(estate: &Estate, secrets: &HeldSecrets) -> (Vec<Slot>, Vec<TargetView>) {
+fn slots(estate: &Estate, secrets: &HeldSecrets, questions: &Board) -> (Vec<Slot>, Vec<TargetView>) {
     let mut slots = vec![];
     let mut not_yet = vec![];
     for target in &estate.targets {
         match target {
             EstateTarget::Ready(target) => {
                 let credentials = credentials(target, secrets);
-                let store = target::open(target, credentials.as_ref()).map_err(|error| error.report());
+                let asking = Ssh { asker: Some(Arc::new(questions.clone())), ..Ssh::default() };
+                let store = target::open_asking(target, credentials.as_ref(), (Patience::default(), asking));
+                let store = store.map_err(|error| error.report());
                 let rules = TargetRules::of(estate.habits_of(&target.name));
                 let as_pruned = rules.as_pruned(target);
                 let as_pruned = as_pruned.and_then(|target| target::open(&target, credentials.as_ref()).ok());

@@ -34,6 +34,7 @@ use crate::work::keys;
 use crate::work::keys::{KeySource, Loaded};
 use crate::work::news::{Changed, News};
 use crate::work::proofbook::ProofBook;
+use crate::work::questions::Board;
 
 /// What a session is opened with.
 #[derive(Default)]
@@ -96,6 +97,7 @@ pub(super) struct Inner {
     pub jobs: Mutex<BTreeMap<JobId, JobCtx>>,
     pub next_job: AtomicU64,
     pub armed: Mutex<Option<Armed>>,
+    pub questions: Board,
     pub held: BTreeMap<String, Arc<Secret>>,
     pub held_keys: BTreeMap<String, Arc<Secret>>,
     pub ad_hoc: Option<Foreign>,

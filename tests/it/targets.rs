@@ -5,37 +5,42 @@ use std::time::Duration;
 
 use breakglass::model::foreign::Foreign;
 use breakglass::model::target::{FileLocation, Location, Object, Target, TargetName};
-use breakglass::target::{Patience, Store, StoreError, open, open_with, read};
+use breakglass::target::{Patience, Store, StoreError, open, open_asking, open_with, read};
 use futures_util::TryStreamExt;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::s3::{Bucket, bucket, credentials};
 use crate::support::scratch;
+use crate::support::sftp::{Vault, vault};
 
 mod contract;
 mod faults;
 mod files;
 mod network;
+mod sftp;
 mod slashes;
 mod versions;
 
-/// A target of either kind, with something to write into it.
+/// A target of any kind, with something to write into it.
 enum Place {
     Folder(TempDir),
     Bucket(Bucket),
+    Vault(Vault),
 }
 
 impl Place {
-    /// One of each kind; S3 only where its server runs.
+    /// One of each kind; S3 and SFTP only where their servers run.
     fn each() -> Vec<Self> {
-        [Self::Folder(scratch())].into_iter().chain(bucket().map(Self::Bucket)).collect()
+        let folder = [Self::Folder(scratch())].into_iter();
+        folder.chain(bucket().map(Self::Bucket)).chain(vault().map(Self::Vault)).collect()
     }
 
     fn kind(&self) -> &'static str {
         match self {
             Self::Folder(_) => "file",
             Self::Bucket(_) => "s3",
+            Self::Vault(_) => "sftp",
         }
     }
 
@@ -43,6 +48,7 @@ impl Place {
         match self {
             Self::Folder(folder) => put_file(folder, key, body),
             Self::Bucket(bucket) => bucket.put(&format!("backups/{key}"), body),
+            Self::Vault(vault) => vault.put(key, body),
         }
     }
 
@@ -50,6 +56,7 @@ impl Place {
         match self {
             Self::Folder(folder) => std::fs::remove_file(folder.path().join(key)).unwrap(),
             Self::Bucket(bucket) => bucket.delete(&format!("backups/{key}")),
+            Self::Vault(vault) => std::fs::remove_file(vault.files().join(key)).unwrap(),
         }
     }
 
@@ -57,6 +64,7 @@ impl Place {
         match self {
             Self::Folder(folder) => (0..count).for_each(|n| put_file(folder, &format!("{prefix}{n:05}"), b"x")),
             Self::Bucket(bucket) => bucket.fill(&format!("backups/{prefix}"), count),
+            Self::Vault(vault) => (0..count).for_each(|n| vault.put(&format!("{prefix}{n:05}"), b"x")),
         }
     }
 
@@ -64,6 +72,7 @@ impl Place {
         match self {
             Self::Folder(folder) => open(&folder_target(folder), None).unwrap(),
             Self::Bucket(bucket) => open_with(&bucket.target("backups/"), Some(&credentials()), hasty()).unwrap(),
+            Self::Vault(vault) => open_asking(&vault.target(), None, (hasty(), vault.ssh())).unwrap(),
         }
     }
 }

@@ -10,5 +10,6 @@ pub mod key_source;
 pub mod palette;
 pub mod passphrase;
 pub mod plan;
+pub mod question;
 pub mod quit;
 pub mod sink;

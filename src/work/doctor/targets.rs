@@ -9,7 +9,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::disk::estate::EstateTarget;
-use crate::model::target::{Access, History, Object};
+use crate::model::sftp::Places;
+use crate::model::target::{Access, History, Location, Object, Target};
 use crate::model::units::short_span;
 use crate::report::Reportable;
 use crate::target::{Store, StoreError};
@@ -46,15 +47,33 @@ async fn one(slot: &Slot) -> Vec<Finding> {
         Err(_) => return vec![slow(&subject)],
     }
     match timeout(PATIENCE, first_page(store)).await {
-        Ok(Ok(page)) => listed(&subject, store, &page).await,
+        Ok(Ok(page)) => {
+            let found = listed(&subject, store, &page).await;
+            places(&subject, &slot.target, &page).into_iter().chain(found).collect()
+        }
         Ok(Err(error)) => vec![broken(&subject, &error.report())],
         Err(_) => vec![slow(&subject)],
     }
 }
 
+/// Where the backups of an `scp://` target lie: its writer ignores the URL's folder.
+fn places(subject: &str, target: &Target, page: &[Object]) -> Option<Finding> {
+    let Location::Sftp(sftp) = &target.location else { return None };
+    let in_login = page.iter().filter(|object| object.key.raw_bytes().starts_with(b"~/")).count();
+    let in_url = page.len() - in_login;
+    (sftp.places == Places::UrlAndLogin && in_login > 0).then(|| {
+        let text = format!("{in_login} of its files lie in the login folder (~/), {in_url} in the folder of its URL");
+        warn(subject, text, "the tool that writes to scp:// URLs ignores their folder: both are listed")
+    })
+}
+
 fn slow(subject: &str) -> Finding {
     let text = format!("no answer within {} seconds", PATIENCE.as_secs());
-    fail(subject, text, "check the network, the VPN and the endpoint; HTTPS_PROXY and NO_PROXY are honoured")
+    fail(
+        subject,
+        text,
+        "check the network, the VPN, the endpoint or host; for S3 HTTPS_PROXY and NO_PROXY are honoured",
+    )
 }
 
 async fn first_page(store: &Arc<dyn Store>) -> Result<Vec<Object>, StoreError> {

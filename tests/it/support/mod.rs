@@ -11,6 +11,7 @@ pub mod databases;
 pub mod pty;
 pub mod s3;
 pub mod servers;
+pub mod sftp;
 
 /// The repository's root.
 pub fn root() -> PathBuf {

@@ -188,6 +188,10 @@ async fn an_object_that_changes_while_it_is_read_is_an_error_and_never_a_splice(
                 std::fs::write(folder.path().join("b"), &new).unwrap();
                 std::fs::rename(folder.path().join("b"), folder.path().join("a")).unwrap();
             }
+            Place::Vault(vault) => {
+                vault.put("b", &new);
+                std::fs::rename(vault.files().join("b"), vault.files().join("a")).unwrap();
+            }
             Place::Bucket(_) => place.put("a", &new),
         }
         let error = loop {

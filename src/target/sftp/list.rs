@@ -1,0 +1,194 @@
+//! Walking folders: several at a time, each of them whole or not at all, no link followed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{self, BoxStream, FuturesUnordered, StreamExt};
+use tokio_util::sync::CancellationToken;
+
+use crate::model::foreign::Foreign;
+use crate::model::sftp::{Places, RemoteFolder};
+use crate::model::target::Object;
+use crate::target::error::StoreError;
+use crate::target::sftp::wire::{Attrs, Entry, Kind};
+use crate::target::sftp::{LOGIN, Remote};
+
+/// Entries of one page of a listing.
+const PAGE: usize = 1000;
+/// Folders that are read at a time: a distant server answers many as fast as one.
+const AT_ONCE: usize = 8;
+/// A tree deeper than that is a mistake or a trap.
+const DEEPEST: usize = 64;
+/// A folder with more entries than that is no place for backups.
+const MOST: usize = 1_000_000;
+
+type Page = Result<Vec<Object>, StoreError>;
+
+/// Everything below the target's folder, and where the URL asks for it, in the login folder.
+pub fn list(remote: Arc<Remote>, cancel: CancellationToken) -> BoxStream<'static, Page> {
+    let start = async move {
+        let top =
+            Found { key: vec![], path: remote.location().folder.wire_path().into(), depth: 0, scope: Scope::Tree };
+        let mut walk = Walk { remote, running: FuturesUnordered::new(), next: vec![top], ready: VecDeque::new() };
+        walk.begin();
+        stream::unfold(Some(walk), move |walk| next_page(walk, cancel.clone()))
+    };
+    stream::once(start).flatten().boxed()
+}
+
+async fn next_page(walk: Option<Walk>, cancel: CancellationToken) -> Option<(Page, Option<Walk>)> {
+    let mut walk = walk?;
+    match cancel.run_until_cancelled(walk.next_page()).await {
+        Some(page) => page.map(|(page, is_end)| (page, (!is_end).then_some(walk))),
+        None => Some((Err(StoreError::Cancelled), None)),
+    }
+}
+
+/// How much of a folder counts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    /// Everything below it.
+    Tree,
+    /// The plain files in it that are not hidden: a login folder holds much else.
+    Flat,
+}
+
+/// A folder that is to be read.
+struct Found {
+    /// What its entries' keys start with.
+    key: Vec<u8>,
+    path: Vec<u8>,
+    depth: usize,
+    scope: Scope,
+}
+
+struct Walk {
+    remote: Arc<Remote>,
+    running: FuturesUnordered<BoxFuture<'static, (Found, Result<Vec<Entry>, StoreError>)>>,
+    next: Vec<Found>,
+    ready: VecDeque<Object>,
+}
+
+impl Walk {
+    fn begin(&mut self) {
+        // The first folder alone: what is wrong with the login is said once.
+        let most = if self.next.len() == 1 && self.next[0].depth == 0 { 1 } else { AT_ONCE };
+        while self.running.len() < most {
+            let Some(found) = self.next.pop() else { return };
+            let remote = self.remote.clone();
+            self.running.push(
+                async move {
+                    let key = found.key.strip_suffix(b"/").unwrap_or(&found.path);
+                    let entries = remote.entries(&found.path, &Foreign::new(key)).await;
+                    (found, entries)
+                }
+                .boxed(),
+            );
+        }
+    }
+
+    /// The next page or complaint, and whether it is the last item.
+    async fn next_page(&mut self) -> Option<(Page, bool)> {
+        loop {
+            if self.ready.len() >= PAGE {
+                return Some((Ok(self.ready.drain(..PAGE).collect()), false));
+            }
+            let Some((found, entries)) = self.running.next().await else { break };
+            match entries {
+                Ok(entries) => {
+                    let complaint = self.take(&found, entries).err();
+                    if found.depth == 0 && found.scope == Scope::Tree {
+                        self.also_login().await;
+                    }
+                    self.begin();
+                    if let Some(complaint) = complaint {
+                        return Some((Err(complaint), false));
+                    }
+                }
+                Err(error) => match self.complain(&found, error).await {
+                    Some(item) => return Some(item),
+                    None => continue,
+                },
+            }
+        }
+        let rest: Vec<Object> = self.ready.drain(..).collect();
+        (!rest.is_empty()).then_some((Ok(rest), false))
+    }
+
+    /// A folder that cannot be read: said, unless it is gone; the end if it is the target itself.
+    async fn complain(&mut self, found: &Found, error: StoreError) -> Option<(Page, bool)> {
+        let is_top = found.depth == 0 && found.scope == Scope::Tree;
+        let is_gone = matches!(error, StoreError::NotFound { .. });
+        if is_top && is_gone && self.remote.location().places == Places::UrlAndLogin {
+            // The writer of such targets ignores the URL's folder, so that it need not be there.
+            self.also_login().await;
+            self.begin();
+            return if self.running.is_empty() { Some((Err(error), true)) } else { None };
+        }
+        self.begin();
+        let of_folder = matches!(error, StoreError::Denied { .. } | StoreError::Refused { .. });
+        match is_gone && !is_top {
+            true => None,
+            false => Some((Err(error), is_top || !of_folder)),
+        }
+    }
+
+    /// Looks at the login folder as well, unless it is the one that was just read.
+    async fn also_login(&mut self) {
+        let location = self.remote.location();
+        if location.places == Places::Url || location.folder == RemoteFolder::Login(String::new()) {
+            return;
+        }
+        let here = self.remote.resolved(location.folder.wire_path().as_bytes()).await;
+        let login = self.remote.resolved(b".").await;
+        match (here, login) {
+            (Ok(here), Ok(login)) if here == login => {}
+            _ => self.next.push(Found { key: LOGIN.to_vec(), path: b".".to_vec(), depth: 0, scope: Scope::Flat }),
+        }
+    }
+
+    fn take(&mut self, found: &Found, entries: Vec<Entry>) -> Result<(), StoreError> {
+        let mut complaint = Ok(());
+        for Entry { name, attrs } in entries {
+            let name = name.raw_bytes();
+            // A server that sends paths instead of names must not lead us elsewhere.
+            if matches!(name, b"" | b"." | b"..") || name.contains(&b'/') || name.contains(&0) {
+                continue;
+            }
+            let key = [&found.key[..], name].concat();
+            match (attrs.kind(), found.scope) {
+                (Kind::File, Scope::Tree) => self.ready.push_back(object(key, &attrs)),
+                (Kind::File, Scope::Flat) if !name.starts_with(b".") => self.ready.push_back(object(key, &attrs)),
+                (Kind::Folder, Scope::Tree) if found.depth + 1 < DEEPEST => {
+                    let path = [&found.path[..], b"/", name].concat();
+                    let key = [&key[..], b"/"].concat();
+                    self.next.push(Found { key, path, depth: found.depth + 1, scope: Scope::Tree });
+                }
+                (Kind::Folder, Scope::Tree) => complaint = Err(self.too_deep(key)),
+                _ => {}
+            }
+        }
+        complaint
+    }
+
+    fn too_deep(&self, key: Vec<u8>) -> StoreError {
+        let place = self.remote.place(&Foreign::new(key));
+        StoreError::Io { place, cause: format!("nested more than {DEEPEST} folders deep; not listed") }
+    }
+}
+
+fn object(key: Vec<u8>, attrs: &Attrs) -> Object {
+    Object { key: Foreign::new(key), stamp: attrs.stamp(), history: Default::default(), storage: Default::default() }
+}
+
+/// Refuses a folder that has more entries than can be meant.
+pub fn bounded(place: &str, entries: usize) -> Result<(), StoreError> {
+    if entries <= MOST {
+        return Ok(());
+    }
+    Err(StoreError::Io {
+        place: place.to_owned(),
+        cause: format!("more than {MOST} entries in one folder; not listed"),
+    })
+}
