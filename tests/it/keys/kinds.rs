@@ -152,7 +152,7 @@ fn a_file_that_is_no_key_is_a_passphrase_and_a_broken_key_is_none() {
     let pem = String::from_utf8(vector("smime-key.pem")).unwrap();
     let broken = [
         (pem.replace("-----END", "---END").into_bytes(), "seal::key_damaged"),
-        (pem.replace("-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVTE KEY-----").into_bytes(), "seal::not_a_key"),
+        (pem.replace("-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVTE KEY-----").into_bytes(), "seal::key_damaged"),
         (b"-----BEGIN".to_vec(), "seal::not_a_key"),
         ([&[0x30, 0x82, 0x04, 0xbf], &[0xa5; 200][..]].concat(), "seal::not_a_key"),
         (vector("smime-cert.pem"), "seal::certificate"),
