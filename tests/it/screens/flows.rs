@@ -68,7 +68,7 @@ fn a_pasted_key_is_loaded_and_never_drawn() {
 
 #[test]
 fn a_passphrase_of_a_backup_is_typed_in_a_field_of_its_own_and_never_drawn() {
-    let mut stage = quiet(SIZE).press("K down enter").type_text("tr0ub4dor");
+    let mut stage = quiet(SIZE).press("K down down down enter").type_text("tr0ub4dor");
     assert!(stage.text().contains("A passphrase or raw key") && !stage.text().contains("tr0ub4dor"));
     let stage = stage.press("enter");
     assert_eq!(stage.asked, ["load key the typed passphrase with a passphrase"]);
