@@ -63,7 +63,7 @@ impl AgeKey {
         let fingerprint = Fingerprint::from_digest(&Sha256::digest(recipients.join("\n")).into());
         "age X25519".clone_into(&mut facts.algorithm);
         facts.fingerprint = Some(fingerprint.clone());
-        facts.remarks.extend(recipients.iter().map(|one| format!("recipient {one}")));
+        facts.container = format!("{} for {}", facts.container, recipients.join(", "));
         Ok(Self(Arc::new(Inner { secrets, recipients, fingerprint, facts })))
     }
 

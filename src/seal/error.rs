@@ -41,8 +41,8 @@ pub enum KeyError {
     #[diagnostic(code(seal::certificate), help("look for the private key that belongs to it"))]
     Certificate,
     /// Another kind of key: `EC`, `Ed25519`, `DSA`, `OpenSSH`.
-    #[error("this is a key of the kind {kind}; backups are sealed for RSA keys")]
-    #[diagnostic(code(seal::not_rsa), help("load the RSA key whose public half the backups were made with"))]
+    #[error("this is a key of the kind {kind}; no backup is sealed for those")]
+    #[diagnostic(code(seal::not_rsa), help("load the RSA, EC or age key whose public half the backups were made with"))]
     NotRsa {
         /// What it is, in our words.
         kind: &'static str,
@@ -88,7 +88,12 @@ pub enum KeyError {
     Empty,
     /// Not a key at all.
     #[error("this is not a key")]
-    #[diagnostic(code(seal::not_a_key), help("a key is PEM text (-----BEGIN ... PRIVATE KEY-----) or DER"))]
+    #[diagnostic(
+        code(seal::not_a_key),
+        help(
+            "a key is PEM text (-----BEGIN ... PRIVATE KEY-----), DER, an age identity, or 32 bytes as they are, in base64 or in hex"
+        )
+    )]
     NotAKey,
     /// Longer than any key.
     #[error("this is longer than any key (64 KiB)")]

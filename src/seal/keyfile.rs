@@ -121,7 +121,7 @@ pub fn open(text: &[u8], passphrase: Option<&Secret>, label: Foreign) -> Result<
 ///
 /// # Errors
 ///
-/// [`KeyError::Empty`] for nothing, [`KeyError::NotAKey`] for more than [`rawkey::LONGEST`] bytes.
+/// [`KeyError::Empty`] for nothing, [`KeyError::NotAKey`] for more than [`LONGEST_PASSPHRASE`] bytes.
 pub fn raw(bytes: &[u8], label: Foreign) -> Result<Key, KeyError> {
     RawKey::new(bytes, label).map(Key::Raw)
 }
@@ -142,6 +142,8 @@ pub fn inspect_raw(bytes: &[u8], label: Foreign) -> Result<KeyFacts, KeyError> {
     rawkey::facts(bytes, label)
 }
 
+/// No passphrase or raw key is longer, in bytes.
+pub const LONGEST_PASSPHRASE: usize = rawkey::LONGEST;
 const AGE_FILE: &str = "age identity file";
 
 /// What a text is, before it is read.

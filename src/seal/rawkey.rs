@@ -145,7 +145,7 @@ pub(super) fn facts(bytes: &[u8], label: Foreign) -> Result<KeyFacts, KeyError> 
     let digest = |way: &Reading| Sha256::new().chain_update(DOMAIN).chain_update(&way.bytes).finalize().into();
     Ok(KeyFacts {
         label,
-        algorithm: if key.is_some() { "raw key" } else { "passphrase" }.to_owned(),
+        algorithm: if key.is_some() { "raw key" } else { KeyFacts::PASSPHRASE }.to_owned(),
         bits: key.as_ref().map(|_| 256),
         fingerprint: key.as_ref().map(|way| Fingerprint::from_digest(&digest(way))),
         container: key.map_or("bytes of a passphrase", |way| way.took.trim_start_matches("as ")).to_owned(),

@@ -104,7 +104,8 @@ impl Live {
         tokio::spawn(async move {
             let had_passphrase = passphrase.is_some();
             let passphrase = passphrase.map(|text| Secret::new(text.expose().to_vec()));
-            let msg = match session.load_key(source(&from), passphrase).await {
+            let (source, passphrase) = source(&from, passphrase);
+            let msg = match session.load_key(source, passphrase).await {
                 Ok(Loaded::Key(facts)) => {
                     // Before the words that it is there: whoever reads them may use it at once.
                     let keys = loaded(&[], session.keys(), &session.catalog());
@@ -149,8 +150,13 @@ impl Live {
     }
 }
 
-fn source(from: &KeyFrom) -> KeySource {
-    match from {
+/// Where the key is, and the passphrase that protects it.
+fn source(from: &KeyFrom, passphrase: Option<Secret>) -> (KeySource, Option<Secret>) {
+    let source = match from {
+        KeyFrom::Typed => {
+            let bytes = passphrase.unwrap_or_else(|| Secret::new(vec![]));
+            return (KeySource::Raw { label: "typed passphrase".to_owned(), bytes }, None);
+        }
         KeyFrom::File(path) => {
             let home = path.strip_prefix("~/").zip(std::env::home_dir());
             KeySource::File(home.map_or_else(|| path.into(), |(rest, home)| home.join(rest)))
@@ -160,7 +166,8 @@ fn source(from: &KeyFrom) -> KeySource {
         KeyFrom::Pasted(text) => {
             KeySource::Text { label: "the pasted key".to_owned(), pem: Secret::new(text.expose().to_vec()) }
         }
-    }
+    };
+    (source, passphrase)
 }
 
 impl Backend for Live {

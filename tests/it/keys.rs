@@ -22,6 +22,8 @@ use rand::{Rng, SeedableRng};
 
 use crate::support;
 
+mod kinds;
+
 const PASSPHRASE: &str = "correct horse battery staple";
 
 fn vectors() -> PathBuf {

@@ -64,7 +64,7 @@ fn a_backup_is_found_proven_and_restored_in_the_console() {
     pty.type_in("db:shop target:offsite");
     pty.wait_for(" of 63");
     pty.press_until("\r", "enter open");
-    pty.press_until("K", "Load a private key");
+    pty.press_until("K", "Load a key");
     pty.press_until("\r", "Passphrase of");
     pty.wait_for("not shown");
     pty.settle(QUIET);

@@ -173,3 +173,64 @@ fn opened(kek: &[u8], sealed: &[u8]) -> Option<Bytes> {
     .ok()?;
     Some(plain)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::seal::KeyFacts;
+    use crate::seal::cms::header::Who;
+
+    fn key(scalar: [u8; 32]) -> EcKey {
+        let curve = der::element(OID, &[&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07]]);
+        let fields = [&der::number(&[1])[..], &der::element(OCTET_STRING, &[&scalar]), &der::element(0xa0, &[&curve])];
+        let facts = KeyFacts {
+            label: "test".into(),
+            algorithm: String::new(),
+            bits: None,
+            fingerprint: None,
+            container: String::new(),
+            encrypted: false,
+            private: true,
+            remarks: vec![],
+        };
+        EcKey::from_sec1(&der::element(SEQUENCE, &fields), None, facts, &[]).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The sender's point and the secret, for a sender whose secret begins with a zero.
+    fn short_secret(key: &EcKey) -> (Vec<u8>, Bytes) {
+        for sender in 1_u32.. {
+            let mut scalar = [0; 32];
+            scalar[28..].copy_from_slice(&sender.to_be_bytes());
+            let secret = p256::SecretKey::from_slice(&scalar).unwrap();
+            let point = secret.public_key().to_sec1_bytes().to_vec();
+            let shared = key.agree(&point).unwrap();
+            if shared[0] == 0 {
+                return (point, shared);
+            }
+        }
+        unreachable!("one point in 256 has such a coordinate")
+    }
+
+    #[test]
+    fn a_secret_that_lost_its_zeros_opens_like_one_that_kept_them() {
+        let key = key([7; 32]);
+        let (point, secret) = short_secret(&key);
+        let wrap = der::element(SEQUENCE, &[&der::element(OID, &[AES, &[5]])]);
+        let info = shared_info(&wrap, Some(b"8 bytes."), 16);
+        for from in [0, 1] {
+            let kek = KekAes128::try_from(&derived(Hash::Sha256, &secret[from..], &info, 16)[..]).unwrap();
+            let mut sealed = vec![0; 24];
+            kek.wrap(b"sixteen bytes...", &mut sealed).unwrap();
+            let wrapping = Wrapping::Agreement {
+                oid: [STD_DH_SHA2, &[1]].concat(),
+                wrap: wrap.clone(),
+                point: point.clone(),
+                ukm: Some(b"8 bytes.".to_vec()),
+            };
+            let mut recipient = Recipient { who: Who::KeyIdentifier(vec![]), wrapping, sealed };
+            assert_eq!(with_ec(&recipient, &key).unwrap().as_slice(), b"sixteen bytes...");
+            recipient.sealed[3] ^= 1;
+            assert!(with_ec(&recipient, &key).is_none());
+        }
+    }
+}

@@ -28,7 +28,9 @@ pub(super) fn samples() -> Vec<Sample> {
     let of = |word: &'static str, name: &str, key_name: &str| {
         let sealed = vector(&format!("objects/db_backup_2026-10-05T{name}"));
         let key = key(key_name);
-        let content = unlocked(scheme(word), &sealed, &[key.clone()]).unwrap_or_else(|error| panic!("{error}")).content;
+        let content = unlocked(scheme(word), &sealed, std::slice::from_ref(&key))
+            .unwrap_or_else(|error| panic!("{error}"))
+            .content;
         let (tar, outcome) = plain(&content, &sealed);
         outcome.unwrap();
         Sample { word, sealed, tar, content, key }
@@ -44,7 +46,7 @@ pub(super) fn samples() -> Vec<Sample> {
 
 /// What unlocking and reading come to, with the plaintext that left.
 fn verdict(sample: &Sample, sealed: &[u8]) -> (Vec<u8>, Result<(), String>) {
-    match unlocked(scheme(sample.word), sealed, &[sample.key.clone()]) {
+    match unlocked(scheme(sample.word), sealed, std::slice::from_ref(&sample.key)) {
         Ok(unlocked) => {
             let (bytes, outcome) = plain(&unlocked.content, sealed);
             (bytes, outcome.map_err(|error| error.to_string()))

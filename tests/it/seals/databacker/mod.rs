@@ -68,7 +68,8 @@ pub(super) fn plain(content: &Content, sealed: &[u8]) -> (Vec<u8>, Result<(), Un
 }
 
 pub(super) fn opened(scheme: SealScheme, sealed: &[u8], key: &Key) -> Vec<u8> {
-    let unlocked = unlocked(scheme, sealed, &[key.clone()]).unwrap_or_else(|error| panic!("{scheme:?}: {error}"));
+    let unlocked =
+        unlocked(scheme, sealed, std::slice::from_ref(key)).unwrap_or_else(|error| panic!("{scheme:?}: {error}"));
     let (bytes, outcome) = plain(&unlocked.content, sealed);
     outcome.unwrap_or_else(|error| panic!("{scheme:?}: {error}"));
     bytes
@@ -114,8 +115,8 @@ fn every_sealed_object_opens_to_the_tar_that_was_sealed() {
         let name = entry["object"].as_str().unwrap();
         let sealed = decompressed(&vector(&format!("objects/{name}")), entry["compression"].as_str().unwrap());
         let key = key(key_name);
-        let unlocked =
-            unlocked(scheme(word), &sealed, &[key.clone()]).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let unlocked = unlocked(scheme(word), &sealed, std::slice::from_ref(&key))
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(unlocked.content.scheme(), found(word), "{name}");
         assert_eq!(unlocked.key, key.fingerprint());
         let (tar, outcome) = plain(&unlocked.content, &sealed);

@@ -280,8 +280,9 @@ fn what_age_encrypts_opens_and_every_cut_of_it_is_named() {
         let tar = tar(len);
         let Some(sealed) = age(&["-e", "-r", recipient.trim(), "-r", SECOND], &tar) else { return };
         assert!(opened(SealScheme::Age, &sealed, &key) == tar, "{len}");
-        let content =
-            unlocked(SealScheme::Age, &sealed, &[key.clone()]).unwrap_or_else(|error| panic!("{error}")).content;
+        let content = unlocked(SealScheme::Age, &sealed, std::slice::from_ref(&key))
+            .unwrap_or_else(|error| panic!("{error}"))
+            .content;
         let end = sealed.len();
         for cut in (end.saturating_sub(300)..end).chain([end.saturating_sub(65_552)]).filter(|cut| *cut > 700) {
             let (bytes, outcome) = plain(&content, &sealed[..cut]);
