@@ -7,7 +7,8 @@ use toml::de::DeTable;
 
 use crate::disk::environment::Environment;
 use crate::disk::estate::{
-    ChangeSource, ConfigFile, Estate, EstateId, EstateKey, EstateTarget, Notes, Others, Policy, SeriesRule, TargetHabits,
+    ChangeSource, ConfigFile, Estate, EstateId, EstateKey, EstateTarget, Notes, Others, Policy, SeriesRule,
+    TargetHabits,
 };
 use crate::disk::estate_error::EstateError;
 use crate::disk::estate_section::{Placed, Section, Source, duration};

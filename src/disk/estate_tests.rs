@@ -56,7 +56,7 @@ fn the_documented_example_is_valid_and_means_what_it_says() {
     assert_eq!((s3.path_style, s3.profile.as_deref(), s3.versions), (PathStyle::Auto, Some("restore"), false));
     assert_eq!(offsite.expect_key.as_ref().unwrap().as_str(), "9f1c22ab");
     let EstateTarget::NotYet { why, .. } = &estate.targets[1] else { panic!("sftp is not read yet") };
-    assert!(why.contains("estate.toml:28") && why.contains("not yet read by this version"), "{why}");
+    assert!(why.contains("estate.toml:31") && why.contains("not yet read by this version"), "{why}");
     assert_eq!(estate.ready_targets().count(), 2);
     let staging = estate.server("staging").unwrap();
     assert_eq!(staging.address, ServerAddress::Tcp { host: "db-stg-1".into(), port: 3306 });

@@ -90,7 +90,11 @@ pub(super) async fn probe(bucket: &Bucket) -> Result<(), StoreError> {
 
 impl Bucket {
     async fn page(&self, below: Below, next: &Next) -> Result<Page, StoreError> {
-        if self.location().versions { self.versions_page(below, next).await } else { self.plain_page(below, next).await }
+        if self.location().versions {
+            self.versions_page(below, next).await
+        } else {
+            self.plain_page(below, next).await
+        }
     }
 
     fn prefix(&self, below: Below) -> String {

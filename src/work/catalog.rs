@@ -240,9 +240,7 @@ fn naming(place: &Place<'_>, object: &Object, facts: Option<&MetadataFacts>) -> 
     if let Some(name) = place.databacker(&object.key).filter(|_| dbacked.is_none()) {
         let (taken, doubt) = match name.time.beside(written) {
             Ok(dated) => (Taken { at: dated.at, from: TakenFrom::Name, offset: dated.offset }, None),
-            Err(why) => {
-                (Taken { at: written.unwrap_or_default(), from: TakenFrom::Object, offset: None }, Some(why))
-            }
+            Err(why) => (Taken { at: written.unwrap_or_default(), from: TakenFrom::Object, offset: None }, Some(why)),
         };
         return Naming { series: place.series(&name), databases: vec![], taken, doubt };
     }

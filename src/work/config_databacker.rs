@@ -32,9 +32,22 @@ const KNOWN: [(&str, &[&str]); 12] = [
     (
         "spec.dump",
         &[
-            "include", "exclude", "safechars", "noDatabaseName", "skipExtendedInsert", "schedule", "compression",
-            "compact", "triggers", "routines", "maxAllowedPacket", "filenamePattern", "encryption", "targets",
-            "parallelism", "scripts",
+            "include",
+            "exclude",
+            "safechars",
+            "noDatabaseName",
+            "skipExtendedInsert",
+            "schedule",
+            "compression",
+            "compact",
+            "triggers",
+            "routines",
+            "maxAllowedPacket",
+            "filenamePattern",
+            "encryption",
+            "targets",
+            "parallelism",
+            "scripts",
         ],
     ),
     ("spec.dump.schedule", &["cron", "frequency", "begin", "once"]),
@@ -150,7 +163,9 @@ fn server(given: &mut Given<'_>, secrets: &mut HeldSecrets) -> Result<Option<Ser
             _ => None,
         };
         if named.is_some() {
-            given.remark("`database.server` has a port in it, which that tool does not take apart: it was meant for `port`");
+            given.remark(
+                "`database.server` has a port in it, which that tool does not take apart: it was meant for `port`",
+            );
         }
         let port = match parsed {
             Some(None) => return Err(given.wrong("spec.database.port", &["DB_PORT"], "is no port number")),

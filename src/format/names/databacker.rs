@@ -250,7 +250,8 @@ mod tests {
         assert_eq!(schema("my_shop_2026-10-05T01-00-00+02-00.sql"), is("my_shop"));
         assert_eq!(schema("./a_20180102030405_20200101000000.sql"), is("a_20180102030405"));
         assert_eq!(schema("_x__20200101000000.sql"), is("_x_"));
-        for other in ["shop.sql", "shop_2026.sql", "_20200101000000.sql", "d/shop_20200101000000.sql", "x_20200101000000"]
+        for other in
+            ["shop.sql", "shop_2026.sql", "_20200101000000.sql", "d/shop_20200101000000.sql", "x_20200101000000"]
         {
             assert_eq!(schema(other), None, "{other}");
         }

@@ -185,7 +185,8 @@ impl Builder {
         if expression.is_empty() {
             return Err("is empty");
         }
-        let names = RegexBuilder::new(&format!("^(.*/)?{expression}$")).unicode(false).dot_matches_new_line(true).build();
+        let names =
+            RegexBuilder::new(&format!("^(.*/)?{expression}$")).unicode(false).dot_matches_new_line(true).build();
         let time = match (self.now, self.parts) {
             (Some(first), _) => TimeIn::Now(first),
             (None, [Some(y), Some(mo), Some(d), Some(h), Some(mi), Some(s)]) => TimeIn::Parts([y, mo, d, h, mi, s]),
@@ -229,7 +230,13 @@ mod tests {
     fn read(pattern: &str, key: &str) -> Option<String> {
         let name = NamePattern::read(pattern).unwrap().name(&Foreign::from(key))?;
         let time = name.time.beside(None).map(|dated| format!("{} {:?}", dated.at.second(), dated.offset));
-        Some(format!("{}|{}|{}|{}", name.folder, name.naming, time.unwrap_or("no time".into()), name.compression.extension()))
+        Some(format!(
+            "{}|{}|{}|{}",
+            name.folder,
+            name.naming,
+            time.unwrap_or("no time".into()),
+            name.compression.extension()
+        ))
     }
 
     fn is(text: &str) -> Option<String> {
@@ -242,7 +249,10 @@ mod tests {
         let east = "|db_backup|2026-01-01 23:04:05 Some(120)|.gz";
         assert_eq!(read(pattern, "db_backup_2026-01-02T01:04:05+02:00.tgz"), is(east));
         assert_eq!(read(pattern, "db_backup_2026-01-02T01-04-05+02-00.tgz"), is(east));
-        assert_eq!(read(pattern, "x/db_backup_2026-01-01T23:04:05Z.tar"), is("x/|db_backup|2026-01-01 23:04:05 Some(0)|"));
+        assert_eq!(
+            read(pattern, "x/db_backup_2026-01-01T23:04:05Z.tar"),
+            is("x/|db_backup|2026-01-01 23:04:05 Some(0)|")
+        );
         assert_eq!(read(pattern, "my_db_backup_2026-01-01T23:04:05Z.tar"), None);
         assert_eq!(read(pattern, "db_backup_2026-01-01T23:04:05Z.tar.bak"), None);
     }
@@ -267,7 +277,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_turned_around_is_refused() {
-        for bad in ["{{ if .now }}x{{ end }}", "{{ .now | printf }}", "{{ .now", "{{}}", "", "/", "{{ printf \"x\" }}"] {
+        for bad in ["{{ if .now }}x{{ end }}", "{{ .now | printf }}", "{{ .now", "{{}}", "", "/", "{{ printf \"x\" }}"]
+        {
             assert!(NamePattern::read(bad).is_err(), "{bad}");
         }
         assert!(NamePattern::read(&"x".repeat(2000)).is_err());

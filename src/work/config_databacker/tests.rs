@@ -2,10 +2,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
-use crate::model::target::{PathStyle, Target, TargetName};
 use crate::disk::estate::EstateTarget;
 use crate::model::retention::Keep;
 use crate::model::target::Location;
+use crate::model::target::{PathStyle, Target, TargetName};
 use crate::report::Reportable;
 use crate::work::config::load;
 
@@ -200,11 +200,16 @@ fn kinds_that_lie_elsewhere_are_named_and_refused_with_advice() {
         let error = refusal(&FILE.replace("kind: local", &format!("kind: {kind}")));
         let report = error.report();
         assert_eq!(report.code, "config::kind_not_yet");
-        assert!(report.headline.ends_with(&format!("of kind {kind}, which this version does not read yet")), "{report:?}");
+        assert!(
+            report.headline.ends_with(&format!("of kind {kind}, which this version does not read yet")),
+            "{report:?}"
+        );
         assert!(report.advice.contains("estate.toml"), "{report:?}");
     }
     let error = refusal(&FILE.replace("databack.io/v1", "databack.io/v2"));
-    assert!(error.to_string().ends_with("config.yaml:2: `version` is not config.databack.io/v1, the only one there is"));
+    assert!(
+        error.to_string().ends_with("config.yaml:2: `version` is not config.databack.io/v1, the only one there is")
+    );
     assert!(refusal(&FILE.replace("kind: local", "kind: other")).to_string().contains(":3: `kind` is none of"));
 }
 
@@ -247,5 +252,8 @@ fn an_estate_may_name_patterns_and_retention_too() {
     let error = refusal(&text.replace("7c", "7x"));
     assert!(error.to_string().contains(":3: `targets.a.retention` is \"7x\""), "{error}");
     let error = refusal(&text.replace(".now", "if .now"));
-    assert!(error.to_string().contains(":4: `targets.a.filename_pattern` has an action that is no plain field"), "{error}");
+    assert!(
+        error.to_string().contains(":4: `targets.a.filename_pattern` has an action that is no plain field"),
+        "{error}"
+    );
 }

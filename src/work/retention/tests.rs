@@ -53,7 +53,8 @@ fn the_offset_is_thrown_away_by_the_tool_and_kept_by_us() {
     assert_eq!(prune.at(), Some(day("2026-02-01 03:00")), "the wall clock taken as UTC");
     assert_eq!(prune.true_at(), Some(day("2026-02-01 01:00")));
     assert_eq!(prune.when, Nearness::Soon);
-    let words = "mysql-backup's prune (1d, nas) deletes it from 2026-02-01 03:00 UTC on; by its true time 2026-02-01 01:00 UTC";
+    let words =
+        "mysql-backup's prune (1d, nas) deletes it from 2026-02-01 03:00 UTC on; by its true time 2026-02-01 01:00 UTC";
     assert_eq!(prune.words(), words);
     let text = finding(&prune).unwrap().text;
     assert_eq!(text, "pruned at 03:00 (2026-02-01 UTC, by mysql-backup's retention 1d for nas)");
@@ -74,7 +75,12 @@ fn the_edges_are_those_of_the_tool() {
 #[test]
 fn names_that_its_prune_does_not_read_are_never_deleted_and_said_so() {
     let pattern = rules("30d", Some("sql-{{ .now }}.tgz"));
-    let keys = ["sql-2025-01-01T03:00:00Z.tgz", "db_backup_20250101030000.gz", "sub/db_backup_2025-01-01T03:00:00Z.tgz", "other.sql"];
+    let keys = [
+        "sql-2025-01-01T03:00:00Z.tgz",
+        "db_backup_20250101030000.gz",
+        "sub/db_backup_2025-01-01T03:00:00Z.tgz",
+        "other.sql",
+    ];
     let prunes = judged(&folder("nas"), &pattern, &keys, "2026-01-31");
     for prune in &prunes[..3] {
         let prune = prune.as_ref().unwrap();

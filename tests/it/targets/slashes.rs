@@ -8,7 +8,8 @@ use breakglass::target::{Store, open_with};
 use super::{hasty, keys, listing, read_all};
 use crate::support::s3::{Bucket, bucket, credentials, target_of};
 
-const KEYS: [&str; 5] = ["sql/node1/a.tgz", "sql/node1//a.tgz", "/sql/node1/a.tgz", "sql/node10/a.tgz", "/sql/node10/a.tgz"];
+const KEYS: [&str; 5] =
+    ["sql/node1/a.tgz", "sql/node1//a.tgz", "/sql/node1/a.tgz", "sql/node10/a.tgz", "/sql/node10/a.tgz"];
 
 fn filled() -> Option<Bucket> {
     let bucket = bucket()?;
