@@ -68,7 +68,7 @@ fn names_times_and_deletions_of_a_folder_are_listed() {
     assert_eq!(line(&lines, "mine.tgz")["prune_rule"], Value::Null);
     let shown = home.run(&["show", &format!("nas:{OLD}")]);
     assert!(shown.out.contains("mysql-backup's prune (30d, nas) deletes it from 2020-02-01 03:00 UTC on"), "{shown:?}");
-    assert!(shown.out.contains("pruned next run"), "{shown:?}");
+    assert!(shown.out.contains("prune next run"), "{shown:?}");
     let reference = home.run(&["show", &format!("config://nas/{OLD}"), "--json"]);
     assert_eq!(reference.line()["id"], line(&lines, OLD)["id"]);
 }
