@@ -150,8 +150,8 @@ pub struct HeldSecrets {
     pub access_keys: BTreeMap<String, HeldAccessKey>,
     /// By [`PasswordSource::Held`].
     pub passwords: BTreeMap<String, HeldSecret>,
-    /// By the name of a key of the estate.
-    pub keys: BTreeMap<String, HeldSecret>,
+    /// By the name of a key of the estate: the bytes of a key file, decoded.
+    pub keys: BTreeMap<String, Zeroizing<Vec<u8>>>,
     /// By the name under which the estate's telemetry refers to it.
     pub tokens: BTreeMap<String, HeldSecret>,
 }

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use data_encoding::BASE64;
+use zeroize::Zeroizing;
+
 use crate::disk::environment::Environment;
 use crate::disk::estate::{ConfigFile, Estate, EstateId, EstateKey, Others, TargetHabits, Telemetry};
 use crate::disk::explain::Origin;
@@ -21,6 +24,9 @@ const VERSION: &str = "config.databack.io/v1";
 pub const SERVER: &str = "database";
 /// What its encryption key is called.
 pub const KEY: &str = "encryption";
+
+/// Algorithms whose configured key only seals: a certificate, a recipient.
+const PUBLIC: [&str; 2] = ["smime-aes256-cbc", "age-chacha20-poly1305"];
 
 /// Which settings stand where; `*` is any name. What is not in here that tool drops without a word.
 const KNOWN: [(&str, &[&str]); 12] = [
@@ -197,17 +203,33 @@ fn server(given: &mut Given<'_>, secrets: &mut HeldSecrets) -> Result<Option<Ser
 }
 
 fn key(given: &mut Given<'_>, secrets: &mut HeldSecrets) -> Result<Option<EstateKey>, ConfigError> {
-    given.text("spec.dump.encryption.algorithm", &["DB_DUMP_ENCRYPTION"])?;
+    let algorithm = given.text("spec.dump.encryption.algorithm", &["DB_DUMP_ENCRYPTION"])?;
     let text = given.secret("spec.dump.encryption.key", &["DB_DUMP_ENCRYPTION_KEY"])?;
     let path = given.text("spec.dump.encryption.keyPath", &["DB_DUMP_ENCRYPTION_KEY_PATH"])?;
+    if let Some(algorithm) =
+        algorithm.filter(|name| PUBLIC.contains(&name.as_str()) && (text.is_some() || path.is_some()))
+    {
+        given.remark(&format!(
+            "its `{algorithm}` key is the public half, which opens nothing: give the private one with --key"
+        ));
+        return Ok(None);
+    }
     let named = |file, held| EstateKey { name: KEY.to_owned(), file, fingerprint: None, held };
     Ok(match (text, path) {
         (Some(text), path) => {
             if path.is_some() {
                 given.remark("both `key` and `keyPath` are given: `key` is used, as that tool does");
             }
-            secrets.keys.insert(KEY.to_owned(), text);
-            Some(named(None, true))
+            match BASE64.decode(text.expose().as_bytes()) {
+                Ok(bytes) => {
+                    secrets.keys.insert(KEY.to_owned(), Zeroizing::new(bytes));
+                    Some(named(None, true))
+                }
+                Err(_) => {
+                    given.remark("`dump.encryption.key` is not base64, which that tool refuses as well; not used");
+                    None
+                }
+            }
         }
         (None, Some(path)) => Some(named(Some(given.beside(&path)), false)),
         (None, None) => None,

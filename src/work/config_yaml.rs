@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_broken_text_gives_its_line_only() {
-        assert_eq!(tree("a: 1\nb: [1\nc: }\n").err().filter(|line| (2..=4).contains(line)).is_some(), true);
+        assert!(tree("a: 1\nb: [1\nc: }\n").err().filter(|line| (2..=4).contains(line)).is_some());
         assert!(tree("a: 1\na: 2\n").is_err(), "the tool refuses a key that stands twice as well");
     }
 }

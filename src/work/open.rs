@@ -65,7 +65,7 @@ impl Session {
         let browser = Browser::new(slots, not_yet, cache, proofs.clone(), age, news.clone(), cancel.clone());
         let session = Self(Arc::new(Inner {
             held: secrets_of(&secrets.passwords),
-            held_keys: secrets_of(&secrets.keys),
+            held_keys: keys_of(&secrets),
             estate,
             paths,
             access: settings.access,
@@ -171,6 +171,10 @@ fn credentials(target: &Target, secrets: &HeldSecrets) -> Option<Credentials> {
         secret: Zeroizing::new(key.secret.expose().to_owned()),
         session_token: None,
     })
+}
+
+fn keys_of(secrets: &HeldSecrets) -> BTreeMap<String, Arc<Secret>> {
+    secrets.keys.iter().map(|(name, bytes)| (name.clone(), Arc::new(Secret::new(bytes.to_vec())))).collect()
 }
 
 fn secrets_of(held: &BTreeMap<String, HeldSecret>) -> BTreeMap<String, Arc<Secret>> {

@@ -208,15 +208,15 @@ pub fn finding(prune: &Prune) -> Option<Finding> {
         (Nearness::Soon, PruneAt::From(at)) => {
             let (day, minute) = (at.day(), at.minute());
             let clock = minute.get(11..).unwrap_or_default();
-            let text = format!("pruned at {clock} ({day} UTC, by mysql-backup's retention {rule} for {by})");
+            let text = format!("prune at {clock} ({day} UTC, by mysql-backup's retention {rule} for {by})");
             Some(Finding::new(Weight::Warning, "pruned_soon", text))
         }
         (Nearness::Due, PruneAt::From(at)) => {
-            let text = format!("pruned next run (retention {rule} for {by} passed at {} UTC)", at.minute());
+            let text = format!("prune next run (retention {rule} for {by} passed at {} UTC)", at.minute());
             Some(Finding::new(Weight::Warning, "pruned_soon", text))
         }
         (Nearness::Due, _) => {
-            let text = format!("pruned next run (beyond the newest that retention {rule} for {by} keeps)");
+            let text = format!("prune next run (beyond the newest that retention {rule} for {by} keeps)");
             Some(Finding::new(Weight::Warning, "pruned_soon", text))
         }
         (_, PruneAt::Never) if *truth != PruneAt::Never => {

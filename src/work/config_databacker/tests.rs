@@ -107,7 +107,7 @@ fn a_local_configuration_is_an_estate() {
     assert_eq!(server.address, ServerAddress::Tcp { host: "db-1".into(), port: 3307 });
     assert_eq!(config.secrets.passwords[SERVER].expose(), "0123-marker");
     assert_eq!((estate.keys[0].name.as_str(), estate.keys[0].held), (KEY, true));
-    assert!(config.secrets.keys[KEY].expose().starts_with("bWFya2Vy"));
+    assert_eq!(*config.secrets.keys[KEY], b"marker-key-marker-key-marker-key");
     let telemetry = estate.telemetry.as_ref().unwrap();
     assert_eq!(telemetry.certificates, ["sha256:ab"], "a scalar where a list belongs, as the samples have it");
 }
@@ -256,4 +256,17 @@ fn an_estate_may_name_patterns_and_retention_too() {
         error.to_string().contains(":4: `targets.a.filename_pattern` has an action that is no plain field"),
         "{error}"
     );
+}
+
+#[test]
+fn a_configured_key_that_only_seals_is_not_offered_for_opening() {
+    for algorithm in PUBLIC {
+        let estate = read(&FILE.replace("chacha20-poly1305", algorithm), &[]).estate;
+        assert_eq!(estate.keys, []);
+        assert!(estate.notes.remarks.iter().any(|remark| remark.contains("public half")), "{:?}", estate.notes.remarks);
+    }
+    let broken = read(FILE, &[("DB_DUMP_ENCRYPTION_KEY", "marker!")]).estate;
+    assert_eq!(broken.keys, []);
+    assert!(broken.notes.remarks.iter().any(|remark| remark.contains("not base64")));
+    assert!(!format!("{broken:?}").contains("marker"));
 }

@@ -57,7 +57,7 @@ fn the_offset_is_thrown_away_by_the_tool_and_kept_by_us() {
         "mysql-backup's prune (1d, nas) deletes it from 2026-02-01 03:00 UTC on; by its true time 2026-02-01 01:00 UTC";
     assert_eq!(prune.words(), words);
     let text = finding(&prune).unwrap().text;
-    assert_eq!(text, "pruned at 03:00 (2026-02-01 UTC, by mysql-backup's retention 1d for nas)");
+    assert_eq!(text, "prune at 03:00 (2026-02-01 UTC, by mysql-backup's retention 1d for nas)");
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_count_keeps_the_newest_by_the_wall_clock() {
     assert_eq!(truth, [PruneAt::NextRun, PruneAt::NextRun, PruneAt::After(1), PruneAt::After(2)]);
     assert_eq!(prunes[0].as_ref().map(|prune| (prune.when, prune.at())), Some((Nearness::Due, None)));
     let text = finding(prunes[0].as_ref().unwrap()).unwrap().text;
-    assert!(text.starts_with("pruned next run (beyond the newest"), "{text}");
+    assert!(text.starts_with("prune next run (beyond the newest"), "{text}");
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn names_times_and_deletions_of_a_folder_are_listed() {
     assert_eq!(line(&lines, "mine.tgz")["prune_rule"], Value::Null);
     let shown = home.run(&["show", &format!("nas:{OLD}")]);
     assert!(shown.out.contains("mysql-backup's prune (30d, nas) deletes it from 2020-02-01 03:00 UTC on"), "{shown:?}");
-    assert!(shown.out.contains("pruned next run"), "{shown:?}");
+    assert!(shown.out.contains("prune next run"), "{shown:?}");
     let reference = home.run(&["show", &format!("config://nas/{OLD}"), "--json"]);
     assert_eq!(reference.line()["id"], line(&lines, OLD)["id"]);
 }
@@ -76,7 +76,7 @@ fn names_times_and_deletions_of_a_folder_are_listed() {
 #[test]
 fn config_explain_says_where_each_setting_came_from_and_shows_no_secret() {
     let home = home(
-        "  database:\n    server: db-1\n    credentials:\n      username: backup\n      password: marker-password\n  \
+        "  database:\n    server: db-1\n    prot: 3306\n    credentials:\n      username: backup\n      password: marker-password\n  \
          targets:\n    share:\n      type: smb\n      url: smb://dom;user:marker-pass@nas/share\n    colours: 1\n",
     );
     let mut command = home.command(&["config", "explain", "--json"]);
@@ -87,7 +87,11 @@ fn config_explain_says_where_each_setting_came_from_and_shows_no_secret() {
     assert_eq!(row("spec.targets.share.url")["value"], "smb://nas/share");
     let listed = home.run(&["ls"]);
     let doctor = home.run(&["doctor"]);
-    for run in [&run, &listed, &doctor] {
+    let explained = home.run(&["config", "explain"]);
+    for told in ["line 8: `spec.database.prot` is no setting of databacker", "line 16: target `colours` has no url"] {
+        assert!(explained.err.contains(told) && doctor.out.contains(told), "{explained:?} {doctor:?}");
+    }
+    for run in [&run, &listed, &doctor, &explained] {
         assert!(!format!("{run:?}").contains("marker") && !format!("{run:?}").contains("dom;"), "{run:?}");
     }
     assert!(listed.err.contains("smb targets are not yet read by this version"), "{listed:?}");

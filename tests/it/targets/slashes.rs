@@ -53,3 +53,14 @@ async fn without_the_setting_a_prefix_means_what_it_says() {
     assert_eq!(count("sql/node1").await, 3, "the URL said no slash: its twin is meant too");
     assert_eq!(count("/sql/node1/").await, 1);
 }
+
+#[tokio::test]
+async fn a_grant_for_the_prefix_alone_is_enough() {
+    let Some(bucket) = filled() else { return };
+    bucket.fault_of_listing("1 delay 0");
+    bucket.fault_of_listing("* status 403 AccessDenied");
+    let objects = listing(&store(&bucket, "sql/node1/", true)).await.unwrap();
+    assert_eq!(objects.len(), 2);
+    let listings = bucket.requests().iter().filter(|request| request["status"] == 403).count();
+    assert_eq!(listings, 1, "the other one was asked for, once");
+}
