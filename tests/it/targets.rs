@@ -17,6 +17,7 @@ mod contract;
 mod faults;
 mod files;
 mod network;
+mod sources;
 mod versions;
 
 /// A target of either kind, with something to write into it.
