@@ -5,6 +5,7 @@ mod codes;
 mod fields;
 mod hostile;
 mod newest;
+mod redaction;
 mod sealing;
 mod servers;
 
