@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod export;
 pub mod filter;
 pub mod find;
+mod guarded;
 mod hazards;
 pub mod jobs;
 pub mod keys;

@@ -16,6 +16,7 @@ use crate::report::{Fault, Report, Reportable};
 use crate::seal::keyring::PrivateKey;
 use crate::seal::secret::Secret;
 use crate::target::Store;
+use crate::work::guarded;
 use crate::work::jobs::{JobCtx, JobView};
 use crate::work::ladder;
 use crate::work::news::Changed;
@@ -175,8 +176,14 @@ pub async fn plan(session: &Session, request: PlanRequest) -> Result<RestorePlan
         Sink::Dir(dir) => plan::to_dir(&from, dir)?,
         Sink::Stdout => plan::to_stdout(&from),
         Sink::Mysql(sink) => {
-            let side = server_side(session, sink, &request, proof.as_ref()).await?;
-            plan::to_server(&from, sink, side)
+            let mut side = server_side(session, sink, &request, proof.as_ref()).await?;
+            match guarded::recognised(&session.0.estate.servers, sink, &side.facts) {
+                Some((protected, finding)) => {
+                    side.findings.push(finding);
+                    plan::to_server(&from, &protected, side)
+                }
+                None => plan::to_server(&from, sink, side),
+            }
         }
     };
     let digest = plan.digest();
