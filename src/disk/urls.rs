@@ -228,6 +228,11 @@ pub fn redacted(text: &str) -> String {
             let host = rest.rsplit_once('@').map_or("", |(_, host)| host);
             escape(&format!("{scheme}://...@{host}"))
         }
+        // The slashes may have been forgotten.
+        None => match text.rsplit_once('@') {
+            Some((user, host)) if user.contains(':') => escape(&format!("...@{host}")),
+            _ => escape(text),
+        },
         _ => escape(text),
     }
 }
@@ -312,6 +317,7 @@ mod tests {
     #[test]
     fn a_password_is_never_shown() {
         assert_eq!(redacted("mysql://root:pa@ss/wd@db:3306/x"), "mysql://...@db:3306/x");
+        assert_eq!(redacted("mysql:root:pa@ss@db/x"), "...@db/x");
         assert_eq!(redacted("mysql://root@db/x\u{1b}"), "mysql://root@db/x\\u{1b}");
         let what = server("mysql://root:hunter2@db/x").unwrap_err().to_string();
         assert!(what.starts_with("holds a password") && !what.contains("hunter2"));

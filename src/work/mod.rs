@@ -17,6 +17,7 @@ pub mod export;
 mod feeding;
 pub mod filter;
 pub mod find;
+mod guarded;
 mod hazards;
 pub mod jobs;
 mod keep;

@@ -18,6 +18,7 @@ use crate::report::{Fault, Report, Reportable};
 use crate::seal::key::Key;
 use crate::seal::secret::Secret;
 use crate::target::Store;
+use crate::work::guarded;
 use crate::work::jobs::{JobCtx, JobView};
 use crate::work::ladder;
 use crate::work::news::Changed;
@@ -175,14 +176,20 @@ pub async fn plan(session: &Session, request: PlanRequest) -> Result<RestorePlan
         backup = listed(session, &request.backup)?;
     }
     name_the_one(&mut request, proof.as_ref());
+    let side = match request.into.server().cloned() {
+        Some(server) => Some(guarded_side(session, server, &mut request, proof.as_ref()).await?),
+        None => None,
+    };
     let catalog = session.catalog();
     let from = Ingredients { backup: &backup, request: &request, proof: proof.as_ref(), catalog: &catalog, now: now() };
-    let plan = match &request.into {
-        Sink::Dir(dir) => plan::to_dir(&from, dir)?,
-        Sink::Stdout => plan::to_stdout(&from),
-        Sink::Mysql(MysqlSink { server, .. }) | Sink::Databases(server) => {
-            let side = server_side(session, server, &request, proof.as_ref()).await?;
+    let plan = match (&request.into, side) {
+        (Sink::Dir(dir), _) => plan::to_dir(&from, dir)?,
+        (Sink::Mysql(MysqlSink { server, .. }) | Sink::Databases(server), Some(side)) => {
             server_plan::to_server(&from, server, side)
+        }
+        (Sink::Stdout, _) => plan::to_stdout(&from),
+        (Sink::Mysql(_) | Sink::Databases(_), None) => {
+            return Err(Report::new(Fault::Failed, "bug", "the server was not asked", "report this"));
         }
     };
     let digest = plan.digest();
@@ -218,6 +225,24 @@ async fn prove_first(session: &Session, backup: &Arc<Backup>) -> Result<Proof, R
         Some(Ending::Failed(Some(report))) => Err(*report),
         _ => Err(RestoreError::Cancelled.report()),
     }
+}
+
+/// The server's side of a plan; a protected server is recognised by whatever address it is reached.
+async fn guarded_side(
+    session: &Session,
+    server: ServerRef,
+    request: &mut PlanRequest,
+    proof: Option<&Proof>,
+) -> Result<ServerSide, Report> {
+    let mut side = server_side(session, &server, request, proof).await?;
+    if let Some((protected, finding)) = guarded::recognised(&session.0.estate.servers, &server, &side.facts) {
+        side.findings.push(finding);
+        request.into = match request.into.clone() {
+            Sink::Mysql(sink) => Sink::Mysql(MysqlSink { server: protected, ..sink }),
+            _ => Sink::Databases(protected),
+        };
+    }
+    Ok(side)
 }
 
 /// Asks the server what it is and what stands there, and holds the census against it.

@@ -6,6 +6,7 @@ mod databacker;
 mod fields;
 mod hostile;
 mod newest;
+mod redaction;
 mod sealing;
 mod servers;
 

@@ -7,6 +7,7 @@ mod console;
 mod files;
 mod hostile;
 mod loads;
+mod own_server;
 mod plans;
 
 use std::fs;

@@ -20,6 +20,7 @@ mod files;
 mod network;
 mod sftp;
 mod slashes;
+mod sources;
 mod versions;
 
 /// A target of any kind, with something to write into it.
