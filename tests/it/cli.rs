@@ -6,6 +6,7 @@ mod fields;
 mod hostile;
 mod sealing;
 mod servers;
+mod sftp;
 
 use std::ffi::OsStr;
 use std::fs;
