@@ -9,6 +9,7 @@ mod newest;
 mod redaction;
 mod sealing;
 mod servers;
+mod sftp;
 
 use std::ffi::OsStr;
 use std::fs;
