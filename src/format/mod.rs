@@ -1,6 +1,7 @@
 //! What is inside an opened backup: recognising, unpacking, counting, finding what may not run unasked.
 
 pub mod census;
+pub mod databacker;
 pub mod gzip;
 pub mod metadata;
 pub mod mongo;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::format::statements::RiskKind;
-use crate::model::dump::{DumpFacts, RiskNote};
+use crate::model::dump::{Defect, DumpFacts, RiskNote};
 use crate::model::plan::{PlanFinding, Stance};
 use crate::model::sink::{ServerFacts, ServerRef};
 use crate::model::units::grouped;
@@ -107,6 +107,7 @@ pub fn findings(
     let risks = dump.risks.iter().filter(|risk| of_server(&risk.code).is_none());
     let mut findings: Vec<PlanFinding> = risks.map(of_risk).collect();
     findings.extend(foreign.iter().cloned());
+    findings.extend(dump.defects.iter().map(of_defect));
     for finding in &mut findings {
         choose(finding, chosen);
     }
@@ -120,6 +121,14 @@ pub fn findings(
         ));
     }
     findings
+}
+
+/// A defect of the dump program's: known, and put right only where somebody says so.
+fn of_defect(defect: &Defect) -> PlanFinding {
+    let finding = fact(&defect.code, Stance::Warns, defect.text.clone());
+    let Some(remedy) = defect.remedy else { return finding };
+    let choices = remedy.choices().map(str::to_owned).to_vec();
+    PlanFinding { chosen: choices[0].clone(), choices, ..finding }
 }
 
 fn of_risk(risk: &RiskNote) -> PlanFinding {

@@ -31,13 +31,25 @@ pub struct Reading {
     verdict: Option<PayloadVerdict>,
     facts: Option<PayloadFacts>,
     members: Vec<MemberProof>,
+    /// What was found in a dump that could not be read to its end.
+    pub findings: Vec<Finding>,
 }
 
 impl Reading {
     /// Nothing seen yet.
     pub fn new(compression: Compression) -> Self {
         let (sha256, wrong, machine) = (None, None, None);
-        Self { compression, bytes_out: 0, sha256, wrong, machine, verdict: None, facts: None, members: vec![] }
+        Self {
+            compression,
+            bytes_out: 0,
+            sha256,
+            wrong,
+            machine,
+            verdict: None,
+            facts: None,
+            members: vec![],
+            findings: vec![],
+        }
     }
 
     /// The layers could not even be opened.
@@ -74,14 +86,18 @@ impl Reading {
 
 impl Reading {
     /// The end of all bytes of an archive was reached.
-    pub fn archive(&mut self, judged: Result<Judged, Wrong>) {
+    /// `in_step`: the archive's bytes are the target's, so that where one is wrong is where the other is.
+    pub fn archive(&mut self, judged: Result<Judged, (Wrong, Vec<Finding>)>, in_step: bool) {
         match judged {
             Ok(judged) => {
                 self.facts = DumpFacts::of_all(judged.members.iter().filter_map(|member| member.dump.as_deref()));
                 self.verdict = Some(judged.verdict);
                 self.members = judged.members;
             }
-            Err(wrong) => self.wrong = Some(wrong),
+            Err((wrong, findings)) => {
+                self.wrong = Some(Wrong { at_byte: wrong.at_byte.filter(|_| in_step), ..wrong });
+                self.findings = findings;
+            }
         }
     }
 }
@@ -209,6 +225,7 @@ impl Evidence {
 
     /// Takes what the pass over the dump saw.
     pub fn read(&mut self, reading: Reading) {
+        self.findings.extend(reading.findings.iter().cloned());
         if let Some(wrong) = reading.wrong.clone() {
             self.check("content", Answer::No, wrong.what.clone());
             self.wrong(wrong);

@@ -357,7 +357,7 @@ fn read_archive(mut plain: Plaintext, keep: Option<Keep>, mut reading: Reading) 
     let (keep, judged) = archive.finish();
     // An archive that stands by itself counts the same bytes as the target.
     let in_step = plain.compression == Compression::None && plain.sealed_at.is_none();
-    reading.archive(judged.map_err(|wrong| Wrong { at_byte: wrong.at_byte.filter(|_| in_step), ..wrong }));
+    reading.archive(judged, in_step);
     (reading, keep)
 }
 
@@ -392,8 +392,9 @@ fn read_dump(mut plain: Plaintext, mut keep: Option<Keep>, mut reading: Reading)
         plain.bytes.consume(n);
     }
     reading.sha256 = Some(data_encoding::HEXLOWER.encode(&hash.finalize()));
-    if reading.wrong.is_none() {
-        reading.finish(checker);
+    match (&reading.wrong, checker) {
+        (None, checker) => reading.finish(checker),
+        (Some(_), checker) => reading.findings = checker.map(Checker::defects).unwrap_or_default(),
     }
     (reading, keep)
 }
