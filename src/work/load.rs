@@ -18,7 +18,7 @@ use crate::seal::secret::Secret;
 use crate::server;
 use crate::server::{Connection, KillHandle, LoadError, Loaded};
 use crate::sql::lexer::{Collect, CollectSink, LexError, Limits, PieceKind, Splitter, StatementEnd, Tail};
-use crate::work::hazards::{Decision, Decisions};
+use crate::work::hazards::{Decision, Decisions, Own};
 use crate::work::jobs::JobCtx;
 use crate::work::opening::Plaintext;
 use crate::work::restore;
@@ -70,6 +70,7 @@ pub async fn to_server(
     let reader = Statements {
         sender,
         room: Arc::new(Semaphore::new(IN_FLIGHT as usize)),
+        own: Own::of(sink, plan.estimate.server.as_ref()),
         choices: rewrite::choices(plan, &decisions),
         decisions,
         limit: usize::try_from(plan.statement_limit.0).unwrap_or(usize::MAX),
@@ -117,6 +118,7 @@ struct Statements {
     sender: mpsc::Sender<Ready>,
     room: Arc<Semaphore>,
     decisions: Decisions,
+    own: Own,
     choices: Choices,
     limit: usize,
     refused: Option<String>,
@@ -129,7 +131,8 @@ impl CollectSink for &mut Statements {
         if end.kind != PieceKind::Statement {
             return Ok(());
         }
-        let Some(statement) = statements::read(end) else { return Ok(()) };
+        let Some(mut statement) = statements::read(end) else { return Ok(()) };
+        statement.risks.retain(|risk| !self.own.holds(risk));
         if let Some(risk) = statement.risks.iter().find(|risk| self.decisions.on(risk.kind) == Decision::Stop) {
             self.refused = Some(format!("{}: {risk}, which the plan did not show", end.place()));
             return Err(LexError::Stopped(end.place()));
