@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use crate::disk::output::OutputError;
 use crate::format::payload::PayloadVerdict;
 use crate::model::backup::{Compression, Format, Metadata, Shape};
 use crate::model::seal::Fingerprint;
@@ -26,6 +27,8 @@ pub struct Reading {
     pub wrong: Option<Wrong>,
     /// Trouble that is none of the backup's.
     pub machine: Option<String>,
+    /// The file that the dump was written into on the way took no more.
+    pub unwritten: Option<OutputError>,
     verdict: Option<PayloadVerdict>,
     facts: Option<PayloadFacts>,
 }
@@ -33,7 +36,16 @@ pub struct Reading {
 impl Reading {
     /// Nothing seen yet.
     pub fn new(compression: Compression) -> Self {
-        Self { compression, bytes_out: 0, sha256: None, wrong: None, machine: None, verdict: None, facts: None }
+        Self {
+            compression,
+            bytes_out: 0,
+            sha256: None,
+            wrong: None,
+            machine: None,
+            unwritten: None,
+            verdict: None,
+            facts: None,
+        }
     }
 
     /// The layers could not even be opened.

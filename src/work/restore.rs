@@ -189,7 +189,12 @@ pub async fn restore(ctx: &JobCtx, mut task: Task, plan: &Confirmed<RestorePlan>
     let mut restored = match &plan.into {
         Sink::Dir(dir) => {
             same_folder(plan, dir)?;
-            to_dir(ctx, &source, dir).await?
+            let is_ours = !dir.path.exists();
+            to_dir(ctx, &source, dir).await.inspect_err(|_| {
+                if is_ours {
+                    let _ = std::fs::remove_dir(&dir.path); // only an empty one
+                }
+            })?
         }
         Sink::Stdout => to_writer(ctx, &source, out.unwrap_or_else(|| Box::new(std::io::stdout()))).await?,
         Sink::Mysql(sink) => load::to_server(ctx, &source, plan, sink, password.as_deref()).await?,

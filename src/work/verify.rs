@@ -11,7 +11,7 @@ use miette::Diagnostic;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::disk::output::OutputFile;
+use crate::disk::output::{OutputError, OutputFile};
 use crate::format::names;
 use crate::format::payload::Payload;
 use crate::model::backup::{Backup, Format, Metadata, Shape};
@@ -48,6 +48,10 @@ pub enum VerifyError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Store(#[from] StoreError),
+    /// The file that the dump was written into on the way took no more.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Output(#[from] OutputError),
     /// A sealed backup, and no key at all.
     #[error("{backup} is sealed and no key is loaded")]
     #[diagnostic(
@@ -72,6 +76,7 @@ impl Reportable for VerifyError {
         match self {
             Self::Cancelled => Fault::Interrupted,
             Self::Store(error) => error.fault(),
+            Self::Output(error) => error.fault(),
             Self::NoKey { .. } => Fault::NoKey,
             Self::Machine(_) => Fault::Failed,
         }
@@ -251,7 +256,10 @@ impl Pass<'_> {
         };
         transferred?;
         evidence.digests(digests.map_err(machine)?);
-        let Some((reading, keep)) = read else { return Ok(None) };
+        let Some((mut reading, keep)) = read else { return Ok(None) };
+        if let Some(error) = reading.unwritten.take() {
+            return Err(error.into());
+        }
         match &reading.machine {
             Some(error) => Err(VerifyError::Machine(error.clone())),
             None => {
@@ -346,7 +354,7 @@ fn read_plain(mut plain: Plaintext, mut keep: Option<OutputFile>) -> (Reading, O
         if let Some(file) = &mut keep
             && let Err(error) = file.write_all(chunk)
         {
-            reading.broke(None, &error);
+            reading.unwritten = Some(file.explain(error));
             return (reading, keep);
         }
         if reading.wrong.is_none() {

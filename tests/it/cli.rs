@@ -8,6 +8,7 @@ mod newest;
 mod redaction;
 mod sealing;
 mod servers;
+mod unfinished;
 
 use std::ffi::OsStr;
 use std::fs;
