@@ -95,7 +95,7 @@ impl Own {
 
     /// Whether a risk stays inside it.
     pub fn holds(&self, risk: &Risk) -> bool {
-        let same = |a: &[u8], b: &[u8]| a == b || self.folds && a.to_ascii_lowercase() == b.to_ascii_lowercase();
+        let same = |a: &[u8], b: &[u8]| a == b || self.folds && a.eq_ignore_ascii_case(b);
         risk.stays_in(self.name.raw_bytes(), same)
     }
 

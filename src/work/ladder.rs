@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use crate::disk::output::OutputError;
 use crate::format::payload::PayloadVerdict;
+use crate::format::sidecar::{Kind, Sum};
 use crate::model::backup::{Compression, Format, Metadata, Shape};
 use crate::model::seal::Fingerprint;
 use crate::model::target::{Object, Stamp};
 use crate::model::trust::{Answer, Check, Finding, Proof, Rung, VerdictOutcome, Voucher, Weight};
 use crate::model::units::{Moment, grouped};
-use crate::seal::digest::{EachMib, StoredDigests, Sums, Wanted, compare_etag};
+use crate::seal::digest::{EachMib, Sha256Sum, StoredDigests, Sums, Wanted, compare_etag};
+use crate::work::look::SideSum;
 use crate::work::payload::{Checker, PayloadFacts};
 use crate::work::verdict;
 use crate::work::verdict::{Inside, Wrong};
@@ -23,6 +25,8 @@ pub struct Reading {
     pub bytes_out: u64,
     /// SHA-256 of the dump, when it came to its end.
     pub sha256: Option<String>,
+    /// Whether every frame or stream of the container carries a checksum.
+    pub every_member_checked: bool,
     /// What does not hold.
     pub wrong: Option<Wrong>,
     /// Trouble that is none of the backup's.
@@ -40,6 +44,7 @@ impl Reading {
             compression,
             bytes_out: 0,
             sha256: None,
+            every_member_checked: false,
             wrong: None,
             machine: None,
             unwritten: None,
@@ -70,6 +75,17 @@ impl Reading {
         if ended { Inside::Finished } else { Inside::Unfinished }
     }
 
+    /// The checksum that a container carries. zstd's and xz's are optional: counted on only where every frame has one.
+    fn container_check(&self) -> Option<&'static str> {
+        match self.compression {
+            Compression::Gzip => Some("gzip crc"),
+            Compression::Bzip2 => Some("bzip2 crc"),
+            Compression::Xz if self.every_member_checked => Some("xz check"),
+            Compression::Zstd if self.every_member_checked => Some("zstd checksum"),
+            Compression::Xz | Compression::Zstd | Compression::None => None,
+        }
+    }
+
     /// The end of all bytes was reached.
     pub fn finish(&mut self, checker: Option<Checker>) {
         match checker.map(Checker::finish) {
@@ -93,6 +109,8 @@ pub struct Evidence {
     stamp: Stamp,
     format: Format,
     md5: Option<String>,
+    /// Sums from files beside it, with the files' names.
+    sums: Vec<(String, Sum)>,
     etag: Option<String>,
     checks: Vec<Check>,
     findings: Vec<Finding>,
@@ -125,6 +143,7 @@ impl Evidence {
             stamp: object.stamp.clone(),
             format: shape.format,
             md5,
+            sums: vec![],
             etag: object.stamp.etag.clone(),
             checks,
             findings: vec![],
@@ -136,9 +155,22 @@ impl Evidence {
         }
     }
 
+    /// Takes the checksums that lie beside the object.
+    pub fn beside(&mut self, recorded: Vec<SideSum>) {
+        for SideSum { file, sum } in recorded {
+            match sum {
+                Ok(sum) => self.sums.push((file.to_string(), sum)),
+                Err(why) => {
+                    let text = format!("the checksum file {file} cannot be used: {why}");
+                    self.findings.push(Finding::new(Weight::Warning, "sidecar_unusable", text));
+                }
+            }
+        }
+    }
+
     /// Whether anything is recorded that stored bytes can be compared with.
     pub fn has_recorded(&self) -> bool {
-        self.md5.is_some() || self.etag.is_some()
+        self.md5.is_some() || self.etag.is_some() || !self.sums.is_empty()
     }
 
     /// What trying the keys said.
@@ -163,9 +195,15 @@ impl Evidence {
         let sums = match (&self.md5, &self.etag) {
             (_, Some(_)) => Sums::WholeAndParts,
             (Some(_), None) => Sums::Whole,
+            (None, None) if self.has_sum(Kind::Md5) => Sums::Whole,
             (None, None) => Sums::None,
         };
-        Wanted { sums, each_mib: EachMib::Digested }
+        let sha256 = if self.has_sum(Kind::Sha256) { Sha256Sum::Wanted } else { Sha256Sum::Skipped };
+        Wanted { sums, each_mib: EachMib::Digested, sha256 }
+    }
+
+    fn has_sum(&self, kind: Kind) -> bool {
+        self.sums.iter().any(|(_, sum)| sum.kind == kind)
     }
 
     /// Something does not hold.
@@ -188,6 +226,18 @@ impl Evidence {
                 if equal { format!("{computed}, as recorded") } else { format!("{computed}, recorded is {md5}") };
             self.check("md5", if equal { Answer::Yes } else { Answer::No }, detail);
         }
+        for (file, sum) in self.sums.clone() {
+            let (name, computed) = match sum.kind {
+                Kind::Sha256 => ("sha256", digests.sha256.clone()),
+                Kind::Md5 => ("md5", digests.md5.clone()),
+            };
+            let equal = computed.as_ref() == Some(&sum.hex);
+            self.recorded.equal |= equal;
+            self.recorded.different |= !equal;
+            let detail = if equal { format!("as {file} says") } else { format!("{file} says {}", sum.hex) };
+            let detail = format!("{}, {detail}", computed.unwrap_or_default());
+            self.check(name, if equal { Answer::Yes } else { Answer::No }, detail);
+        }
         if let Some(etag) = self.etag.clone() {
             let compared = compare_etag(&etag, &digests);
             self.recorded.equal |= compared.answer == Answer::Yes;
@@ -202,7 +252,7 @@ impl Evidence {
             self.check("content", Answer::No, wrong.what.clone());
             self.wrong(wrong);
         } else {
-            if let Some(name) = container_check(reading.compression) {
+            if let Some(name) = reading.container_check() {
                 self.check(name, Answer::Yes, "checksum and length at the end, equal");
             }
             self.end_mark(&reading);
@@ -245,8 +295,8 @@ impl Evidence {
         if self.recorded.equal && !self.recorded.different {
             return Voucher::Hash;
         }
-        let compression = self.reading.as_ref().map_or(Compression::None, |reading| reading.compression);
-        if whole == Answer::Yes && container_check(compression).is_some() { Voucher::Crc } else { Voucher::None }
+        let checked = self.reading.as_ref().is_some_and(|reading| reading.container_check().is_some());
+        if whole == Answer::Yes && checked { Voucher::Crc } else { Voucher::None }
     }
 
     fn outcome(&self, to: Rung) -> (VerdictOutcome, Option<u64>) {
@@ -265,16 +315,6 @@ impl Evidence {
             return (VerdictOutcome::NotComparable, None);
         }
         (VerdictOutcome::Ok, None)
-    }
-}
-
-/// The checksum that a container carries at its end. zstd's is optional, so it is not counted on.
-fn container_check(compression: Compression) -> Option<&'static str> {
-    match compression {
-        Compression::Gzip => Some("gzip crc"),
-        Compression::Bzip2 => Some("bzip2 crc"),
-        Compression::Xz => Some("xz check"),
-        Compression::Zstd | Compression::None => None,
     }
 }
 

@@ -4,6 +4,7 @@
 use std::io;
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use futures_util::StreamExt;
@@ -139,6 +140,7 @@ async fn climb(ctx: &JobCtx, task: Task, keep: Option<OutputFile>) -> Result<(Pr
     let head = look::head(&*store, &object).await?;
     let look = look::look_now(&*store, &object, &head).await?;
     let mut evidence = Evidence::new(&object, &look.shape, &look.metadata);
+    evidence.beside(look::recorded(&*store, &object).await?);
     let unlocked = match (to, opener, misshapen(&object, look.shape.format, &head)) {
         (_, _, Some(wrong)) => {
             evidence.wrong(wrong);
@@ -366,6 +368,7 @@ fn read_plain(mut plain: Plaintext, mut keep: Option<OutputFile>) -> (Reading, O
         let n = chunk.len();
         plain.bytes.consume(n);
     }
+    reading.every_member_checked = plain.checked.load(Ordering::Relaxed);
     reading.sha256 = Some(data_encoding::HEXLOWER.encode(&hash.finalize()));
     if reading.wrong.is_none() {
         reading.finish(checker);

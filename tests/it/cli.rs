@@ -8,6 +8,7 @@ mod newest;
 mod redaction;
 mod sealing;
 mod servers;
+mod sidecars;
 mod unfinished;
 
 use std::ffi::OsStr;
