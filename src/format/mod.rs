@@ -9,6 +9,7 @@ pub mod names;
 pub mod payload;
 pub mod pgdump;
 pub mod rewrite;
+pub mod sidecar;
 pub mod sniff;
 pub mod statements;
 pub mod tar;

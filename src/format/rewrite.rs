@@ -42,6 +42,15 @@ pub struct Scope {
     pub from: Foreign,
     /// As it is called from now on.
     pub into: Foreign,
+    /// Whether the server takes capitals and small letters in it for the same.
+    pub folds: bool,
+}
+
+impl Scope {
+    fn is(&self, name: &[u8]) -> bool {
+        let from = self.from.raw_bytes();
+        name == from || self.folds && name.eq_ignore_ascii_case(from)
+    }
 }
 
 /// The choices of a plan that change statements.
@@ -135,7 +144,7 @@ impl Choices {
     }
 
     fn is_own(&self, risk: &Risk) -> bool {
-        self.scope.as_ref().is_some_and(|scope| risk.stays_in(scope.from.raw_bytes(), |a, b| a == b))
+        self.scope.as_ref().is_some_and(|scope| risk.stays_in(scope.from.raw_bytes(), |name, _| scope.is(name)))
     }
 
     fn enters_own(&self, statement: &Statement) -> bool {
@@ -152,10 +161,10 @@ impl Choices {
         if !statement.risks.iter().any(|risk| risk.kind == RiskKind::Qualified && self.is_own(risk)) {
             return Moved::Stays;
         }
-        let (from, into) = (scope.from.raw_bytes(), scope.into.raw_bytes());
-        match statements::moved(text, dialect, from, into) {
+        let is_from = |name: &[u8]| scope.is(name);
+        match statements::moved(text, dialect, is_from, scope.into.raw_bytes()) {
             // What was moved is read again: nothing may be left that reaches the old place.
-            Some(new) if !statements::mentions(&new, dialect, from) => Moved::To(new),
+            Some(new) if !statements::mentions(&new, dialect, is_from) => Moved::To(new),
             _ => Moved::Stuck(RiskKind::Qualified),
         }
     }

@@ -134,6 +134,9 @@ pub struct RiskNote {
     pub at_byte: u64,
     /// How many there are.
     pub count: u64,
+    /// The databases, settings or accounts that they name; empty in proofs of before this was kept.
+    #[serde(default)]
+    pub names: Vec<Foreign>,
 }
 
 /// What a dump asks of the server that takes it, as its census found it. Each list names a thing once.

@@ -101,7 +101,11 @@ impl Feeding {
     fn turn_to(&mut self, at: usize) -> Result<(), String> {
         let destination = &self.destinations[at];
         self.member.clone_from(&destination.member);
-        self.choices.scope = destination.from.clone().map(|from| Scope { from, into: destination.database.clone() });
+        self.choices.scope = destination.from.clone().map(|from| Scope {
+            from,
+            into: destination.database.clone(),
+            folds: destination.folds,
+        });
         self.choices.tables = tables_of(&self.tables, destination.from.as_ref());
         self.sender.blocking_send(Item::Database(at)).map_err(|_| "nobody listens any more".to_owned())
     }

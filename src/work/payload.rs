@@ -236,6 +236,7 @@ fn stuck_note((place, count): (Place, u64)) -> RiskNote {
         statement: place.statement,
         at_byte: place.byte,
         count,
+        names: vec![],
     }
 }
 
@@ -250,13 +251,17 @@ fn risk_notes(found: &Findings, own: Option<&OwnDatabase>) -> Vec<RiskNote> {
         }
         let code = seen.risk.kind.code();
         match notes.iter_mut().find(|note| note.code == code) {
-            Some(note) => note.count += seen.times,
+            Some(note) => {
+                note.count += seen.times;
+                note.names.push(seen.risk.name.clone());
+            }
             None => notes.push(RiskNote {
                 code: code.to_owned(),
                 text: seen.risk.to_string(),
                 statement: seen.statement,
                 at_byte: seen.byte,
                 count: seen.times,
+                names: vec![seen.risk.name.clone()],
             }),
         }
     }
