@@ -63,9 +63,15 @@ struct Found {
     scope: Scope,
 }
 
+/// A folder that was read, or could not be.
+struct Seen {
+    found: Found,
+    entries: Result<Vec<Entry>, StoreError>,
+}
+
 struct Walk {
     remote: Arc<Remote>,
-    running: FuturesUnordered<BoxFuture<'static, (Found, Result<Vec<Entry>, StoreError>)>>,
+    running: FuturesUnordered<BoxFuture<'static, Seen>>,
     next: Vec<Found>,
     ready: VecDeque<Object>,
 }
@@ -81,7 +87,7 @@ impl Walk {
                 async move {
                     let key = found.key.strip_suffix(b"/").unwrap_or(&found.path);
                     let entries = remote.entries(&found.path, &Foreign::new(key)).await;
-                    (found, entries)
+                    Seen { found, entries }
                 }
                 .boxed(),
             );
@@ -94,7 +100,7 @@ impl Walk {
             if self.ready.len() >= PAGE {
                 return Some((Ok(self.ready.drain(..PAGE).collect()), false));
             }
-            let Some((found, entries)) = self.running.next().await else { break };
+            let Some(Seen { found, entries }) = self.running.next().await else { break };
             match entries {
                 Ok(entries) => {
                     let complaint = self.take(&found, entries).err();
