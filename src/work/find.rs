@@ -7,6 +7,7 @@ use crate::model::foreign::{Foreign, escape};
 use crate::model::target::History;
 use crate::report::{Fault, Report};
 use crate::work::catalog::{Catalog, TargetState};
+use crate::work::single::in_login_folder;
 
 /// Finds a backup by id, unique prefix of one, or `target:name`; `ad_hoc` is the key that a path or URL named.
 ///
@@ -16,7 +17,9 @@ use crate::work::catalog::{Catalog, TargetState};
 pub fn find(catalog: &Catalog, argument: &str, ad_hoc: Option<&Foreign>) -> Result<Arc<Backup>, Report> {
     let current = |backup: &&Arc<Backup>| backup.history == History::Current;
     if let Some(key) = ad_hoc {
-        let found = catalog.backups.iter().filter(current).find(|backup| backup.key == *key);
+        let elsewhere = in_login_folder(key);
+        let named = |backup: &&Arc<Backup>| backup.key == *key || backup.key == elsewhere;
+        let found = catalog.backups.iter().filter(current).find(named);
         return found.cloned().ok_or_else(|| missing(catalog, argument));
     }
     let start = argument.to_lowercase();

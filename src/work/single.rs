@@ -18,23 +18,39 @@ use crate::target::{Reading, Store, StoreError};
 /// One object and the metadata beside it.
 pub struct Single {
     whole: Arc<dyn Store>,
-    key: Foreign,
+    keys: Vec<Foreign>,
 }
 
 impl Single {
-    /// Only `key` of `whole`.
-    pub fn new(whole: Arc<dyn Store>, key: Foreign) -> Self {
-        Self { whole, key }
+    /// Only the first of `keys` that there is in `whole`.
+    pub fn new(whole: Arc<dyn Store>, keys: Vec<Foreign>) -> Self {
+        Self { whole, keys }
     }
+}
+
+/// The key under which an `scp://` target lists what lies in the login folder.
+pub fn in_login_folder(key: &Foreign) -> Foreign {
+    Foreign::new([b"~/", key.raw_bytes()].concat())
+}
+
+async fn first_of(whole: &Arc<dyn Store>, keys: &[Foreign]) -> Result<Object, StoreError> {
+    let (last, before) = keys.split_last().ok_or(StoreError::Cancelled)?;
+    for key in before {
+        match whole.stat(key, None).await {
+            Err(StoreError::NotFound { .. }) => {}
+            found => return found,
+        }
+    }
+    whole.stat(last, None).await
 }
 
 #[async_trait]
 impl Store for Single {
     fn list(&self, _cancel: CancellationToken) -> BoxStream<'static, Result<Vec<Object>, StoreError>> {
-        let (whole, key) = (self.whole.clone(), self.key.clone());
-        let beside = Foreign::new([key.raw_bytes(), names::METADATA_SUFFIX].concat());
+        let (whole, keys) = (self.whole.clone(), self.keys.clone());
         let found = async move {
-            let mut page = vec![whole.stat(&key, None).await?];
+            let mut page = vec![first_of(&whole, &keys).await?];
+            let beside = Foreign::new([page[0].key.raw_bytes(), names::METADATA_SUFFIX].concat());
             if names::metadata_of(&beside).is_some() {
                 page.extend(whole.stat(&beside, None).await.ok());
             }

@@ -219,12 +219,14 @@ pub fn not_connected(place: &str, fate: &Fate) -> StoreError {
     SshError::Failed { place, cause }.into()
 }
 
-/// What a connection that broke means for a request that was under way.
-pub fn lost(place: &str, at_byte: u64, fate: &Fate) -> StoreError {
+/// What a connection that broke means for a request that was under way. `alive`: after how many seconds without a
+/// sign of life `ssh` gives up.
+pub fn lost(place: &str, at_byte: u64, fate: &Fate, alive: u64) -> StoreError {
     let place = place.to_owned();
     match fate {
         Fate::Silent(limit) => StoreError::Stalled { place, seconds: limit.as_secs() },
         Fate::Odd(what) => StoreError::WrongAnswer { place, what: (*what).to_owned() },
+        Fate::Ended { said, .. } if said.contains("not responding") => StoreError::Stalled { place, seconds: alive },
         Fate::Ended { said, .. } => {
             let cause = last_line(said).unwrap_or_else(|| "the connection was closed".to_owned());
             StoreError::Broken { place, at_byte, cause }
