@@ -47,7 +47,7 @@ pub struct Place {
 #[derive(Debug, Clone, Default, ArgGroup)]
 #[command(next_help_heading = "Keys")]
 pub struct KeyFlags {
-    /// A private key's file, `-` for stdin; may be given several times. DBACKED_PRIVATE_KEY is understood
+    /// A key's file of any kind: PEM, age identity, raw key, passphrase; `-` for stdin; may be given several times
     #[arg(long = "key", global = true, value_name = "FILE", allow_hyphen_values = true)]
     pub files: Vec<PathBuf>,
     /// A file whose first line is the passphrase, `-` for stdin

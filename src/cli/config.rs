@@ -30,6 +30,9 @@ pub async fn run(door: &Door, verb: ConfigVerb) -> Result<u8, Report> {
     if door.printer().form() == Form::Text {
         door.printer().table(&table)?;
     }
+    for remark in &session.estate().notes.remarks {
+        door.printer().say(remark);
+    }
     Ok(DONE)
 }
 

@@ -207,7 +207,11 @@ fn running(session: &Session) -> impl Iterator<Item = JobView> {
 
 /// Whether a BACKUP argument is a path or URL, which needs no estate.
 pub fn is_place(backup: &str) -> bool {
-    backup.contains("://") || Path::new(backup).is_absolute() || backup.starts_with("./") || backup.starts_with("../")
+    let reference = backup.starts_with("config://"); // to a target of the estate
+    (backup.contains("://") && !reference)
+        || Path::new(backup).is_absolute()
+        || backup.starts_with("./")
+        || backup.starts_with("../")
 }
 
 /// Runs work that blocks away from the threads that serve the network, to its end whatever happens: it may have

@@ -70,7 +70,7 @@ async fn facts_of(door: &Door, file: &Path) -> Result<KeyFacts, Report> {
     if file == Path::new("-") {
         let input = WatchedStdin::new(door.cancel.clone());
         let text = door.aside(move || keys::read(input, "standard input")).await?;
-        return keys::inspect(&text, Foreign::from("standard input"));
+        return keys::inspect_given(&text, Foreign::from("standard input"));
     }
     keys::inspect_file(file)
 }
@@ -90,6 +90,9 @@ fn print_facts(door: &Door, facts: &KeyFacts) -> Result<(), Report> {
     match &facts.fingerprint {
         Some(fingerprint) => lines.push(("fingerprint", format!("{fingerprint}\n{}", fingerprint.short()))),
         None if facts.encrypted => lines.push(("fingerprint", "hidden by the passphrase".to_owned())),
+        None if facts.is_passphrase() => {
+            lines.push(("fingerprint", "none: a passphrase could be guessed from one".to_owned()));
+        }
         None => lines.push(("fingerprint", "unknown".to_owned())),
     }
     lines.extend(facts.remarks.iter().map(|remark| ("note", remark.clone())));

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::model::backup::{Backup, Basis, Compression, Metadata, MetadataFacts, Opens, TakenFrom};
 use crate::model::job::{RestoreOutcome, RestoreReport};
 use crate::model::plan::{Ask, RestorePlan};
+use crate::model::retention::Nearness;
 use crate::model::seal::Fingerprint;
 use crate::model::target::{History, Stamp, Storage};
 use crate::model::trust::{Answer, Check, Finding, Inside, Proof, Rung, VerdictOutcome, Voucher};
@@ -31,6 +32,11 @@ pub struct BackupLine {
     verdict: Option<VerdictLine>,
     stale: bool,
     findings: Vec<FindingLine>,
+    taken_offset: Option<String>,
+    prune_rule: Option<String>,
+    prune_at: Option<Moment>,
+    prune_at_true: Option<Moment>,
+    prune_due: bool,
 }
 
 /// The newest verdict.
@@ -75,6 +81,11 @@ impl From<&Backup> for BackupLine {
             verdict: proof.map(|proof| VerdictLine { outcome: proof.outcome, at: proof.at }),
             stale: backup.stale,
             findings: backup.findings.iter().map(FindingLine::from).collect(),
+            taken_offset: backup.taken.offset_words(),
+            prune_rule: backup.prune.as_ref().map(|prune| prune.rule.clone()),
+            prune_at: backup.prune.as_ref().and_then(|prune| prune.at()),
+            prune_at_true: backup.prune.as_ref().and_then(|prune| prune.true_at()),
+            prune_due: backup.prune.as_ref().is_some_and(|prune| prune.when == Nearness::Due),
         }
     }
 }

@@ -64,7 +64,12 @@ fn say_targets(door: &Door, catalog: &Catalog) -> u8 {
     }
 }
 
-fn filtered(catalog: &Catalog, text: &str) -> Result<Vec<Arc<Backup>>, Report> {
+/// The backups that a filter leaves, newest first.
+///
+/// # Errors
+///
+/// When a token of it cannot be understood.
+pub fn filtered(catalog: &Catalog, text: &str) -> Result<Vec<Arc<Backup>>, Report> {
     let query = Query::parse(text, catalog.at);
     if let Some(problem) = query.problems().first() {
         return Err(

@@ -18,6 +18,7 @@ use crate::model::sink::Sink;
 use crate::model::units::ByteSize;
 use crate::report::{Fault, Report};
 use crate::work::export;
+use crate::work::parts::Rename;
 use crate::work::plan::{PlanRequest, STATEMENT_LIMIT};
 use crate::work::session::Session;
 use crate::work::sink;
@@ -27,12 +28,19 @@ use crate::work::sink;
 pub struct RestoreArgs {
     /// An id or the start of one, target:name, or a path or URL
     backup: String,
-    /// dir:PATH, stdout, mysql://user@host:port/DATABASE, or server:NAME/DATABASE
+    /// dir:PATH, stdout, mysql://user@host:port/DATABASE, or server:NAME/DATABASE; without a DATABASE each
+    /// database of the backup keeps its name
     #[arg(long, value_name = "SINK")]
     into: String,
     /// Only these tables, separated by commas
     #[arg(long, value_name = "TABLES", value_delimiter = ',')]
     tables: Vec<String>,
+    /// Only these databases of a backup that holds several, separated by commas
+    #[arg(long, value_name = "DATABASES", value_delimiter = ',')]
+    databases: Vec<String>,
+    /// Restore database FROM of the backup as TO; FROM itself is never touched; may be given several times
+    #[arg(long, value_name = "FROM:TO")]
+    rename: Vec<String>,
     /// Decide a finding of the plan; may be given several times
     #[arg(long, value_name = "CODE=CHOICE")]
     choose: Vec<String>,
@@ -82,6 +90,9 @@ pub async fn run(door: &Door, args: RestoreArgs) -> Result<u8, Report> {
         into,
         tables: (!args.tables.is_empty())
             .then(|| args.tables.iter().map(|name| Foreign::from(name.as_str())).collect()),
+        databases: (!args.databases.is_empty())
+            .then(|| args.databases.iter().map(|name| Foreign::from(name.as_str())).collect()),
+        renames: renames(&args.rename)?,
         choices: choices(&args.choose)?,
         statement_limit: args.statement_limit.map_or(STATEMENT_LIMIT, |mib| ByteSize(mib << 20)),
     };
@@ -112,6 +123,15 @@ fn choices(given: &[String]) -> Result<BTreeMap<String, String>, Report> {
     let pair = |text: &String| {
         let split = text.split_once('=').map(|(code, choice)| (code.trim().to_owned(), choice.trim().to_owned()));
         split.ok_or_else(|| CliError::usage("--choose takes CODE=CHOICE", "such as --choose gtid_purged=drop").into())
+    };
+    given.iter().map(pair).collect()
+}
+
+fn renames(given: &[String]) -> Result<Vec<Rename>, Report> {
+    let pair = |text: &String| {
+        let split = text.split_once(':').filter(|(from, to)| !from.is_empty() && !to.is_empty());
+        let rename = split.map(|(from, to)| Rename { from: Foreign::from(from), to: Foreign::from(to) });
+        rename.ok_or_else(|| CliError::usage("--rename takes FROM:TO", "such as --rename shop:shop_restored").into())
     };
     given.iter().map(pair).collect()
 }
@@ -182,7 +202,7 @@ async fn perform(
     let plan = confirmed.plan().clone();
     let id = match plan.into {
         Sink::Stdout => session.restore_to(confirmed, Box::new(io::stdout()))?,
-        Sink::Dir(_) | Sink::Mysql(_) => session.start_restore(confirmed)?,
+        Sink::Dir(_) | Sink::Mysql(_) | Sink::Databases(_) => session.start_restore(confirmed)?,
     };
     let job = door.attended(session, &plan.from.label, session.ended(id)).await;
     let ended = match job.and_then(|job| job.ending) {

@@ -34,6 +34,8 @@ pub async fn run(door: &Door, args: ShowArgs) -> Result<u8, Report> {
         ("backup", format!("{}{place}", backup.key)),
         ("id", backup.id.to_string()),
         ("taken", format!("{} UTC, as {} says", backup.taken.at.second(), taken_from(&backup))),
+        ("offset", backup.taken.offset_words().unwrap_or_default()),
+        ("prune", backup.prune.as_ref().map(|prune| prune.words()).unwrap_or_default()),
         ("size", ByteSize(backup.stamp.size).exact()),
         ("databases", wording::databases(&backup)),
         ("series", backup.series.to_string()),
@@ -43,6 +45,7 @@ pub async fn run(door: &Door, args: ShowArgs) -> Result<u8, Report> {
         ("version", wording::history(backup.history).to_owned()),
         ("storage", wording::storage(&backup.storage)),
     ];
+    facts.retain(|(label, words)| !words.is_empty() || !matches!(*label, "offset" | "prune"));
     facts.extend(backup.findings.iter().map(|finding| ("finding", format!("{} ({})", finding.text, finding.code))));
     match &backup.proof {
         Some(proof) => facts.extend(of_proof(proof)),

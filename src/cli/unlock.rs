@@ -8,7 +8,7 @@ use crate::cli::passphrase::Passphrases;
 use crate::cli::stdin::WatchedStdin;
 use crate::model::backup::Backup;
 use crate::model::foreign::escape;
-use crate::model::seal::Fingerprint;
+use crate::model::seal::{Fingerprint, SealScheme};
 use crate::report::{Fault, Report};
 use crate::work::keys::{self, KeySource, Loaded, Secret};
 use crate::work::session::Session;
@@ -16,7 +16,7 @@ use crate::work::session::Session;
 /// How often a passphrase may be mistyped.
 const ATTEMPTS: usize = 3;
 /// DBacked's own variable for the key's text.
-const VARIABLE: &str = "DBACKED_PRIVATE_KEY";
+const VARIABLE: &str = keys::DBACKED_VARIABLE;
 
 /// A key that is to be loaded, in a form that can be tried more than once.
 enum Wanted<'a> {
@@ -24,6 +24,10 @@ enum Wanted<'a> {
     Stdin(Secret),
     Env,
     Estate(String),
+    /// One of several that may fit: not worth a question.
+    Perhaps(String),
+    /// What opens a backup that was sealed under a passphrase.
+    Passphrase(Secret),
 }
 
 impl Wanted<'_> {
@@ -31,10 +35,13 @@ impl Wanted<'_> {
         match self {
             Self::File(path) => KeySource::File(path.to_path_buf()),
             Self::Stdin(pem) => {
-                KeySource::Text { label: "standard input".to_owned(), pem: Secret::new(pem.expose().to_vec()) }
+                KeySource::Given { label: "standard input".to_owned(), text: Secret::new(pem.expose().to_vec()) }
             }
             Self::Env => KeySource::Env(VARIABLE.to_owned()),
-            Self::Estate(name) => KeySource::Estate(name.clone()),
+            Self::Estate(name) | Self::Perhaps(name) => KeySource::Estate(name.clone()),
+            Self::Passphrase(bytes) => {
+                KeySource::Raw { label: "the passphrase".to_owned(), bytes: Secret::new(bytes.expose().to_vec()) }
+            }
         }
     }
 
@@ -43,7 +50,8 @@ impl Wanted<'_> {
             Self::File(path) => escape(&path.to_string_lossy()),
             Self::Stdin(_) => "the key on standard input".to_owned(),
             Self::Env => VARIABLE.to_owned(),
-            Self::Estate(name) => format!("the estate's key {name}"),
+            Self::Estate(name) | Self::Perhaps(name) => format!("the estate's key {name}"),
+            Self::Passphrase(_) => "the passphrase".to_owned(),
         }
     }
 }
@@ -81,6 +89,12 @@ pub async fn needed(door: &Door, session: &Session, backups: &[Arc<Backup>]) -> 
     if wanted.is_empty() {
         wanted = of_estate(session, backups).into_iter().map(Wanted::Estate).collect();
     }
+    if wanted.is_empty() {
+        wanted = perhaps(session, backups).map(Wanted::Perhaps).collect();
+        if wanted.is_empty() || passphrases.given() {
+            wanted.extend(of_backup(door, &passphrases, backups).await.map(Wanted::Passphrase));
+        }
+    }
     load_all(door, session, (passphrases, wanted)).await
 }
 
@@ -99,7 +113,7 @@ pub async fn needed_for(door: &Door, session: &Session, recipients: Option<&[Fin
             (Some(recipients), Some(fingerprint)) => recipients.iter().any(|one| one.matches(fingerprint)),
             _ => keys.len() == 1,
         };
-        let fitting = keys.iter().filter(|key| key.file.is_some() && fits(&key.fingerprint));
+        let fitting = keys.iter().filter(|key| key.is_at_hand() && fits(&key.fingerprint));
         wanted = fitting.map(|key| Wanted::Estate(key.name.clone())).collect();
     }
     load_all(door, session, (passphrases, wanted)).await
@@ -146,7 +160,7 @@ fn of_estate(session: &Session, backups: &[Arc<Backup>]) -> Vec<String> {
     let only = known.len() == 1 && unnamed;
     known
         .iter()
-        .filter(|key| key.file.is_some())
+        .filter(|key| key.is_at_hand())
         .filter(|key| match &key.fingerprint {
             Some(fingerprint) => fits(fingerprint) || only,
             None => known.len() == 1 && !sealed.is_empty(),
@@ -155,12 +169,52 @@ fn of_estate(session: &Session, backups: &[Arc<Backup>]) -> Vec<String> {
         .collect()
 }
 
+/// The estate's keys, where a backup names nobody by a fingerprint: raw keys, age and CMS do not.
+fn perhaps(session: &Session, backups: &[Arc<Backup>]) -> impl Iterator<Item = String> {
+    let any = backups.iter().any(|backup| backup.shape.seal.as_ref().is_some_and(|seal| names_nobody(seal.scheme)));
+    let keys = session.estate().keys.iter().filter(move |key| any && key.file.is_some());
+    keys.map(|key| key.name.clone()).collect::<Vec<_>>().into_iter()
+}
+
+fn names_nobody(scheme: SealScheme) -> bool {
+    match scheme {
+        SealScheme::Dbacked | SealScheme::Sealed => false,
+        SealScheme::RawKey
+        | SealScheme::Aes256Cbc
+        | SealScheme::ChaCha20Poly1305
+        | SealScheme::Pbkdf2Cbc
+        | SealScheme::Cms
+        | SealScheme::Age => true,
+    }
+}
+
+/// The passphrase of a backup that was sealed under one: from a flag, or asked for where somebody is there.
+async fn of_backup(door: &Door, passphrases: &Arc<Passphrases>, backups: &[Arc<Backup>]) -> Option<Secret> {
+    let under_one = |backup: &&Arc<Backup>| {
+        backup.shape.seal.as_ref().is_some_and(|seal| match seal.scheme {
+            SealScheme::Pbkdf2Cbc => true,
+            SealScheme::Age => seal.named.iter().any(|one| one.to_string().contains("passphrase")),
+            _ => false,
+        })
+    };
+    let label = backups.iter().find(under_one)?.key.to_string();
+    let asking = Arc::clone(passphrases);
+    door.aside(move || asking.of(&label)).await.ok()
+}
+
 async fn load(
     door: &Door,
     session: &Session,
     (passphrases, key): (&Arc<Passphrases>, &Wanted<'_>),
 ) -> Result<(), Report> {
-    let Loaded::NeedsPassphrase(_) = session.load_key(key.source(), None).await? else { return Ok(()) };
+    let loaded = match (session.load_key(key.source(), None).await, key) {
+        (Err(_), Wanted::Perhaps(_)) => return Ok(()), // it may not be the one, and the log has it
+        (loaded, _) => loaded?,
+    };
+    let Loaded::NeedsPassphrase(_) = loaded else { return Ok(()) };
+    if matches!(key, Wanted::Perhaps(_)) && !passphrases.given() {
+        return Ok(());
+    }
     for attempt in 1.. {
         let (asking, label) = (Arc::clone(passphrases), key.label());
         let passphrase = door.aside(move || asking.of(&label)).await?;
@@ -168,6 +222,7 @@ async fn load(
             Err(report) if report.fault == Fault::NoKey && !passphrases.given() && attempt < ATTEMPTS => {
                 eprintln!("{}", report.headline);
             }
+            Err(_) if matches!(key, Wanted::Perhaps(_)) => return Ok(()),
             Err(report) => return Err(report),
             Ok(_) => return Ok(()),
         }

@@ -10,15 +10,14 @@ use crate::cli::error::CliError;
 use crate::cli::exit;
 use crate::cli::lines::VerifyLine;
 use crate::cli::print::Form;
-use crate::cli::{show, unlock};
+use crate::cli::{ls, show, unlock};
 use crate::model::backup::Backup;
 use crate::model::job::Ending;
-use crate::model::target::History;
 use crate::model::trust::{Proof, Rung};
 use crate::model::units::ByteSize;
 use crate::report::{Fault, Report};
 use crate::work::catalog::{Catalog, TargetState};
-use crate::work::series::SeriesView;
+use crate::work::series;
 use crate::work::session::Session;
 
 /// Arguments of `verify`.
@@ -27,8 +26,8 @@ pub struct VerifyArgs {
     /// Ids or starts of ids, target:name, paths or URLs
     #[arg(value_name = "BACKUP", required_unless_present = "newest_of_each")]
     backups: Vec<String>,
-    /// The newest backup of every series: for cron
-    #[arg(long, conflicts_with = "backups")]
+    /// The newest backup of every series in every target, for cron; what is named beside it is a filter as `ls` takes it
+    #[arg(long)]
     newest_of_each: bool,
     /// How high to climb
     #[arg(long, value_enum, value_name = "RUNG", default_value = "whole")]
@@ -46,17 +45,15 @@ impl From<ToRung> for Rung {
 }
 
 pub async fn run(door: &Door, args: VerifyArgs) -> Result<u8, Report> {
+    if args.newest_of_each {
+        return newest_of_each(door, &args.backups.join(" "), args.to.into()).await;
+    }
     let mut codes = vec![];
     let (places, named): (Vec<String>, Vec<String>) = args.backups.into_iter().partition(|text| is_place(text));
-    if args.newest_of_each || !named.is_empty() {
+    if !named.is_empty() {
         let session = door.session().await?;
-        let catalog = door.listed(&session).await?;
-        let found = if args.newest_of_each {
-            codes.extend(unlisted(door, &catalog));
-            newest_of_each(&catalog)
-        } else {
-            named.iter().map(|name| session.find(name)).collect::<Result<_, _>>()?
-        };
+        door.listed(&session).await?;
+        let found: Vec<_> = named.iter().map(|name| session.find(name)).collect::<Result<_, _>>()?;
         codes.extend(climb_all(door, &session, &found, args.to.into()).await?);
         door.say_head(&session);
     }
@@ -70,13 +67,20 @@ pub async fn run(door: &Door, args: VerifyArgs) -> Result<u8, Report> {
     Ok(exit::gravest(codes))
 }
 
-/// The newest of each series that can be read at all; a series that only has an unreadable one is not left out.
-fn newest_of_each(catalog: &Catalog) -> Vec<Arc<Backup>> {
-    let newest = |series: &SeriesView| {
-        let of_series = catalog.backups.iter().filter(|backup| backup.series == series.name);
-        of_series.filter(|backup| backup.history == History::Current).max_by_key(|backup| backup.taken.at).cloned()
-    };
-    catalog.series.iter().filter_map(newest).collect()
+/// Verifies the newest backup of each series that the filter leaves. Nothing to verify is a failure: a cron job
+/// that looks at the wrong folder must not end with 0.
+async fn newest_of_each(door: &Door, filter: &str, to: Rung) -> Result<u8, Report> {
+    let session = door.session().await?;
+    let catalog = door.listed(&session).await?;
+    let mut codes = unlisted(door, &catalog);
+    let found = series::newest_of_each(&ls::filtered(&catalog, filter)?);
+    if found.is_empty() && codes.is_empty() {
+        let advice = "look at what is there: breakglass ls, and the estate's targets: breakglass doctor";
+        return Err(Report::new(Fault::Failed, "verify::nothing", "there is no backup to verify", advice));
+    }
+    codes.extend(climb_all(door, &session, &found, to).await?);
+    door.say_head(&session);
+    Ok(exit::gravest(codes))
 }
 
 /// A target that could not be listed may hold the newest: a cron job must not end with 0.

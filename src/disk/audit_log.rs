@@ -135,6 +135,11 @@ impl IntentToken {
     pub fn seq(&self) -> u64 {
         self.seq
     }
+
+    /// Its outcome will name this key: the one that opened the backup, once that is known.
+    pub fn opened_by(self, key: Option<Fingerprint>) -> Self {
+        Self { key: key.or(self.key), ..self }
+    }
 }
 
 /// Whether records are copied to the machine's syslog.

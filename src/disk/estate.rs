@@ -12,6 +12,7 @@ use crate::disk::environment::Environment;
 use crate::disk::estate_parse;
 use crate::disk::explain::Setting;
 use crate::disk::paths::Paths;
+use crate::model::retention::Retention;
 use crate::model::seal::Fingerprint;
 use crate::model::sink::ServerRef;
 use crate::model::target::{Target, TargetName};
@@ -42,6 +43,10 @@ pub struct Estate {
     pub changes: Vec<ChangeSource>,
     /// What is expected of a series.
     pub series: Vec<SeriesRule>,
+    /// How mysql-backup names and prunes in a target; none for targets of which nothing is said.
+    pub habits: Vec<(TargetName, TargetHabits)>,
+    /// Where that tool sends its telemetry; kept for the verbs that will read it.
+    pub telemetry: Option<Telemetry>,
     /// Where every setting came from, and what is worth knowing about the file.
     pub notes: Notes,
 }
@@ -110,6 +115,37 @@ pub struct EstateKey {
     pub file: Option<PathBuf>,
     /// Public: lets the catalog say what it opens before it is loaded.
     pub fingerprint: Option<Fingerprint>,
+    /// The configuration itself carried its text, and the session holds it.
+    pub held: bool,
+}
+
+impl EstateKey {
+    /// Whether it can be loaded without being asked where it is.
+    pub fn is_at_hand(&self) -> bool {
+        self.held || self.file.is_some()
+    }
+}
+
+/// How mysql-backup names and prunes in one target.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TargetHabits {
+    /// What its prune keeps.
+    pub retention: Option<Retention>,
+    /// Its `filenamePattern`, where it is not the default one.
+    pub filename_pattern: Option<String>,
+}
+
+/// Where mysql-backup sends its telemetry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Telemetry {
+    /// Without user and password.
+    pub url: String,
+    /// Digests of certificates that are trusted, as written: `sha256:...`.
+    pub certificates: Vec<String>,
+    /// Under which name the session's configuration holds the credential.
+    pub credentials: Option<String>,
+    /// Entries that it collects before sending.
+    pub buffer_size: Option<u64>,
 }
 
 /// A target of the estate, or one that this version cannot read yet.
@@ -198,6 +234,8 @@ impl Estate {
             servers: vec![],
             changes: vec![],
             series: vec![],
+            habits: vec![],
+            telemetry: None,
             notes: Notes::default(),
         }
     }
@@ -213,6 +251,11 @@ impl Estate {
             EstateTarget::Ready(target) => Some(target),
             EstateTarget::NotYet { .. } => None,
         })
+    }
+
+    /// How mysql-backup names and prunes in a target.
+    pub fn habits_of(&self, target: &TargetName) -> Option<&TargetHabits> {
+        self.habits.iter().find(|(name, _)| name == target).map(|(_, habits)| habits)
     }
 
     /// The server of that name.

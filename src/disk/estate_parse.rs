@@ -8,6 +8,7 @@ use toml::de::DeTable;
 use crate::disk::environment::Environment;
 use crate::disk::estate::{
     ChangeSource, ConfigFile, Estate, EstateId, EstateKey, EstateTarget, Notes, Others, Policy, SeriesRule,
+    TargetHabits,
 };
 use crate::disk::estate_error::EstateError;
 use crate::disk::estate_section::{Placed, Section, Source, duration};
@@ -16,6 +17,7 @@ use crate::disk::nearest::nearest;
 use crate::disk::paths::expand;
 use crate::disk::urls::{TargetUrl, UrlError, endpoint_url, refuse_password, server_url, target_url};
 use crate::model::foreign::escape;
+use crate::model::retention::Retention;
 use crate::model::seal::Fingerprint;
 use crate::model::sink::{PasswordSource, Protection, ServerRef, TlsMode};
 use crate::model::target::{ChecksumMode, FileLocation, Location, PathStyle, S3Location, Target, TargetName};
@@ -33,8 +35,20 @@ const TOP: [&str; 10] = [
     "changes",
     "series",
 ];
-const TARGET: [&str; 9] =
-    ["url", "region", "endpoint", "path_style", "profile", "versions", "ca_file", "checksums", "expect"];
+const TARGET: [&str; 12] = [
+    "url",
+    "region",
+    "endpoint",
+    "path_style",
+    "profile",
+    "versions",
+    "ca_file",
+    "checksums",
+    "expect",
+    "leading_slash",
+    "retention",
+    "filename_pattern",
+];
 const SERVER: [&str; 9] = [
     "url",
     "defaults_file",
@@ -61,6 +75,7 @@ pub(super) fn estate(file: &ConfigFile, env: &Environment) -> Result<Estate, Est
     estate.policy = policy(&top)?;
     estate.keys = each(&top, "keys", &["file", "fingerprint"], key)?;
     estate.targets = each(&top, "targets", &TARGET, target)?;
+    estate.habits = each(&top, "targets", &TARGET, habits)?.into_iter().flatten().collect();
     estate.servers = each(&top, "servers", &SERVER, |name, section| server(name, section, file.access.write))?;
     estate.changes = each(&top, "changes", &["target", "path", "url", "access_profile"], |name, section| {
         change(name, section, &estate.targets)
@@ -161,7 +176,7 @@ fn key(name: String, section: &Section<'_, '_>) -> Result<EstateKey, EstateError
     if file.is_none() && fingerprint.is_none() {
         section.demand("file", "~/keys/ops.pem")?;
     }
-    Ok(EstateKey { name, file, fingerprint })
+    Ok(EstateKey { name, file, fingerprint, held: false })
 }
 
 fn fingerprint(source: &Source<'_>, text: &Placed<String>) -> Result<Fingerprint, EstateError> {
@@ -239,12 +254,27 @@ fn s3(section: &Section<'_, '_>, bucket: String, prefix: String) -> Result<S3Loc
         versions: section.flag("versions")?.is_some_and(|flag| flag.value),
         checksums: section.word("checksums", &modes)?,
         credentials: None,
+        slashed: section.flag("leading_slash")?.is_some_and(|flag| flag.value),
     })
+}
+
+/// What is said about mysql-backup in a target, if anything is.
+fn habits(name: String, section: &Section<'_, '_>) -> Result<Option<(TargetName, TargetHabits)>, EstateError> {
+    let name = TargetName::new(&name).expect("section names were checked to be made of the same characters");
+    let valid = "write what its prune takes: 12h, 30d, 4w, 6m, 1y, or 7c for the newest seven";
+    let retention = section.text("retention")?.map(|text| {
+        let what = || format!("is \"{}\"", escape(&text.value));
+        Retention::parse(&text.value).ok_or_else(|| section.source.wrong(&text, what(), valid))
+    });
+    let retention = retention.transpose()?;
+    let filename_pattern = section.text("filename_pattern")?.map(|text| text.value);
+    let said = retention.is_some() || filename_pattern.is_some();
+    Ok(said.then_some((name, TargetHabits { retention, filename_pattern })))
 }
 
 /// A setting of S3 beside a folder is a mistake that would otherwise pass in silence.
 fn only_s3(section: &Section<'_, '_>) -> Result<(), EstateError> {
-    for key in ["region", "endpoint", "path_style", "profile", "ca_file", "checksums", "versions"] {
+    for key in ["region", "endpoint", "path_style", "profile", "ca_file", "checksums", "versions", "leading_slash"] {
         if let Some(line) = section.line_of(key) {
             return Err(section.source.wrong(&line, "belongs to s3:// targets", "remove the line, or change the url"));
         }

@@ -164,17 +164,51 @@ impl OutputFile {
     /// # Errors
     ///
     /// [`OutputError::Exists`] when the name was taken meanwhile; the partial file is then removed.
-    pub fn finish(mut self) -> Result<u64, OutputError> {
+    pub fn finish(self) -> Result<u64, OutputError> {
+        self.park()?.finish()
+    }
+
+    /// Makes the bytes durable and closes the file; it gets its name later, together with others.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system said when bytes could not be written back.
+    pub fn park(mut self) -> Result<Parked, OutputError> {
         let behind = std::mem::take(&mut self.behind);
         behind.finish().and_then(|()| self.file.sync_all()).map_err(|source| self.explain(source))?;
-        let partial = self.partial.0.as_deref().expect("only `finish` takes it, and it consumes the file");
-        rename_new(partial, &self.path).map_err(|source| match source.kind() {
-            io::ErrorKind::AlreadyExists => OutputError::Exists { path: self.path.clone() },
-            _ => self.explain(source),
-        })?;
+        Ok(Parked { partial: self.partial, path: self.path, written: self.written })
+    }
+}
+
+/// A file whose bytes are on the disk, without its name yet; removed on drop.
+pub struct Parked {
+    partial: Unfinished,
+    path: PathBuf,
+    written: u64,
+}
+
+impl Parked {
+    /// The final name.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Gives the bytes their name, without ever replacing another file.
+    ///
+    /// # Errors
+    ///
+    /// [`OutputError::Exists`] when the name was taken meanwhile; the partial file is then removed.
+    pub fn finish(mut self) -> Result<u64, OutputError> {
+        let explain = |source| named(&self.path, self.written, source);
+        if let Some(partial) = self.partial.0.as_deref() {
+            rename_new(partial, &self.path).map_err(|source| match source.kind() {
+                io::ErrorKind::AlreadyExists => OutputError::Exists { path: self.path.clone() },
+                _ => explain(source),
+            })?;
+        }
         self.partial.0 = None;
         let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        folder::sync_dir(parent).map_err(|source| self.explain(source))?;
+        folder::sync_dir(parent).map_err(explain)?;
         Ok(self.written)
     }
 }

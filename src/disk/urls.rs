@@ -228,8 +228,26 @@ pub fn redacted(text: &str) -> String {
             let host = rest.rsplit_once('@').map_or("", |(_, host)| host);
             escape(&format!("{scheme}://...@{host}"))
         }
+        // The slashes may have been forgotten.
+        None => match text.rsplit_once('@') {
+            Some((user, host)) if user.contains(':') => escape(&format!("...@{host}")),
+            _ => escape(text),
+        },
         _ => escape(text),
     }
+}
+
+/// A target's URL without user and password, where it has any; any other text as it is.
+pub fn bare_url(text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let logs_in = matches!(scheme, "smb" | "scp" | "sftp" | "http" | "https");
+    let whole = rest.rsplit_once('@').filter(|(user, _)| logs_in && user.contains([':', ';']));
+    if let Some((_, host)) = whole.or_else(|| rest.rsplit_once('@').filter(|_| refuse_password(rest).is_err())) {
+        return format!("{scheme}://{host}");
+    }
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    format!("{scheme}://{host}{path}")
 }
 
 /// Refuses `user:password@` behind the `://`, whatever else may be wrong with the URL.
@@ -282,8 +300,24 @@ mod tests {
     }
 
     #[test]
+    fn a_bare_url_has_no_user_in_it() {
+        for (text, bare) in [
+            ("smb://dom;user:pass@host/share/sub", "smb://host/share/sub"),
+            ("smb://dom;user@host/share", "smb://host/share"),
+            ("smb://user:pa/s@s@host:445/share", "smb://host:445/share"),
+            ("scp://root@host:22/x", "scp://host:22/x"),
+            ("https://AKIA:secret@minio:9000", "https://minio:9000"),
+            ("s3://b/x:y@z/", "s3://b/x:y@z/"),
+            ("/srv/a:b@c", "/srv/a:b@c"),
+        ] {
+            assert_eq!(bare_url(text), bare);
+        }
+    }
+
+    #[test]
     fn a_password_is_never_shown() {
         assert_eq!(redacted("mysql://root:pa@ss/wd@db:3306/x"), "mysql://...@db:3306/x");
+        assert_eq!(redacted("mysql:root:pa@ss@db/x"), "...@db/x");
         assert_eq!(redacted("mysql://root@db/x\u{1b}"), "mysql://root@db/x\\u{1b}");
         let what = server("mysql://root:hunter2@db/x").unwrap_err().to_string();
         assert!(what.starts_with("holds a password") && !what.contains("hunter2"));

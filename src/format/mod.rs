@@ -10,4 +10,5 @@ pub mod pgdump;
 pub mod rewrite;
 pub mod sniff;
 pub mod statements;
+pub mod tar;
 pub mod unpack;

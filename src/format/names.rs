@@ -5,6 +5,12 @@ use crate::model::foreign::Foreign;
 use crate::model::seal::{Seal, SealScheme};
 use crate::model::units::Moment;
 
+mod databacker;
+mod pattern;
+
+pub use databacker::{DatabackerName, Dated, NameTime, databacker_name, may_hold_all, member_schema, prune_time};
+pub use pattern::NamePattern;
+
 /// What stands behind a backup's key in the key of its metadata.
 pub const METADATA_SUFFIX: &[u8] = b"_metadata";
 
@@ -64,6 +70,14 @@ pub fn dated_name(key: &Foreign) -> Option<NameFacts> {
     Some(NameFacts { naming: Foreign::new(naming), at: moment(fields)? })
 }
 
+/// Whether a name is one that databacker gives, in any of its generations.
+pub fn databacker_like(key: &Foreign) -> bool {
+    let name = base(key.raw_bytes());
+    let packed =
+        [&b".tgz"[..], b".tbz2", b".tar", b".tar.gz", b".tar.bz2"].iter().any(|end| strip_end(name, end).is_some());
+    packed || databacker_name(key).is_some()
+}
+
 /// The naming of a plain dump without a date: its name without extensions.
 pub fn stem(key: &Foreign) -> Foreign {
     Foreign::new(trim(split_extensions(base(key.raw_bytes())).0))
@@ -71,6 +85,9 @@ pub fn stem(key: &Foreign) -> Foreign {
 
 /// The format that a name suggests; shown with `?` until bytes have spoken.
 pub fn guess(key: &Foreign) -> Shape {
+    if let Some(DatabackerName { compression, .. }) = databacker_name(key) {
+        return Shape { format: Format::Databacker, compression, basis: Basis::Name, seal: None };
+    }
     let name = base(key.raw_bytes());
     let seal = |scheme| Some(Seal::new(scheme));
     let (_, (compression, sql)) = split_extensions(name);
@@ -87,7 +104,11 @@ pub fn guess(key: &Foreign) -> Shape {
 
 /// The name without what says how it is written, and what that is: compression, whether it is SQL.
 fn split_extensions(name: &[u8]) -> (&[u8], (Compression, bool)) {
-    const PACKED: [(&[u8], Compression); 6] = [
+    const PACKED: [(&[u8], Compression); 10] = [
+        (b".tgz", Compression::Gzip),
+        (b".tbz2", Compression::Bzip2),
+        (b".tbz", Compression::Bzip2),
+        (b".tar", Compression::None),
         (b".gz", Compression::Gzip),
         (b".zst", Compression::Zstd),
         (b".zstd", Compression::Zstd),
@@ -248,6 +269,7 @@ mod tests {
         assert_eq!(plain("crm.202611210300.dump"), pair("crm", "2026-11-21 03:00:00"));
         assert_eq!(plain("all 2026-11-21 03:00.sql"), pair("all", "2026-11-21 03:00:00"));
         assert_eq!(plain("x-2026-11-21-9999.sql"), pair("x-9999", "2026-11-21 00:00:00"));
+        assert_eq!(plain("mybackup-20261005_160000.tar.gz"), pair("mybackup", "2026-10-05 16:00:00"));
         for wrong in ["shop.sql", "shop-2026-13-21.sql", "shop-99999999.sql", "", "123456789.sql", "v2026-1-2.sql"] {
             assert_eq!(plain(wrong), None, "{wrong}");
         }
@@ -264,5 +286,8 @@ mod tests {
         assert_eq!(word("backup_shop.sql.gz"), "mysqldump.gz");
         assert_eq!(word("shop.sql.gz.sealed"), "sealed.gz");
         assert_eq!(word("readme.txt"), "unknown");
+        assert_eq!(word("db_backup_2026-10-05T01:00:00Z.tbz2"), "databacker.bz2");
+        assert_eq!(word("db_backup_20160504030510.gz"), "databacker.gz");
+        assert_eq!(word("mybackup-20261005_160000.tar.gz"), "unknown.gz");
     }
 }

@@ -3,6 +3,7 @@
 use miette::Diagnostic;
 use thiserror::Error;
 
+use crate::format::tar;
 use crate::model::trust::{Answer, Finding, Inside};
 use crate::report::{Fault, Reportable};
 
@@ -15,6 +16,8 @@ pub enum Payload {
     PgCustom,
     /// An archive of `mongodump --archive`.
     MongoArchive,
+    /// A tar archive: databacker's, one dump per database.
+    Tar,
     /// Text, but no SQL of MySQL that we know.
     OtherText,
     /// Anything else.
@@ -28,13 +31,16 @@ pub const MONGO_MAGIC: [u8; 4] = [0x6d, 0xe2, 0x99, 0x81];
 pub const PG_MAGIC: &[u8; 5] = b"PGDMP";
 
 impl Payload {
-    /// Decides from the first bytes; 1 KiB is plenty.
+    /// Decides from the first bytes; 1 KiB is plenty, and needed for an archive.
     pub fn of(head: &[u8]) -> Self {
         if head.starts_with(PG_MAGIC) {
             return Self::PgCustom;
         }
         if head.starts_with(&MONGO_MAGIC) {
             return Self::MongoArchive;
+        }
+        if tar::is_header(head) || tar::is_marked(head) || head.len() >= 1024 && head.iter().all(|byte| *byte == 0) {
+            return Self::Tar;
         }
         let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
         if is_sql(text) {
@@ -52,6 +58,7 @@ impl Payload {
             Self::Mysqldump => "SQL of MySQL or MariaDB",
             Self::PgCustom => "PostgreSQL custom archive",
             Self::MongoArchive => "MongoDB archive",
+            Self::Tar => "tar archive",
             Self::OtherText => "text",
             Self::Unknown => "unknown",
         }
@@ -63,15 +70,15 @@ impl Payload {
             Self::Mysqldump => Some("mysql"),
             Self::PgCustom => Some("pg"),
             Self::MongoArchive => Some("mongodb"),
-            Self::OtherText | Self::Unknown => None,
+            Self::Tar | Self::OtherText | Self::Unknown => None,
         }
     }
 }
 
 /// Whether a text begins as dumps of MySQL do. Blank lines and foreign comments may stand first.
 fn is_sql(text: &[u8]) -> bool {
-    const MARKS: [&str; 6] =
-        ["-- MySQL dump", "-- MariaDB dump", "/*M!", "/*!40", "/*!50", "-- Dumping data for table"];
+    const MARKS: [&str; 7] =
+        ["-- MySQL dump", "-- MariaDB dump", "-- Go SQL Dump", "/*M!", "/*!40", "/*!50", "-- Dumping data for table"];
     const VERBS: [&str; 12] = [
         "CREATE TABLE",
         "CREATE DATABASE",

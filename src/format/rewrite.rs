@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::format::statements::{Kind, RiskKind, Statement};
+use crate::format::statements;
+use crate::format::statements::{Kind, Risk, RiskKind, Statement};
 use crate::model::foreign::Foreign;
 use crate::sql::ident;
 use crate::sql::lexer::Dialect;
@@ -32,6 +33,15 @@ pub enum Tables {
     Only(HashSet<Foreign>),
 }
 
+/// The database that a dump takes for its own, and the one that it becomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// As the dump calls it.
+    pub from: Foreign,
+    /// As it is called from now on.
+    pub into: Foreign,
+}
+
 /// The choices of a plan that change statements.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Choices {
@@ -41,6 +51,8 @@ pub struct Choices {
     pub tables: Tables,
     /// Statements with one of these risks are left out.
     pub without: HashSet<RiskKind>,
+    /// The dump's own database: where it is entered and named, that is no risk, and is moved along.
+    pub scope: Option<Scope>,
 }
 
 /// What becomes of a statement.
@@ -63,6 +75,14 @@ pub enum Why {
     Risk(RiskKind),
     /// Its table is not restored.
     Table,
+    /// It makes or enters the dump's own database, where the session is already.
+    Own,
+}
+
+enum Moved {
+    Stays,
+    To(Vec<u8>),
+    Stuck(RiskKind),
 }
 
 impl Choices {
@@ -70,17 +90,56 @@ impl Choices {
     ///
     /// Table names are compared byte for byte: servers that ignore case see to it that there are no two.
     pub fn fate(&self, statement: &Statement, text: &[u8], dialect: Dialect) -> Fate {
-        let dropped = statement.risks.iter().map(|risk| risk.kind);
-        if let Some(kind) = dropped.into_iter().find(|kind| self.without.contains(kind)) {
+        if self.enters_own(statement) {
+            return Fate::Drop(Why::Own);
+        }
+        let mut dropped = self.beyond(statement).map(|risk| risk.kind);
+        if let Some(kind) = dropped.find(|kind| self.without.contains(kind)) {
             let stuck = sets_more(&Tokens::code(text, dialect));
             return if stuck { Fate::Stuck(kind) } else { Fate::Drop(Why::Risk(kind)) };
         }
         if !self.wants(statement, text, dialect) {
             return Fate::Drop(Why::Table);
         }
-        match (self.definer, &statement.definer) {
-            (Definer::Keep, _) | (_, None) => Fate::Keep,
-            (how, Some(_)) => with_definer(text, dialect, how).map_or(Fate::Keep, Fate::Replace),
+        let defined = match (self.definer, &statement.definer) {
+            (Definer::Keep, _) | (_, None) => None,
+            (how, Some(_)) => with_definer(text, dialect, how),
+        };
+        match self.moved(statement, defined.as_deref().unwrap_or(text), dialect) {
+            Moved::Stays => defined.map_or(Fate::Keep, Fate::Replace),
+            Moved::To(text) => Fate::Replace(text),
+            Moved::Stuck(kind) => Fate::Stuck(kind),
+        }
+    }
+
+    /// Risks that reach beyond the dump's own database.
+    pub fn beyond<'a>(&'a self, statement: &'a Statement) -> impl Iterator<Item = &'a Risk> {
+        statement.risks.iter().filter(|risk| !self.is_own(risk))
+    }
+
+    fn is_own(&self, risk: &Risk) -> bool {
+        self.scope.as_ref().is_some_and(|scope| risk.stays_in(scope.from.raw_bytes(), |a, b| a == b))
+    }
+
+    fn enters_own(&self, statement: &Statement) -> bool {
+        let entering = matches!(statement.kind, Kind::Use | Kind::CreateDatabase);
+        entering && !statement.risks.is_empty() && self.beyond(statement).next().is_none()
+    }
+
+    /// The statement as it reads in the database that the dump's own one becomes.
+    fn moved(&self, statement: &Statement, text: &[u8], dialect: Dialect) -> Moved {
+        let Some(scope) = self.scope.as_ref().filter(|scope| scope.from != scope.into) else { return Moved::Stays };
+        if statement.risks.iter().any(|risk| risk.kind == RiskKind::AlterDatabase && self.is_own(risk)) {
+            return Moved::Stuck(RiskKind::AlterDatabase);
+        }
+        if !statement.risks.iter().any(|risk| risk.kind == RiskKind::Qualified && self.is_own(risk)) {
+            return Moved::Stays;
+        }
+        let (from, into) = (scope.from.raw_bytes(), scope.into.raw_bytes());
+        match statements::moved(text, dialect, from, into) {
+            // What was moved is read again: nothing may be left that reaches the old place.
+            Some(new) if !statements::mentions(&new, dialect, from) => Moved::To(new),
+            _ => Moved::Stuck(RiskKind::Qualified),
         }
     }
 

@@ -13,6 +13,16 @@ pub const HEAD: usize = 4 << 10;
 /// Plaintext that is enough to know a dump.
 const ENOUGH: usize = 1 << 10;
 
+/// Plaintext that is enough for the header of a seal that stands inside a compression.
+pub const SEAL_HEAD: usize = 64 << 10;
+
+/// What `openssl enc` with a passphrase begins with.
+const SALTED: &[u8] = b"Salted__";
+/// What an age file begins with, as it is and in armor.
+const AGE: [&[u8]; 2] = [b"age-encryption.org/v1", b"-----BEGIN AGE ENCRYPTED FILE-----"];
+/// The object identifier of CMS EnvelopedData, in DER.
+const ENVELOPED: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x03];
+
 /// What the first bytes say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sniffed {
@@ -23,6 +33,8 @@ pub struct Sniffed {
     ///
     /// zstd and bzip2 give nothing before their first block is there as a whole.
     pub wants: Option<usize>,
+    /// Nothing that we know, and no text: perhaps sealed under a raw key, of which no byte tells.
+    pub opaque: bool,
 }
 
 impl Sniffed {
@@ -45,11 +57,53 @@ pub fn sniff(head: &[u8]) -> Sniffed {
     }
     let compression = compression(head);
     if compression == Compression::None {
-        return plain(compression, Payload::of(head), None);
+        return within(compression, head, None);
     }
-    let inside = peek(compression, head);
+    let inside = peek(compression, head, ENOUGH);
     let wants = inside.is_empty().then(|| first_block(compression)).flatten().filter(|wants| *wants > head.len());
-    plain(compression, Payload::of(&inside), wants)
+    within(compression, &inside, wants)
+}
+
+/// What stands inside the outermost compression.
+fn within(compression: Compression, inside: &[u8], wants: Option<usize>) -> Sniffed {
+    let payload = Payload::of(inside);
+    let (format, seal) = match (databacker_seal(inside), payload) {
+        (Some(scheme), _) => (Format::Databacker, Some(Seal::new(scheme))),
+        (None, Payload::Tar) => (Format::Databacker, None),
+        (None, Payload::Mysqldump) => (Format::Mysqldump, None),
+        (None, _) => (Format::Unknown, None),
+    };
+    let shape = Shape { format, compression, basis: Basis::Bytes, seal };
+    let opaque = payload == Payload::Unknown && format == Format::Unknown && inside.len() >= SHORTEST_SEALED;
+    Sniffed { shape, payload, wants, opaque }
+}
+
+/// No raw-key seal is shorter: an IV and one block, or a nonce, a byte and a tag.
+const SHORTEST_SEALED: usize = 29;
+
+/// The seal that the first bytes announce, of those that do.
+fn databacker_seal(inside: &[u8]) -> Option<SealScheme> {
+    if inside.starts_with(SALTED) {
+        return Some(SealScheme::Pbkdf2Cbc);
+    }
+    if AGE.iter().any(|magic| inside.starts_with(magic)) {
+        return Some(SealScheme::Age);
+    }
+    let content_info = matches!(inside, [0x30, 0x80..=0x84, ..]);
+    let oid = inside.get(2..24).is_some_and(|bytes| memchr::memmem::find(bytes, ENVELOPED).is_some_and(|at| at <= 4));
+    (content_info && oid).then_some(SealScheme::Cms)
+}
+
+/// The same object, taken for a databacker backup sealed under a raw key: no byte of such a seal says so,
+/// only its name or the operator does.
+pub fn as_raw_sealed(shape: &Shape) -> Shape {
+    let seal = Some(Seal::new(SealScheme::RawKey));
+    Shape { format: Format::Databacker, compression: shape.compression, basis: Basis::Name, seal }
+}
+
+/// Whether a seal may have been opened to these bytes: they begin an archive, a dump or a compression.
+pub fn is_head(plain: &[u8]) -> bool {
+    compression(plain) != Compression::None || matches!(Payload::of(plain), Payload::Tar | Payload::Mysqldump)
 }
 
 /// The compression that the first bytes announce.
@@ -64,13 +118,16 @@ pub fn compression(head: &[u8]) -> Compression {
     }
 }
 
-/// The first KiB of what was compressed, or as much of it as the head yields.
-pub fn peek(compression: Compression, head: &[u8]) -> Vec<u8> {
+/// The first `most` bytes of what was compressed, or as much of it as the head yields.
+pub fn peek(compression: Compression, head: &[u8], most: usize) -> Vec<u8> {
+    if compression == Compression::None {
+        return head[..head.len().min(most)].to_vec();
+    }
     let limits = Limits { memory: 128 << 20, ..Limits::default() };
     let mut inside = vec![];
     let unpacker = Unpacker::new(compression, head, Strictness::Lenient, limits);
     // That a head is cut is no news; what came out before stays in `inside`.
-    let _ = unpacker.take(ENOUGH as u64).read_to_end(&mut inside);
+    let _ = unpacker.take(most as u64).read_to_end(&mut inside);
     inside
 }
 
@@ -84,13 +141,7 @@ fn first_block(compression: Compression) -> Option<usize> {
 
 fn sealed(format: Format, seal: Seal) -> Sniffed {
     let shape = Shape { format, compression: Compression::None, basis: Basis::Bytes, seal: Some(seal) };
-    Sniffed { shape, payload: Payload::Unknown, wants: None }
-}
-
-fn plain(compression: Compression, payload: Payload, wants: Option<usize>) -> Sniffed {
-    let format = if payload == Payload::Mysqldump { Format::Mysqldump } else { Format::Unknown };
-    let shape = Shape { format, compression, basis: Basis::Bytes, seal: None };
-    Sniffed { shape, payload, wants }
+    Sniffed { shape, payload: Payload::Unknown, wants: None, opaque: false }
 }
 
 /// The fields behind the magic: three version bytes, then the length of the wrapped key, in little-endian

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::model::foreign::Foreign;
+use crate::model::retention::Prune;
 use crate::model::seal::{Fingerprint, Seal};
 use crate::model::target::{History, Stamp, Storage, TargetName};
 use crate::model::trust::{Finding, Proof};
@@ -125,6 +126,17 @@ pub struct Taken {
     pub at: Moment,
     /// Where it is known from.
     pub from: TakenFrom,
+    /// The offset from UTC that it was written with, in minutes east, where its name carries one.
+    pub offset: Option<i16>,
+}
+
+impl Taken {
+    /// The offset as names write it: `+02:00`; nothing for UTC itself.
+    pub fn offset_words(&self) -> Option<String> {
+        let east = self.offset.filter(|east| *east != 0)?;
+        let (sign, east) = (if east < 0 { '-' } else { '+' }, east.unsigned_abs());
+        Some(format!("{sign}{:02}:{:02}", east / 60, east % 60))
+    }
 }
 
 /// Where a backup's time is known from.
@@ -205,7 +217,7 @@ pub struct Backup {
     pub storage: Storage,
     /// When it was taken.
     pub taken: Taken,
-    /// The series it belongs to, such as `dbacked:shop`; unique per target.
+    /// The series it belongs to: what its backups are named for, such as `shop`, or `databacker:node1/db_backup`.
     pub series: Foreign,
     /// Databases inside, as far as known.
     pub databases: Vec<Foreign>,
@@ -221,6 +233,8 @@ pub struct Backup {
     pub stale: bool,
     /// Whether a loaded key opens it.
     pub opens: Opens,
+    /// When mysql-backup's prune deletes it, where its retention is known.
+    pub prune: Option<Box<Prune>>,
     /// What is worth knowing.
     pub findings: Vec<Finding>,
 }

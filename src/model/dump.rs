@@ -15,6 +15,63 @@ pub struct DumpFacts {
     /// Tables and views that it drops, empties or alters, whether or not it makes them anew.
     #[serde(default)]
     pub replaces: Vec<Foreign>,
+    /// The one database that it makes, enters and names as its own.
+    #[serde(default)]
+    pub own: Option<OwnDatabase>,
+}
+
+/// The database that a dump makes and enters by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OwnDatabase {
+    /// Its name.
+    pub name: Foreign,
+    /// Its default character set, lower case, where the dump says it.
+    pub charset: Option<String>,
+    /// Its default collation, lower case, where the dump says it.
+    pub collation: Option<String>,
+}
+
+impl DumpFacts {
+    /// What several dumps ask of the server that takes all of them.
+    pub fn of_all<'a>(dumps: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
+        let mut dumps = dumps.into_iter();
+        let mut all = dumps.next()?.clone();
+        let mut several = false;
+        for dump in dumps {
+            several = true;
+            all.add(dump);
+        }
+        all.own = all.own.filter(|_| !several);
+        Some(all)
+    }
+
+    fn add(&mut self, other: &Self) {
+        let (mine, more) = (&mut self.uses, &other.uses);
+        mine.made_by = mine.made_by.filter(|by| Some(*by) == more.made_by);
+        join(&mut mine.collations, &more.collations);
+        join(&mut mine.charsets, &more.charsets);
+        join(&mut mine.engines, &more.engines);
+        join(&mut mine.sql_modes, &more.sql_modes);
+        join(&mut mine.definers, &more.definers);
+        join(&mut mine.constructs, &more.constructs);
+        join(&mut mine.generated_tables, &more.generated_tables);
+        mine.longest_statement = mine.longest_statement.max(more.longest_statement);
+        join(&mut self.replaces, &other.replaces);
+        for note in &other.risks {
+            match self.risks.iter_mut().find(|known| known.code == note.code) {
+                Some(known) => known.count += note.count,
+                None => self.risks.push(note.clone()),
+            }
+        }
+    }
+}
+
+fn join<T: Clone + PartialEq>(all: &mut Vec<T>, more: &[T]) {
+    for item in more {
+        if !all.contains(item) {
+            all.push(item.clone());
+        }
+    }
 }
 
 /// A kind of statement that may not run unasked.

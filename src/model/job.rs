@@ -153,8 +153,11 @@ pub struct RestoreReport {
     pub outcome: RestoreOutcome,
     /// Where to, in words.
     pub into: String,
-    /// The file written, for `dir:`.
+    /// The file written, for `dir:`; the folder where there are several.
     pub file: Option<String>,
+    /// Every file written, for `dir:`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
     /// Databases filled.
     pub databases: Vec<String>,
     /// Tables created.

@@ -7,6 +7,7 @@ pub mod foreign;
 pub mod job;
 pub mod plan;
 pub mod question;
+pub mod retention;
 pub mod seal;
 pub mod sftp;
 pub mod sink;

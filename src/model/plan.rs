@@ -27,11 +27,33 @@ pub struct RestorePlan {
     pub findings: Vec<PlanFinding>,
     /// Only these tables; `None`: everything.
     pub tables: Option<Vec<Foreign>>,
+    /// Only these databases of an archive; `None`: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub databases: Option<Vec<Foreign>>,
+    /// Which member of an archive goes into which database; empty for a folder and for a dump by itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
     /// The longest statement that is held in memory, for a database; 0: none is.
     #[serde(default)]
     pub statement_limit: ByteSize,
     /// Figures that change from hour to hour: not part of the digest.
     pub estimate: Estimate,
+}
+
+/// One database of an archive, and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The member's name in the archive.
+    pub member: Foreign,
+    /// The database as the backup calls it. Nothing is ever written to a database of this name unless
+    /// [`into`](Self::into) is the same.
+    pub from: Foreign,
+    /// The database that it becomes.
+    pub into: Foreign,
+    /// What stands there.
+    pub there: SinkState,
+    /// Character set and collation that a new database gets; `None`: the server's.
+    pub defaults: Option<(String, String)>,
 }
 
 /// The backup that a plan restores.
@@ -214,6 +236,11 @@ impl RestorePlan {
                 (SinkState::New, Protection::Open) => Ask::YesNo,
                 _ => Ask::TypeName(mysql.database.clone()),
             },
+            Sink::Databases(server) => {
+                let exist = |part: &&Part| part.there != SinkState::New || server.protection == Protection::Protected;
+                let names: Vec<&[u8]> = self.parts.iter().filter(exist).map(|part| part.into.raw_bytes()).collect();
+                if names.is_empty() { Ask::YesNo } else { Ask::TypeName(Foreign::new(names.join(&b","[..]))) }
+            }
         }
     }
 
@@ -226,7 +253,10 @@ impl RestorePlan {
     pub fn digest(&self) -> PlanDigest {
         let sink = (&self.into, &self.there, self.statement_limit);
         let fixed = (&self.from, sink, &self.will, &self.will_not, &self.findings, &self.tables);
-        let json = serde_json::to_vec(&fixed).unwrap_or_default();
+        let mut json = serde_json::to_vec(&fixed).unwrap_or_default();
+        if !self.parts.is_empty() || self.databases.is_some() {
+            json.extend(serde_json::to_vec(&(&self.parts, &self.databases)).unwrap_or_default());
+        }
         PlanDigest(words(&Sha256::digest(json).into()))
     }
 

@@ -139,6 +139,11 @@ impl SealScheme {
         }
     }
 
+    /// Whether an AEAD covers every byte inside.
+    pub fn authenticates(self) -> bool {
+        matches!(self, Self::Sealed | Self::Age | Self::ChaCha20Poly1305)
+    }
+
     /// The word in lists.
     pub fn word(self) -> &'static str {
         match self {
@@ -159,11 +164,11 @@ impl SealScheme {
 pub struct KeyFacts {
     /// How the operator refers to it: its file's name, the estate's name, or where it came from.
     pub label: Foreign,
-    /// `RSA`, `EC`, ...
+    /// `RSA`, `EC P-256`, `age X25519`, `raw key`, `passphrase`, ...
     pub algorithm: String,
-    /// Size of the modulus in bits, for RSA.
+    /// Size in bits: of the modulus for RSA.
     pub bits: Option<u32>,
-    /// `None` while a passphrase hides the public half.
+    /// `None` while a passphrase hides the public half, and of what could be guessed from it.
     pub fingerprint: Option<Fingerprint>,
     /// The container: `PKCS#1`, `PKCS#8`, `encrypted PKCS#8 (PBES2, PBKDF2-HMAC-SHA1, 2048 rounds, AES-128-CBC)`, ...
     pub container: String,
@@ -173,6 +178,21 @@ pub struct KeyFacts {
     pub private: bool,
     /// Things to know: readable by others, damaged numbers, small modulus.
     pub remarks: Vec<String>,
+}
+
+impl KeyFacts {
+    /// What [`algorithm`](Self::algorithm) says of a passphrase.
+    pub const PASSPHRASE: &'static str = "passphrase";
+
+    /// Whether it is a passphrase, which has no fingerprint: it could be guessed from one.
+    pub fn is_passphrase(&self) -> bool {
+        self.algorithm == Self::PASSPHRASE
+    }
+
+    /// Whether backups name the key that opens them by its fingerprint: only then can be counted what it opens.
+    pub fn is_named_by_backups(&self) -> bool {
+        self.algorithm == "RSA"
+    }
 }
 
 /// The first bytes of a DBacked backup.

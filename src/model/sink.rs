@@ -17,6 +17,19 @@ pub enum Sink {
     Stdout,
     /// A database on a MySQL or MariaDB server.
     Mysql(MysqlSink),
+    /// A MySQL or MariaDB server: each database of the backup under its own name, or one that a plan gives it.
+    Databases(ServerRef),
+}
+
+impl Sink {
+    /// The server that it writes to.
+    pub fn server(&self) -> Option<&ServerRef> {
+        match self {
+            Self::Dir(_) | Self::Stdout => None,
+            Self::Mysql(sink) => Some(&sink.server),
+            Self::Databases(server) => Some(server),
+        }
+    }
 }
 
 /// A folder, and in which form the dump is written there.
@@ -142,6 +155,7 @@ impl fmt::Display for Sink {
         match self {
             Self::Dir(dir) => write!(f, "folder {}", dir.path.display()),
             Self::Stdout => f.write_str("standard output"),
+            Self::Databases(server) => write!(f, "databases on {}", server.label()),
             Self::Mysql(mysql) => write!(f, "database {} on {}", mysql.database, mysql.server.label()),
         }
     }

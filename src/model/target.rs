@@ -88,6 +88,26 @@ pub struct S3Location {
     /// Which secret to use when it does not come from the AWS chain: a key of the estate's secrets
     /// (DBacked's `config.json` carries an access key). The secret itself is never in here.
     pub credentials: Option<String>,
+    /// Whether keys are listed too that some version of mysql-backup wrote with a slash in front of the
+    /// prefix. Such an object is named by its whole key, slash included.
+    #[serde(default)]
+    pub slashed: bool,
+}
+
+impl S3Location {
+    /// The other prefix, where keys with a slash in front are listed too.
+    pub fn slashed_prefix(&self) -> Option<String> {
+        let has = self.slashed && !self.prefix.is_empty() && !self.prefix.starts_with('/');
+        has.then(|| format!("/{}", self.prefix))
+    }
+
+    /// The whole key of an object of this target.
+    pub fn whole_key(&self, relative: &str) -> String {
+        match self.slashed_prefix() {
+            Some(prefix) if relative.starts_with(&prefix) => relative.to_owned(),
+            _ => format!("{}{relative}", self.prefix),
+        }
+    }
 }
 
 /// How the bucket stands in an S3 URL.

@@ -1,6 +1,7 @@
 //! How far a backup has been proven: the trust ladder.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::model::dump::DumpFacts;
 use crate::model::foreign::Foreign;
@@ -198,6 +199,9 @@ pub struct Proof {
     /// What a MySQL dump asks of a server and what may not run unasked, when it was read to its end.
     #[serde(default)]
     pub dump: Option<Box<DumpFacts>>,
+    /// Of an archive: each of its files, in order. `sha256_out` is `None` then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<MemberProof>,
     /// How long it took, in milliseconds.
     pub millis: u64,
     /// BLAKE3 of every MiB of the stored bytes, in order; empty unless all were read.
@@ -219,10 +223,40 @@ impl Proof {
         reached
     }
 
+    /// SHA-256 that stands for everything that came out: of the dump, or of the digests of all members.
+    pub fn content_sha256(&self) -> Option<String> {
+        if self.members.is_empty() {
+            return self.sha256_out.clone();
+        }
+        let all = self.members.iter().fold(Sha256::new(), |hash, member| {
+            hash.chain_update(member.name.raw_bytes()).chain_update([0]).chain_update(member.sha256.as_bytes())
+        });
+        Some(data_encoding::HEXLOWER.encode(&all.finalize()))
+    }
+
     /// Whole, content checked, last verdict ok.
     pub fn is_good(&self) -> bool {
         self.outcome == VerdictOutcome::Ok && self.reached() >= Rung::Whole && self.content != Voucher::None
     }
+}
+
+/// One file of an archive, read to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MemberProof {
+    /// Its name in the archive.
+    pub name: Foreign,
+    /// The database that it is a dump of, where it is one.
+    pub database: Option<Foreign>,
+    /// Its bytes.
+    pub bytes: u64,
+    /// SHA-256 of them, in hex.
+    pub sha256: String,
+    /// Statements in it.
+    pub statements: u64,
+    /// What it holds.
+    pub inside: Inside,
+    /// What it asks of a server; `None` when it is no dump of MySQL.
+    pub dump: Option<Box<DumpFacts>>,
 }
 
 /// What a dump holds, by count and size.

@@ -69,6 +69,13 @@ impl<'a> Der<'a> {
         self.take(tag).map(|_| tag)
     }
 
+    /// One element with its tag and length, whatever it is.
+    pub(super) fn whole(&mut self) -> Option<&'a [u8]> {
+        let before = self.rest;
+        self.skip()?;
+        Some(&before[..before.len() - self.rest.len()])
+    }
+
     pub(super) fn sequence(&mut self) -> Option<Self> {
         self.take(SEQUENCE).map(Self::new)
     }

@@ -41,8 +41,8 @@ pub enum KeyError {
     #[diagnostic(code(seal::certificate), help("look for the private key that belongs to it"))]
     Certificate,
     /// Another kind of key: `EC`, `Ed25519`, `DSA`, `OpenSSH`.
-    #[error("this is a key of the kind {kind}; backups are sealed for RSA keys")]
-    #[diagnostic(code(seal::not_rsa), help("load the RSA key whose public half the backups were made with"))]
+    #[error("this is a key of the kind {kind}; no backup is sealed for those")]
+    #[diagnostic(code(seal::not_rsa), help("load the RSA, EC or age key whose public half the backups were made with"))]
     NotRsa {
         /// What it is, in our words.
         kind: &'static str,
@@ -88,7 +88,12 @@ pub enum KeyError {
     Empty,
     /// Not a key at all.
     #[error("this is not a key")]
-    #[diagnostic(code(seal::not_a_key), help("a key is PEM text (-----BEGIN ... PRIVATE KEY-----) or DER"))]
+    #[diagnostic(
+        code(seal::not_a_key),
+        help(
+            "a key is PEM text (-----BEGIN ... PRIVATE KEY-----), DER, an age identity, or 32 bytes as they are, in base64 or in hex"
+        )
+    )]
     NotAKey,
     /// Longer than any key.
     #[error("this is longer than any key (64 KiB)")]
@@ -133,18 +138,25 @@ pub enum Damage {
     /// The padding of the last CBC block is not what a writer leaves: a byte was changed, or the
     /// file was cut at a multiple of 16 bytes. What was compressed inside tells which.
     Padding,
+    /// The tag over the whole message does not match: a byte was changed, or the end is missing.
+    /// What was inside tells which.
+    Tag,
     /// A chunk of a sealed file does not match its tag.
     Chunk,
     /// The last, shorter chunk does not match its tag: changed, or cut inside it.
     LastChunk,
     /// Bytes follow the chunk that was sealed as the last one.
     TrailingBytes,
+    /// The framing (ASN.1 of a CMS message, text of an armored age file) makes no sense here.
+    Encoding,
 }
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Padding => "the padding is wrong: bytes were changed, or the file was cut at a block boundary",
+            Self::Tag => "the tag over all of it does not match: bytes were changed, or the end is missing",
+            Self::Encoding => "this is not how the seal is written",
             Self::Chunk => "this chunk is not what was sealed",
             Self::LastChunk => "the last chunk is not what was sealed: changed, or cut inside it",
             Self::TrailingBytes => "bytes follow the end",

@@ -5,15 +5,17 @@
 
 use std::sync::Arc;
 
-use rsa::traits::{PrivateKeyParts, PublicKeyParts};
+use rsa::traits::{PaddingScheme, PrivateKeyParts, PublicKeyParts};
 use rsa::{BigUint, Oaep, RsaPrivateKey};
 use sha1::Sha1;
 use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::model::seal::{Fingerprint, KeyFacts};
+use crate::seal::certificate::Certificate;
 use crate::seal::der::Der;
 use crate::seal::error::{KeyError, UnsealError};
+use crate::seal::key::Key;
 use crate::seal::public::PublicKey;
 use crate::seal::secret::{LockedBytes, Locking};
 
@@ -26,17 +28,21 @@ struct Inner {
     der: LockedBytes,
     public: PublicKey,
     facts: KeyFacts,
+    /// Those of its file that are its own.
+    certificates: Vec<Certificate>,
 }
 
 impl PrivateKey {
     /// Checks the numbers of a PKCS#1 key and locks it away.
     ///
     /// `facts` may lack what only the numbers tell: algorithm, size and fingerprint are filled in.
-    pub(super) fn from_pkcs1(der: &[u8], mut facts: KeyFacts) -> Result<Self, KeyError> {
+    pub(super) fn from_pkcs1(der: &[u8], mut facts: KeyFacts, beside: &[Certificate]) -> Result<Self, KeyError> {
         let key = numbers(der)?;
         let public = public_half(&key)?;
         describe(&mut facts, &public);
-        Ok(Self(Arc::new(Inner { der: LockedBytes::copy_of(der), public, facts })))
+        let own = |one: &&Certificate| &one.digest == public.digest();
+        let certificates = beside.iter().filter(own).cloned().collect();
+        Ok(Self(Arc::new(Inner { der: LockedBytes::copy_of(der), public, facts, certificates })))
     }
 
     /// SHA-256 of its SubjectPublicKeyInfo.
@@ -44,13 +50,12 @@ impl PrivateKey {
         self.0.public.fingerprint()
     }
 
-    /// The same key with one more thing to know about where it came from.
-    #[must_use]
-    pub fn remarked(mut self, remark: &str) -> Self {
-        if let Some(inner) = Arc::get_mut(&mut self.0) {
-            inner.facts.remarks.push(remark.to_owned());
-        }
-        self
+    pub(super) fn facts_mut(&mut self) -> Option<&mut KeyFacts> {
+        Arc::get_mut(&mut self.0).map(|inner| &mut inner.facts)
+    }
+
+    pub(super) fn certificates(&self) -> &[Certificate] {
+        &self.0.certificates
     }
 
     /// Public facts about it.
@@ -92,10 +97,19 @@ impl PrivateKey {
     }
 
     fn unwrap(&self, padding: Oaep, wrapped: &[u8]) -> Result<ContentKey, UnsealError> {
-        let key = numbers(self.0.der.expose()).expect("checked when it was loaded");
-        let plain = Zeroizing::new(key.decrypt(padding, wrapped).map_err(|_| UnsealError::WrongKey)?);
+        let plain = self.decrypt(padding, wrapped)?;
         let content: &[u8; 32] = plain.as_slice().try_into().map_err(|_| UnsealError::WrongKey)?;
         Ok(ContentKey::new(content))
+    }
+
+    /// Decrypts under any padding; every failure is [`UnsealError::WrongKey`].
+    pub(super) fn decrypt(
+        &self,
+        padding: impl PaddingScheme,
+        wrapped: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, UnsealError> {
+        let key = numbers(self.0.der.expose()).expect("checked when it was loaded");
+        key.decrypt(padding, wrapped).map(Zeroizing::new).map_err(|_| UnsealError::WrongKey)
     }
 }
 
@@ -117,7 +131,7 @@ impl ContentKey {
 
 /// The loaded keys, in the order of loading.
 #[derive(Default)]
-pub struct KeyRing(Vec<PrivateKey>);
+pub struct KeyRing(Vec<Key>);
 
 impl KeyRing {
     /// No key.
@@ -125,18 +139,19 @@ impl KeyRing {
         Self::default()
     }
 
-    /// Adds a key; one with the same fingerprint is replaced, so that its newer label shows.
-    pub fn add(&mut self, key: PrivateKey) {
-        match self.0.iter_mut().find(|held| held.public() == key.public()) {
+    /// Adds a key; the same key loaded before is replaced, so that its newer label shows.
+    pub fn add(&mut self, key: impl Into<Key>) {
+        let key = key.into();
+        match self.0.iter_mut().find(|held| held.same(&key)) {
             Some(held) => *held = key,
             None => self.0.push(key),
         }
     }
 
-    /// Forgets one key; whether it was there.
+    /// Forgets one key, by its fingerprint or handle; whether it was there.
     pub fn forget(&mut self, fingerprint: &Fingerprint) -> bool {
         let before = self.0.len();
-        self.0.retain(|key| !key.fingerprint().matches(fingerprint));
+        self.0.retain(|key| !key.handle().matches(fingerprint));
         self.0.len() < before
     }
 
@@ -145,13 +160,13 @@ impl KeyRing {
         self.0.clear();
     }
 
-    /// The key with this fingerprint, which may be abbreviated.
-    pub fn find(&self, fingerprint: &Fingerprint) -> Option<&PrivateKey> {
-        self.0.iter().find(|key| key.fingerprint().matches(fingerprint))
+    /// The key with this fingerprint or handle, which may be abbreviated.
+    pub fn find(&self, fingerprint: &Fingerprint) -> Option<&Key> {
+        self.0.iter().find(|key| key.handle().matches(fingerprint))
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &PrivateKey> {
+    pub fn iter(&self) -> impl Iterator<Item = &Key> {
         self.0.iter()
     }
 

@@ -6,10 +6,13 @@
 use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
+use crate::seal::certificate::Certificate;
 use crate::seal::der::{Der, INTEGER, OCTET_STRING, OID, SEQUENCE};
 use crate::seal::error::KeyError;
 
 const LIMIT: usize = 64 << 10;
+/// More than a chain that lies beside a key has.
+const MOST_CERTIFICATES: usize = 16;
 
 /// What the label, or the outermost DER, says a block is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub(super) enum Kind {
     Pkcs1,
     Pkcs8,
     EncryptedPkcs8,
+    /// `ECPrivateKey` of SEC 1.
+    Sec1,
     /// A private key of another algorithm, in our words.
     OtherPrivate(&'static str),
     /// SubjectPublicKeyInfo.
@@ -50,6 +55,25 @@ pub(super) fn read(text: &[u8]) -> Result<Block, KeyError> {
     let begin = candidates(&text).into_iter().min_by_key(|found| rank(found.kind));
     let Some(begin) = begin else { return Err(named_without_pem(&text)) };
     decode(&text, &begin)
+}
+
+/// The certificates that stand in `text` beside a key; what is broken among them is passed over.
+pub(super) fn certificates(text: &[u8]) -> Vec<Certificate> {
+    let text = normalised(text);
+    let found = candidates(&text).into_iter().filter(|begin| begin.kind == Kind::Certificate).take(MOST_CERTIFICATES);
+    found
+        .filter_map(|begin| {
+            let body = &text[begin.body..];
+            let der = base64(&body[..find(body, b"-----")?]).ok()?;
+            Certificate::parse(&der)
+        })
+        .collect()
+}
+
+/// Whether a text is meant to be PEM, however broken it is.
+pub(super) fn is_meant(text: &[u8]) -> bool {
+    let starts = |words: &[u8]| text.trim_ascii_start().starts_with(words);
+    find(text, b"-----BEGIN").is_some() || find(text, b"-----END").is_some() || starts(b"----")
 }
 
 /// Whitespace and marks at both ends gone, `\n` and `\r` written out turned into line ends.
@@ -105,7 +129,7 @@ fn kind_of(label: &[u8]) -> Option<Kind> {
         b"RSA PRIVATE KEY" => Kind::Pkcs1,
         b"PRIVATE KEY" => Kind::Pkcs8,
         b"ENCRYPTED PRIVATE KEY" => Kind::EncryptedPkcs8,
-        b"EC PRIVATE KEY" => Kind::OtherPrivate("EC"),
+        b"EC PRIVATE KEY" => Kind::Sec1,
         b"DSA PRIVATE KEY" => Kind::OtherPrivate("DSA"),
         b"OPENSSH PRIVATE KEY" => Kind::OtherPrivate("OpenSSH"),
         b"PGP PRIVATE KEY BLOCK" => Kind::OtherPrivate("PGP"),
@@ -119,9 +143,10 @@ fn kind_of(label: &[u8]) -> Option<Kind> {
 fn rank(kind: Kind) -> u8 {
     match kind {
         Kind::Pkcs1 | Kind::Pkcs8 | Kind::EncryptedPkcs8 => 0,
-        Kind::OtherPrivate(_) => 1,
-        Kind::Spki | Kind::Pkcs1Public => 2,
-        Kind::Certificate => 3,
+        Kind::Sec1 => 1,
+        Kind::OtherPrivate(_) => 2,
+        Kind::Spki | Kind::Pkcs1Public => 3,
+        Kind::Certificate => 4,
     }
 }
 
@@ -204,7 +229,7 @@ fn kind_of_der(outer: Der<'_>) -> Option<Kind> {
     let (mut rest, mut within) = (outer, outer);
     match (rest.skip()?, rest.peek()?) {
         (INTEGER, SEQUENCE) => Some(Kind::Pkcs8),
-        (INTEGER, OCTET_STRING) => Some(Kind::OtherPrivate("EC")),
+        (INTEGER, OCTET_STRING) => Some(Kind::Sec1),
         (INTEGER, INTEGER) => {
             rest.skip()?;
             Some(if rest.end() { Kind::Pkcs1Public } else { Kind::Pkcs1 })

@@ -29,7 +29,9 @@ impl PublicKey {
         match block.kind {
             Kind::Spki => Self::from_spki(&block.der),
             Kind::Pkcs1Public => Self::from_pkcs1(&block.der),
-            Kind::Pkcs1 | Kind::Pkcs8 | Kind::EncryptedPkcs8 | Kind::OtherPrivate(_) => Err(KeyError::PrivateKey),
+            Kind::Pkcs1 | Kind::Pkcs8 | Kind::EncryptedPkcs8 | Kind::Sec1 | Kind::OtherPrivate(_) => {
+                Err(KeyError::PrivateKey)
+            }
             Kind::Certificate => Err(KeyError::Certificate),
         }
     }

@@ -75,6 +75,24 @@ impl Connection {
         self.run(&format!("CREATE DATABASE {}", quoted(database)?)).await
     }
 
+    /// As [`create_database`](Self::create_database), with a character set and a collation of its own.
+    ///
+    /// # Errors
+    ///
+    /// As there. Names that are no plain words are left out.
+    pub async fn create_database_as(
+        &mut self,
+        database: &Foreign,
+        (charset, collation): (&str, &str),
+    ) -> Result<(), ServerError> {
+        let plain = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !plain(charset) || !plain(collation) {
+            return self.create_database(database).await;
+        }
+        let name = quoted(database)?;
+        self.run(&format!("CREATE DATABASE {name} CHARACTER SET {charset} COLLATE {collation}")).await
+    }
+
     /// Makes a database the current one of the session.
     ///
     /// # Errors

@@ -140,7 +140,7 @@ impl Bucket {
             let place = format!("{}:{key}", asked.target);
             return Err(StoreError::NotFound { place });
         };
-        let whole = format!("{}{text}", self.recipe.location.prefix);
+        let whole = self.recipe.location.whole_key(text);
         asked.key = Some((key.clone(), whole.clone()));
         Ok((asked, whole))
     }

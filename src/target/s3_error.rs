@@ -218,7 +218,12 @@ fn of_transport(asked: &Asked, error: &(dyn Error + 'static)) -> Option<StoreErr
 }
 
 fn of_credentials(place: String, error: &CredentialsError, cause: String) -> StoreError {
-    let expired = chain(error).any(|link| link.to_string().to_lowercase().contains("expired"));
+    // A portal calls an expired login unknown, and a missing one is a file of the cache that cannot be read.
+    let over = ["expired", "unauthorizedexception", "session token not found", "cached sso token", "/sso/cache/"];
+    let expired = chain(error).any(|link| {
+        let words = link.to_string().to_lowercase();
+        over.iter().any(|over| words.contains(over))
+    });
     match error {
         CredentialsError::CredentialsNotLoaded(_) => StoreError::NoCredentials { place },
         CredentialsError::ProviderTimedOut(_) => StoreError::Unreachable { place, cause },

@@ -28,6 +28,13 @@ enum Next {
     Marker { key: String, version: Option<String> },
 }
 
+/// Which of the two prefixes is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Below {
+    Prefix,
+    Slashed,
+}
+
 struct Page {
     objects: Vec<Object>,
     next: Option<Next>,
@@ -39,21 +46,33 @@ pub(super) fn list(
     bucket: Arc<Bucket>,
     cancel: CancellationToken,
 ) -> BoxStream<'static, Result<Vec<Object>, StoreError>> {
-    stream::unfold(Some(Next::First), move |next| {
+    stream::unfold(Some((Below::Prefix, Next::First)), move |place| {
         let (bucket, cancel) = (bucket.clone(), cancel.clone());
         async move {
-            let mut next = next?;
+            let (mut below, mut next) = place?;
             loop {
-                let asked = bucket.patience().persist(|| bucket.page(&next));
-                match cancel.run_until_cancelled(asked).await.unwrap_or(Err(StoreError::Cancelled)) {
-                    Err(error) => return Some((Err(error), None)),
-                    Ok(page) if page.next.as_ref() == Some(&next) => {
-                        return Some((Err(bucket.wrong("its listing goes in circles")), None));
+                let asked = bucket.patience().persist(|| bucket.page(below, &next));
+                let Page { objects, next: more } =
+                    match cancel.run_until_cancelled(asked).await.unwrap_or(Err(StoreError::Cancelled)) {
+                        // A grant for the prefix alone is enough.
+                        Err(StoreError::Denied { .. }) if below == Below::Slashed => return None,
+                        Err(error) => return Some((Err(error), None)),
+                        Ok(page) if page.next.as_ref() == Some(&next) => {
+                            return Some((Err(bucket.wrong("its listing goes in circles")), None));
+                        }
+                        Ok(page) => page,
+                    };
+                let place = match more {
+                    Some(more) => Some((below, more)),
+                    None if below == Below::Prefix && bucket.location().slashed_prefix().is_some() => {
+                        Some((Below::Slashed, Next::First))
                     }
-                    Ok(Page { objects, next: Some(more) }) if objects.is_empty() => next = more,
-                    Ok(Page { objects, next: None }) if objects.is_empty() => return None,
-                    Ok(Page { objects, next }) => return Some((Ok(objects), next)),
+                    None => None,
+                };
+                if !objects.is_empty() {
+                    return Some((Ok(objects), place));
                 }
+                (below, next) = place?;
             }
         }
     })
@@ -70,13 +89,22 @@ pub(super) async fn probe(bucket: &Bucket) -> Result<(), StoreError> {
 }
 
 impl Bucket {
-    async fn page(&self, next: &Next) -> Result<Page, StoreError> {
-        if self.location().versions { self.versions_page(next).await } else { self.plain_page(next).await }
+    async fn page(&self, below: Below, next: &Next) -> Result<Page, StoreError> {
+        if self.location().versions {
+            self.versions_page(below, next).await
+        } else {
+            self.plain_page(below, next).await
+        }
     }
 
-    async fn plain_page(&self, next: &Next) -> Result<Page, StoreError> {
+    fn prefix(&self, below: Below) -> String {
+        let slashed = self.location().slashed_prefix().filter(|_| below == Below::Slashed);
+        slashed.unwrap_or_else(|| self.location().prefix.clone())
+    }
+
+    async fn plain_page(&self, below: Below, next: &Next) -> Result<Page, StoreError> {
         let (asked, location) = (self.asked(), self.location());
-        let mut request = self.client().await?.list_objects_v2().bucket(&location.bucket).prefix(&location.prefix);
+        let mut request = self.client().await?.list_objects_v2().bucket(&location.bucket).prefix(self.prefix(below));
         if let Next::Token(token) = next {
             request = request.continuation_token(token);
         }
@@ -91,16 +119,16 @@ impl Bucket {
             (Some(true), None) => return Err(self.wrong("its listing stops and does not say where to go on")),
             _ => None,
         };
-        Ok(Page { objects: self.plain_objects(&listed)?, next })
+        Ok(Page { objects: self.plain_objects(below, &listed)?, next })
     }
 
-    fn plain_objects(&self, listed: &ListObjectsV2Output) -> Result<Vec<Object>, StoreError> {
+    fn plain_objects(&self, below: Below, listed: &ListObjectsV2Output) -> Result<Vec<Object>, StoreError> {
         let coding = listed.encoding_type();
         let objects = listed.contents().iter().filter(|entry| !is_folder(entry.key(), entry.size()));
         objects
             .map(|entry| {
                 Ok(Object {
-                    key: self.relative_key(entry.key(), coding)?,
+                    key: self.relative_key(below, entry.key(), coding)?,
                     stamp: stamp(entry.size(), entry.last_modified(), entry.e_tag()),
                     history: History::Current,
                     storage: storage(entry.storage_class().map(|class| class.as_str()), entry.restore_status()),
@@ -109,9 +137,10 @@ impl Bucket {
             .collect()
     }
 
-    async fn versions_page(&self, next: &Next) -> Result<Page, StoreError> {
+    async fn versions_page(&self, below: Below, next: &Next) -> Result<Page, StoreError> {
         let (asked, location) = (self.asked(), self.location());
-        let mut request = self.client().await?.list_object_versions().bucket(&location.bucket).prefix(&location.prefix);
+        let request = self.client().await?.list_object_versions().bucket(&location.bucket);
+        let mut request = request.prefix(self.prefix(below));
         if let Next::Marker { key, version } = next {
             request = request.key_marker(key).set_version_id_marker(version.clone());
         }
@@ -125,16 +154,16 @@ impl Bucket {
             (Some(true), None) => return Err(self.wrong("its listing stops and does not say where to go on")),
             _ => None,
         };
-        Ok(Page { objects: self.version_objects(&listed)?, next })
+        Ok(Page { objects: self.version_objects(below, &listed)?, next })
     }
 
-    fn version_objects(&self, listed: &ListObjectVersionsOutput) -> Result<Vec<Object>, StoreError> {
+    fn version_objects(&self, below: Below, listed: &ListObjectVersionsOutput) -> Result<Vec<Object>, StoreError> {
         let coding = listed.encoding_type();
         let mut objects = vec![];
         for entry in listed.versions().iter().filter(|entry| !is_folder(entry.key(), entry.size())) {
             let pin = stamp(entry.size(), entry.last_modified(), entry.e_tag());
             objects.push(Object {
-                key: self.relative_key(entry.key(), coding)?,
+                key: self.relative_key(below, entry.key(), coding)?,
                 stamp: Stamp { version: entry.version_id().map(str::to_owned), ..pin },
                 history: if entry.is_latest() == Some(true) { History::Current } else { History::Older },
                 storage: storage(entry.storage_class().map(|class| class.as_str()), entry.restore_status()),
@@ -143,7 +172,7 @@ impl Bucket {
         for entry in listed.delete_markers() {
             let pin = stamp(None, entry.last_modified(), None);
             objects.push(Object {
-                key: self.relative_key(entry.key(), coding)?,
+                key: self.relative_key(below, entry.key(), coding)?,
                 stamp: Stamp { version: entry.version_id().map(str::to_owned), ..pin },
                 history: History::Deleted,
                 storage: Storage::default(),
@@ -152,10 +181,17 @@ impl Bucket {
         Ok(objects)
     }
 
-    fn relative_key(&self, key: Option<&str>, coding: Option<&EncodingType>) -> Result<Foreign, StoreError> {
+    /// Keys with a slash in front keep it, and the prefix with it: nothing else tells them from their twins.
+    fn relative_key(
+        &self,
+        below: Below,
+        key: Option<&str>,
+        coding: Option<&EncodingType>,
+    ) -> Result<Foreign, StoreError> {
         let key = self.decoded(key.unwrap_or_default(), coding)?;
-        match key.strip_prefix(&self.location().prefix) {
-            Some(rest) => Ok(Foreign::from(rest)),
+        match key.strip_prefix(&self.prefix(below)) {
+            Some(rest) if below == Below::Prefix => Ok(Foreign::from(rest)),
+            Some(_) => Ok(Foreign::from(key)),
             None => Err(self.wrong("its listing names keys outside of the prefix")),
         }
     }

@@ -3,6 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use crate::model::backup::{Backup, Basis, Compression, Format, Metadata, Opens, TakenFrom};
+use crate::model::retention::Nearness;
 use crate::model::seal::SealScheme;
 use crate::model::target::{Access, History};
 use crate::model::trust::{Answer, Finding, Proof, Rung, VerdictOutcome, Voucher, Weight};
@@ -333,7 +334,12 @@ fn object(sheet: &mut Sheet, backup: &Backup) {
         .etag
         .as_ref()
         .map_or(String::new(), |etag| format!(", etag {}", crate::model::foreign::escape(etag)));
-    sheet.wrapped("", Role::Dim, &format!("{from}{etag}"));
+    let offset = backup.taken.offset_words().map_or(String::new(), |offset| format!(" (written as {offset})"));
+    sheet.wrapped("", Role::Dim, &format!("{from}{offset}{etag}"));
+    if let Some(prune) = &backup.prune {
+        let role = if prune.when == Nearness::Later { Role::Text } else { Role::Warn };
+        sheet.wrapped("prune", role, &prune.words());
+    }
     match backup.history {
         History::Current => {}
         History::Older => sheet.wrapped("", Role::Warn, "an older version: overwritten or deleted since"),

@@ -62,7 +62,10 @@ pub fn world(session: &Session) -> World {
 fn offers(session: &Session, catalog: &Catalog) -> Vec<KeyOffer> {
     let offers = session.estate().keys.iter().map(|key| KeyOffer {
         name: key.name.clone(),
-        file: key.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default(),
+        file: key.file.as_ref().map_or_else(
+            || if key.held { "in the configuration".to_owned() } else { String::new() },
+            |file| file.display().to_string(),
+        ),
         fingerprint: key.fingerprint.clone(),
         opens: key.fingerprint.as_ref().map_or(0, |fingerprint| opened_by(catalog, fingerprint)),
     });
@@ -101,7 +104,8 @@ impl Live {
         tokio::spawn(async move {
             let had_passphrase = passphrase.is_some();
             let passphrase = passphrase.map(|text| Secret::new(text.expose().to_vec()));
-            let msg = match session.load_key(source(&from), passphrase).await {
+            let (source, passphrase) = source(&from, passphrase);
+            let msg = match session.load_key(source, passphrase).await {
                 Ok(Loaded::Key(facts)) => {
                     // Before the words that it is there: whoever reads them may use it at once.
                     let keys = loaded(&[], session.keys(), &session.catalog());
@@ -128,6 +132,8 @@ impl Live {
                         backup: ask.backup.clone(),
                         into,
                         tables: (!tables.is_empty()).then_some(tables),
+                        databases: None,
+                        renames: vec![],
                         choices: ask.choices.iter().cloned().collect(),
                         statement_limit: STATEMENT_LIMIT,
                     };
@@ -144,8 +150,13 @@ impl Live {
     }
 }
 
-fn source(from: &KeyFrom) -> KeySource {
-    match from {
+/// Where the key is, and the passphrase that protects it.
+fn source(from: &KeyFrom, passphrase: Option<Secret>) -> (KeySource, Option<Secret>) {
+    let source = match from {
+        KeyFrom::Typed => {
+            let bytes = passphrase.unwrap_or_else(|| Secret::new(vec![]));
+            return (KeySource::Raw { label: "typed passphrase".to_owned(), bytes }, None);
+        }
         KeyFrom::File(path) => {
             let home = path.strip_prefix("~/").zip(std::env::home_dir());
             KeySource::File(home.map_or_else(|| path.into(), |(rest, home)| home.join(rest)))
@@ -155,7 +166,8 @@ fn source(from: &KeyFrom) -> KeySource {
         KeyFrom::Pasted(text) => {
             KeySource::Text { label: "the pasted key".to_owned(), pem: Secret::new(text.expose().to_vec()) }
         }
-    }
+    };
+    (source, passphrase)
 }
 
 impl Backend for Live {

@@ -88,6 +88,8 @@ pub enum KeyFrom {
     Estate(String),
     /// Text that was pasted.
     Pasted(Arc<SecretText>),
+    /// A passphrase or raw key, which comes where the passphrase of the others does.
+    Typed,
 }
 
 impl KeyFrom {
@@ -98,6 +100,7 @@ impl KeyFrom {
             Self::Env(name) => format!("${name}"),
             Self::Estate(name) => name.clone(),
             Self::Pasted(_) => "the pasted key".to_owned(),
+            Self::Typed => "the typed passphrase".to_owned(),
         }
     }
 }

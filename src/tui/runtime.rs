@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ pub enum Ended {
 ///
 /// When there is no terminal.
 pub async fn run(app: App, mut backend: impl Backend, mouse: Mouse) -> io::Result<Ended> {
-    let gone = terminal::watch()?;
+    let mut gone = terminal::watch()?;
     let signals = Signals::new()?;
     let printer = Printer::start()?;
     terminal::enter(mouse)?;
@@ -62,9 +63,16 @@ pub async fn run(app: App, mut backend: impl Backend, mouse: Mouse) -> io::Resul
         copied: vec![],
         sniffed: vec![],
     };
-    let ended = console.turn(signals, gone, messages).await;
+    let ended = console.turn(signals, &mut gone, messages).await;
     let jobs = usize::from(console.app.world.running() > 0);
-    let _ = timeout(GRACE[jobs], console.backend.shut_down()).await;
+    let mut closing = pin!(timeout(GRACE[jobs], console.backend.shut_down()));
+    tokio::select! {
+        _ = &mut closing => {}
+        _ = gone.recv() => {
+            terminal::silence();
+            let _ = closing.await;
+        }
+    }
     if ended != Ended::TerminalGone {
         terminal::leave_within(Duration::from_millis(300));
     }
@@ -131,7 +139,7 @@ impl<B: Backend> Console<B> {
     async fn turn(
         &mut self,
         mut signals: Signals,
-        mut gone: mpsc::Receiver<()>,
+        gone: &mut mpsc::Receiver<()>,
         mut messages: mpsc::Receiver<Msg>,
     ) -> Ended {
         let mut input = EventStream::new();

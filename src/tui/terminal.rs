@@ -105,11 +105,11 @@ pub fn install_panic_hook(log_file: PathBuf) {
 ///
 /// When there is no terminal, or no thread can be started.
 pub fn watch() -> io::Result<mpsc::Receiver<()>> {
-    let terminal: OwnedFd = if rustix::termios::isatty(io::stdin()) {
-        io::stdin().as_fd().try_clone_to_owned()?
-    } else {
-        File::open("/dev/tty")?.into()
-    };
+    if !rustix::termios::isatty(io::stdin()) {
+        // crossterm would open it for itself, out of reach of `silence`.
+        rustix::stdio::dup2_stdin(File::options().read(true).write(true).open("/dev/tty")?)?;
+    }
+    let terminal: OwnedFd = io::stdin().as_fd().try_clone_to_owned()?;
     let (gone, watched) = mpsc::channel(1);
     thread::Builder::new().name("terminal-watch".to_owned()).spawn(move || {
         loop {
@@ -124,6 +124,15 @@ pub fn watch() -> io::Result<mpsc::Receiver<()>> {
         }
     })?;
     Ok(watched)
+}
+
+/// Puts a pipe that stays empty in the place of a terminal that is gone: crossterm's reader, which would spin
+/// on it for as long as a job takes to end, waits there instead.
+pub fn silence() {
+    if let Ok((empty, never_written)) = io::pipe() {
+        let _ = rustix::stdio::dup2_stdin(empty);
+        std::mem::forget(never_written);
+    }
 }
 
 /// Writes frames from a thread of its own, so that a terminal that takes no bytes blocks nothing else.

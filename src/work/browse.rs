@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::disk::catalog_cache::{CacheKey, CatalogCache, Known};
 use crate::model::backup::{Backup, BackupId};
+use crate::model::foreign::Foreign;
 use crate::model::seal::Fingerprint;
 use crate::model::target::{Access, History, Object, Stamp, Target, TargetName};
 use crate::model::units::Moment;
@@ -21,6 +22,8 @@ use crate::work::look;
 use crate::work::look::{Glance, Holds};
 use crate::work::news::{Changed, News};
 use crate::work::proofbook::ProofBook;
+use crate::work::retention;
+use crate::work::retention::{Pruner, TargetRules};
 
 /// Heads that are read at a time from one target.
 const LOOKS_AT_ONCE: usize = 4;
@@ -35,6 +38,10 @@ pub struct Slot {
     pub target: Target,
     /// The open store, or why there is none.
     pub store: Result<Arc<dyn Store>, Report>,
+    /// How mysql-backup names and prunes there.
+    pub rules: TargetRules,
+    /// The target as that tool's prune lists it, where that is another list than ours.
+    pub as_pruned: Option<Arc<dyn Store>>,
 }
 
 /// Lists, looks and publishes. Cheap to clone.
@@ -92,6 +99,8 @@ struct OneTarget {
     /// Every look of this round, whether it waits, runs or has been taken.
     asked: HashSet<BackupId>,
     running: usize,
+    /// The keys that mysql-backup's prune sees, where that is another list than ours.
+    pruned: Option<Vec<Foreign>>,
 }
 
 impl OneTarget {
@@ -254,6 +263,12 @@ impl Browser {
         if cancel.is_cancelled() {
             return;
         }
+        if let Some(seen) = &slot.as_pruned {
+            let seen = first_page(&**seen, cancel.clone()).await;
+            if let Some(one) = self.state().targets.get_mut(&name) {
+                one.pruned = seen;
+            }
+        }
         let objects = self.enqueue(at, round);
         self.set_phase(&name, round, broken.map_or(TargetState::Listed { objects }, TargetState::Failed));
         self.start_looks(at);
@@ -411,11 +426,14 @@ impl Browser {
         };
         let mut backups = vec![];
         let mut views = vec![];
+        let mut pruners = vec![];
         let (mut pending, mut ended) = (0, true);
         for slot in &self.0.slots {
             let one = state.targets.get(&slot.target.name);
             if let Some(one) = one {
-                backups.extend(catalog::assemble(&slot.target, &one.listing, &known));
+                let pattern = slot.rules.pattern.as_ref();
+                backups.extend(catalog::assemble_named(&slot.target, &one.listing, &known, pattern));
+                pruners.extend(Pruner::new(&slot.target, &slot.rules, one.pruned.as_deref()));
                 pending += one.queue.len() + one.urgent.len() + one.running;
             }
             let phase = one.and_then(|one| one.phase.clone()).unwrap_or(TargetState::Waiting);
@@ -424,6 +442,8 @@ impl Browser {
             views.push(TargetView { name: slot.target.name.clone(), url, state: phase });
         }
         views.extend(self.0.not_yet.iter().cloned());
+        let targets: Vec<&Target> = self.0.slots.iter().map(|slot| &slot.target).collect();
+        retention::apply(&mut backups, &targets, &pruners, now);
         let round = state.round;
         drop(state);
         let catalog = Arc::new(catalog::publish(backups, views, now, pending));
@@ -431,6 +451,15 @@ impl Browser {
             *snapshot = catalog;
         }
         (ended && pending == 0 && round > 0).then_some(round)
+    }
+}
+
+/// The keys of a store's first page, which is all that mysql-backup's prune asks for.
+async fn first_page(store: &dyn Store, cancel: CancellationToken) -> Option<Vec<Foreign>> {
+    match store.list(cancel).next().await {
+        Some(Ok(page)) => Some(page.into_iter().map(|object| object.key).collect()),
+        Some(Err(_)) => None,
+        None => Some(vec![]),
     }
 }
 

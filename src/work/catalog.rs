@@ -6,10 +6,11 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::format::names;
+use crate::format::names::{DatabackerName, NamePattern};
 use crate::model::backup::{Backup, BackupId, Basis, Format, Metadata, MetadataFacts, Opens, Shape, Taken, TakenFrom};
 use crate::model::foreign::Foreign;
 use crate::model::seal::{Fingerprint, Recipient, RecipientSource};
-use crate::model::target::{History, Object, Stamp, Target, TargetName};
+use crate::model::target::{History, Location, Object, Stamp, Target, TargetName};
 use crate::model::trust::{Finding, Proof, Weight};
 use crate::model::units::Moment;
 use crate::report::Report;
@@ -158,7 +159,17 @@ pub fn id_at(canonical_url: &str, object: &Object) -> BackupId {
 
 /// Every backup of one target, unsorted and not yet judged.
 pub fn assemble(target: &Target, listing: &Listing, known: &Beside<'_>) -> Vec<Backup> {
-    let place = Place { target, url: target.canonical_url() };
+    assemble_named(target, listing, known, None)
+}
+
+/// As [`assemble`], in a target where mysql-backup names by a configured pattern.
+pub fn assemble_named(
+    target: &Target,
+    listing: &Listing,
+    known: &Beside<'_>,
+    pattern: Option<&NamePattern>,
+) -> Vec<Backup> {
+    let place = Place { target, url: target.canonical_url(), pattern };
     let mut backups = Vec::with_capacity(listing.objects.len());
     let mut described = 0;
     for object in &listing.objects {
@@ -180,16 +191,77 @@ pub fn assemble(target: &Target, listing: &Listing, known: &Beside<'_>) -> Vec<B
 struct Place<'a> {
     target: &'a Target,
     url: String,
+    pattern: Option<&'a NamePattern>,
+}
+
+impl Place<'_> {
+    /// What a name by the configured pattern, or else by the default one, tells.
+    fn databacker(&self, key: &Foreign) -> Option<DatabackerName> {
+        self.pattern.and_then(|pattern| pattern.name(key)).or_else(|| names::databacker_name(key))
+    }
+
+    /// What a name suggests before bytes have spoken.
+    fn guess(&self, key: &Foreign) -> Shape {
+        let shape = names::guess(key);
+        match self.pattern.and_then(|pattern| pattern.name(key)) {
+            Some(name) => {
+                Shape { format: Format::Databacker, compression: name.compression, basis: Basis::Name, seal: None }
+            }
+            None => shape,
+        }
+    }
+
+    /// One series for every folder, however the slashes of its keys were written.
+    fn series(&self, name: &DatabackerName) -> Foreign {
+        let slashed = match &self.target.location {
+            Location::S3(s3) => s3.slashed_prefix(),
+            _ => None,
+        };
+        let folder = name.folder.raw_bytes();
+        let folder = slashed.and_then(|prefix| folder.strip_prefix(prefix.as_bytes())).unwrap_or(folder);
+        let parts = folder.split(|byte| *byte == b'/').filter(|part| !part.is_empty());
+        let mut path: Vec<&[u8]> = parts.collect();
+        path.push(name.naming.raw_bytes());
+        Foreign::new([b"databacker:".as_slice(), &path.join(&b'/')].concat())
+    }
+}
+
+/// The series, the databases by the name alone, the time, and why the time is not the name's.
+struct Naming {
+    series: Foreign,
+    databases: Vec<Foreign>,
+    taken: Taken,
+    doubt: Option<&'static str>,
+}
+
+fn naming(place: &Place<'_>, object: &Object, facts: Option<&MetadataFacts>) -> Naming {
+    let written = object.stamp.modified;
+    let dbacked = names::dbacked_name(&object.key);
+    if let Some(name) = place.databacker(&object.key).filter(|_| dbacked.is_none()) {
+        let (taken, doubt) = match name.time.beside(written) {
+            Ok(dated) => (Taken { at: dated.at, from: TakenFrom::Name, offset: dated.offset }, None),
+            Err(why) => (Taken { at: written.unwrap_or_default(), from: TakenFrom::Object, offset: None }, Some(why)),
+        };
+        return Naming { series: place.series(&name), databases: vec![], taken, doubt };
+    }
+    let name = dbacked.or_else(|| names::dated_name(&object.key));
+    let taken = taken(object, facts, name.as_ref().map(|name| name.at));
+    let naming = name.map(|name| name.naming).filter(|naming| !naming.raw_bytes().is_empty());
+    Naming {
+        series: naming.clone().unwrap_or_else(|| names::stem(&object.key)),
+        databases: naming.into_iter().collect(),
+        taken,
+        doubt: None,
+    }
 }
 
 fn backup(place: &Place<'_>, object: &Object, metadata: Option<&Object>, known: &Beside<'_>) -> Backup {
     let target = place.target;
     let id = id_at(&place.url, object);
-    let named = names::dbacked_name(&object.key);
     let look = (known.look)(&id, &object.stamp);
     let (shape, seen) = match look {
         Some(look) => (look.shape, look.metadata),
-        None => (names::guess(&object.key), Metadata::NotApplicable),
+        None => (place.guess(&object.key), Metadata::NotApplicable),
     };
     let metadata = match (seen, metadata) {
         // Not looked at yet, or looked at before the page with the metadata had come.
@@ -201,10 +273,7 @@ fn backup(place: &Place<'_>, object: &Object, metadata: Option<&Object>, known: 
         Metadata::Read(facts) => Some(facts.as_ref()),
         _ => None,
     };
-    let plain = if named.is_none() { names::dated_name(&object.key) } else { None };
-    let name_facts = named.as_ref().or(plain.as_ref());
-    let taken = taken(object, facts, name_facts.map(|name| name.at));
-    let naming = name_facts.map(|name| name.naming.clone()).filter(|naming| !naming.raw_bytes().is_empty());
+    let Naming { series, databases, taken, doubt } = naming(place, object, facts);
     let proof = (known.proof)(&id, &object.stamp).map(Box::new);
     let mut made = Backup {
         id,
@@ -214,15 +283,16 @@ fn backup(place: &Place<'_>, object: &Object, metadata: Option<&Object>, known: 
         history: object.history,
         storage: object.storage.clone(),
         taken,
-        series: naming.clone().unwrap_or_else(|| names::stem(&object.key)),
-        databases: naming.into_iter().collect(),
+        series,
+        databases,
         databases_known: false,
         shape,
         metadata,
         stale: proof.as_ref().is_some_and(|proof| known.now.0.saturating_sub(proof.at.0) > known.proof_max_age),
         proof,
         opens: Opens::Unknown,
-        findings: vec![],
+        prune: None,
+        findings: doubt.map(|why| Finding::new(Weight::Note, "name_time", why)).into_iter().collect(),
     };
     join(&mut made, target, known);
     made
@@ -285,11 +355,11 @@ fn taken(object: &Object, facts: Option<&MetadataFacts>, name: Option<Moment>) -
     let plausible =
         |at: &Moment| *at >= YEAR_2000 && written.is_none_or(|written| at.0.saturating_sub(written.0) <= DAY);
     if let Some(at) = facts.and_then(|facts| facts.started).filter(plausible) {
-        return Taken { at, from: TakenFrom::Metadata };
+        return Taken { at, from: TakenFrom::Metadata, offset: None };
     }
     match name {
-        Some(at) => Taken { at, from: TakenFrom::Name },
-        None => Taken { at: written.unwrap_or_default(), from: TakenFrom::Object },
+        Some(at) => Taken { at, from: TakenFrom::Name, offset: None },
+        None => Taken { at: written.unwrap_or_default(), from: TakenFrom::Object, offset: None },
     }
 }
 

@@ -1,4 +1,4 @@
-//! Foreign configurations as an estate: DBacked's `config.json`, as it is.
+//! Foreign configurations as an estate: DBacked's `config.json` and databacker's `config.yaml`, as they are.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,11 +10,14 @@ use zeroize::Zeroizing;
 use crate::disk::environment::Environment;
 use crate::disk::estate::{self, ConfigFile, Estate, EstateError, EstateId, EstateTarget, Others};
 use crate::disk::explain::{Origin, Setting};
+use crate::format::names::NamePattern;
 use crate::model::foreign::escape;
 use crate::model::sink::{PasswordSource, Protection, ServerAddress, ServerRef, TlsMode};
 use crate::model::target::{Location, S3Location, Target, TargetName};
 use crate::report::{Fault, Reportable};
+use crate::work::config_databacker;
 use crate::work::config_fields::Fields;
+use crate::work::config_targets;
 
 /// Under which name the secrets of a DBacked configuration are held, and what its target and server are called.
 pub const DBACKED: &str = "dbacked";
@@ -50,23 +53,58 @@ pub enum ConfigError {
     #[error("{file} is JSON, but no DBacked configuration")]
     #[diagnostic(
         code(config::unknown_kind),
-        help("known are estate.toml and DBacked's config.json, which has keys such as s3bucket and dbType")
+        help(
+            "known are estate.toml, DBacked's config.json, which has keys such as s3bucket and dbType, and \
+              databacker's config.yaml, which has a `version: config.databack.io/v1`"
+        )
     )]
     UnknownKind {
         /// The file, safe to draw.
         file: String,
     },
 
+    /// A databacker configuration of a kind that lies elsewhere.
+    #[error("{file} is a databacker configuration of kind {kind}, which this version does not read yet")]
+    #[diagnostic(
+        code(config::kind_not_yet),
+        help(
+            "write its targets into an estate.toml (see estate.example.toml), or give the file of kind local that it \
+              stands for"
+        )
+    )]
+    KindNotYet {
+        /// The file, safe to draw.
+        file: String,
+        /// `remote` or `encrypted`.
+        kind: String,
+    },
+
+    /// It looks like a databacker configuration and is no YAML, or more than is sane.
+    #[error("{file}:{line}: this YAML cannot be read")]
+    #[diagnostic(
+        code(config::not_yaml),
+        help(
+            "the line is where reading stopped; no key may stand twice, and documents that unfold to more than a \
+              configuration ever holds are refused"
+        )
+    )]
+    NotYaml {
+        /// The file, safe to draw.
+        file: String,
+        /// The line, from 1. Nothing of it is shown: it may hold a secret.
+        line: usize,
+    },
+
     /// A value that cannot be used.
     #[error("{at}: `{key}` {what}")]
-    #[diagnostic(code(config::wrong_value), help("correct it there; DBacked itself would not have worked with it"))]
+    #[diagnostic(code(config::wrong_value), help("correct it there; the tool itself would not have worked with it"))]
     WrongValue {
         /// The file or the environment variable, safe to draw.
         at: String,
         /// The setting.
-        key: &'static str,
+        key: String,
         /// What is wrong with it.
-        what: &'static str,
+        what: String,
     },
 }
 
@@ -74,7 +112,11 @@ impl Reportable for ConfigError {
     fn fault(&self) -> Fault {
         match self {
             Self::Estate(error) => error.fault(),
-            Self::NotJson { .. } | Self::UnknownKind { .. } | Self::WrongValue { .. } => Fault::Usage,
+            Self::KindNotYet { .. }
+            | Self::NotJson { .. }
+            | Self::NotYaml { .. }
+            | Self::UnknownKind { .. }
+            | Self::WrongValue { .. } => Fault::Usage,
         }
     }
 }
@@ -83,6 +125,10 @@ impl Reportable for ConfigError {
 pub struct HeldSecret(Zeroizing<String>);
 
 impl HeldSecret {
+    pub(super) fn new(text: Zeroizing<String>) -> Self {
+        Self(text)
+    }
+
     /// The secret itself: for the client that needs it, and nobody else.
     pub fn expose(&self) -> &str {
         &self.0
@@ -104,6 +150,10 @@ pub struct HeldSecrets {
     pub access_keys: BTreeMap<String, HeldAccessKey>,
     /// By [`PasswordSource::Held`].
     pub passwords: BTreeMap<String, HeldSecret>,
+    /// By the name of a key of the estate: the bytes of a key file, decoded.
+    pub keys: BTreeMap<String, Zeroizing<Vec<u8>>>,
+    /// By the name under which the estate's telemetry refers to it.
+    pub tokens: BTreeMap<String, HeldSecret>,
 }
 
 /// An estate and what came with it.
@@ -116,18 +166,39 @@ pub struct Configuration {
     pub public_key: Option<String>,
 }
 
-/// Reads `estate.toml` or a DBacked `config.json`; the content decides, not the name.
+/// Reads `estate.toml`, a DBacked `config.json` or a databacker `config.yaml`; the content decides, not the name.
 ///
 /// # Errors
 ///
 /// What is wrong with the file, with its line.
 pub fn load(path: &Path, env: &Environment) -> Result<Configuration, ConfigError> {
     let file = estate::read(path)?;
+    if config_databacker::is_it(&file.text) {
+        return config_databacker::read(&file, env);
+    }
     if file.text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with('{') {
         return dbacked(&file, env);
     }
     let estate = estate::parse(&file, env)?;
+    check_patterns(&estate, &file)?;
     Ok(Configuration { estate, secrets: HeldSecrets::default(), public_key: None })
+}
+
+/// What a target that a databacker configuration names is called here: small letters, digits, `_` and `-`.
+pub fn target_name(written: &str) -> String {
+    config_targets::name_of(written)
+}
+
+/// A pattern that recognises nothing would pass in silence.
+fn check_patterns(estate: &Estate, file: &ConfigFile) -> Result<(), ConfigError> {
+    for (target, habits) in &estate.habits {
+        let Some(Err(what)) = habits.filename_pattern.as_deref().map(NamePattern::read) else { continue };
+        let key = format!("targets.{target}.filename_pattern");
+        let row = estate.notes.settings.iter().find(|row| row.setting == key);
+        let at = row.map_or_else(|| file.path.display().to_string(), |row| row.origin.to_string());
+        return Err(ConfigError::WrongValue { at: escape(&at), key, what: what.to_owned() });
+    }
+    Ok(())
 }
 
 fn dbacked(file: &ConfigFile, env: &Environment) -> Result<Configuration, ConfigError> {
@@ -278,7 +349,7 @@ impl Given<'_> {
             (None, Some((_, line))) => format!("{}:{line}", self.file.path.display()),
             (None, None) => self.file.path.display().to_string(),
         };
-        ConfigError::WrongValue { at: escape(&at), key, what }
+        ConfigError::WrongValue { at: escape(&at), key: key.to_owned(), what: what.to_owned() }
     }
 }
 

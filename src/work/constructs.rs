@@ -20,6 +20,8 @@ pub struct Constructs {
     pub sql_modes: BTreeSet<String>,
     /// Tables and views that are dropped, emptied or altered.
     pub replaces: BTreeSet<Foreign>,
+    /// Default character set and collation of the database that it makes.
+    pub defaults: (Option<String>, Option<String>),
     /// The first SET that can neither run nor be left out, and how many there are.
     pub stuck: Option<(Place, u64)>,
 }
@@ -86,6 +88,9 @@ impl Constructs {
     }
 
     fn create(&mut self, tokens: &[Token<'_>]) {
+        if tokens.get(1).is_some_and(|token| token.is_any(&["DATABASE", "SCHEMA"])) {
+            self.defaults = defaults(tokens);
+        }
         if tokens.iter().take(4).any(|token| token.is("SEQUENCE")) {
             self.seen.insert(Construct::Sequences);
         }
@@ -131,6 +136,18 @@ impl Constructs {
             }
         }
     }
+}
+
+/// `DEFAULT CHARACTER SET c COLLATE k` of a CREATE DATABASE, as plain words.
+fn defaults(tokens: &[Token<'_>]) -> (Option<String>, Option<String>) {
+    let plain = |token: &&Token<'_>| token.text.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    let behind = |at: usize| {
+        let value = tokens.get(at + 1..)?.iter().find(|token| !token.is_sign(b'=')).filter(plain)?;
+        Some(String::from_utf8_lossy(value.text).to_ascii_lowercase())
+    };
+    let charset = tokens.windows(2).position(|pair| pair[0].is_any(&["CHARACTER", "CHAR"]) && pair[1].is("SET"));
+    let collate = tokens.iter().position(|token| token.is("COLLATE"));
+    (charset.and_then(|at| behind(at + 1)), collate.and_then(behind))
 }
 
 fn is_name(token: &Token<'_>) -> bool {

@@ -16,6 +16,7 @@ use crate::model::foreign::escape;
 use crate::model::seal::{DBACKED_MAGIC, Fingerprint};
 use crate::report::{Fault, Report, Reportable};
 use crate::seal::error::{SealError, UnsealError};
+use crate::seal::key::Key;
 use crate::seal::keyring::PrivateKey;
 use crate::seal::public::PublicKey;
 use crate::seal::sealed::{SealedHeader, Sealer, SeekUnsealer, Unsealer};
@@ -188,10 +189,11 @@ pub async fn run(
     if session.is_read_only() {
         return Err(ExportError::ReadOnly.report());
     }
-    let keys: Vec<PrivateKey> = held(&session.0.ring).iter().cloned().collect();
+    let keys: Vec<PrivateKey> = held(&session.0.ring).iter().filter_map(Key::rsa).cloned().collect();
     let (action, subject) = (work.action(), format!("{} -> {}", input.label(), output.label()));
     let names: Vec<String> = work.recipients().iter().map(Fingerprint::short).collect();
-    let intent = entry(action, &subject, "", &names.join(", "), None);
+    let only = if let [only] = &work.recipients()[..] { Some(only.clone()) } else { None };
+    let intent = entry(action, &subject, "", &names.join(", "), only);
     let intent = session.0.audit.intent(intent).map_err(|error| error.report())?;
     let done = tokio::task::spawn_blocking(move || perform(work, &keys, (input, output), cancel)).await;
     let done = done.unwrap_or_else(|broken| std::panic::resume_unwind(broken.into_panic()));
@@ -199,6 +201,7 @@ pub async fn run(
         Ok(exported) => ("ok", format!("{} bytes in, {} bytes out", exported.bytes_in, exported.bytes_out)),
         Err(report) => ("failed", report.code.clone()),
     };
+    let intent = intent.opened_by(done.as_ref().ok().and_then(|exported| exported.key.clone()));
     session.0.audit.outcome(intent, now(), result, &detail).map_err(|error| error.report())?;
     done
 }

@@ -7,9 +7,10 @@ use crate::model::foreign::{Foreign, escape};
 use crate::model::target::History;
 use crate::report::{Fault, Report};
 use crate::work::catalog::{Catalog, TargetState};
+use crate::work::config::target_name;
 use crate::work::single::in_login_folder;
 
-/// Finds a backup by id, unique prefix of one, or `target:name`; `ad_hoc` is the key that a path or URL named.
+/// Finds a backup by id, unique prefix of one, `target:name` or `config://target/name`; `ad_hoc` is the key that a path or URL named.
 ///
 /// # Errors
 ///
@@ -22,6 +23,10 @@ pub fn find(catalog: &Catalog, argument: &str, ad_hoc: Option<&Foreign>) -> Resu
         let found = catalog.backups.iter().filter(current).find(named);
         return found.cloned().ok_or_else(|| missing(catalog, argument));
     }
+    // As mysql-backup refers to the targets of its configuration.
+    let reference = argument.strip_prefix("config://").and_then(|rest| rest.split_once('/'));
+    let reference = reference.map(|(target, name)| format!("{}:{name}", target_name(target)));
+    let argument = reference.as_deref().unwrap_or(argument);
     let start = argument.to_lowercase();
     let fits = |backup: &&Arc<Backup>| !start.is_empty() && backup.id.as_str().starts_with(&start);
     let by_id: Vec<&Arc<Backup>> = catalog.backups.iter().filter(fits).collect();

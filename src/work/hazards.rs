@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use crate::format::statements::RiskKind;
 use crate::model::dump::{DumpFacts, RiskNote};
 use crate::model::plan::{PlanFinding, Stance};
-use crate::model::sink::{MysqlSink, ServerFacts};
+use crate::model::sink::{ServerFacts, ServerRef};
 use crate::model::units::grouped;
 use crate::server::compat;
 use crate::work::payload::MIXED_SET;
@@ -94,7 +94,7 @@ fn choices(kind: &str) -> &'static [&'static str] {
 pub fn findings(
     dump: Option<&DumpFacts>,
     facts: &ServerFacts,
-    sink: &MysqlSink,
+    server: &ServerRef,
     chosen: &BTreeMap<String, String>,
 ) -> Vec<PlanFinding> {
     let Some(dump) = dump else {
@@ -110,7 +110,7 @@ pub fn findings(
     for finding in &mut findings {
         choose(finding, chosen);
     }
-    if let Some(wanted) = &sink.server.expect_uuid
+    if let Some(wanted) = &server.expect_uuid
         && facts.uuid.as_ref().is_none_or(|uuid| uuid.to_string() != *wanted)
     {
         findings.push(fact(

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::job::{Ending, JobId, JobSpec, Phase, Progress};
+use crate::model::seal::Fingerprint;
 use crate::model::units::{ByteSize, Moment, Rate};
 use crate::target::Waiting;
 use crate::work::news::{Changed, News};
@@ -66,6 +67,7 @@ struct Shared {
     view: Mutex<JobView>,
     over: CancellationToken,
     news: News,
+    key: Mutex<Option<Fingerprint>>,
 }
 
 struct Meter {
@@ -102,6 +104,7 @@ impl JobCtx {
             view: Mutex::new(view),
             over: CancellationToken::new(),
             news,
+            key: Mutex::default(),
         };
         Self { id, cancel, kill: CancellationToken::new(), shared: Arc::new(shared) }
     }
@@ -164,6 +167,18 @@ impl JobCtx {
             view.lines += 1;
         }
         self.shared.news.tell(Changed::JOBS);
+    }
+
+    /// Notes which key opened the backup, for the audit log.
+    pub fn opened_by(&self, key: Option<&Fingerprint>) {
+        if let Ok(mut known) = self.shared.key.lock() {
+            *known = key.cloned();
+        }
+    }
+
+    /// The key that opened the backup, as far as the job came.
+    pub fn key(&self) -> Option<Fingerprint> {
+        self.shared.key.lock().ok()?.clone()
     }
 
     /// Says how the job ended. The first ending stays.

@@ -15,7 +15,7 @@ use crate::model::foreign::{Foreign, escape};
 use crate::model::seal::{Fingerprint, KeyFacts};
 use crate::report::{Fault, Report, Reportable};
 use crate::seal::error::KeyError;
-use crate::seal::keyring::PrivateKey;
+use crate::seal::key::Key;
 use crate::seal::{keyfile, public};
 
 pub use crate::seal::secret::{Secret, SecretBuffer, harden_process};
@@ -27,6 +27,10 @@ const NEW_BITS: usize = 4096;
 
 /// What is said about a private key that is not its owner's alone.
 const READABLE: &str = "others may read this file: chmod 600";
+/// What is said about a file that is no key file.
+const AS_PASSPHRASE: &str = "no key file: taken as a passphrase, byte for byte or without its line end";
+/// DBacked's own variable for the key's text.
+pub const DBACKED_VARIABLE: &str = "DBACKED_PRIVATE_KEY";
 
 /// Why a key file cannot be read.
 #[derive(Debug, Error, Diagnostic)]
@@ -52,12 +56,26 @@ impl Reportable for KeyReadError {
 pub enum KeySource {
     /// A file.
     File(PathBuf),
-    /// Text that was pasted or read from standard input.
+    /// Text that was pasted: a key, or it is refused.
     Text {
         /// How it is referred to; safe to draw.
         label: String,
         /// The key's text.
         pem: Secret,
+    },
+    /// What was named as a key and has no name of its own, such as standard input: any kind, as for a file.
+    Given {
+        /// How it is referred to; safe to draw.
+        label: String,
+        /// What it holds.
+        text: Secret,
+    },
+    /// A raw key or a passphrase, typed as such.
+    Raw {
+        /// How it is referred to; safe to draw.
+        label: String,
+        /// What was typed.
+        bytes: Secret,
     },
     /// An environment variable that holds the key's text.
     Env(String),
@@ -77,7 +95,7 @@ pub enum Loaded {
 /// A key that was read, before it is in the ring.
 pub(super) enum Opened {
     /// It can be used.
-    Key(Box<PrivateKey>),
+    Key(Box<Key>),
     /// It is encrypted, and there was no passphrase.
     NeedsPassphrase(KeyFacts),
 }
@@ -139,11 +157,19 @@ pub(super) fn open(estate: &Estate, source: KeySource, passphrase: Option<&Secre
     match source {
         KeySource::File(path) => open_file(&path, file_label(&path), passphrase),
         KeySource::Text { label, pem } => open_text(&pem, Foreign::from(label), passphrase),
+        KeySource::Given { label, text } => open_given(&text, Foreign::from(label), passphrase),
+        KeySource::Raw { label, bytes } => raw(&bytes, Foreign::from(label)).map(|key| Opened::Key(Box::new(key))),
         KeySource::Env(name) => {
             let unset =
                 || Report::new(Fault::Usage, "keys::unset", format!("{name} is not set"), "set it to the key's text");
             let text = Zeroizing::new(std::env::var_os(&name).ok_or_else(unset)?.into_encoded_bytes());
-            open_text(&Secret::new(text.to_vec()), Foreign::from(name), passphrase)
+            let text = Secret::new(text.to_vec());
+            // DBacked's own variable holds a key and nothing else.
+            if name == DBACKED_VARIABLE {
+                open_text(&text, Foreign::from(name), passphrase)
+            } else {
+                open_given(&text, Foreign::from(name), passphrase)
+            }
         }
         KeySource::Estate(name) => {
             let key = estate.keys.iter().find(|key| key.name == name);
@@ -157,7 +183,7 @@ pub(super) fn open(estate: &Estate, source: KeySource, passphrase: Option<&Secre
 }
 
 fn open_file(path: &Path, label: Foreign, passphrase: Option<&Secret>) -> Result<Opened, Report> {
-    let opened = open_text(&read_file(path)?, label, passphrase)?;
+    let opened = open_given(&read_file(path)?, label, passphrase)?;
     Ok(match opened {
         Opened::Key(key) if readable_by_others(path) => Opened::Key(Box::new(key.remarked(READABLE))),
         Opened::NeedsPassphrase(mut facts) if readable_by_others(path) => {
@@ -168,8 +194,25 @@ fn open_file(path: &Path, label: Foreign, passphrase: Option<&Secret>) -> Result
     })
 }
 
+/// Any kind of key: what is none of the others, and no broken one, is a passphrase.
+fn open_given(text: &Secret, label: Foreign, passphrase: Option<&Secret>) -> Result<Opened, Report> {
+    if is_passphrase(text) {
+        return raw(text, label).map(|key| Opened::Key(Box::new(key.remarked(AS_PASSPHRASE))));
+    }
+    open_text(text, label, passphrase)
+}
+
+fn is_passphrase(text: &Secret) -> bool {
+    let unknown = matches!(keyfile::inspect(text.expose(), Foreign::default()), Err(KeyError::NotAKey));
+    unknown && keyfile::may_be_passphrase(text.expose()) && text.expose().len() <= keyfile::LONGEST_PASSPHRASE
+}
+
+fn raw(bytes: &Secret, label: Foreign) -> Result<Key, Report> {
+    keyfile::raw(bytes.expose(), label.clone()).map_err(|error| named(&label.to_string(), &error))
+}
+
 fn open_text(text: &Secret, label: Foreign, passphrase: Option<&Secret>) -> Result<Opened, Report> {
-    match keyfile::load(text.expose(), passphrase, label.clone()) {
+    match keyfile::open(text.expose(), passphrase, label.clone()) {
         Ok(key) => Ok(Opened::Key(Box::new(key))),
         Err(KeyError::NeedsPassphrase) => inspect(text, label).map(Opened::NeedsPassphrase),
         Err(error) => Err(named(&label.to_string(), &error)),
@@ -187,7 +230,7 @@ fn file_label(path: &Path) -> Foreign {
 /// When it cannot be read or is no key.
 pub fn inspect_file(path: &Path) -> Result<KeyFacts, Report> {
     let text = read_file(path)?;
-    let mut facts = inspect(&text, file_label(path))?;
+    let mut facts = inspect_given(&text, file_label(path))?;
     if facts.private && readable_by_others(path) {
         facts.remarks.push(READABLE.to_owned());
     }
@@ -201,6 +244,21 @@ pub fn inspect_file(path: &Path) -> Result<KeyFacts, Report> {
 /// When it is no key.
 pub fn inspect(text: &Secret, label: Foreign) -> Result<KeyFacts, Report> {
     keyfile::inspect(text.expose(), label.clone()).map_err(|error| named(&label.to_string(), &error))
+}
+
+/// Public facts about what was named as a key: any kind, a passphrase included.
+///
+/// # Errors
+///
+/// When it is a broken key, or too long for a passphrase.
+pub fn inspect_given(text: &Secret, label: Foreign) -> Result<KeyFacts, Report> {
+    if !is_passphrase(text) {
+        return inspect(text, label);
+    }
+    let facts = keyfile::inspect_raw(text.expose(), label.clone());
+    let mut facts = facts.map_err(|error| named(&label.to_string(), &error))?;
+    facts.remarks.push(AS_PASSPHRASE.to_owned());
+    Ok(facts)
 }
 
 /// Whether the group or everybody may read a file.

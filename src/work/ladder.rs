@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use crate::format::payload::PayloadVerdict;
 use crate::model::backup::{Compression, Format, Metadata, Shape};
-use crate::model::seal::Fingerprint;
+use crate::model::dump::DumpFacts;
+use crate::model::seal::{Fingerprint, SealScheme};
 use crate::model::target::{Object, Stamp};
-use crate::model::trust::{Answer, Check, Finding, Proof, Rung, VerdictOutcome, Voucher, Weight};
+use crate::model::trust::{Answer, Check, Finding, MemberProof, Proof, Rung, VerdictOutcome, Voucher, Weight};
 use crate::model::units::{Moment, grouped};
 use crate::seal::digest::{EachMib, StoredDigests, Sums, Wanted, compare_etag};
+use crate::work::archive::Judged;
 use crate::work::payload::{Checker, PayloadFacts};
 use crate::work::verdict;
 use crate::work::verdict::{Inside, Wrong};
@@ -28,12 +30,14 @@ pub struct Reading {
     pub machine: Option<String>,
     verdict: Option<PayloadVerdict>,
     facts: Option<PayloadFacts>,
+    members: Vec<MemberProof>,
 }
 
 impl Reading {
     /// Nothing seen yet.
     pub fn new(compression: Compression) -> Self {
-        Self { compression, bytes_out: 0, sha256: None, wrong: None, machine: None, verdict: None, facts: None }
+        let (sha256, wrong, machine) = (None, None, None);
+        Self { compression, bytes_out: 0, sha256, wrong, machine, verdict: None, facts: None, members: vec![] }
     }
 
     /// The layers could not even be opened.
@@ -68,6 +72,20 @@ impl Reading {
     }
 }
 
+impl Reading {
+    /// The end of all bytes of an archive was reached.
+    pub fn archive(&mut self, judged: Result<Judged, Wrong>) {
+        match judged {
+            Ok(judged) => {
+                self.facts = DumpFacts::of_all(judged.members.iter().filter_map(|member| member.dump.as_deref()));
+                self.verdict = Some(judged.verdict);
+                self.members = judged.members;
+            }
+            Err(wrong) => self.wrong = Some(wrong),
+        }
+    }
+}
+
 fn inconclusive(what: &str) -> Wrong {
     Wrong { outcome: VerdictOutcome::Inconclusive, at_byte: None, what: what.to_owned() }
 }
@@ -80,6 +98,8 @@ fn check(name: &str, outcome: Answer, detail: impl Into<String>) -> Check {
 pub struct Evidence {
     stamp: Stamp,
     format: Format,
+    /// The seal authenticates every byte.
+    authenticated: bool,
     md5: Option<String>,
     etag: Option<String>,
     checks: Vec<Check>,
@@ -112,6 +132,7 @@ impl Evidence {
         Self {
             stamp: object.stamp.clone(),
             format: shape.format,
+            authenticated: false,
             md5,
             etag: object.stamp.etag.clone(),
             checks,
@@ -138,11 +159,13 @@ impl Evidence {
     }
 
     /// The layers are open.
-    pub fn opened(&mut self, shape: &Shape, key: Option<&Fingerprint>, remarks: Vec<Finding>) {
-        match (&shape.seal, key) {
+    pub fn opened(&mut self, seal: Option<SealScheme>, key: Option<&Fingerprint>, remarks: Vec<Finding>) {
+        match (seal, key) {
             (Some(_), Some(key)) => self.opens(Answer::Yes, &format!("key {}", key.short())),
-            _ => self.opens(Answer::NotApplicable, ""),
+            (Some(seal), None) => self.opens(Answer::Yes, &format!("a loaded key opens it ({})", seal.word())),
+            (None, _) => self.opens(Answer::NotApplicable, ""),
         }
+        self.authenticated = seal.is_some_and(SealScheme::authenticates);
         self.findings.extend(remarks);
     }
 
@@ -203,7 +226,8 @@ impl Evidence {
         let Some(verdict) = &reading.verdict else { return };
         self.findings.extend(verdict.findings.iter().cloned());
         self.check("end mark", verdict.end_mark, verdict.detail.clone());
-        let contained = reading.compression != Compression::None || self.format == Format::Sealed;
+        let contained =
+            reading.compression != Compression::None || self.format == Format::Sealed || !reading.members.is_empty();
         if verdict.statements == 0 {
             self.wrong(inconclusive("zero statements: there is nothing in it to restore"));
         } else if verdict.end_mark == Answer::No {
@@ -227,7 +251,7 @@ impl Evidence {
     }
 
     fn voucher(&self, whole: Answer) -> Voucher {
-        if whole == Answer::Yes && self.format == Format::Sealed {
+        if whole == Answer::Yes && self.authenticated {
             return Voucher::Authenticated;
         }
         if self.recorded.equal && !self.recorded.different {
@@ -309,6 +333,7 @@ pub fn proof(mut evidence: Evidence, to: Rung, key: Option<Fingerprint>, at: Mom
         bytes_in: evidence.digests.as_ref().map_or(0, |digests| digests.bytes),
         bytes_out: reading.map_or(0, |reading| reading.bytes_out),
         sha256_out: reading.and_then(|reading| reading.sha256.clone()),
+        members: reading.map(|reading| reading.members.clone()).unwrap_or_default(),
         dump: reading.and_then(|reading| reading.facts.clone()).map(Box::new),
         checks: evidence.checks,
         findings: evidence.findings,

@@ -7,6 +7,7 @@ use crate::model::backup::{Format, Metadata, Shape};
 use crate::model::foreign::{Foreign, escape};
 use crate::model::seal::{Recipient, RecipientSource};
 use crate::model::target::{History, Object};
+use crate::seal::databacker;
 use crate::seal::public;
 use crate::seal::sealed::SealedHeader;
 use crate::target::{Store, StoreError};
@@ -39,7 +40,7 @@ pub enum Holds {
 /// Reads head and metadata. `None` when the head cannot be read: the guess from the name stays.
 pub async fn look(store: &dyn Store, object: &Object, beside: Option<&Object>) -> Option<Glance> {
     let head = head(store, object).await.ok()?;
-    let shape = shape(&head);
+    let shape = shape(&object.key, &head);
     let mut holds = Holds::UntilChanged;
     let metadata = match beside {
         Some(beside) => read_metadata(store, object, beside).await.unwrap_or_else(|error| {
@@ -61,7 +62,7 @@ pub async fn look(store: &dyn Store, object: &Object, beside: Option<&Object>) -
 /// When the store fails otherwise than by having no metadata or denying it: a verdict must not rest on
 /// what could not be read just now.
 pub async fn look_now(store: &dyn Store, object: &Object, head: &[u8]) -> Result<Look, StoreError> {
-    let shape = shape(head);
+    let shape = shape(&object.key, head);
     let may_have = shape.format == Format::Dbacked || names::dbacked_name(&object.key).is_some();
     if !may_have || object.history != History::Current {
         let metadata = absent(&shape);
@@ -99,6 +100,9 @@ pub async fn head(store: &dyn Store, object: &Object) -> Result<Bytes, StoreErro
     let sniffed = sniff::sniff(&head);
     let wants = match sniffed.shape().format {
         Format::Sealed => Some(SEALED_HEADER),
+        Format::Databacker if sniffed.shape().seal.is_some() => {
+            Some(SEALED_HEADER.max(sniffed.wants.unwrap_or(0) as u64))
+        }
         _ => sniffed.wants.map(|wants| (wants as u64).min(SECOND_LOOK)),
     };
     match wants.map(|wants| wants.min(object.stamp.size)) {
@@ -107,9 +111,21 @@ pub async fn head(store: &dyn Store, object: &Object) -> Result<Bytes, StoreErro
     }
 }
 
-/// The format, and for our own seal the recipients that its header names.
-fn shape(head: &[u8]) -> Shape {
-    let mut shape = sniff::sniff(head).shape();
+/// The format, and the recipients that the header of a seal names.
+///
+/// Of a seal under a raw key no byte says what it is: there the name decides, and is said to.
+fn shape(key: &Foreign, head: &[u8]) -> Shape {
+    let sniffed = sniff::sniff(head);
+    let mut shape = sniffed.shape();
+    if sniffed.opaque && names::databacker_like(key) {
+        shape = sniff::as_raw_sealed(&shape);
+    }
+    if let (Format::Databacker, Some(seal)) = (shape.format, &shape.seal)
+        && let Some(described) =
+            databacker::describe(seal.scheme, &sniff::peek(shape.compression, head, sniff::SEAL_HEAD))
+    {
+        shape.seal = Some(described);
+    }
     if let (Format::Sealed, Some(seal)) = (shape.format, &mut shape.seal)
         && let Ok(header) = SealedHeader::read(&mut &head[..])
     {

@@ -19,7 +19,7 @@ use crate::disk::proofs::Proofs;
 use crate::disk::state::State;
 use crate::model::foreign::Foreign;
 use crate::model::sftp::Places;
-use crate::model::target::{Location, Target, TargetName};
+use crate::model::target::{Location, S3Location, Target, TargetName};
 use crate::report::{Fault, Report, Reportable};
 use crate::seal::keyring::KeyRing;
 use crate::seal::public;
@@ -29,10 +29,11 @@ use crate::target::{Credentials, Patience, Ssh, parse_backup};
 use crate::work::browse::{Browser, Slot};
 use crate::work::catalog::{TargetState, TargetView};
 use crate::work::config;
-use crate::work::config::{Configuration, HeldSecrets};
+use crate::work::config::{Configuration, HeldSecret, HeldSecrets};
 use crate::work::news::News;
 use crate::work::proofbook::ProofBook;
 use crate::work::questions::Board;
+use crate::work::retention::TargetRules;
 use crate::work::session::{Inner, Session, Settings};
 use crate::work::single;
 use crate::work::single::Single;
@@ -65,7 +66,8 @@ impl Session {
         let age = estate.policy.proof_max_age;
         let browser = Browser::new(slots, not_yet, cache, proofs.clone(), age, news.clone(), cancel.clone());
         let session = Self(Arc::new(Inner {
-            held: passwords(secrets),
+            held: secrets_of(&secrets.passwords),
+            held_keys: keys_of(&secrets),
             estate,
             paths,
             access: settings.access,
@@ -124,11 +126,14 @@ fn slots(estate: &Estate, secrets: &HeldSecrets, questions: &Board) -> (Vec<Slot
     for target in &estate.targets {
         match target {
             EstateTarget::Ready(target) => {
+                let credentials = credentials(target, secrets);
                 let asking = Ssh { asker: Some(Arc::new(questions.clone())), ..Ssh::default() };
-                let keys = credentials(target, secrets);
-                let store = target::open_asking(target, keys.as_ref(), (Patience::default(), asking));
+                let store = target::open_asking(target, credentials.as_ref(), (Patience::default(), asking));
                 let store = store.map_err(|error| error.report());
-                slots.push(Slot { target: target.clone(), store });
+                let rules = TargetRules::of(estate.habits_of(&target.name));
+                let as_pruned = rules.as_pruned(target);
+                let as_pruned = as_pruned.and_then(|target| target::open(&target, credentials.as_ref()).ok());
+                slots.push(Slot { target: target.clone(), store, rules, as_pruned });
             }
             EstateTarget::NotYet { name, url, why } => {
                 let state = TargetState::NotYet(why.clone());
@@ -143,6 +148,7 @@ fn slots(estate: &Estate, secrets: &HeldSecrets, questions: &Board) -> (Vec<Slot
 fn only(slots: &mut [Slot], key: &Foreign) {
     for slot in slots {
         if let Ok(store) = &slot.store {
+            let twin = twin(&slot.target).and_then(|twin| target::open(&twin, None).ok());
             let keys = match &slot.target.location {
                 // The tool that writes to such URLs ignores their folder.
                 Location::Sftp(sftp) if sftp.places == Places::UrlAndLogin => {
@@ -150,9 +156,20 @@ fn only(slots: &mut [Slot], key: &Foreign) {
                 }
                 _ => vec![key.clone()],
             };
-            slot.store = Ok(Arc::new(Single::new(store.clone(), keys)));
+            slot.store = Ok(Arc::new(Single::new(store.clone(), twin, keys)));
         }
     }
+}
+
+/// The same prefix of a bucket, with its leading slash the other way.
+fn twin(target: &Target) -> Option<Target> {
+    let Location::S3(s3) = &target.location else { return None };
+    let prefix = match s3.prefix.trim_start_matches('/') {
+        bare if bare.len() < s3.prefix.len() => bare.to_owned(),
+        bare => format!("/{bare}"),
+    };
+    let location = Location::S3(Box::new(S3Location { prefix, ..S3Location::clone(s3) }));
+    Some(Target { location, ..target.clone() })
 }
 
 fn credentials(target: &Target, secrets: &HeldSecrets) -> Option<Credentials> {
@@ -165,7 +182,11 @@ fn credentials(target: &Target, secrets: &HeldSecrets) -> Option<Credentials> {
     })
 }
 
-fn passwords(secrets: HeldSecrets) -> BTreeMap<String, Arc<Secret>> {
-    let held = |text: &str| Arc::new(Secret::new(text.as_bytes().to_vec()));
-    secrets.passwords.iter().map(|(name, password)| (name.clone(), held(password.expose()))).collect()
+fn keys_of(secrets: &HeldSecrets) -> BTreeMap<String, Arc<Secret>> {
+    secrets.keys.iter().map(|(name, bytes)| (name.clone(), Arc::new(Secret::new(bytes.to_vec())))).collect()
+}
+
+fn secrets_of(held: &BTreeMap<String, HeldSecret>) -> BTreeMap<String, Arc<Secret>> {
+    let locked = |text: &str| Arc::new(Secret::new(text.as_bytes().to_vec()));
+    held.iter().map(|(name, secret)| (name.clone(), locked(secret.expose()))).collect()
 }

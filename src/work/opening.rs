@@ -7,6 +7,8 @@ use std::io::Read;
 use crate::format::sniff;
 use crate::format::unpack::{Limits, Strictness, Unpacker};
 use crate::model::backup::Compression;
+use crate::model::seal::SealScheme;
+use crate::seal::databacker::Content;
 use crate::seal::dbacked::{Decrypter, Header};
 use crate::seal::keyring::ContentKey;
 use crate::seal::sealed::{SealedHeader, Unsealer};
@@ -29,11 +31,30 @@ pub enum Layers {
         /// Unwrapped from it.
         key: ContentKey,
     },
+    /// databacker: compression, perhaps a seal, perhaps another compression, and the archive.
+    Databacker {
+        /// The outermost compression.
+        outer: Compression,
+        /// What was unlocked; `None`: no seal.
+        seal: Option<Content>,
+    },
     /// No seal.
     Plain {
         /// As the head says.
         compression: Compression,
     },
+}
+
+impl Layers {
+    /// The seal that was opened; what a raw key's was, only its opening tells.
+    pub fn scheme(&self) -> Option<SealScheme> {
+        match self {
+            Self::Dbacked { .. } => Some(SealScheme::Dbacked),
+            Self::Sealed { .. } => Some(SealScheme::Sealed),
+            Self::Databacker { seal, .. } => seal.as_ref().map(Content::scheme),
+            Self::Plain { .. } => None,
+        }
+    }
 }
 
 /// The dump, being read.
@@ -75,8 +96,26 @@ pub fn open(layers: Layers, mut stored: impl Read + Send + 'static) -> io::Resul
             let compression = sniff::compression(opened.chunk()?);
             unpacked(opened, compression, Strictness::Lenient, None)
         }
+        Layers::Databacker { outer, seal: None } => unpacked(stored, outer, Strictness::Lenient, Some(0)),
+        Layers::Databacker { outer, seal: Some(seal) } => databacker(outer, &seal, stored),
         Layers::Plain { compression } => unpacked(stored, compression, Strictness::Lenient, Some(0)),
     }
+}
+
+/// compress(encrypt(tar)) as databacker writes it since 1.3, and encrypt(compress(tar)) of its hook before that.
+fn databacker(outer: Compression, seal: &Content, stored: impl Read + Send + 'static) -> io::Result<Plaintext> {
+    let mut opened = match outer {
+        Compression::None => Ahead::start("unseal", seal.open(stored)?)?,
+        _ => {
+            let unpacker = Unpacker::new(outer, stored, Strictness::Lenient, Limits::default());
+            Ahead::start("unseal", seal.open(Ahead::start("unpack", unpacker)?)?)?
+        }
+    };
+    let inner = sniff::compression(opened.chunk()?);
+    let origin = (outer == Compression::None).then_some(0);
+    let mut plain = unpacked(opened, inner, Strictness::Lenient, None)?;
+    plain.compression = if inner == Compression::None { outer } else { inner };
+    Ok(Plaintext { origin, sealed_at: origin, ..plain })
 }
 
 fn changed() -> io::Error {

@@ -4,7 +4,7 @@ use crate::format::census::{Census, Findings};
 use crate::format::mongo::MongoCheck;
 use crate::format::payload::{Payload, PayloadCheck, PayloadVerdict};
 use crate::format::pgdump::PgCheck;
-use crate::model::dump::{DumpFacts, DumpUses, RiskNote};
+use crate::model::dump::{DumpFacts, DumpUses, OwnDatabase, RiskNote};
 use crate::model::foreign::Foreign;
 use crate::model::sink::Flavor;
 use crate::model::trust::{Answer, Inside, VerdictOutcome};
@@ -41,7 +41,17 @@ pub struct Unknown {
 /// A dump in SQL: split, counted, searched.
 pub struct SqlCheck {
     splitter: Splitter,
+    stands: Stands,
     counts: Counts,
+}
+
+/// Where a dump stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stands {
+    /// By itself: it goes into the database that a sink names.
+    Alone,
+    /// In an archive beside others, each with a database of its own.
+    InArchive,
 }
 
 struct Counts {
@@ -65,14 +75,19 @@ impl Checker {
     /// if a DBacked seal stands around them: inside that, only what a dump program writes makes sense.
     pub fn new(payload: Payload, sealed_at: Option<u64>) -> Self {
         match payload {
-            Payload::Mysqldump => Self::Sql(Box::new(SqlCheck {
-                splitter: Splitter::new(Limits::default()),
-                counts: Counts { census: Census::new(), constructs: Constructs::default() },
-            })),
+            Payload::Mysqldump => Self::sql(Stands::Alone),
             Payload::PgCustom => Self::Archive(Box::new(PgCheck::new())),
             Payload::MongoArchive => Self::Archive(Box::new(MongoCheck::new())),
-            Payload::OtherText | Payload::Unknown => Self::Other(Unknown { payload, size: 0, sealed_at }),
+            Payload::Tar | Payload::OtherText | Payload::Unknown => {
+                Self::Other(Unknown { payload, size: 0, sealed_at })
+            }
         }
+    }
+
+    /// A checker for a dump in SQL.
+    pub fn sql(stands: Stands) -> Self {
+        let counts = Counts { census: Census::new(), constructs: Constructs::default() };
+        Self::Sql(Box::new(SqlCheck { splitter: Splitter::new(Limits::default()), stands, counts }))
     }
 
     /// Takes the next bytes.
@@ -128,6 +143,7 @@ impl SqlCheck {
         let found = self.counts.census.finish(tail);
         let replaces = self.counts.constructs.replaces.iter().cloned().collect();
         let stuck = self.counts.constructs.stuck.map(stuck_note);
+        let own = own(&found, &self.counts.constructs);
         let uses = uses(&found, self.counts.constructs);
         let (end_mark, detail) = match tail {
             Tail::Clean if found.end_mark => (Answer::Yes, "the dump's last line says that it is complete".to_owned()),
@@ -140,7 +156,8 @@ impl SqlCheck {
             }
             Tail::Comment(at) => (Answer::No, format!("cut inside a comment from byte {} on", grouped(at))),
         };
-        let risks = risk_notes(&found).into_iter().chain(stuck).collect();
+        let moves = own.as_ref().filter(|_| self.stands == Stands::InArchive);
+        let risks = risk_notes(&found, moves).into_iter().chain(stuck).collect();
         let verdict = PayloadVerdict {
             end_mark,
             detail: format!("{} statements, {} rows; {detail}", grouped(found.statements), grouped(found.rows)),
@@ -148,7 +165,7 @@ impl SqlCheck {
             statements: found.statements,
             findings: vec![],
         };
-        Ok((verdict, Some(DumpFacts { uses, risks, replaces })))
+        Ok((verdict, Some(DumpFacts { uses, risks, replaces, own })))
     }
 }
 
@@ -173,6 +190,13 @@ fn uses(found: &Findings, constructs: Constructs) -> DumpUses {
     }
 }
 
+/// The one database that the dump names.
+fn own(found: &Findings, constructs: &Constructs) -> Option<OwnDatabase> {
+    let [name] = found.inside.databases.as_slice() else { return None };
+    let (charset, collation) = constructs.defaults.clone();
+    Some(OwnDatabase { name: name.clone(), charset, collation })
+}
+
 fn stuck_note((place, count): (Place, u64)) -> RiskNote {
     RiskNote {
         code: MIXED_SET.to_owned(),
@@ -184,9 +208,14 @@ fn stuck_note((place, count): (Place, u64)) -> RiskNote {
 }
 
 /// Risks by kind: each with its first place, and how many there are.
-fn risk_notes(found: &Findings) -> Vec<RiskNote> {
+///
+/// What a member of an archive says of its own database is no risk: it is moved along with it.
+fn risk_notes(found: &Findings, own: Option<&OwnDatabase>) -> Vec<RiskNote> {
     let mut notes: Vec<RiskNote> = vec![];
     for seen in &found.risks {
+        if own.is_some_and(|own| seen.risk.stays_in(own.name.raw_bytes(), |a, b| a == b)) {
+            continue;
+        }
         let code = seen.risk.kind.code();
         match notes.iter_mut().find(|note| note.code == code) {
             Some(note) => note.count += seen.times,

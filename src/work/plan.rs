@@ -1,19 +1,17 @@
 //! Making a plan: everything a restore will do, found out before it is done.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::backup::{Backup, Format, Metadata};
-use crate::model::dump::DumpFacts;
 use crate::model::foreign::Foreign;
 use crate::model::plan::{Estimate, PlanFinding, PlanSource, RestorePlan, SinkState, Stance, Step, StepEffect};
-use crate::model::sink::{DirSink, MysqlSink, ServerFacts, Sink};
+use crate::model::sink::{DirSink, Sink};
 use crate::model::trust::{Inside, Proof, Rung, Voucher};
 use crate::model::units::{ByteSize, Moment, grouped, short_span};
 use crate::report::{Fault, Report};
 use crate::work::catalog::Catalog;
-use crate::work::hazards;
-use crate::work::rewrite::DBACKED_TABLE;
+use crate::work::parts::Rename;
 use crate::work::sink;
 
 /// What is asked for.
@@ -25,6 +23,10 @@ pub struct PlanRequest {
     pub into: Sink,
     /// Only these tables; `None`: everything.
     pub tables: Option<Vec<Foreign>>,
+    /// Only these databases of an archive; `None`: all of them.
+    pub databases: Option<Vec<Foreign>>,
+    /// Databases that are to be called otherwise.
+    pub renames: Vec<Rename>,
     /// Choices by the code of the finding that offers them.
     pub choices: BTreeMap<String, String>,
     /// The longest statement that may be held in memory.
@@ -49,7 +51,7 @@ pub struct Ingredients<'a> {
 }
 
 impl Ingredients<'_> {
-    fn source(&self) -> PlanSource {
+    pub(super) fn source(&self) -> PlanSource {
         let proof = self.proof;
         PlanSource {
             id: self.backup.id.clone(),
@@ -59,15 +61,15 @@ impl Ingredients<'_> {
             trust: proof.map_or(Rung::Listed, Proof::reached),
             content: proof.map_or(Voucher::None, |proof| proof.content),
             made_by: self.inside().map(|inside| inside.made_by.clone()).unwrap_or_default(),
-            sha256: proof.and_then(|proof| proof.sha256_out.clone()),
+            sha256: proof.and_then(Proof::content_sha256),
         }
     }
 
-    fn inside(&self) -> Option<&Inside> {
+    pub(super) fn inside(&self) -> Option<&Inside> {
         self.proof.and_then(|proof| proof.inside.as_ref())
     }
 
-    fn estimate(&self) -> Estimate {
+    pub(super) fn estimate(&self) -> Estimate {
         let newer = self.catalog.backups.iter().find(|other| {
             other.series == self.backup.series && other.taken.at > self.backup.taken.at && other.is_good()
         });
@@ -83,7 +85,7 @@ impl Ingredients<'_> {
     }
 
     /// Findings that hold for every sink.
-    fn common_findings(&self) -> Vec<PlanFinding> {
+    pub(super) fn common_findings(&self) -> Vec<PlanFinding> {
         let mut findings = vec![];
         match self.proof {
             None => {
@@ -105,7 +107,7 @@ impl Ingredients<'_> {
         findings
     }
 
-    fn newer_good_finding(&self, estimate: &Estimate) -> Option<PlanFinding> {
+    pub(super) fn newer_good_finding(&self, estimate: &Estimate) -> Option<PlanFinding> {
         let newer = estimate.newer_good.as_ref()?;
         Some(fact("newer_good", Stance::Warns, format!("a newer good copy exists: {newer}")))
     }
@@ -116,7 +118,7 @@ pub fn fact(code: &str, stance: Stance, text: impl Into<String>) -> PlanFinding 
     PlanFinding { code: code.to_owned(), text: text.into(), stance, choices: vec![], chosen: String::new() }
 }
 
-fn step(effect: StepEffect, text: impl Into<String>) -> Step {
+pub(super) fn step(effect: StepEffect, text: impl Into<String>) -> Step {
     Step { effect, text: text.into() }
 }
 
@@ -129,7 +131,7 @@ pub fn contents(inside: &Inside) -> String {
     parts.join(", ")
 }
 
-fn count(number: u64, word: &str) -> String {
+pub(super) fn count(number: u64, word: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{} {word}{s}", grouped(number))
 }
@@ -137,11 +139,7 @@ fn count(number: u64, word: &str) -> String {
 /// The file that a backup becomes in a folder: its own name with the ending of what is inside.
 pub fn file_name(backup: &Backup) -> String {
     let raw = backup.key.raw_bytes();
-    let base = raw.rsplit(|byte| *byte == b'/').next().unwrap_or(raw);
-    let mut stem: String = String::from_utf8_lossy(base)
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+') { c } else { '_' })
-        .collect();
+    let mut stem = harmless(raw.rsplit(|byte| *byte == b'/').next().unwrap_or(raw));
     for ending in [".sealed", ".gz", ".zst", ".zstd", ".bz2", ".xz", ".sql"] {
         if let Some(rest) = stem.strip_suffix(ending).filter(|rest| !rest.is_empty()) {
             stem = rest.to_owned();
@@ -165,6 +163,28 @@ pub fn file_name(backup: &Backup) -> String {
     if stem.is_empty() { format!("{}.{ending}", backup.id) } else { format!("{stem}.{ending}") }
 }
 
+/// Whether several dumps come out of a backup.
+pub fn is_archive(backup: &Backup) -> bool {
+    match &backup.proof {
+        Some(proof) if proof.reached() >= Rung::Whole => !proof.members.is_empty(),
+        _ => backup.shape.format == Format::Databacker,
+    }
+}
+
+/// The file that a member of an archive becomes in a folder.
+pub fn member_file(name: &Foreign) -> String {
+    let mut plain = harmless(name.raw_bytes());
+    plain.truncate(200);
+    let plain = plain.trim_start_matches('.');
+    if plain.is_empty() { "member.sql".to_owned() } else { plain.to_owned() }
+}
+
+/// A name of which only letters, digits and a few marks are left.
+fn harmless(name: &[u8]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+');
+    String::from_utf8_lossy(name).chars().map(|c| if plain(c) { c } else { '_' }).collect()
+}
+
 /// A plan to write into a folder.
 ///
 /// # Errors
@@ -179,15 +199,16 @@ pub fn to_dir(from: &Ingredients<'_>, dir: &DirSink) -> Result<RestorePlan, Repo
         None | Some(0) => SinkState::New,
         Some(entries) => SinkState::FolderInUse { entries },
     };
-    let name = file_name(from.backup);
+    let files = from.files();
     let mut estimate = from.estimate();
     estimate.free = free_bytes(&dir.path);
     let mut findings = from.common_findings();
     findings.extend(from.newer_good_finding(&estimate));
-    if dir.path.join(&name).exists() {
+    if let Some(name) = files.iter().flatten().find(|name| dir.path.join(name).exists()) {
         let text = format!("{name} is there already and will not be replaced: name another folder");
         findings.push(fact("file_exists", Stance::Stops, text));
     }
+    findings.extend(from.absent_databases());
     if let (Some(free), Some(needed)) = (estimate.free, estimate.bytes_out)
         && free < needed
     {
@@ -204,7 +225,14 @@ pub fn to_dir(from: &Ingredients<'_>, dir: &DirSink) -> Result<RestorePlan, Repo
     }
     will.push(step(StepEffect::Reads, proof_step(from.proof)));
     let whole = estimate.bytes_out.map(|size| format!(", {}", size.words())).unwrap_or_default();
-    will.push(step(StepEffect::Creates, format!("write {name} (mode 0600{whole}), named only when whole")));
+    will.push(step(
+        StepEffect::Creates,
+        match files.as_deref() {
+            Some([name]) => format!("write {name} (mode 0600{whole}), named only when whole"),
+            Some(names) => format!("write {} (mode 0600{whole}), named only when whole", some(names)),
+            None => format!("write a .sql file of each database (mode 0600{whole}), named only when whole"),
+        },
+    ));
     let will_not = vec!["replace any file".to_owned(), "connect to any server".to_owned()];
     let tables = from.request.tables.clone();
     Ok(RestorePlan {
@@ -215,6 +243,8 @@ pub fn to_dir(from: &Ingredients<'_>, dir: &DirSink) -> Result<RestorePlan, Repo
         will_not,
         findings,
         tables,
+        databases: from.request.databases.clone(),
+        parts: vec![],
         statement_limit: ByteSize(0),
         estimate,
     })
@@ -227,6 +257,7 @@ pub fn to_stdout(from: &Ingredients<'_>) -> RestorePlan {
         let text = "single tables can be chosen only when restoring into a server";
         findings.push(fact("tables_not_here", Stance::Stops, text));
     }
+    findings.extend(from.absent_databases());
     let mut will = vec![];
     if from.proof.is_none() {
         will.push(step(StepEffect::Reads, "read the backup once and prove it whole"));
@@ -241,12 +272,14 @@ pub fn to_stdout(from: &Ingredients<'_>) -> RestorePlan {
         will_not: vec!["write any file".to_owned(), "connect to any server".to_owned()],
         findings,
         tables: from.request.tables.clone(),
+        databases: from.request.databases.clone(),
+        parts: vec![],
         statement_limit: ByteSize(0),
         estimate: from.estimate(),
     }
 }
 
-fn proof_step(proof: Option<&Proof>) -> String {
+pub(super) fn proof_step(proof: Option<&Proof>) -> String {
     match proof {
         Some(proof) => {
             format!("read it again; only bytes whose digests match the proof of {} leave", proof.at.minute())
@@ -262,146 +295,8 @@ fn free_bytes(path: &std::path::Path) -> Option<ByteSize> {
     Some(ByteSize(facts.f_bavail.saturating_mul(facts.f_frsize)))
 }
 
-/// What the server is and what stands in the database now.
-pub struct ServerSide {
-    /// As it reports itself.
-    pub facts: ServerFacts,
-    /// Tables and views of the database, if it exists.
-    pub tables: Option<Vec<Foreign>>,
-    /// Findings of the census against this server, with choices applied.
-    pub findings: Vec<PlanFinding>,
-}
-
-/// A plan to load into a database.
-pub fn to_server(from: &Ingredients<'_>, into: &MysqlSink, server: ServerSide) -> RestorePlan {
-    let name = &into.database;
-    let facts = &server.facts;
-    let there = match &server.tables {
-        None => SinkState::New,
-        Some(tables) => SinkState::DatabaseExists { tables: tables.clone() },
-    };
-    let mut findings = server.findings;
-    findings.extend(from.statement_finding());
-    findings.extend(from.dbacked_finding());
-    findings.extend(from.missing_tables());
-    findings.extend(from.common_findings());
-    if facts.read_only {
-        findings.push(fact("server_read_only", Stance::Stops, "the server is read-only"));
-    }
-    let mut estimate = from.estimate();
-    findings.extend(from.newer_good_finding(&estimate));
-    let mut will = vec![step(StepEffect::Reads, connection(into, facts))];
-    if server.tables.is_none() {
-        will.push(step(StepEffect::Creates, format!("create database {name}")));
-    }
-    if let Some(inside) = from.inside() {
-        will.push(match &from.request.tables {
-            Some(tables) => step(StepEffect::Creates, format!("only {}", listed(tables))),
-            None => step(StepEffect::Creates, contents(inside)),
-        });
-        will.extend(from.overwrites(inside, server.tables.as_deref()));
-    }
-    let size = estimate.bytes_out.map(|size| size.words()).unwrap_or_default();
-    will.push(step(StepEffect::Creates, format!("load {size} of SQL through one connection")));
-    let mut will_not = vec![
-        format!("touch any database but {name}"),
-        "create accounts, change server settings, read or write files of the server".to_owned(),
-    ];
-    if server.tables.is_none() {
-        will_not.push("overwrite any table".to_owned());
-    }
-    estimate.server = Some(server.facts);
-    RestorePlan {
-        from: from.source(),
-        into: Sink::Mysql(into.clone()),
-        there,
-        will,
-        will_not,
-        findings,
-        tables: from.request.tables.clone(),
-        statement_limit: from.request.statement_limit,
-        estimate,
-    }
-}
-
-/// Who answers, as the server says itself: part of what is approved.
-fn connection(into: &MysqlSink, facts: &ServerFacts) -> String {
-    let uuid = facts.uuid.as_ref().map(|uuid| format!(", {uuid}")).unwrap_or_default();
-    let (label, flavor) = (into.server.label(), facts.flavor.word());
-    let (version, hostname, account) = (&facts.version, &facts.hostname, &facts.account);
-    format!("connect to {label} as {account}: {flavor} {version} on {hostname}{uuid}")
-}
-
-impl Ingredients<'_> {
-    fn dump(&self) -> Option<&DumpFacts> {
-        self.proof.and_then(|proof| proof.dump.as_deref())
-    }
-
-    /// A statement that does not fit into the memory it may have.
-    fn statement_finding(&self) -> Option<PlanFinding> {
-        let longest = self.dump()?.uses.longest_statement;
-        let limit = self.request.statement_limit;
-        let words = || {
-            let (longest, limit) = (ByteSize(longest).words(), limit.words());
-            format!("the longest statement has {longest}, more than the limit of {limit}: raise it (--statement-limit)")
-        };
-        (longest > limit.0).then(|| fact("statement_limit", Stance::Stops, words()))
-    }
-
-    /// DBacked's own table: an old one makes the agent start a backup at once.
-    fn dbacked_finding(&self) -> Option<PlanFinding> {
-        let named = |name: &Foreign| name.raw_bytes() == DBACKED_TABLE.as_bytes();
-        let held = self.inside()?.tables.iter().any(|table| named(&table.name));
-        if self.backup.shape.format != Format::Dbacked || !held || self.request.tables.is_some() {
-            return None;
-        }
-        let mut finding = PlanFinding {
-            choices: ["keep", "skip"].map(str::to_owned).to_vec(),
-            chosen: "keep".to_owned(),
-            ..fact(
-                "dbacked_table",
-                Stance::Warns,
-                "holds DBacked's own table `dbacked`: restored, it rewinds the agent's last backup date",
-            )
-        };
-        hazards::choose(&mut finding, &self.request.choices);
-        Some(finding)
-    }
-
-    /// Tables that were asked for and are not in the dump, as far as its table list is complete.
-    fn missing_tables(&self) -> Option<PlanFinding> {
-        let (inside, wanted) = (self.inside()?, self.request.tables.as_ref()?);
-        let held = |name: &&Foreign| inside.tables.iter().any(|table| table.name == **name);
-        let views = self.dump().map(|dump| dump.replaces.as_slice()).unwrap_or_default();
-        let complete = inside.table_count == inside.tables.len() as u64;
-        let missing: Vec<Foreign> =
-            wanted.iter().filter(|name| !held(name) && !views.contains(name)).cloned().collect();
-        let words = || format!("the dump has no table {}", listed(&missing));
-        (complete && !missing.is_empty()).then(|| fact("no_such_table", Stance::Stops, words()))
-    }
-
-    /// What of an existing database is replaced.
-    fn overwrites(&self, inside: &Inside, there: Option<&[Foreign]>) -> Vec<Step> {
-        let Some(there) = there else { return vec![] };
-        let wanted = |name: &Foreign| self.request.tables.as_ref().is_none_or(|tables| tables.contains(name));
-        let replaces = self.dump().map(|dump| dump.replaces.as_slice()).unwrap_or_default();
-        let names: BTreeSet<&Foreign> =
-            inside.tables.iter().map(|table| &table.name).chain(replaces).filter(|name| wanted(name)).collect();
-        let names: Vec<Foreign> = names.into_iter().filter(|name| there.contains(name)).cloned().collect();
-        let mut steps = vec![];
-        if !names.is_empty() {
-            let text = format!("drop, replace or fill {}: {}", count(names.len() as u64, "table"), listed(&names));
-            steps.push(step(StepEffect::Overwrites, text));
-        }
-        if inside.routines + inside.triggers + inside.events > 0 && self.request.tables.is_none() {
-            let text = "replace routines, triggers and events of the same names";
-            steps.push(step(StepEffect::Overwrites, text));
-        }
-        steps
-    }
-}
-
-fn listed(names: &[Foreign]) -> String {
+/// Up to eight names, and how many more there are.
+pub fn some<T: std::fmt::Display>(names: &[T]) -> String {
     let mut text = names.iter().take(8).map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if names.len() > 8 {
         text.push_str(&format!(" and {} more", names.len() - 8));
@@ -412,4 +307,33 @@ fn listed(names: &[Foreign]) -> String {
 /// The age of a backup, in words.
 pub fn age_words(seconds: u64) -> String {
     short_span(std::time::Duration::from_secs(seconds))
+}
+
+impl Ingredients<'_> {
+    /// The files that a folder gets; `None` while the archive has not been read.
+    fn files(&self) -> Option<Vec<String>> {
+        if !is_archive(self.backup) {
+            return Some(vec![file_name(self.backup)]);
+        }
+        let members = self.proof.map(|proof| proof.members.as_slice()).filter(|members| !members.is_empty())?;
+        let chosen = members.iter().filter(|member| match (&self.request.databases, &member.database) {
+            (None, _) => true,
+            (Some(names), database) => database.as_ref().is_some_and(|database| names.contains(database)),
+        });
+        Some(chosen.map(|member| member_file(&member.name)).collect())
+    }
+
+    /// Databases that were asked for and are not in the backup, or cannot be told apart in it.
+    fn absent_databases(&self) -> Option<PlanFinding> {
+        let wanted = self.request.databases.as_ref()?;
+        if !is_archive(self.backup) {
+            let text = "this backup is one dump: single databases can be chosen only of an archive";
+            return Some(fact("databases_not_here", Stance::Stops, text));
+        }
+        let members = self.proof.map(|proof| proof.members.as_slice()).filter(|members| !members.is_empty())?;
+        let held = |name: &&Foreign| members.iter().any(|member| member.database.as_ref() == Some(*name));
+        let missing: Vec<&Foreign> = wanted.iter().filter(|name| !held(name)).collect();
+        let text = format!("the backup holds no database {}", some(&missing));
+        (!missing.is_empty()).then(|| fact("no_such_database", Stance::Stops, text))
+    }
 }

@@ -1,5 +1,6 @@
 //! Running a confirmed plan: proving what is not proven yet, then letting exactly the proven bytes out.
 
+use std::collections::HashSet;
 use std::io;
 use std::io::Write;
 use std::sync::Arc;
@@ -7,7 +8,6 @@ use std::time::Instant;
 
 use futures_util::StreamExt;
 use miette::Diagnostic;
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::disk::output::{OutputError, OutputFile, ensure_dir};
@@ -15,16 +15,18 @@ use crate::model::backup::Backup;
 use crate::model::job::{Phase, RestoreOutcome, RestoreReport};
 use crate::model::plan::{Confirmed, RestorePlan, SinkState};
 use crate::model::seal::Fingerprint;
-use crate::model::sink::{DirSink, Sink};
+use crate::model::sink::{DirSink, MysqlSink, Sink};
 use crate::model::target::Object;
 use crate::model::trust::{Finding, Proof, Rung, VerdictOutcome};
 use crate::model::units::ByteSize;
 use crate::report::{Fault, Reportable};
-use crate::seal::keyring::PrivateKey;
+use crate::seal::key::Key;
 use crate::seal::secret::Secret;
 use crate::server::ServerError;
 use crate::target::{Store, StoreError};
+use crate::work::copying::{Pipe, Wanted};
 use crate::work::jobs::JobCtx;
+use crate::work::keep::{Keep, Kept};
 use crate::work::ladder;
 use crate::work::load;
 use crate::work::look;
@@ -133,7 +135,7 @@ pub struct Task {
     /// As the plan saw it.
     pub backup: Arc<Backup>,
     /// Keys to try; forgotten once the content key is unwrapped.
-    pub keys: Vec<PrivateKey>,
+    pub keys: Vec<Key>,
     /// A proof with digests of exactly these bytes, if there is one.
     pub proof: Option<Proof>,
     /// Where `stdout` goes.
@@ -184,14 +186,20 @@ pub async fn restore(ctx: &JobCtx, mut task: Task, plan: &Confirmed<RestorePlan>
     let out = task.out.take();
     let password = task.password.take();
     let source = unlocked(task).await?;
+    ctx.opened_by(source.key.as_ref());
     same_dump(plan, source.proof.as_ref())?;
     let mut restored = match &plan.into {
         Sink::Dir(dir) => {
             same_folder(plan, dir)?;
-            to_dir(ctx, &source, dir).await?
+            to_dir(ctx, &source, plan, dir).await?
         }
-        Sink::Stdout => to_writer(ctx, &source, out.unwrap_or_else(|| Box::new(std::io::stdout()))).await?,
-        Sink::Mysql(sink) => load::to_server(ctx, &source, plan, sink, password.as_deref()).await?,
+        Sink::Stdout => {
+            let out = out.unwrap_or_else(|| Box::new(std::io::stdout()));
+            to_writer(ctx, &source, plan, out).await?
+        }
+        Sink::Mysql(MysqlSink { server, .. }) | Sink::Databases(server) => {
+            load::to_server(ctx, &source, plan, server, password.as_deref()).await?
+        }
     };
     restored.report.into = plan.into.to_string();
     restored.report.seconds = began.elapsed().as_secs_f64();
@@ -204,8 +212,8 @@ pub async fn restore(ctx: &JobCtx, mut task: Task, plan: &Confirmed<RestorePlan>
 ///
 /// [`RestoreError::PlanVoid`] when another proof has taken the place of the plan's.
 pub fn same_dump(plan: &RestorePlan, proof: Option<&Proof>) -> Result<(), RestoreError> {
-    match (&plan.from.sha256, proof.and_then(|proof| proof.sha256_out.as_ref())) {
-        (Some(seen), Some(now)) if seen != now => {
+    match (&plan.from.sha256, proof.and_then(Proof::content_sha256)) {
+        (Some(seen), Some(now)) if *seen != now => {
             Err(RestoreError::PlanVoid { what: "the dump inside is not the one that the plan rests on".to_owned() })
         }
         _ => Ok(()),
@@ -238,45 +246,61 @@ async fn unlocked(task: Task) -> Result<Source, RestoreError> {
 
 /// Into a folder: one pass that proves and writes aside at once, or the release of what was proven before.
 ///
-/// The file gets its name only when the last byte has been judged, so no proof is needed beforehand.
-async fn to_dir(ctx: &JobCtx, source: &Source, dir: &DirSink) -> Result<Restored, RestoreError> {
+/// Files get their names only when the last byte has been judged, so no proof is needed beforehand.
+async fn to_dir(ctx: &JobCtx, source: &Source, plan: &RestorePlan, dir: &DirSink) -> Result<Restored, RestoreError> {
     ensure_dir(&dir.path).map_err(RestoreError::Write)?;
-    let path = dir.path.join(plan::file_name(&source.backup));
-    let file = OutputFile::create(&path)?;
-    let report = |bytes, sha256| RestoreReport {
-        outcome: RestoreOutcome::Done,
-        file: Some(path.display().to_string()),
-        bytes: ByteSize(bytes),
-        sha256,
-        ..RestoreReport::default()
+    let keep = if plan::is_archive(&source.backup) {
+        let only = plan.databases.clone().map(HashSet::from_iter);
+        Keep::folder(&dir.path, only)
+    } else {
+        let path = dir.path.join(plan::file_name(&source.backup));
+        Keep::File(Box::new(OutputFile::create(&path)?))
     };
     if let Some(proof) = &source.proof {
-        let label = source.backup.label();
-        let (file, hash) = release(ctx, source, proof, move |plain| copy(&label, plain, file)).await??;
-        check_hash(source, proof, &hash)?;
+        let (label, wanted) = (source.backup.label(), Wanted::of(proof, plan));
+        let (keep, sha256) = release(ctx, source, proof, move |plain| wanted.copy(&label, plain, keep)).await??;
         ctx.begin(Phase::Finishing, None);
-        let bytes = file.finish()?;
-        return Ok(Restored { report: report(bytes, Some(hash)), proof: None });
+        return Ok(Restored { report: in_folder(keep.finish()?, dir, sha256), proof: None });
     }
-    let (proof, file) = verify::verify_keeping(ctx, source.verification(), file).await?;
+    let (proof, keep) = verify::verify_keeping(ctx, source.verification(), keep).await?;
     let proof = demand_whole(source, proof)?;
-    let file = file.ok_or_else(|| RestoreError::Write(io::Error::other("the file was lost on the way")))?;
-    let bytes = file.finish()?;
-    Ok(Restored { report: report(bytes, proof.sha256_out.clone()), proof: Some(proof) })
+    let keep = keep.ok_or_else(|| RestoreError::Write(io::Error::other("the file was lost on the way")))?;
+    let report = in_folder(keep.finish()?, dir, proof.sha256_out.clone());
+    Ok(Restored { report, proof: Some(proof) })
+}
+
+fn in_folder(kept: Vec<Kept>, dir: &DirSink, sha256: Option<String>) -> RestoreReport {
+    let file = match kept.as_slice() {
+        [one] => one.path.display().to_string(),
+        _ => dir.path.display().to_string(),
+    };
+    RestoreReport {
+        outcome: RestoreOutcome::Done,
+        file: Some(file),
+        files: kept.iter().map(|file| file.path.display().to_string()).collect(),
+        bytes: ByteSize(kept.iter().map(|file| file.bytes).sum()),
+        sha256,
+        ..RestoreReport::default()
+    }
 }
 
 /// Through a pipe: nothing leaves before everything is proven.
-async fn to_writer(ctx: &JobCtx, source: &Source, out: Box<dyn Write + Send>) -> Result<Restored, RestoreError> {
+async fn to_writer(
+    ctx: &JobCtx,
+    source: &Source,
+    plan: &RestorePlan,
+    out: Box<dyn Write + Send>,
+) -> Result<Restored, RestoreError> {
     let made = proven(ctx, source).await?;
     let proof = made.as_ref().or(source.proof.as_ref()).ok_or(RestoreError::Cancelled)?;
-    let label = source.backup.label();
-    let (mut out, hash) = release(ctx, source, proof, move |plain| copy(&label, plain, out)).await??;
-    out.flush().map_err(RestoreError::Write)?;
-    check_hash(source, proof, &hash)?;
+    let (label, wanted) = (source.backup.label(), Wanted::of(proof, plan));
+    let out = Pipe { out, written: 0 };
+    let (mut out, sha256) = release(ctx, source, proof, move |plain| wanted.copy(&label, plain, out)).await??;
+    out.out.flush().map_err(RestoreError::Write)?;
     let report = RestoreReport {
         outcome: RestoreOutcome::Done,
-        bytes: ByteSize(proof.bytes_out),
-        sha256: Some(hash),
+        bytes: ByteSize(out.written),
+        sha256,
         ..RestoreReport::default()
     };
     Ok(Restored { report, proof: made })
@@ -317,28 +341,11 @@ fn demand_whole(source: &Source, proof: Proof) -> Result<Proof, RestoreError> {
     Err(RestoreError::NotWhole { backup, verdict, outcome, proof: Some(Box::new(proof)) })
 }
 
-/// Compares what came out with what was proven.
-pub fn check_hash(source: &Source, proof: &Proof, hash: &str) -> Result<(), RestoreError> {
-    match &proof.sha256_out {
-        Some(proven) if proven != hash => Err(RestoreError::Changed {
-            backup: source.backup.label(),
-            what: "the dump that came out is not the one that was proven".to_owned(),
-        }),
-        _ => Ok(()),
-    }
-}
-
-fn copy<W: Write>(backup: &str, mut plain: Plaintext, mut out: W) -> Result<(W, String), RestoreError> {
-    let mut hash = Sha256::new();
-    loop {
-        let chunk = plain.bytes.chunk().map_err(|error| changed(backup, &error))?;
-        if chunk.is_empty() {
-            return Ok((out, data_encoding::HEXLOWER.encode(&hash.finalize())));
-        }
-        hash.update(chunk);
-        out.write_all(chunk).map_err(RestoreError::Write)?;
-        let n = chunk.len();
-        plain.bytes.consume(n);
+/// What a write fails with; an [`OutputError`] inside says which file.
+pub fn unwritten(error: io::Error) -> RestoreError {
+    match error.downcast::<OutputError>() {
+        Ok(error) => error.into(),
+        Err(error) => RestoreError::Write(error),
     }
 }
 

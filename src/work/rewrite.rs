@@ -28,5 +28,5 @@ pub fn choices(plan: &RestorePlan, decisions: &Decisions) -> Choices {
         }
         None => Tables::All,
     };
-    Choices { definer, tables, without: decisions.dropped() }
+    Choices { definer, tables, without: decisions.dropped(), scope: None }
 }

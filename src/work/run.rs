@@ -5,22 +5,30 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::disk::audit_log::IntentToken;
+use crate::disk::audit_log::{Entry, IntentToken};
 use crate::model::backup::{Backup, BackupId};
+use crate::model::dump::DumpFacts;
+use crate::model::foreign::Foreign;
 use crate::model::job::{Ending, JobId, JobSpec, Progress, RestoreOutcome};
-use crate::model::plan::{Confirmed, RestorePlan};
-use crate::model::sink::{MysqlSink, PasswordSource, Protection, Sink};
+use crate::model::plan::{Confirmed, Part, RestorePlan, SinkState, Stance};
+use crate::model::seal::Fingerprint;
+use crate::model::sink::{MysqlSink, PasswordSource, Protection, ServerRef, Sink};
 use crate::model::trust::{Proof, Rung, VerdictOutcome};
 use crate::report::{Fault, Report, Reportable};
+use crate::seal::key::Key;
 use crate::seal::secret::Secret;
 use crate::target::Store;
+use crate::work::guarded;
 use crate::work::jobs::{JobCtx, JobView};
 use crate::work::ladder;
 use crate::work::news::Changed;
+use crate::work::parts;
 use crate::work::plan;
-use crate::work::plan::{Ingredients, PlanRequest, ServerSide};
+use crate::work::plan::{Ingredients, PlanRequest};
 use crate::work::restore;
 use crate::work::restore::RestoreError;
+use crate::work::server_plan;
+use crate::work::server_plan::ServerSide;
 use crate::work::session::{Session, entry, held, now};
 use crate::work::verify;
 use crate::work::verify::{Opener, VerifyError};
@@ -83,38 +91,72 @@ fn died() -> Ending {
 pub fn start_verify(session: &Session, id: &BackupId, to: Rung) -> Result<JobId, Report> {
     let backup = listed(session, id)?;
     let store = store_of(session, &backup)?;
-    let task = verify::Task { store, backup: backup.clone(), opener: Opener::Keys(session.private_keys()), to };
+    let keys = session.private_keys();
+    let wanted = format!("to {}", to.word());
+    let intent = begin(session, entry("verify", &backup.label(), "", &wanted, opener_of(&backup, &keys)))?;
+    let task = verify::Task { store, backup: backup.clone(), opener: Opener::Keys(keys), to };
     let spec = JobSpec::Verify { backup: id.clone(), to };
     let mine = session.clone();
     Ok(launch(session, spec, backup.label(), move |ctx| async move {
         match verify::verify(&ctx, task).await {
             Ok(proof) => {
-                remember(&mine, &ctx, &backup, &proof);
+                let words = keep(&mine, &ctx, &backup, &proof);
+                end(&mine, &ctx, intent, result_of(&proof), &words);
                 Ending::Verified(Box::new(proof))
             }
             Err(VerifyError::Cancelled) => {
-                let _ = mine.event("verify", &backup.label(), "cancelled", "");
+                end(&mine, &ctx, intent, "cancelled", "");
                 Ending::Cancelled
             }
             Err(error) => {
                 let report = error.report();
-                let _ = mine.event("verify", &backup.label(), "failed", &report.code);
+                end(&mine, &ctx, intent, "failed", &report.code);
                 Ending::Failed(Some(Box::new(report)))
             }
         }
     }))
 }
 
-/// Keeps a verdict and records it.
-fn remember(session: &Session, ctx: &JobCtx, backup: &Backup, proof: &Proof) {
+/// Records what is about to be done, with room for how it ends.
+fn begin(session: &Session, intent: Entry) -> Result<IntentToken, Report> {
+    let intent = session.0.audit.intent(intent).map_err(|error| error.report())?;
+    session.0.news.tell(Changed::AUDIT);
+    Ok(intent)
+}
+
+/// Records how it ended, and which key opened the backup.
+fn end(session: &Session, ctx: &JobCtx, intent: IntentToken, result: &str, detail: &str) {
+    if let Err(error) = session.0.audit.outcome(intent.opened_by(ctx.key()), now(), result, detail) {
+        ctx.line(format!("the outcome could not be recorded: {error}"));
+    }
+    session.0.news.tell(Changed::AUDIT);
+}
+
+/// The loaded key that the backup names as its recipient, if any: known before anything is read.
+fn opener_of(backup: &Backup, keys: &[Key]) -> Option<Fingerprint> {
+    let fits = |key: &Fingerprint| backup.recipients().any(|recipient| recipient.matches(key));
+    keys.iter().filter_map(Key::fingerprint).find(fits)
+}
+
+fn result_of(proof: &Proof) -> &'static str {
+    if proof.outcome == VerdictOutcome::Ok { "ok" } else { proof.outcome.word() }
+}
+
+/// Keeps a verdict; it in words.
+fn keep(session: &Session, ctx: &JobCtx, backup: &Backup, proof: &Proof) -> String {
     let words = ladder::in_words(proof);
     ctx.line(format!("{}: {words}", backup.label()));
     if let Err(error) = session.0.proofs.put(&backup.id, proof) {
         ctx.line(format!("the verdict could not be kept: {error}"));
     }
     session.0.browser.proofs_changed();
-    let result = if proof.outcome == VerdictOutcome::Ok { "ok" } else { proof.outcome.word() };
-    if let Err(report) = session.record("verify", &backup.label(), result, &words, proof.key.clone()) {
+    words
+}
+
+/// Keeps the verdict that a restore came to on its way, and records it.
+fn remember(session: &Session, ctx: &JobCtx, backup: &Backup, proof: &Proof) {
+    let words = keep(session, ctx, backup, proof);
+    if let Err(report) = session.record("verify", &backup.label(), result_of(proof), &words, proof.key.clone()) {
         ctx.line(format!("not recorded: {report}"));
     }
 }
@@ -127,25 +169,43 @@ pub async fn plan(session: &Session, request: PlanRequest) -> Result<RestorePlan
     if let Some(bad) = backup.proof.as_ref().filter(|proof| proof.outcome.is_bad()) {
         return Err(not_whole(&backup, bad));
     }
-    let mut backup = backup;
-    if matches!(request.into, Sink::Mysql(_)) && proof.as_ref().is_none_or(|proof| proof.inside.is_none()) {
+    let (mut backup, mut request) = (backup, request);
+    if request.into.server().is_some() && proof.as_ref().is_none_or(|proof| proof.inside.is_none()) {
         proof = Some(prove_first(session, &backup).await?);
         // As it stands with its proof: the same plan must come out the next time.
         backup = listed(session, &request.backup)?;
     }
+    name_the_one(&mut request, proof.as_ref());
+    let side = match request.into.server().cloned() {
+        Some(server) => Some(guarded_side(session, server, &mut request, proof.as_ref()).await?),
+        None => None,
+    };
     let catalog = session.catalog();
     let from = Ingredients { backup: &backup, request: &request, proof: proof.as_ref(), catalog: &catalog, now: now() };
-    let plan = match &request.into {
-        Sink::Dir(dir) => plan::to_dir(&from, dir)?,
-        Sink::Stdout => plan::to_stdout(&from),
-        Sink::Mysql(sink) => {
-            let side = server_side(session, sink, &request, proof.as_ref()).await?;
-            plan::to_server(&from, sink, side)
+    let plan = match (&request.into, side) {
+        (Sink::Dir(dir), _) => plan::to_dir(&from, dir)?,
+        (Sink::Mysql(MysqlSink { server, .. }) | Sink::Databases(server), Some(side)) => {
+            server_plan::to_server(&from, server, side)
+        }
+        (Sink::Stdout, _) => plan::to_stdout(&from),
+        (Sink::Mysql(_) | Sink::Databases(_), None) => {
+            return Err(Report::new(Fault::Failed, "bug", "the server was not asked", "report this"));
         }
     };
     let digest = plan.digest();
     session.event("plan", &backup.label(), "ok", &format!("{} into {}", digest, plan.into))?;
     Ok(plan)
+}
+
+/// A dump by itself that names one database can keep that name, or take the one that it is given.
+fn name_the_one(request: &mut PlanRequest, proof: Option<&Proof>) {
+    let Sink::Databases(server) = &request.into else { return };
+    let Some(proof) = proof.filter(|proof| proof.members.is_empty()) else { return };
+    if let Some([only]) = proof.inside.as_ref().map(|inside| inside.databases.as_slice()) {
+        let renamed = request.renames.iter().find(|rename| rename.from == *only);
+        let database = renamed.map_or_else(|| only.clone(), |rename| rename.to.clone());
+        request.into = Sink::Mysql(MysqlSink { server: server.clone(), database });
+    }
 }
 
 fn not_whole(backup: &Backup, proof: &Proof) -> Report {
@@ -167,26 +227,72 @@ async fn prove_first(session: &Session, backup: &Arc<Backup>) -> Result<Proof, R
     }
 }
 
+/// The server's side of a plan; a protected server is recognised by whatever address it is reached.
+async fn guarded_side(
+    session: &Session,
+    server: ServerRef,
+    request: &mut PlanRequest,
+    proof: Option<&Proof>,
+) -> Result<ServerSide, Report> {
+    let mut side = server_side(session, &server, request, proof).await?;
+    if let Some((protected, finding)) = guarded::recognised(&session.0.estate.servers, &server, &side.facts) {
+        side.findings.push(finding);
+        request.into = match request.into.clone() {
+            Sink::Mysql(sink) => Sink::Mysql(MysqlSink { server: protected, ..sink }),
+            _ => Sink::Databases(protected),
+        };
+    }
+    Ok(side)
+}
+
 /// Asks the server what it is and what stands there, and holds the census against it.
 async fn server_side(
     session: &Session,
-    sink: &MysqlSink,
+    server: &ServerRef,
     request: &PlanRequest,
     proof: Option<&Proof>,
 ) -> Result<ServerSide, Report> {
-    let password = password(session, sink);
+    let password = password(session, server);
     let password = password.as_ref().map(|secret| secret.expose());
-    let mut connection = crate::server::connect(&sink.server, password).await.map_err(|error| error.report())?;
+    let mut connection = crate::server::connect(server, password).await.map_err(|error| error.report())?;
     let facts = connection.probe().await.map_err(|error| error.report())?;
-    let tables = connection.database(&sink.database).await.map_err(|error| error.report())?;
+    let mut assigned = proof.map(|proof| parts::assign(proof, request)).unwrap_or_default();
+    parts::known_defaults(&mut assigned.parts, &facts);
+    for part in &mut assigned.parts {
+        part.there = standing(&mut connection, &part.into).await?;
+    }
+    let there = match &request.into {
+        Sink::Mysql(sink) => standing(&mut connection, &sink.database).await?,
+        _ => SinkState::New,
+    };
     connection.close().await;
-    let dump = proof.and_then(|proof| proof.dump.as_deref());
-    let findings = crate::work::hazards::findings(dump, &facts, sink, &request.choices);
-    Ok(ServerSide { facts, tables, findings })
+    let mut findings = assigned.findings;
+    if matches!(request.into, Sink::Databases(_)) && assigned.parts.is_empty() {
+        let text = "nothing says which database this dump is: name one behind the server";
+        findings.push(plan::fact("name_database", Stance::Stops, text));
+    }
+    let dump = proof.and_then(|proof| chosen_dumps(proof, &assigned.parts));
+    findings.extend(crate::work::hazards::findings(dump.as_ref(), &facts, server, &request.choices));
+    Ok(ServerSide { facts, there, parts: assigned.parts, findings })
 }
 
-fn password(session: &Session, sink: &MysqlSink) -> Option<Arc<Secret>> {
-    match &sink.server.password {
+async fn standing(connection: &mut crate::server::Connection, database: &Foreign) -> Result<SinkState, Report> {
+    let tables = connection.database(database).await.map_err(|error| error.report())?;
+    Ok(tables.map_or(SinkState::New, |tables| SinkState::DatabaseExists { tables }))
+}
+
+/// What the dumps that are restored ask of the server.
+fn chosen_dumps(proof: &Proof, parts: &[Part]) -> Option<DumpFacts> {
+    if parts.is_empty() {
+        return proof.dump.as_deref().cloned();
+    }
+    let wanted = |name: &Foreign| parts.iter().any(|part| part.member == *name);
+    let members = proof.members.iter().filter(|member| wanted(&member.name));
+    DumpFacts::of_all(members.filter_map(|member| member.dump.as_deref()))
+}
+
+fn password(session: &Session, server: &ServerRef) -> Option<Arc<Secret>> {
+    match &server.password {
         PasswordSource::Held(name) => session.0.held.get(name).cloned(),
         _ => None,
     }
@@ -213,19 +319,16 @@ pub fn start_restore(
     let store = store_of(session, &backup)?;
     let digest = agreed.digest();
     let subject = format!("{} into {}", backup.label(), agreed.into);
-    let intent = entry("restore", &subject, "", &digest.to_string(), None);
-    let intent = session.0.audit.intent(intent).map_err(|error| error.report())?;
-    session.0.news.tell(Changed::AUDIT);
+    let keys = session.private_keys();
+    let intent = entry("restore", &subject, "", &digest.to_string(), opener_of(&backup, &keys));
+    let intent = begin(session, intent)?;
     let task = restore::Task {
         store,
         backup: backup.clone(),
-        keys: session.private_keys(),
+        keys,
         proof: session.0.proofs.releasing(&backup.id, &backup.stamp),
         out,
-        password: match &agreed.into {
-            Sink::Mysql(sink) => password(session, sink),
-            _ => None,
-        },
+        password: agreed.into.server().and_then(|server| password(session, server)),
     };
     let spec = JobSpec::Restore { backup: backup.id.clone(), into: agreed.into.to_string(), digest };
     let mine = session.clone();
@@ -238,6 +341,9 @@ pub fn start_restore(
 /// In a folder, what was approved includes the file's name, which a proof made since may have changed.
 fn same_names(agreed: &RestorePlan, backup: &Backup) -> Result<(), Report> {
     let Sink::Dir(_) = &agreed.into else { return Ok(()) };
+    if plan::is_archive(backup) {
+        return Ok(()); // its members bring their names
+    }
     let begins = format!("write {} ", plan::file_name(backup));
     if agreed.will.iter().any(|step| step.text.starts_with(&begins)) {
         return Ok(());
@@ -286,20 +392,16 @@ fn conclude(
             ("failed", report.code.clone(), Ending::Failed(Some(Box::new(report))))
         }
     };
-    if let Err(error) = session.0.audit.outcome(intent, now(), result, &detail) {
-        ctx.line(format!("the outcome could not be recorded: {error}"));
-    }
-    session.0.news.tell(Changed::AUDIT);
+    end(session, ctx, intent, result, &detail);
     ending
 }
 
 /// A protected server takes writes only while it is armed.
 fn demand_armed(session: &Session, into: &Sink) -> Result<(), Report> {
-    let Sink::Mysql(sink) = into else { return Ok(()) };
-    if sink.server.protection == Protection::Open {
+    let Some(server) = into.server().filter(|server| server.protection == Protection::Protected) else {
         return Ok(());
-    }
-    let name = sink.server.label();
+    };
+    let name = server.label();
     match session.armed() {
         Some(armed) if armed.server == name => Ok(()),
         _ => {

@@ -1,6 +1,6 @@
 //! What the backups of one series say about each other: sizes, rhythm, the newest good copy.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use crate::model::foreign::Foreign;
 use crate::model::target::{Access, History, TargetName};
 use crate::model::trust::{Finding, Rung, Weight};
 use crate::model::units::{ByteSize, Moment, short_span};
+use crate::work::retention;
 
 /// Backups before one that say which size is usual.
 const HABIT: usize = 7;
@@ -76,7 +77,7 @@ fn alone(backup: &Backup) -> Vec<Finding> {
     let mut findings: Vec<Finding> = backup
         .findings
         .iter()
-        .filter(|kept| kept.code == "metadata_only" || kept.code == "other_key")
+        .filter(|kept| matches!(kept.code.as_str(), "metadata_only" | "name_time" | "other_key"))
         .cloned()
         .collect();
     let orphan = is_orphan(backup);
@@ -114,6 +115,7 @@ fn alone(backup: &Backup) -> Vec<Finding> {
         Access::Thawing => findings.push(Finding::new(Weight::Note, "thawing", "being thawed; not readable yet")),
         Access::Ready | Access::Thawed(_) => {}
     }
+    findings.extend(backup.prune.as_deref().and_then(retention::finding));
     if let Some(proof) = &backup.proof {
         findings.extend(proof.findings.iter().cloned());
     }
@@ -207,6 +209,18 @@ pub fn overview(backups: &[Arc<Backup>], now: Moment) -> Vec<SeriesView> {
             name,
         })
         .collect()
+}
+
+/// The newest backup of each series in each target, newest first: damaged and empty ones too, as long as bytes or
+/// name say that they are backups. `backups` is newest first.
+pub fn newest_of_each(backups: &[Arc<Backup>]) -> Vec<Arc<Backup>> {
+    let mut seen = HashSet::new();
+    let is_backup = |backup: &Backup| {
+        let known = [backup.shape.format, names::guess(&backup.key).format];
+        backup.history == History::Current && !is_orphan(backup) && known != [Format::Unknown; 2]
+    };
+    let of_each = backups.iter().filter(|backup| is_backup(backup));
+    of_each.filter(|backup| seen.insert((backup.target.clone(), backup.series.clone()))).cloned().collect()
 }
 
 fn words(name: &Foreign, good: Option<&Backup>, newest: Option<&Backup>, now: Moment) -> String {

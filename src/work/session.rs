@@ -24,7 +24,8 @@ use crate::model::seal::{Fingerprint, KeyFacts};
 use crate::model::trust::Rung;
 use crate::model::units::Moment;
 use crate::report::{Fault, Report, Reportable};
-use crate::seal::keyring::{KeyRing, PrivateKey};
+use crate::seal::key::Key;
+use crate::seal::keyring::KeyRing;
 use crate::seal::secret::Secret;
 use crate::work::browse::Browser;
 use crate::work::catalog::Catalog;
@@ -98,6 +99,7 @@ pub(super) struct Inner {
     pub armed: Mutex<Option<Armed>>,
     pub questions: Board,
     pub held: BTreeMap<String, Arc<Secret>>,
+    pub held_keys: BTreeMap<String, Arc<Secret>>,
     pub ad_hoc: Option<Foreign>,
     pub touched: Mutex<Instant>,
     pub cancel: CancellationToken,
@@ -198,6 +200,7 @@ impl Session {
     /// What is wrong with it, each case in its own words.
     pub async fn load_key(&self, source: KeySource, passphrase: Option<Secret>) -> Result<Loaded, Report> {
         let estate = self.0.estate.clone();
+        let source = self.held_key(source);
         let opened = tokio::task::spawn_blocking(move || keys::open(&estate, source, passphrase.as_ref())).await;
         let opened = opened.map_err(|_| Report::new(Fault::Failed, "keys::died", "loading the key died", ""))?;
         match opened {
@@ -214,7 +217,18 @@ impl Session {
         }
     }
 
-    fn add_key(&self, key: PrivateKey, facts: &KeyFacts) -> Result<(), Report> {
+    /// A key whose text came with the configuration is taken from there.
+    fn held_key(&self, source: KeySource) -> KeySource {
+        match source {
+            KeySource::Estate(name) => match self.0.held_keys.get(&name) {
+                Some(text) => KeySource::Text { label: name, pem: Secret::new(text.expose().to_vec()) },
+                None => KeySource::Estate(name),
+            },
+            source => source,
+        }
+    }
+
+    fn add_key(&self, key: Key, facts: &KeyFacts) -> Result<(), Report> {
         self.record("key.load", &facts.label.to_string(), "ok", &facts.container, facts.fingerprint.clone())?;
         held(&self.0.ring).add(key);
         self.touch();
@@ -223,7 +237,7 @@ impl Session {
     }
 
     fn keys_changed(&self) {
-        let fingerprints = held(&self.0.ring).iter().map(PrivateKey::fingerprint).collect();
+        let fingerprints = held(&self.0.ring).iter().filter_map(Key::fingerprint).collect();
         self.0.browser.keys_changed(fingerprints);
         self.0.news.tell(Changed::KEYS);
     }
@@ -238,7 +252,7 @@ impl Session {
         held(&self.0.ring).locking()
     }
 
-    pub(super) fn private_keys(&self) -> Vec<PrivateKey> {
+    pub(super) fn private_keys(&self) -> Vec<Key> {
         held(&self.0.ring).iter().cloned().collect()
     }
 
@@ -321,14 +335,17 @@ impl Session {
         }
     }
 
-    /// Stops everything that runs, and waits for it no longer than `patience`.
+    /// Stops everything that runs, and waits for it no longer than `patience`: half of it for statements to end
+    /// by themselves, half for those that had to be killed, so that how they ended is still recorded.
     pub async fn close(&self, patience: Duration) {
         let jobs: Vec<JobCtx> = held(&self.0.jobs).values().cloned().collect();
-        for job in &jobs {
-            job.cancel.cancel();
+        let all = || futures_util::future::join_all(jobs.iter().map(JobCtx::ended));
+        for stop in [|job: &JobCtx| job.cancel.cancel(), |job: &JobCtx| job.kill.cancel()] {
+            jobs.iter().for_each(stop);
+            if tokio::time::timeout(patience / 2, all()).await.is_ok() {
+                break;
+            }
         }
-        let all = futures_util::future::join_all(jobs.iter().map(JobCtx::ended));
-        let _ = tokio::time::timeout(patience, all).await;
         held(&self.0.ring).forget_all();
         self.0.cancel.cancel();
     }

@@ -39,13 +39,20 @@ pub fn parse(text: &str, estate: &Estate) -> Result<Sink, Report> {
 /// A server by its URL; one of the estate at the same address lends its settings and its protection.
 fn url(text: &str, estate: &Estate) -> Result<Sink, Report> {
     let (fresh, database) = urls::server(text).map_err(url_error)?;
-    let database = database.ok_or_else(|| usage("the URL names no database: mysql://user@host:port/DATABASE"))?;
     let known = estate.servers.iter().find(|server| server.address == fresh.address);
     let server = match known {
         Some(known) => ServerRef { user: fresh.user.or_else(|| known.user.clone()), ..known.clone() },
         None => fresh,
     };
-    Ok(Sink::Mysql(MysqlSink { server, database: Foreign::from(database) }))
+    Ok(into_server(server, database.as_deref()))
+}
+
+/// One database, or each of the backup's own.
+fn into_server(server: ServerRef, database: Option<&str>) -> Sink {
+    match database {
+        Some(database) => Sink::Mysql(MysqlSink { server, database: Foreign::from(database) }),
+        None => Sink::Databases(server),
+    }
 }
 
 fn dir(path: &str) -> Result<Sink, Report> {
@@ -61,15 +68,13 @@ fn dir(path: &str) -> Result<Sink, Report> {
 }
 
 fn named_server(rest: &str, estate: &Estate) -> Result<Sink, Report> {
-    let Some((name, database)) = rest.split_once('/').filter(|(_, database)| !database.is_empty()) else {
-        return Err(usage("server: needs a database: server:NAME/DATABASE"));
-    };
+    let (name, database) = rest.split_once('/').unwrap_or((rest, ""));
     let server = estate.server(name).cloned().ok_or_else(|| {
         let known: Vec<&str> = estate.servers.iter().filter_map(|server| server.name.as_deref()).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         usage(format!("the estate has no server {name}; it has: {known}"))
     })?;
-    Ok(Sink::Mysql(MysqlSink { server, database: Foreign::from(database) }))
+    Ok(into_server(server, Some(database).filter(|database| !database.is_empty())))
 }
 
 fn url_error(error: urls::UrlError) -> Report {

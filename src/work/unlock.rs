@@ -1,10 +1,14 @@
 //! Which of the loaded keys opens a backup, decided from its first bytes.
 
-use crate::model::backup::{Format, Metadata, Shape};
-use crate::model::seal::Fingerprint;
+use crate::format::sniff;
+use crate::model::backup::{Compression, Format, Metadata, Shape};
+use crate::model::seal::{Fingerprint, SealScheme};
 use crate::model::trust::{Finding, VerdictOutcome, Weight};
+use crate::seal;
 use crate::seal::UnsealError;
+use crate::seal::databacker::UnlockError;
 use crate::seal::dbacked::{Endian, Header};
+use crate::seal::key::Key;
 use crate::seal::keyring::PrivateKey;
 use crate::seal::sealed::SealedHeader;
 use crate::work::opening::Layers;
@@ -45,14 +49,57 @@ impl Unlocked {
 ///
 /// Keys that metadata or header name come first. A named key that fails means damage; others mean
 /// that no key fits.
-pub fn unlock(shape: &Shape, metadata: &Metadata, head: &[u8], keys: &[PrivateKey]) -> Unlocked {
+pub fn unlock(shape: &Shape, metadata: &Metadata, head: &[u8], keys: &[Key]) -> Unlocked {
+    let rsa: Vec<&PrivateKey> = keys.iter().filter_map(Key::rsa).collect();
     match shape.format {
-        Format::Dbacked => dbacked(&recipients(shape, metadata), head, keys),
-        Format::Sealed => sealed(head, keys),
-        Format::Mysqldump | Format::Databacker | Format::Unknown => {
-            Unlocked::Open { layers: Layers::Plain { compression: shape.compression }, key: None, remarks: vec![] }
+        Format::Dbacked => dbacked(&recipients(shape, metadata), head, &rsa),
+        Format::Sealed => sealed(head, &rsa),
+        Format::Databacker => match &shape.seal {
+            Some(seal) => databacker(shape.compression, seal.scheme, head, keys),
+            None => open(Layers::Databacker { outer: shape.compression, seal: None }),
+        },
+        Format::Mysqldump => open(Layers::Plain { compression: shape.compression }),
+        Format::Unknown => unnamed(shape, head, keys),
+    }
+}
+
+fn open(layers: Layers) -> Unlocked {
+    Unlocked::Open { layers, key: None, remarks: vec![] }
+}
+
+/// Bytes without a meaning may be sealed under a raw key: those that are loaded are tried.
+fn unnamed(shape: &Shape, head: &[u8], keys: &[Key]) -> Unlocked {
+    let sealed = sniff::sniff(head).opaque.then(|| databacker(shape.compression, SealScheme::RawKey, head, keys));
+    match sealed {
+        Some(unlocked @ Unlocked::Open { .. }) => unlocked,
+        _ => open(Layers::Plain { compression: shape.compression }),
+    }
+}
+
+fn databacker(outer: Compression, scheme: SealScheme, head: &[u8], keys: &[Key]) -> Unlocked {
+    if keys.is_empty() {
+        return Unlocked::NoKeyLoaded;
+    }
+    let inside = sniff::peek(outer, head, sniff::SEAL_HEAD);
+    match seal::databacker::unlock(scheme, &inside, keys, &sniff::is_head) {
+        Ok(opened) => {
+            let took = opened.took.map(|took| format!("{} was taken {took}", opened.label));
+            let remarks = took.map(|text| Finding::new(Weight::Note, "key_taken_as", text)).into_iter().collect();
+            let layers = Layers::Databacker { outer, seal: Some(opened.content) };
+            Unlocked::Open { layers, key: opened.key, remarks }
+        }
+        Err(UnlockError::Header(error)) => refused(&error),
+        Err(error @ (UnlockError::NoKey { .. } | UnlockError::NoneFits { .. })) => {
+            none(VerdictOutcome::WrongKey, &error)
+        }
+        Err(error @ (UnlockError::Inconclusive | UnlockError::Unsupported { .. })) => {
+            none(VerdictOutcome::Inconclusive, &error)
         }
     }
+}
+
+fn none(outcome: VerdictOutcome, error: &UnlockError) -> Unlocked {
+    Unlocked::Refused(Wrong { outcome, at_byte: None, what: error.to_string() })
 }
 
 fn refused(error: &UnsealError) -> Unlocked {
@@ -60,7 +107,7 @@ fn refused(error: &UnsealError) -> Unlocked {
     Unlocked::Refused(verdict::of_seal(error, Inside::Unfinished).unwrap_or_else(fallback))
 }
 
-fn dbacked(named: &[Fingerprint], head: &[u8], keys: &[PrivateKey]) -> Unlocked {
+fn dbacked(named: &[Fingerprint], head: &[u8], keys: &[&PrivateKey]) -> Unlocked {
     let header = match Header::read(&mut &head[..]) {
         Ok(header) => header,
         Err(error) => return refused(&error),
@@ -68,8 +115,8 @@ fn dbacked(named: &[Fingerprint], head: &[u8], keys: &[PrivateKey]) -> Unlocked 
     if keys.is_empty() {
         return Unlocked::NoKeyLoaded;
     }
-    let is_named = |key: &&PrivateKey| named.contains(&key.fingerprint());
-    let (first, rest): (Vec<&PrivateKey>, Vec<&PrivateKey>) = keys.iter().partition(is_named);
+    let is_named = |key: &PrivateKey| named.contains(&key.fingerprint());
+    let (first, rest): (Vec<&PrivateKey>, Vec<&PrivateKey>) = keys.iter().copied().partition(|key| is_named(key));
     let mut failed_named = None;
     for (at, key) in first.iter().chain(&rest).enumerate() {
         match header.unwrap_key(key) {
@@ -106,7 +153,7 @@ fn remarks(header: &Header, named: &[Fingerprint], key: &PrivateKey) -> Vec<Find
     remarks
 }
 
-fn sealed(head: &[u8], keys: &[PrivateKey]) -> Unlocked {
+fn sealed(head: &[u8], keys: &[&PrivateKey]) -> Unlocked {
     let header = match SealedHeader::read(&mut &head[..]) {
         Ok(header) => header,
         Err(error) => return refused(&error),

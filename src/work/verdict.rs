@@ -57,7 +57,7 @@ pub fn of_seal(error: &UnsealError, inside: Inside) -> Option<Wrong> {
         UnsealError::WrongKey | UnsealError::KeySize { .. } => Wrong::new(WrongKey, None, text),
         // Valid padding is the last thing that a writer leaves. If what is inside had not ended either,
         // the rest is missing; a change in the last block alone leaves the inside finished or broken.
-        UnsealError::Damaged { at_byte, what: Damage::Padding } if inside == Inside::Unfinished => {
+        UnsealError::Damaged { at_byte, what: Damage::Padding | Damage::Tag } if inside == Inside::Unfinished => {
             let text =
                 "the stored bytes end before the dump does: cut at a block boundary, or changed in the last blocks";
             Wrong::new(Truncated, Some(*at_byte), text)

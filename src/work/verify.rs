@@ -2,7 +2,6 @@
 //! how far it is proven. Only this and the rehearsal make a [`Proof`].
 
 use std::io;
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,10 +10,9 @@ use miette::Diagnostic;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::disk::output::OutputFile;
 use crate::format::names;
 use crate::format::payload::Payload;
-use crate::model::backup::{Backup, Format, Metadata, Shape};
+use crate::model::backup::{Backup, Compression, Format, Metadata, Shape};
 use crate::model::job::Phase;
 use crate::model::seal::{DBACKED_MAGIC, Fingerprint, SEALED_MAGIC};
 use crate::model::target::Object;
@@ -22,9 +20,11 @@ use crate::model::trust::{Answer, Proof, Rung, VerdictOutcome};
 use crate::model::units::Moment;
 use crate::report::{Fault, Reportable};
 use crate::seal::digest::{Stored, StoredDigests, Wanted};
-use crate::seal::keyring::PrivateKey;
+use crate::seal::key::Key;
 use crate::target::{Store, StoreError};
+use crate::work::archive::ArchiveCheck;
 use crate::work::jobs::JobCtx;
+use crate::work::keep::Keep;
 use crate::work::ladder;
 use crate::work::ladder::{Evidence, Reading};
 use crate::work::look;
@@ -93,7 +93,7 @@ pub struct Task {
 /// What opens a backup.
 pub enum Opener {
     /// Keys to try, in order; forgotten as soon as one has unwrapped the content key.
-    Keys(Vec<PrivateKey>),
+    Keys(Vec<Key>),
     /// Tried before, in this very job.
     Tried(Unlocked),
 }
@@ -112,21 +112,17 @@ pub async fn verify(ctx: &JobCtx, task: Task) -> Result<Proof, VerifyError> {
     Ok(climb(ctx, task, None).await?.0)
 }
 
-/// As [`verify`] to the rung whole, and writes the dump into `file` on the way. The file comes back
-/// unfinished: only a good verdict may give it its name.
+/// As [`verify`] to the rung whole, and writes the dump into `keep` on the way. It comes back
+/// unfinished: only a good verdict may give it its names.
 ///
 /// # Errors
 ///
 /// As [`verify`].
-pub async fn verify_keeping(
-    ctx: &JobCtx,
-    task: Task,
-    file: OutputFile,
-) -> Result<(Proof, Option<OutputFile>), VerifyError> {
-    climb(ctx, task, Some(file)).await
+pub async fn verify_keeping(ctx: &JobCtx, task: Task, keep: Keep) -> Result<(Proof, Option<Keep>), VerifyError> {
+    climb(ctx, task, Some(keep)).await
 }
 
-async fn climb(ctx: &JobCtx, task: Task, keep: Option<OutputFile>) -> Result<(Proof, Option<OutputFile>), VerifyError> {
+async fn climb(ctx: &JobCtx, task: Task, keep: Option<Keep>) -> Result<(Proof, Option<Keep>), VerifyError> {
     let began = Instant::now();
     ctx.begin(Phase::Probing, None);
     let Task { store, backup, opener, to } = task;
@@ -144,6 +140,7 @@ async fn climb(ctx: &JobCtx, task: Task, keep: Option<OutputFile>) -> Result<(Pr
         (_, Opener::Keys(keys), _) => unlock::unlock(&look.shape, &look.metadata, &head, &keys),
     };
     let key = unlocked.key();
+    ctx.opened_by(key.as_ref());
     let climb = match unlocked {
         Unlocked::NoKeyLoaded => return Err(VerifyError::NoKey { backup: backup.label() }),
         Unlocked::Refused(wrong) => {
@@ -155,7 +152,7 @@ async fn climb(ctx: &JobCtx, task: Task, keep: Option<OutputFile>) -> Result<(Pr
         }
         Unlocked::NotTried => Climb::Digests,
         Unlocked::Open { layers, remarks, .. } => {
-            evidence.opened(&look.shape, key.as_ref(), remarks);
+            evidence.opened(layers.scheme(), key.as_ref(), remarks);
             if to == Rung::Opens { Climb::Digests } else { Climb::Whole(layers) }
         }
     };
@@ -226,9 +223,9 @@ impl Pass<'_> {
     async fn read(
         &self,
         layers: Option<Layers>,
-        keep: Option<OutputFile>,
+        keep: Option<Keep>,
         evidence: &mut Evidence,
-    ) -> Result<Option<OutputFile>, VerifyError> {
+    ) -> Result<Option<Keep>, VerifyError> {
         self.ctx.begin(Phase::Verifying, Some(self.object.stamp.size));
         let machine = |error: io::Error| VerifyError::Machine(error.to_string());
         let (digest_feed, digest_drain) = bridge();
@@ -319,15 +316,52 @@ fn digest(mut drain: Drain, wanted: Wanted) -> io::Result<StoredDigests> {
 }
 
 /// Opens the layers and reads the dump to its end, keeping nothing but what `keep` is given.
-fn check(layers: Layers, drain: Drain, keep: Option<OutputFile>) -> (Reading, Option<OutputFile>) {
+fn check(layers: Layers, drain: Drain, keep: Option<Keep>) -> (Reading, Option<Keep>) {
     match opening::open(layers, drain) {
         Ok(plain) => read_plain(plain, keep),
         Err(error) => (Reading::broken_at_start(&error), keep),
     }
 }
 
-fn read_plain(mut plain: Plaintext, mut keep: Option<OutputFile>) -> (Reading, Option<OutputFile>) {
+fn read_plain(mut plain: Plaintext, keep: Option<Keep>) -> (Reading, Option<Keep>) {
     let mut reading = Reading::new(plain.compression);
+    match plain.bytes.chunk() {
+        Ok(chunk) if Payload::of(&chunk[..chunk.len().min(1024)]) == Payload::Tar => read_archive(plain, keep, reading),
+        Ok(_) => read_dump(plain, keep, reading),
+        Err(error) => {
+            reading.broke(verdict::of_read(&error, plain.origin, verdict::Inside::Unfinished), &error);
+            (reading, keep)
+        }
+    }
+}
+
+fn read_archive(mut plain: Plaintext, keep: Option<Keep>, mut reading: Reading) -> (Reading, Option<Keep>) {
+    let mut archive = ArchiveCheck::new(keep);
+    loop {
+        let chunk = match plain.bytes.chunk() {
+            Ok([]) => break,
+            Ok(chunk) => chunk,
+            Err(error) => {
+                reading.broke(verdict::of_read(&error, plain.origin, archive.progress()), &error);
+                return (reading, archive.into_keep());
+            }
+        };
+        reading.bytes_out += chunk.len() as u64;
+        if let Err(error) = archive.feed(chunk) {
+            reading.broke(None, &error);
+            return (reading, archive.into_keep());
+        }
+        let n = chunk.len();
+        plain.bytes.consume(n);
+    }
+    let (keep, judged) = archive.finish();
+    // An archive that stands by itself counts the same bytes as the target.
+    let in_step = plain.compression == Compression::None && plain.sealed_at.is_none();
+    reading.archive(judged.map_err(|wrong| Wrong { at_byte: wrong.at_byte.filter(|_| in_step), ..wrong }));
+    (reading, keep)
+}
+
+fn read_dump(mut plain: Plaintext, mut keep: Option<Keep>, mut reading: Reading) -> (Reading, Option<Keep>) {
     let mut hash = Sha256::new();
     let mut checker: Option<Checker> = None;
     loop {
@@ -342,11 +376,11 @@ fn read_plain(mut plain: Plaintext, mut keep: Option<OutputFile>) -> (Reading, O
         };
         hash.update(chunk);
         reading.bytes_out += chunk.len() as u64;
-        if let Some(file) = &mut keep
-            && let Err(error) = file.write_all(chunk)
+        if let Some(keep) = &mut keep
+            && let Err(error) = keep.write(chunk)
         {
             reading.broke(None, &error);
-            return (reading, keep);
+            return (reading, None);
         }
         if reading.wrong.is_none() {
             let head = &chunk[..chunk.len().min(1024)];

@@ -9,9 +9,14 @@ use std::time::Instant;
 
 use breakglass::format::unpack::{Limits, Strictness, Unpacker};
 use breakglass::model::backup::Compression;
+use breakglass::model::foreign::Foreign;
+use breakglass::model::seal::SealScheme;
+use breakglass::seal::databacker::unlock;
 use breakglass::seal::dbacked::Decrypter;
 use breakglass::seal::digest::{Stored, Wanted};
+use breakglass::seal::keyfile;
 use breakglass::seal::keyring::ContentKey;
+use chacha20poly1305::{AeadInPlace, ChaCha20Poly1305, KeyInit};
 use md5::Digest;
 use rand::{RngCore, SeedableRng};
 
@@ -34,6 +39,21 @@ fn main() {
     measure("DBacked decryption", bytes.len(), || {
         drain(Decrypter::new(&bytes[..], &content, &[7; 16], 0));
     });
+    let bytes: &'static [u8] = Box::leak(bytes.into_boxed_slice());
+    let key = [keyfile::raw(&[0xa7; 32], Foreign::from("bench")).expect("it is a raw key")];
+    for (name, scheme) in [
+        ("databacker's AES-CBC", SealScheme::Aes256Cbc),
+        ("databacker's ChaCha20-Poly1305", SealScheme::ChaCha20Poly1305),
+    ] {
+        let unlocked = unlock(scheme, &bytes[..1 << 16], &key, &|_| true).unwrap_or_else(|error| panic!("{error}"));
+        measure(name, bytes.len(), || drain(unlocked.content.open(bytes).expect("it is not cut")));
+    }
+    let mut whole = bytes.to_vec();
+    measure("ChaCha20-Poly1305 of the crate", bytes.len(), || {
+        let cipher = ChaCha20Poly1305::new(&[0xa7; 32].into());
+        let _ = std::hint::black_box(cipher.encrypt_in_place_detached(&[9; 12].into(), b"", &mut whole));
+    });
+    drop(whole);
     let text: Vec<u8> = (0..2_000_000u64).flat_map(row).collect();
     let mut gzip = flate2::write::GzEncoder::new(vec![], flate2::Compression::default());
     gzip.write_all(&text).expect("a Vec takes everything");
@@ -59,5 +79,5 @@ fn measure(name: &str, bytes: usize, mut work: impl FnMut()) {
         work();
         start.elapsed().as_secs_f64()
     });
-    println!("{name:<28} {:>7.0} MB/s", bytes as f64 / 1e6 / times.fold(f64::MAX, f64::min));
+    println!("{name:<32} {:>7.0} MB/s", bytes as f64 / 1e6 / times.fold(f64::MAX, f64::min));
 }

@@ -131,7 +131,7 @@ fn prove(sample: &Sample) {
             ending: None,
         };
         let ctx = JobCtx::new(view, CancellationToken::new(), News::default());
-        let task = Task { store, backup, opener: Opener::Keys(vec![sample.key()]), to: Rung::Whole };
+        let task = Task { store, backup, opener: Opener::Keys(vec![sample.key().into()]), to: Rung::Whole };
         verify(&ctx, task).await
     });
     let proof = proof.unwrap_or_else(|error| panic!("{error}"));

@@ -2,8 +2,11 @@
 
 mod asking;
 mod codes;
+mod databacker;
 mod fields;
 mod hostile;
+mod newest;
+mod redaction;
 mod sealing;
 mod servers;
 mod sftp;

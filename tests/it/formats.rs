@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use breakglass::disk::environment::Environment;
 use breakglass::format::mongo::MongoCheck;
 use breakglass::format::payload::{Payload, PayloadCheck, PayloadError, PayloadVerdict};
 use breakglass::format::pgdump::PgCheck;
@@ -16,6 +17,9 @@ use breakglass::model::backup::{Basis, Compression, Format, Metadata};
 use breakglass::model::foreign::Foreign;
 use breakglass::model::seal::SEALED_MAGIC;
 use breakglass::model::trust::Answer;
+
+use breakglass::report::Reportable;
+use breakglass::work::config;
 
 use crate::support;
 
@@ -330,7 +334,7 @@ fn fuzz_mutated_heads_never_panic() {
     seeds.extend([sql.to_vec(), vector("objects/dbacked_shop_290820261040")[..700].to_vec()]);
     mutate_all(&seeds, |bytes| {
         let _ = sniff(bytes);
-        assert!(peek(compression(bytes), bytes).len() <= 1024);
+        assert!(peek(compression(bytes), bytes, 1024).len() <= 1024);
     });
 }
 
@@ -357,5 +361,52 @@ fn fuzz_mutated_archives_never_panic() {
     let postgres = vector("plain/postgres15.pgdump");
     mutate_all(&[postgres[..4000].to_vec(), postgres[..20_000].to_vec()], |bytes| {
         let _ = check::<PgCheck>(bytes, 4096);
+    });
+}
+
+#[test]
+fn fuzz_mutated_names_of_mysql_backup_never_panic() {
+    let seeds = [
+        "node1/db_backup_2026-01-02T03:04:05+02:00.tgz",
+        "db_backup_2026-01-02T03-04-05Z.tbz2",
+        "db_backup_20160504030510.gz",
+        "my_shop_2026-10-05T01-00-00+02-00.sql",
+        "sql/2026/10-05/prod-2026-10-05T16-00-00Z.tbz2",
+    ];
+    let patterns: Vec<_> = [
+        "db_backup_{{ .now }}.{{ .compression }}",
+        "sql/{{ .year }}/{{ .month }}-{{.day}}/prod-{{- .now -}} .{{ .compression }}",
+        "{{.year}}{{.month}}{{.day}}{{.hour}}{{.minute}}{{.second}}",
+    ]
+    .map(|pattern| names::NamePattern::read(pattern).unwrap())
+    .to_vec();
+    mutate_all(&seeds.map(|seed| seed.as_bytes().to_vec()), |bytes| {
+        let key = Foreign::new(bytes);
+        let _ = (names::prune_time(&key), names::member_schema(bytes), names::may_hold_all(bytes));
+        if let Some(name) = names::databacker_name(&key) {
+            let _ = name.time.beside(None);
+        }
+        for pattern in &patterns {
+            let _ = pattern.name(&key);
+        }
+    });
+    let seed = b"sql/{{- .year -}}/{{ .now }}{{ .none }}.{{ .compression }}".to_vec();
+    mutate_all(&[seed], |bytes| drop(names::NamePattern::read(&String::from_utf8_lossy(bytes))));
+}
+
+#[test]
+fn fuzz_mutated_configurations_of_mysql_backup_neither_panic_nor_repeat_a_secret() {
+    let text = "version: config.databack.io/v1\nkind: local\nspec: &s\n  database:\n    server: db\n    port: 3306\n    \
+                credentials: {username: u, password: marker}\n  dump:\n    encryption:\n      key: marker\n  prune:\n    \
+                retention: 7c\n  targets:\n    a:\n      url: smb://d;u:marker@h/s\n    b:\n      url: s3://b//x/\n      \
+                spec: [*s, {endpoint: https://h}]\n";
+    let path = support::scratch();
+    let file = path.path().join("config.yaml");
+    mutate_all(&[text.as_bytes().to_vec()], |bytes| {
+        std::fs::write(&file, bytes).unwrap();
+        if let Err(error) = config::load(&file, &Environment::of(&[])) {
+            let told = format!("{:?}", error.report());
+            assert!(!told.contains("marker"), "{told}");
+        }
     });
 }

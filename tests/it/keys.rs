@@ -11,6 +11,8 @@ use breakglass::model::foreign::Foreign;
 use breakglass::model::seal::KeyFacts;
 use breakglass::report::{Fault, Reportable};
 use breakglass::seal::KeyError;
+use breakglass::seal::databacker::Content;
+use breakglass::seal::key::Key;
 use breakglass::seal::keyfile::{generate, inspect, load};
 use breakglass::seal::keyring::{ContentKey, KeyRing, PrivateKey};
 use breakglass::seal::public::{PublicKey, fingerprint_of_pem};
@@ -19,6 +21,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::support;
+
+mod kinds;
 
 const PASSPHRASE: &str = "correct horse battery staple";
 
@@ -161,7 +165,7 @@ fn keys_of_other_kinds_are_named() {
     assert_eq!(refusal(&ed25519, None), KeyError::NotRsa { kind: "Ed25519" });
     let ec = openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"], b"").unwrap();
     assert_eq!(refusal(&ec, None), KeyError::NotRsa { kind: "EC" });
-    assert_eq!(inspect(&ec, Foreign::default()).unwrap().algorithm, "EC");
+    assert_eq!(inspect(&ec, Foreign::default()).unwrap().algorithm, "EC P-256");
 }
 
 #[test]
@@ -304,7 +308,7 @@ fn the_ring_holds_each_key_once_and_forgets_all() {
     ring.add(open(&text("wrong-rsa2048.pem"), None).unwrap_or_else(|error| panic!("{error}")));
     assert_eq!(ring.facts().len(), 2);
     let wanted = PublicKey::from_pem(&text("rsa2048-public.pem")).unwrap().fingerprint();
-    assert_eq!(ring.find(&wanted).map(PrivateKey::fingerprint), Some(wanted.clone()));
+    assert_eq!(ring.find(&wanted).map(Key::handle), Some(wanted.clone()));
     assert!(ring.forget(&wanted) && ring.find(&wanted).is_none());
     ring.forget_all();
     assert!(ring.is_empty());
@@ -328,9 +332,11 @@ fn secrets_cannot_be_printed() {
         Probe::<LockedBytes>::PRINTS,
         Probe::<PrivateKey>::PRINTS,
         Probe::<ContentKey>::PRINTS,
+        Probe::<Key>::PRINTS,
+        Probe::<Content>::PRINTS,
         Probe::<KeyRing>::PRINTS,
     ];
-    assert_eq!(secrets, [false; 6]);
+    assert_eq!(secrets, [false; 8]);
 }
 
 #[cfg(target_os = "linux")]

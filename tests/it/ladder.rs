@@ -1,6 +1,7 @@
 //! The trust ladder on real files: every fixture gives the verdict that its manifest states, and nothing
 //! that is not whole leaves anything behind.
 
+mod archives;
 mod buckets;
 mod matrix;
 mod memory;
@@ -72,6 +73,8 @@ async fn restore(session: &Session, name: &str, into: &Path) -> Option<Ending> {
         into,
         tables: None,
         choices: Default::default(),
+        databases: None,
+        renames: vec![],
         statement_limit: STATEMENT_LIMIT,
     };
     let plan = session.plan(request).await.ok()?.confirm(&ConfirmAnswer::Yes).ok()?;

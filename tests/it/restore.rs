@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
+mod archives;
 mod console;
 mod files;
 mod hostile;
 mod loads;
+mod own_server;
 mod plans;
 
 use std::fs;

@@ -42,6 +42,14 @@ fn backups_are_drawn() {
 }
 
 #[test]
+fn backups_that_their_tool_deletes_soon_stand_out() {
+    pictures("pruned", |size| Stage::new(sample::pruned(), size));
+    pictures("pruned_detail", |size| Stage::new(sample::pruned(), size).press("down enter"));
+    let mut stage = Stage::new(sample::pruned(), (120, 40)).press("down");
+    assert!(stage.text().contains("mysql-backup's prune"), "{}", stage.text());
+}
+
+#[test]
 fn keys_jobs_and_audit_are_drawn() {
     pictures("keys", |size| busy(size).press("5"));
     pictures("keys_locked", |size| quiet(size).press("5"));

@@ -19,6 +19,8 @@ mod faults;
 mod files;
 mod network;
 mod sftp;
+mod slashes;
+mod sources;
 mod versions;
 
 /// A target of any kind, with something to write into it.

@@ -1,5 +1,8 @@
 //! The real console in a real pseudo-terminal: a night's work, every way out, every byte on the wire.
 
+mod busy;
+mod idle;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -61,7 +64,7 @@ fn a_backup_is_found_proven_and_restored_in_the_console() {
     pty.type_in("db:shop target:offsite");
     pty.wait_for(" of 63");
     pty.press_until("\r", "enter open");
-    pty.press_until("K", "Load a private key");
+    pty.press_until("K", "Load a key");
     pty.press_until("\r", "Passphrase of");
     pty.wait_for("not shown");
     pty.settle(QUIET);

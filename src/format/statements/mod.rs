@@ -14,6 +14,7 @@ pub use risk::{Risk, RiskKind, Within};
 pub use shape::{Account, Name};
 
 use crate::model::foreign::Foreign;
+use crate::sql::ident;
 use crate::sql::lexer::{Dialect, PieceKind, StatementEnd, Values};
 use crate::sql::token::{Token, TokenKind, Tokens};
 
@@ -107,6 +108,28 @@ pub fn read(end: &StatementEnd<'_>) -> Option<Statement> {
         statement.risk(RiskKind::Unknown, Within::Statement, b"");
     }
     Some(statement)
+}
+
+/// The statement with every name in the database `from` moved into the database `to`; `None` when it has none.
+pub fn moved(text: &[u8], dialect: Dialect, from: &[u8], to: &[u8]) -> Option<Vec<u8>> {
+    let tokens = Tokens::code(text, dialect);
+    let mut new = vec![];
+    let mut done = 0;
+    for at in names::mentions(&tokens) {
+        let token = &tokens[at];
+        if ident::unquote(token.text) == from {
+            new.extend_from_slice(&text[done..token.start]);
+            new.extend_from_slice(&ident::quote(to));
+            done = token.end();
+        }
+    }
+    new.extend_from_slice(&text[done..]);
+    (done > 0).then_some(new)
+}
+
+/// Whether a statement names anything in this database.
+pub fn mentions(text: &[u8], dialect: Dialect, database: &[u8]) -> bool {
+    names::databases(&Tokens::code(text, dialect)).iter().any(|name| name == database)
 }
 
 /// Reads an INSERT up to its values.

@@ -51,9 +51,21 @@ const ENDS_LIST: [&str; 10] =
 /// A name with two parts counts when it stands where a table or routine is named, or when its first part is
 /// nowhere else in the statement a name of its own (a table, an alias, a cursor). One with three parts always counts.
 pub(super) fn databases(tokens: &[Token<'_>]) -> Vec<Vec<u8>> {
+    let mut found: Vec<Vec<u8>> = vec![];
+    for at in mentions(tokens) {
+        let first = ident::unquote(tokens[at].text);
+        if !found.contains(&first) && found.len() < 64 {
+            found.push(first);
+        }
+    }
+    found
+}
+
+/// Where the databases of qualified names stand.
+pub(super) fn mentions(tokens: &[Token<'_>]) -> Vec<usize> {
     let alone = standing_alone(tokens);
     let mut walk = Walk { lists: vec![List::No], expects: Expects::Anything };
-    let mut found: Vec<Vec<u8>> = vec![];
+    let mut found = vec![];
     let mut at = 0;
     while at < tokens.len() {
         let token = &tokens[at];
@@ -71,8 +83,8 @@ pub(super) fn databases(tokens: &[Token<'_>]) -> Vec<Vec<u8>> {
             let row = first.eq_ignore_ascii_case(b"new") || first.eq_ignore_ascii_case(b"old");
             let names = parts > 2 || walk.expects == Expects::Table || called;
             let unknown = !row && !alone.contains(&first.to_ascii_lowercase());
-            if (names || unknown) && !found.contains(&first) && found.len() < 64 {
-                found.push(first);
+            if names || unknown {
+                found.push(at);
             }
             walk.expects = Expects::Anything;
             at += 2 * parts - 1;

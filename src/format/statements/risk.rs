@@ -138,7 +138,8 @@ pub struct Risk {
 impl Risk {
     /// Whether it stays inside a database of this name (as the server compares names).
     pub fn stays_in(&self, database: &[u8], same: impl Fn(&[u8], &[u8]) -> bool) -> bool {
-        let named = matches!(self.kind, RiskKind::Qualified | RiskKind::AlterDatabase);
+        use RiskKind::{AlterDatabase, CreateDatabase, Qualified, Use};
+        let named = matches!(self.kind, Qualified | AlterDatabase | Use | CreateDatabase);
         named && same(self.name.raw_bytes(), database)
     }
 }

@@ -1,4 +1,4 @@
-//! Where a private key comes from: a path, a variable, the estate, or pasted.
+//! Where a key comes from: a path, a variable, the estate, pasted, or typed as a passphrase.
 
 use std::sync::Arc;
 
@@ -17,11 +17,14 @@ use crate::tui::widgets::input::LineInput;
 use crate::tui::widgets::secret_field::SecretText;
 use crate::tui::world::World;
 
-/// Where a private key comes from.
+/// The line that leads to the field for a passphrase.
+const TYPED: &str = "a passphrase or raw key";
+
+/// Where a key comes from.
 pub struct KeySource {
     input: LineInput,
     pasted: Option<Arc<SecretText>>,
-    /// Names of the estate's keys; the cursor is one behind them when the input is meant.
+    /// Names of the estate's keys; behind them stands the passphrase that is typed.
     offers: Vec<(String, String)>,
     chosen: Option<usize>,
     refused: Option<Report>,
@@ -46,6 +49,7 @@ impl KeySource {
         }
         match (self.input.text().trim(), self.chosen.and_then(|at| self.offers.get(at))) {
             ("", Some((name, _))) => Some(KeyFrom::Estate(name.clone())),
+            ("", None) if self.chosen.is_some() => Some(KeyFrom::Typed),
             ("", None) => None,
             (text, _) => Some(match text.strip_prefix('$') {
                 Some(name) => KeyFrom::Env(name.to_owned()),
@@ -56,7 +60,8 @@ impl KeySource {
 
     fn lines(&self, width: u16) -> Vec<Line> {
         let mut lines: Vec<Line> = vec![];
-        for (nth, (name, file)) in self.offers.iter().enumerate() {
+        let typed = (TYPED.to_owned(), "in a field of its own".to_owned());
+        for (nth, (name, file)) in self.offers.iter().chain([&typed]).enumerate() {
             let here = self.chosen == Some(nth) && self.input.text().is_empty() && self.pasted.is_none();
             let (sign, role) = if here { ("> ", Role::Selection) } else { ("  ", Role::Text) };
             lines.push(vec![span(role, format!("{sign}{name}")), span(Role::Dim, format!("  {file}"))]);
@@ -93,10 +98,9 @@ impl Pane for KeySource {
     }
 
     fn update(&mut self, command: Command, _world: &World) -> Flow {
-        let last = self.offers.len().saturating_sub(1);
         match (command, self.chosen) {
             (Command::Up, Some(at)) => self.chosen = Some(at.saturating_sub(1)),
-            (Command::Down, Some(at)) => self.chosen = Some((at + 1).min(last)),
+            (Command::Down, at) => self.chosen = Some(at.map_or(0, |at| (at + 1).min(self.offers.len()))),
             (Command::Erase, _) => {
                 self.input.set("");
                 self.pasted = None;
@@ -105,6 +109,9 @@ impl Pane for KeySource {
                 let Some(from) = self.meant() else {
                     return Flow::Say("type a path or $VARIABLE, or paste the key".to_owned());
                 };
+                if matches!(from, KeyFrom::Typed) {
+                    return Flow::Swap(Box::new(Passphrase::new(from)));
+                }
                 (self.waiting, self.refused) = (true, None);
                 return Flow::Do(vec![Effect::LoadKey(from, None)]);
             }
@@ -124,9 +131,7 @@ impl Pane for KeySource {
     }
 
     fn paste(&mut self, text: SecretText, _world: &World) -> Flow {
-        let looks_like_a_key =
-            text.expose().windows(10).any(|part| part == b"-----BEGIN") || text.expose().contains(&b'\n');
-        if looks_like_a_key {
+        if looks_like_a_key(text.expose()) {
             self.input.set("");
             self.pasted = Some(Arc::new(text));
             return Flow::Say("a key was pasted; enter loads it".to_owned());
@@ -159,8 +164,8 @@ impl Pane for KeySource {
 
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         let inner = indent(area, 3);
-        canvas.text(row(inner, 0), Role::Title, "Load a private key");
-        let text = "Type a path or $VARIABLE, or paste the PEM. It stays in locked memory.";
+        canvas.text(row(inner, 0), Role::Title, "Load a key");
+        let text = "Type a path or $VARIABLE, or paste the key. It stays in locked memory.";
         canvas.text(row(inner, 1), Role::Dim, text);
         let lines = self.lines(area.width);
         for (line, at) in lines.iter().zip(below(inner, 2).rows()) {
@@ -178,6 +183,17 @@ impl Pane for KeySource {
             None => {}
         }
     }
+}
+
+/// Whether what was pasted is no path, and must not be shown.
+fn looks_like_a_key(text: &[u8]) -> bool {
+    let holds = |words: &[u8]| text.windows(words.len()).any(|part| part == words);
+    let raw = match text.len() {
+        44 => text.ends_with(b"="),
+        64 => text.iter().all(u8::is_ascii_hexdigit),
+        _ => false,
+    };
+    raw || holds(b"-----BEGIN") || holds(b"AGE-SECRET-KEY-") || text.contains(&b'\n')
 }
 
 /// What a loaded key is called, for the status line.

@@ -113,8 +113,14 @@ impl Pane for Passphrase {
 
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         let inner = indent(area, 3);
-        canvas.text(row(inner, 0), Role::Title, &format!("Passphrase of {}", self.from.words()));
+        let typed = matches!(self.from, KeyFrom::Typed);
+        let title =
+            if typed { "A passphrase or raw key".to_owned() } else { format!("Passphrase of {}", self.from.words()) };
+        canvas.text(row(inner, 0), Role::Title, &title);
         let (role, text) = match &self.state {
+            State::Typing if typed => {
+                (Role::Dim, "As it is, or 32 bytes in base64 or hex. Not shown, and kept in locked memory only.")
+            }
             State::Typing => (Role::Dim, "It is not shown, not stored, and wiped as soon as the key is open."),
             State::Trying => (Role::Dim, "Trying it: old keys ask for many rounds, this can take a second..."),
             State::Refused(why) => (Role::Danger, why.as_str()),

@@ -52,12 +52,16 @@ fn cells(item: &Item<'_>) -> [Line; 5] {
     let print = |print: &Option<Fingerprint>| print.as_ref().map_or("not known yet".to_owned(), Fingerprint::short);
     match item {
         Item::Loaded(key) => {
-            let bits = key.facts.bits.map_or(String::new(), |bits| format!("-{bits}"));
+            let is_rsa = key.facts.is_named_by_backups();
+            let bits = key.facts.bits.filter(|_| is_rsa).map_or(String::new(), |bits| format!("-{bits}"));
+            // Seals of the other kinds name nobody by a fingerprint: only trying tells.
+            let opens = if is_rsa { grouped(key.opens as u64) } else { "?".to_owned() };
+            let print = if key.facts.is_passphrase() { "none".to_owned() } else { print(&key.facts.fingerprint) };
             [
                 vec![span(Role::Text, key.facts.label.to_string())],
                 vec![span(Role::Good, "loaded")],
-                vec![span(Role::Text, grouped(key.opens as u64))],
-                vec![span(Role::Text, print(&key.facts.fingerprint))],
+                vec![span(Role::Text, opens)],
+                vec![span(Role::Text, print)],
                 vec![span(Role::Dim, format!("{}{bits}, {}", key.facts.algorithm, key.facts.container))],
             ]
         }

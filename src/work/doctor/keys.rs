@@ -18,6 +18,9 @@ pub fn examine(estate: &Estate) -> Vec<Finding> {
 
 fn one(key: &EstateKey) -> Vec<Finding> {
     let subject = format!("key {}", escape(&key.name));
+    if key.held {
+        return vec![ok(&subject, "its text came with the configuration")];
+    }
     let Some(path) = &key.file else {
         return vec![ok(&subject, "named without a file: it is given when it is needed")];
     };
@@ -46,7 +49,7 @@ fn inside(subject: &str, key: &EstateKey, path: &Path) -> Vec<Finding> {
         Ok(text) => text,
         Err(report) => return vec![broken(subject, &report)],
     };
-    let facts = match keys::inspect(&text, label.clone()) {
+    let facts = match keys::inspect_given(&text, label.clone()) {
         Ok(facts) => facts,
         Err(report) => return vec![broken(subject, &report)],
     };
@@ -54,9 +57,12 @@ fn inside(subject: &str, key: &EstateKey, path: &Path) -> Vec<Finding> {
         let advice = "name the private half; the public one seals, and opens nothing";
         return vec![fail(subject, "this is a public key", advice)];
     }
+    if facts.is_passphrase() {
+        return vec![ok(subject, facts.remarks.join("; "))];
+    }
     if !facts.encrypted && facts.fingerprint.is_none() {
         let what = if facts.remarks.is_empty() {
-            "backups are sealed for RSA keys only".into()
+            "no backup is sealed for such keys".into()
         } else {
             facts.remarks.join("; ")
         };
@@ -65,10 +71,14 @@ fn inside(subject: &str, key: &EstateKey, path: &Path) -> Vec<Finding> {
     }
     let mut findings = vec![];
     if !facts.encrypted {
-        if let Err(error) = keyfile::load(text.expose(), None, label) {
+        if let Err(error) = keyfile::open(text.expose(), None, label) {
             return vec![broken(subject, &error.report())];
         }
-        let advice = "encrypt it: openssl pkcs8 -topk8 -v2 aes-256-cbc -scrypt -in KEY -out NEW";
+        let advice = match facts.algorithm.as_str() {
+            "age X25519" => "encrypt it: age -p -o NEW KEY",
+            "raw key" => "keep it where only its operators can read it",
+            _ => "encrypt it: openssl pkcs8 -topk8 -v2 aes-256-cbc -scrypt -in KEY -out NEW",
+        };
         findings.push(warn(subject, "it is not encrypted: whoever has the file has the key", advice));
     }
     findings.push(compared(subject, key, &facts));

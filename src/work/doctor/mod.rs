@@ -38,9 +38,17 @@ pub struct Finding {
 pub async fn examine(session: &Session) -> Vec<Finding> {
     let (targets, servers) = tokio::join!(targets::examine(session), servers::examine(session));
     let mine = session.clone();
-    let here = tokio::task::spawn_blocking(move || [keys::examine(mine.estate()), machine::examine(&mine)].concat());
+    let here = tokio::task::spawn_blocking(move || {
+        [estate(&mine), keys::examine(mine.estate()), machine::examine(&mine)].concat()
+    });
     let here = here.await.unwrap_or_else(|_| vec![fail("this machine", "its checks died", "the log names the place")]);
     [targets, servers, here].concat()
+}
+
+/// What was worth knowing about the configuration when it was read.
+fn estate(session: &Session) -> Vec<Finding> {
+    let remarks = session.estate().notes.remarks.iter();
+    remarks.map(|remark| warn("configuration", remark, "`breakglass config explain` shows what was read")).collect()
 }
 
 fn finding(subject: &str, outcome: Health, text: impl Into<String>, advice: &str) -> Finding {

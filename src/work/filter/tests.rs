@@ -19,7 +19,7 @@ fn backup(database: &str, target: &str, hours: i64) -> Arc<Backup> {
         stamp: Stamp::default(),
         history: History::Current,
         storage: Storage::default(),
-        taken: Taken { at, from: TakenFrom::Name },
+        taken: Taken { at, from: TakenFrom::Name, offset: None },
         series: Foreign::from(format!("dbacked:{database}")),
         databases: vec![Foreign::from(database)],
         databases_known: true,
@@ -39,6 +39,7 @@ fn backup(database: &str, target: &str, hours: i64) -> Arc<Backup> {
         proof: None,
         stale: false,
         opens: if hours % 2 == 0 { Opens::Yes } else { Opens::No },
+        prune: None,
         findings: vec![],
     })
 }

@@ -62,6 +62,41 @@ fn a_protected_server_is_armed_first_with_a_reason() {
 }
 
 #[test]
+fn a_protected_server_is_recognised_by_another_address() {
+    let Some(server) = server(Product::Mysql) else { return };
+    let uuid = server.sql("SELECT @@server_uuid");
+    let name = server.sql("SELECT @@hostname");
+    let by_name = format!("url = \"mysql://root@{}.example:{}/\"", name.trim(), server.port);
+    let by_uuid = format!("url = \"mysql://root@db.example/\"\nexpect = {{ server_uuid = \"{}\" }}", uuid.trim());
+    for known in [by_uuid, by_name] {
+        let (home, database) = (Home::new(), server.unused());
+        home.estate(&format!(
+            "name = \"test\"\n[targets.local]\nurl = \"file://{}/\"\n[servers.guarded]\n{known}\nprotected = true\n",
+            fixture("objects").display()
+        ));
+        let socket = server.socket();
+        for into in [
+            format!("mysql://root@127.0.0.1:{}/{}", server.port, database.name),
+            format!("mysql://root@localhost/{}?socket={}", database.name, socket.display()),
+        ] {
+            let plan = restore(&home, &into, &["--plan-only"]).line();
+            let findings = plan["plan"]["findings"].as_array().unwrap();
+            let found = findings.iter().find(|finding| finding["code"] == "protected_server");
+            let text = found.unwrap_or_else(|| panic!("{known}: {plan}"))["text"].as_str().unwrap();
+            assert!(text.contains("the protected server guarded"), "{text}");
+            assert_eq!(restore(&home, &into, &["--yes"]).code, 6, "a yes is not enough");
+            let unarmed = restore(&home, &into, &["--confirm", &database.name]);
+            assert_eq!((unarmed.code, unarmed.error_code().as_str()), (6, "restore::not_armed"), "{unarmed:?}");
+            assert_eq!(server.sql(&format!("SHOW DATABASES LIKE '{}'", database.name)), "", "nothing was written");
+        }
+        let into = format!("mysql://root@127.0.0.1:{}/{}", server.port, database.name);
+        let armed = ["--arm", "guarded", "--reason", "drill", "--confirm", &database.name];
+        let done = restore(&home, &into, &armed);
+        assert_eq!(done.code, 0, "{done:?}");
+    }
+}
+
+#[test]
 fn a_server_that_does_not_answer_ends_with_5() {
     let home = Home::with_targets(&[("local", &fixture("objects"))]);
     let run = restore(&home, "mysql://root@127.0.0.1:9/shop", &["--yes"]);

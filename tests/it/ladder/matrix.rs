@@ -95,7 +95,7 @@ impl Case {
 
     /// Tries the private key again: the header may have changed.
     async fn judge_anew(&self, stored: &[u8]) -> Proof {
-        self.judge(stored, Opener::Keys(vec![self.key.clone()])).await
+        self.judge(stored, Opener::Keys(vec![self.key.clone().into()])).await
     }
 
     /// With the content key at hand, where the header is as it was.
@@ -214,7 +214,7 @@ async fn a_sealed_backup_is_whole_and_authenticated_or_it_is_not_whole() {
     for content in [&plain, &inside] {
         let stored = sealed(content);
         let judge = async |stored: &[u8], key: PrivateKey| {
-            Memory::with(&[("shop.sealed", stored)]).verdict("shop.sealed", Opener::Keys(vec![key])).await
+            Memory::with(&[("shop.sealed", stored)]).verdict("shop.sealed", Opener::Keys(vec![key.into()])).await
         };
         let proof = judge(&stored, key()).await;
         assert_eq!((proof.reached(), proof.content), (Rung::Whole, Voucher::Authenticated), "{proof:?}");
@@ -238,7 +238,7 @@ async fn a_sealed_backup_is_whole_and_authenticated_or_it_is_not_whole() {
             let layers = Layers::Sealed { header: Box::new(header.clone()), key: content_key.clone() };
             let opener = match len >= start {
                 true => Opener::Tried(Unlocked::Open { layers, key: None, remarks: vec![] }),
-                false => Opener::Keys(vec![key()]),
+                false => Opener::Keys(vec![key().into()]),
             };
             let proof = Memory::with(&[("shop.sealed", cut)]).verdict("shop.sealed", opener).await;
             assert!(proof.outcome.is_bad() && proof.reached() < Rung::Whole, "cut to {len}: {proof:?}");

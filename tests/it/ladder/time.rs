@@ -122,13 +122,15 @@ async fn restored(store: &Arc<Memory>, proof: &Proof, out: &std::path::Path) -> 
         into,
         tables: None,
         choices: Default::default(),
+        databases: None,
+        renames: vec![],
         statement_limit: STATEMENT_LIMIT,
     };
     let catalog = Catalog::default();
     let from =
         Ingredients { backup: &backup, request: &request, proof: Some(proof), catalog: &catalog, now: Moment(0) };
     let plan = to_dir(&from, &DirSink { path: out.to_owned() }).unwrap().confirm(&ConfirmAnswer::Yes).unwrap();
-    let (keys, proof) = (vec![key()], Some(proof.clone()));
+    let (keys, proof) = (vec![key().into()], Some(proof.clone()));
     let task = Task { store: store.clone(), backup: backup.clone(), keys, proof, out: None, password: None };
     restore(&job(), task, &plan).await.map(|restored| restored.report.bytes.0)
 }
@@ -143,7 +145,7 @@ async fn the_bytes_that_were_proven_are_the_bytes_that_are_restored_on_every_kin
     let scratch = support::scratch();
     let out = scratch.path().join("out");
     let store = Memory::with(&[(NAME, &object())]);
-    let proof = store.verdict(NAME, Opener::Keys(vec![key()])).await;
+    let proof = store.verdict(NAME, Opener::Keys(vec![key().into()])).await;
     assert_eq!((proof.reached(), proof.mib_digests.len()), (Rung::Whole, 1));
     assert_eq!(restored(&store, &proof, &out).await.unwrap(), proof.bytes_out);
     left_in(&out).into_iter().for_each(|file| fs::remove_file(file).unwrap());

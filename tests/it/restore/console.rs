@@ -68,7 +68,15 @@ impl Console {
 
     pub fn request(&self, name: &str, into: Sink) -> PlanRequest {
         let backup = self.backup(name).id.clone();
-        PlanRequest { backup, into, tables: None, choices: [].into(), statement_limit: STATEMENT_LIMIT }
+        PlanRequest {
+            backup,
+            into,
+            tables: None,
+            databases: None,
+            renames: vec![],
+            choices: [].into(),
+            statement_limit: STATEMENT_LIMIT,
+        }
     }
 
     pub async fn plan(&self, name: &str, into: Sink) -> Result<RestorePlan, Report> {

@@ -67,6 +67,25 @@ fn a_pasted_key_is_loaded_and_never_drawn() {
 }
 
 #[test]
+fn a_passphrase_of_a_backup_is_typed_in_a_field_of_its_own_and_never_drawn() {
+    let mut stage = quiet(SIZE).press("K down down down enter").type_text("tr0ub4dor");
+    assert!(stage.text().contains("A passphrase or raw key") && !stage.text().contains("tr0ub4dor"));
+    let stage = stage.press("enter");
+    assert_eq!(stage.asked, ["load key the typed passphrase with a passphrase"]);
+}
+
+#[test]
+fn what_is_pasted_and_can_only_be_a_key_is_never_drawn() {
+    let base64 = format!("{}=", "Zm9v".repeat(10) + "Zm8");
+    for secret in ["AGE-SECRET-KEY-1QQQQ", &"0a".repeat(32), base64.as_str()] {
+        let mut stage = quiet(SIZE).press("K").paste(secret);
+        assert!(stage.text().contains("pasted, ") && !stage.text().contains(&secret[..12]), "{secret}");
+    }
+    let mut stage = quiet(SIZE).press("K").paste("/srv/keys/ops.pem");
+    assert!(stage.text().contains("/srv/keys/ops.pem"));
+}
+
+#[test]
 fn several_marked_backups_are_verified_together() {
     let stage = busy(SIZE).press("space space v");
     assert_eq!(stage.asked.len(), 2);

@@ -13,6 +13,7 @@ use breakglass::model::job::{Ending, JobId, JobSpec, Phase, Progress, RestoreOut
 use breakglass::model::plan::{
     Estimate, PlanDigest, PlanFinding, PlanSource, RestorePlan, SinkState, Stance, Step, StepEffect,
 };
+use breakglass::model::retention::{Nearness, Prune, PruneAt};
 use breakglass::model::seal::{Fingerprint, KeyFacts, Recipient, RecipientSource, Seal, SealScheme};
 use breakglass::model::sink::{
     Flavor, MysqlSink, PasswordSource, Protection, ServerAddress, ServerFacts, ServerRef, Sink, TlsMode,
@@ -26,6 +27,7 @@ use breakglass::tui::world::{
     GoodCopy, JobLine, KeyOffer, LoadedKey, ServerLine, Snapshot, TargetLine, TargetState, World,
 };
 use breakglass::work::filter::Index;
+use breakglass::work::retention::finding;
 
 const HOUR: i64 = 3_600_000;
 
@@ -65,7 +67,7 @@ pub fn backup(n: u64, database: &str, target: &str, at: Moment, size: u64) -> Ba
         },
         history: History::Current,
         storage: Storage::default(),
-        taken: Taken { at, from: TakenFrom::Metadata },
+        taken: Taken { at, from: TakenFrom::Metadata, offset: None },
         series: Foreign::from(format!("dbacked:{database}@{target}")),
         databases: vec![Foreign::from(database)],
         databases_known: true,
@@ -85,6 +87,7 @@ pub fn backup(n: u64, database: &str, target: &str, at: Moment, size: u64) -> Ba
         proof: None,
         stale: false,
         opens: Opens::Yes,
+        prune: None,
         findings: vec![],
     }
 }
@@ -102,6 +105,7 @@ pub fn proof(backup: &Backup, rung: Rung, hours_ago: i64) -> Box<Proof> {
     }
     let table = |name: &str, rows, bytes| TableInside { name: Foreign::from(name), rows, bytes };
     Box::new(Proof {
+        members: vec![],
         stamp: backup.stamp.clone(),
         at: Moment(now().0 - hours_ago * HOUR),
         program: "breakglass 0.1.0".into(),
@@ -253,6 +257,35 @@ pub fn quiet() -> World {
     world
 }
 
+/// Backups of mysql-backup: one goes at its next run, one tonight, one stays, one is never reached.
+pub fn pruned() -> World {
+    let hour = |hours: i64| Moment(now().0 + hours * HOUR);
+    let never = PruneAt::Never;
+    let fates = [
+        (PruneAt::From(hour(700)), PruneAt::From(hour(698)), Nearness::Later),
+        (PruneAt::From(hour(9)), PruneAt::From(hour(7)), Nearness::Soon),
+        (PruneAt::From(hour(-15)), PruneAt::From(hour(-17)), Nearness::Due),
+        (never, PruneAt::From(hour(-40)), Nearness::Later),
+    ];
+    let made = fates.into_iter().enumerate().map(|(nth, (tool, truth, when))| {
+        let at = hour(-24 * nth as i64 - 2);
+        let mut made = backup(nth as u64, "shop", "nas", at, 4_488_240_824);
+        made.key = Foreign::from(format!("db_backup_{}+02:00.tgz", Moment(at.0 + 2 * HOUR).second().replace(' ', "T")));
+        made.series = Foreign::from("databacker:db_backup");
+        made.shape =
+            Shape { format: Format::Databacker, compression: Compression::Gzip, basis: Basis::Bytes, seal: None };
+        made.metadata = Metadata::NotApplicable;
+        made.taken = Taken { at, from: TakenFrom::Name, offset: Some(120) };
+        let prune = Prune { rule: "30d".into(), by: TargetName::new("nas").unwrap(), tool, truth, when };
+        made.findings.extend(finding(&prune));
+        made.prune = Some(Box::new(prune));
+        Arc::new(made)
+    });
+    let mut world = quiet();
+    world.set_catalog(snapshot(made.collect()));
+    world
+}
+
 /// The world in the middle of the work: a key, a running verification, an ended restore, records.
 pub fn busy() -> World {
     let mut world = quiet();
@@ -368,6 +401,8 @@ pub fn plan() -> RestorePlan {
         chosen: choices.first().map_or(String::new(), |choice| (*choice).to_owned()),
     };
     RestorePlan {
+        databases: None,
+        parts: vec![],
         from: PlanSource {
             id: id(0),
             label: "offsite:dbacked_shop_202611210300".into(),

@@ -56,6 +56,18 @@ pub fn server(product: Product) -> Option<&'static Server> {
     }
 }
 
+/// Servers of one test's own, which may be set up anew or killed.
+pub fn private_servers() -> Vec<&'static Server> {
+    let start = |product| match Server::start(product) {
+        Ok(server) => Some(&*Box::leak(Box::new(server))), // its watchdog ends it with this process
+        Err(why) => {
+            skip_or_fail(&format!("a {product:?} server"), &why);
+            None
+        }
+    };
+    [Product::Mysql, Product::Mariadb].into_iter().filter_map(start).collect()
+}
+
 fn script(name: &str) -> PathBuf {
     root().join("tests/servers").join(name)
 }
@@ -115,6 +127,17 @@ impl Server {
             protection: Protection::Open,
             expect_uuid: None,
         }
+    }
+
+    /// Ends its process at once, as a crash or the kernel's out-of-memory killer does.
+    pub fn kill(&self) {
+        let name = match self.product {
+            Product::Mysql => "mysqld.pid",
+            Product::Mariadb => "mariadbd.pid",
+        };
+        let pid = fs::read_to_string(self.folder.join(name)).unwrap().trim().parse().unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     }
 
     /// Its socket.

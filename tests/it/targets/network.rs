@@ -133,7 +133,7 @@ async fn credentials_come_from_the_environment_a_profile_or_a_process() {
 }
 
 /// The bucket that the parent named.
-fn child_location(endpoint: &str) -> S3Location {
+pub fn child_location(endpoint: &str) -> S3Location {
     S3Location {
         bucket: std::env::var("BG_BUCKET").unwrap(),
         endpoint: Some(std::env::var(endpoint).unwrap()),

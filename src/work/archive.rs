@@ -1,0 +1,262 @@
+//! Reading an archive of dumps to its end: each member judged like a dump by itself, and written where it is kept.
+
+use std::io;
+
+use sha2::{Digest, Sha256};
+
+use crate::format::names;
+use crate::format::payload::{Payload, PayloadVerdict};
+use crate::format::tar::{Stopped, TarError, TarSink, TarWalk};
+use crate::model::foreign::Foreign;
+use crate::model::trust;
+use crate::model::trust::{Answer, Finding, MemberProof, TableInside, VerdictOutcome, Weight};
+use crate::model::units::grouped;
+use crate::work::keep::Keep;
+use crate::work::payload::{Checker, Stands};
+use crate::work::verdict::{Inside, Wrong};
+
+/// Bytes by which a member is known.
+const HEAD: usize = 1024;
+/// Tables listed of a whole archive.
+const LISTED: usize = 1_000;
+
+/// Judges an archive whose bytes are fed.
+pub struct ArchiveCheck {
+    walk: TarWalk,
+    members: Members,
+}
+
+/// What is known of the members so far.
+struct Members {
+    current: Option<Current>,
+    done: Vec<MemberProof>,
+    end_marks: Vec<(Foreign, Answer, String)>,
+    findings: Vec<Finding>,
+    wrong: Option<Wrong>,
+    keep: Option<Keep>,
+}
+
+/// The member that is being read.
+struct Current {
+    name: Foreign,
+    size: u64,
+    head: Vec<u8>,
+    checker: Option<Checker>,
+    hash: Sha256,
+    bytes: u64,
+}
+
+/// What an archive came to.
+pub struct Judged {
+    /// Of all members together.
+    pub verdict: PayloadVerdict,
+    /// Each of them.
+    pub members: Vec<MemberProof>,
+}
+
+impl ArchiveCheck {
+    /// A check that hands each member to `keep` on the way.
+    pub fn new(keep: Option<Keep>) -> Self {
+        let members = Members { current: None, done: vec![], end_marks: vec![], findings: vec![], wrong: None, keep };
+        Self { walk: TarWalk::default(), members }
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    ///
+    /// Trouble of this machine: a file that cannot be written.
+    pub fn feed(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.members.wrong.is_some() {
+            return Ok(());
+        }
+        match self.walk.feed(bytes, &mut self.members) {
+            Ok(()) => Ok(()),
+            Err(Stopped::Archive(error)) => {
+                self.members.wrong = Some(of_archive(&error));
+                Ok(())
+            }
+            Err(Stopped::Sink(error)) => Err(error),
+        }
+    }
+
+    /// What was kept, and what the archive is.
+    ///
+    /// # Errors
+    ///
+    /// What does not hold.
+    pub fn finish(mut self) -> (Option<Keep>, Result<Judged, Wrong>) {
+        let keep = self.members.keep.take();
+        let behind = match (self.members.wrong.take(), self.walk.finish()) {
+            (Some(wrong), _) => return (keep, Err(wrong)),
+            (None, Err(error)) => return (keep, Err(of_archive(&error))),
+            (None, Ok(behind)) => behind,
+        };
+        if behind > 0 {
+            let text = format!("{} bytes follow the end of the archive and were not read", grouped(behind));
+            self.members.findings.push(Finding::new(Weight::Warning, "bytes_after_archive", text));
+        }
+        (keep, Ok(self.members.judged()))
+    }
+
+    /// Whether the archive's own end was seen.
+    pub fn progress(&self) -> Inside {
+        if self.walk.ended() { Inside::Finished } else { Inside::Unfinished }
+    }
+
+    /// What was kept, of an archive whose end did not come.
+    pub fn into_keep(self) -> Option<Keep> {
+        self.members.keep
+    }
+}
+
+/// Judges an error of the archive.
+pub fn of_archive(error: &TarError) -> Wrong {
+    let (outcome, at) = match error {
+        TarError::Truncated { at, .. } => (VerdictOutcome::Truncated, *at),
+        TarError::Damaged { at, .. } | TarError::Refused { at, .. } => (VerdictOutcome::Damaged, *at),
+    };
+    // A first header that does not hold is what a wrong raw key gives as well.
+    Wrong { outcome, at_byte: (at > 0).then_some(at), what: error.to_string() }
+}
+
+impl TarSink for Members {
+    type Error = io::Error;
+
+    fn begin(&mut self, name: &Foreign, size: u64) -> io::Result<()> {
+        let (head, hash) = (Vec::with_capacity(HEAD), Sha256::new());
+        self.current = Some(Current { name: name.clone(), size, head, checker: None, hash, bytes: 0 });
+        self.keep.as_mut().map_or(Ok(()), |keep| keep.begin(name))
+    }
+
+    fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if let Some(current) = &mut self.current
+            && let Err(wrong) = current.data(bytes)
+        {
+            self.wrong.get_or_insert(wrong);
+        }
+        self.keep.as_mut().map_or(Ok(()), |keep| keep.data(bytes))
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        if let Some(current) = self.current.take() {
+            self.member(current);
+        }
+        self.keep.as_mut().map_or(Ok(()), Keep::end)
+    }
+}
+
+impl Current {
+    fn data(&mut self, bytes: &[u8]) -> Result<(), Wrong> {
+        self.hash.update(bytes);
+        self.bytes += bytes.len() as u64;
+        if let Some(checker) = &mut self.checker {
+            return checker.feed(bytes).map_err(|wrong| of_member(&self.name, wrong));
+        }
+        self.head.extend_from_slice(bytes);
+        let enough = self.head.len() >= HEAD || self.bytes >= self.size;
+        if enough { self.decide() } else { Ok(()) }
+    }
+
+    /// Knows the member by its first bytes.
+    fn decide(&mut self) -> Result<(), Wrong> {
+        let head = std::mem::take(&mut self.head);
+        let mut checker = match Payload::of(&head[..head.len().min(HEAD)]) {
+            Payload::Mysqldump => Checker::sql(Stands::InArchive),
+            other => Checker::new(other, None),
+        };
+        let fed = checker.feed(&head).map_err(|wrong| of_member(&self.name, wrong));
+        self.checker = Some(checker);
+        fed
+    }
+}
+
+fn of_member(name: &Foreign, wrong: Wrong) -> Wrong {
+    Wrong { at_byte: None, what: format!("{name}: {}", wrong.what), ..wrong }
+}
+
+impl Members {
+    fn member(&mut self, current: Current) {
+        let sha256 = data_encoding::HEXLOWER.encode(&current.hash.finalize());
+        let mut proof =
+            MemberProof { name: current.name.clone(), bytes: current.bytes, sha256, ..MemberProof::default() };
+        match current.checker.map(Checker::finish) {
+            Some(Ok((verdict, facts))) => {
+                self.findings.extend(verdict.findings);
+                self.end_marks.push((current.name.clone(), verdict.end_mark, verdict.detail));
+                (proof.statements, proof.inside) = (verdict.statements, verdict.inside);
+                proof.dump = facts.map(Box::new);
+                proof.database = match &proof.dump {
+                    Some(dump) => dump.own.as_ref().map(|own| own.name.clone()).or_else(|| schema(&proof)),
+                    None => None,
+                };
+                if let (true, Some(name)) = (proof.inside.databases.is_empty(), &proof.database) {
+                    proof.inside.databases.push(name.clone());
+                }
+            }
+            Some(Err(_)) | None => {
+                let text = format!("{} holds no dump: it is left as it is", current.name);
+                self.findings.push(Finding::new(Weight::Warning, "no_dump", text));
+            }
+        }
+        self.done.push(proof);
+    }
+
+    fn judged(self) -> Judged {
+        let worst = self.end_marks.iter().max_by_key(|(_, answer, _)| match answer {
+            Answer::No => 2,
+            Answer::Unknown => 1,
+            Answer::Yes | Answer::NotApplicable => 0,
+        });
+        let statements = self.done.iter().map(|member| member.statements).sum();
+        let (end_mark, worst) = match worst {
+            Some((_, Answer::Yes, _)) | None => {
+                (Answer::Yes, "each dump's last line says that it is complete".to_owned())
+            }
+            Some((name, answer, detail)) => (*answer, format!("{name}: {detail}")),
+        };
+        let dumps = self.end_marks.len();
+        let s = if dumps == 1 { "" } else { "s" };
+        let detail = format!("the archive's end, {dumps} dump{s}, {} statements; {worst}", grouped(statements));
+        let inside = joined(&self.done);
+        Judged {
+            verdict: PayloadVerdict { end_mark, detail, inside, statements, findings: self.findings },
+            members: self.done,
+        }
+    }
+}
+
+/// The schema that the member's name says, for dumps that do not say it themselves.
+fn schema(member: &MemberProof) -> Option<Foreign> {
+    if member.inside.databases.is_empty() { names::member_schema(member.name.raw_bytes()) } else { None }
+}
+
+/// What all members hold together; a table is called `database.table` where there are several databases.
+fn joined(members: &[MemberProof]) -> trust::Inside {
+    let dumps: Vec<&MemberProof> = members.iter().filter(|member| member.dump.is_some()).collect();
+    let mut all = trust::Inside::default();
+    for member in &dumps {
+        let inside = &member.inside;
+        if all.made_by.is_empty() {
+            all.made_by.clone_from(&inside.made_by);
+        }
+        all.databases
+            .extend(inside.databases.iter().filter(|name| !all.databases.contains(name)).cloned().collect::<Vec<_>>());
+        all.views += inside.views;
+        all.routines += inside.routines;
+        all.triggers += inside.triggers;
+        all.events += inside.events;
+        all.table_count += inside.table_count;
+        let several = dumps.len() > 1;
+        all.tables.extend(inside.tables.iter().map(|table| match &member.database {
+            Some(database) if several => {
+                let name = Foreign::new([database.raw_bytes(), b".", table.name.raw_bytes()].concat());
+                TableInside { name, ..table.clone() }
+            }
+            _ => table.clone(),
+        }));
+    }
+    all.tables.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
+    all.tables.truncate(LISTED);
+    all
+}
