@@ -172,14 +172,10 @@ const NOT_SSH: [&str; 4] = [
     "Invalid SSH identification string",
     "banner line contains invalid characters",
 ];
-const UNREACHABLE: [&str; 6] = [
-    "Connection refused",
-    "Could not resolve hostname",
-    "timed out",
-    "No route to host",
-    "Network is unreachable",
-    "Connection reset by",
-];
+const UNREACHABLE: [&str; 5] =
+    ["Connection refused", "Could not resolve hostname", "timed out", "No route to host", "Network is unreachable"];
+/// Said behind other words as well; alone it is the network's doing.
+const RESET: &str = "Connection reset by";
 /// Said when a jump host's `ssh` gave up first.
 const JUMP: &str = "Connection closed by UNKNOWN port 65535";
 
@@ -214,6 +210,9 @@ pub fn not_connected(place: &str, fate: &Fate) -> StoreError {
     }
     if let Some(cause) = line(&NOT_SSH) {
         return SshError::NotSsh { place, cause }.into();
+    }
+    if let Some(cause) = line(&[RESET]) {
+        return StoreError::Unreachable { place, cause };
     }
     let cause = last_line(said).unwrap_or_else(|| "it ended without a word".to_owned());
     SshError::Failed { place, cause }.into()
@@ -303,6 +302,16 @@ mod tests {
             ("Welcome\nops@h: Permission denied (publickey,password).\r\n", "target::login_denied"),
             ("subsystem request failed on channel 0\r\nConnection closed.", "target::no_sftp"),
             ("kex_exchange_identification: Connection closed by remote host\r\n", "target::not_ssh"),
+            (
+                "kex_exchange_identification: read: Connection reset by peer\r\nConnection reset by 1.2.3.4 port 22",
+                "target::not_ssh",
+            ),
+            (
+                "ssh: connect to host j port 22: Connection refused\r\nkex_exchange_identification: Connection closed by \
+                 remote host",
+                "target::unreachable",
+            ),
+            ("Connection reset by 1.2.3.4 port 22", "target::unreachable"),
             ("ssh: connect to host h port 1: Connection refused\r\n", "target::unreachable"),
             ("ssh: Could not resolve hostname h: Name or service not known\r\n", "target::unreachable"),
             ("Connection timed out during banner exchange\r\n", "target::unreachable"),
