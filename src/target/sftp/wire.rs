@@ -192,10 +192,22 @@ fn names(rest: &mut Fields) -> Result<Vec<Entry>, Odd> {
     let mut entries = vec![];
     for _ in 0..count {
         let name = Foreign::new(rest.text()?.to_vec());
-        let _as_ls_would_show_it = rest.text()?;
-        entries.push(Entry { name, attrs: rest.attrs()? });
+        let as_ls_shows_it = rest.text()?;
+        let mut attrs = rest.attrs()?;
+        attrs.mode = attrs.mode.or_else(|| mode_of(&as_ls_shows_it));
+        entries.push(Entry { name, attrs });
     }
     Ok(entries)
+}
+
+/// The kind of a file by the line of `ls`, for servers that send no modes.
+fn mode_of(line: &[u8]) -> Option<u32> {
+    match line.first()? {
+        b'-' => Some(0o100_000),
+        b'd' => Some(0o040_000),
+        b'l' | b'p' | b's' | b'b' | b'c' => Some(0o120_000),
+        _ => None,
+    }
 }
 
 struct Fields(Bytes);
