@@ -2,6 +2,7 @@
 
 mod flows;
 mod questions;
+mod hostile;
 mod sample;
 mod stage;
 mod svg;

@@ -1,6 +1,7 @@
 //! The real console in a real pseudo-terminal: a night's work, every way out, every byte on the wire.
 
 mod busy;
+mod headless;
 mod idle;
 
 use std::fs;
