@@ -32,6 +32,7 @@ pub mod parts;
 mod payload;
 pub mod pipe;
 pub mod plan;
+mod preview;
 mod proofbook;
 pub mod questions;
 mod release;

@@ -245,6 +245,7 @@ pub fn to_dir(from: &Ingredients<'_>, dir: &DirSink) -> Result<RestorePlan, Repo
         tables,
         databases: from.request.databases.clone(),
         parts: vec![],
+        rewrites: vec![],
         statement_limit: ByteSize(0),
         estimate,
     })
@@ -274,6 +275,7 @@ pub fn to_stdout(from: &Ingredients<'_>) -> RestorePlan {
         tables: from.request.tables.clone(),
         databases: from.request.databases.clone(),
         parts: vec![],
+        rewrites: vec![],
         statement_limit: ByteSize(0),
         estimate: from.estimate(),
     }

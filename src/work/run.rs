@@ -25,6 +25,7 @@ use crate::work::news::Changed;
 use crate::work::parts;
 use crate::work::plan;
 use crate::work::plan::{Ingredients, PlanRequest};
+use crate::work::preview;
 use crate::work::restore;
 use crate::work::restore::RestoreError;
 use crate::work::server_plan;
@@ -182,7 +183,7 @@ pub async fn plan(session: &Session, request: PlanRequest) -> Result<RestorePlan
     };
     let catalog = session.catalog();
     let from = Ingredients { backup: &backup, request: &request, proof: proof.as_ref(), catalog: &catalog, now: now() };
-    let plan = match (&request.into, side) {
+    let mut plan = match (&request.into, side) {
         (Sink::Dir(dir), _) => plan::to_dir(&from, dir)?,
         (Sink::Mysql(MysqlSink { server, .. }) | Sink::Databases(server), Some(side)) => {
             server_plan::to_server(&from, server, side)
@@ -192,6 +193,7 @@ pub async fn plan(session: &Session, request: PlanRequest) -> Result<RestorePlan
             return Err(Report::new(Fault::Failed, "bug", "the server was not asked", "report this"));
         }
     };
+    plan.rewrites = proof.as_ref().map(|proof| preview::of(&plan, proof)).unwrap_or_default();
     let digest = plan.digest();
     session.event("plan", &backup.label(), "ok", &format!("{} into {}", digest, plan.into))?;
     Ok(plan)

@@ -1,8 +1,8 @@
 //! What the screens show: two planes, what is written and what it means.
 
 mod flows;
-mod questions;
 mod hostile;
+mod questions;
 mod sample;
 mod stage;
 mod svg;
@@ -63,6 +63,7 @@ fn the_plan_and_its_question_are_drawn() {
     pictures("destination", |size| busy(size).press("r"));
     pictures("plan", planned);
     pictures("plan_read", |size| planned(size).press("pagedown down"));
+    pictures("rewritten", |size| planned(size).press("d"));
     pictures("confirm", |size| planned(size).press("pagedown pagedown pagedown ctrl-s"));
     pictures("confirm_by_name", |size| {
         planned_with(size, Protection::Protected).press("pagedown pagedown pagedown ctrl-s").type_text("shop_bg")

@@ -3,6 +3,7 @@
 pub mod arm;
 pub mod confirm;
 pub mod detail;
+pub mod diff;
 pub mod failure;
 pub mod filter;
 pub mod help;

@@ -11,6 +11,7 @@ use crate::tui::canvas::{Canvas, Line, below, indent, row, span, wrap};
 use crate::tui::command::{Command, Offer, Reason};
 use crate::tui::keymap::Context;
 use crate::tui::layers::confirm::Confirm;
+use crate::tui::layers::diff::Diff;
 use crate::tui::layers::sink::Destination;
 use crate::tui::msg::{Effect, Msg, PlanAsk};
 use crate::tui::pane::{Flow, Pane, Scene};
@@ -241,7 +242,8 @@ impl Pane for Plan {
             (false, None) if !self.read.get() => Err(Reason::plain("the plan goes on below: read it to its end first")),
             (false, None) => Ok(()),
         };
-        let diff = Err(Reason::plain("the difference that rewriting makes is not shown in this version yet"));
+        let unchanged = || Err(Reason::plain("every statement runs as it stands in the dump"));
+        let diff = if self.plan.rewrites.is_empty() { unchanged() } else { Ok(()) };
         vec![(Command::Start, start), (Command::Diff, diff)]
     }
 
@@ -260,6 +262,7 @@ impl Pane for Plan {
             Command::Right | Command::Mark => return self.choose(1),
             Command::Start => return self.start(),
             Command::Rename => return Flow::Open(Box::new(Destination::again(&self.ask, &self.title, world))),
+            Command::Diff => return Flow::Open(Box::new(Diff::new(self.plan.rewrites.clone()))),
             Command::Tables => return Flow::Open(Box::new(Destination::tables(&self.ask, &self.title))),
             Command::Open => return Flow::Say("enter starts nothing: read the plan, then ctrl-s".to_owned()),
             _ => return Flow::Pass,
@@ -290,7 +293,16 @@ impl Pane for Plan {
     }
 
     fn hints(&self) -> &'static [Command] {
-        &[Command::Start, Command::Right, Command::Rename, Command::Tables, Command::Copy, Command::Help, Command::Back]
+        &[
+            Command::Start,
+            Command::Right,
+            Command::Rename,
+            Command::Tables,
+            Command::Diff,
+            Command::Copy,
+            Command::Help,
+            Command::Back,
+        ]
     }
 
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {

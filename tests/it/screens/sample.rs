@@ -11,7 +11,7 @@ use breakglass::model::backup::{
 use breakglass::model::foreign::Foreign;
 use breakglass::model::job::{Ending, JobId, JobSpec, Phase, Progress, RestoreOutcome, RestoreReport};
 use breakglass::model::plan::{
-    Estimate, PlanDigest, PlanFinding, PlanSource, RestorePlan, SinkState, Stance, Step, StepEffect,
+    Estimate, PlanDigest, PlanFinding, PlanSource, RestorePlan, Rewrite, SinkState, Stance, Step, StepEffect,
 };
 use breakglass::model::retention::{Nearness, Prune, PruneAt};
 use breakglass::model::seal::{Fingerprint, KeyFacts, Recipient, RecipientSource, Seal, SealScheme};
@@ -403,6 +403,24 @@ pub fn plan() -> RestorePlan {
     RestorePlan {
         databases: None,
         parts: vec![],
+        rewrites: vec![
+            Rewrite {
+                place: "statement 41, byte 88210".into(),
+                before: vec![
+                    "/*!50003 CREATE*/ /*!50017 DEFINER=`app`@`10.%`*/ /*!50003 TRIGGER `stock_log` AFTER UPDATE ON `stock`".into(),
+                    "FOR EACH ROW INSERT INTO `stock_history` VALUES (NEW.sku, NOW()) */".into(),
+                ],
+                after: Some(vec![
+                    "/*!50003 CREATE*/ /*!50017  */ /*!50003 TRIGGER `stock_log` AFTER UPDATE ON `stock`".into(),
+                    "FOR EACH ROW INSERT INTO `stock_history` VALUES (NEW.sku, NOW()) */".into(),
+                ]),
+            },
+            Rewrite {
+                place: "statement 3, byte 512".into(),
+                before: vec!["SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5'".into()],
+                after: None,
+            },
+        ],
         from: PlanSource {
             id: id(0),
             label: "offsite:dbacked_shop_202611210300".into(),
