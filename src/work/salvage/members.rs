@@ -210,9 +210,13 @@ impl<'a> Members<'a> {
         let Some(mut current) = self.current.take() else { return Ok(()) };
         self.decide(&mut current)?;
         let who = current.member.as_ref().map_or_else(|| "the dump".to_owned(), ToString::to_string);
+        let doubt = match current.found {
+            Found::InStep => "",
+            Found::BehindDamage => "; found by its looks behind damage, it may have been part of a value",
+        };
         let (name, closed) = match current.body {
-            Body::Sql(sql, name) => (name, sql.finish(came)?),
-            Body::Raw(out, name) => (name, raw(*out, came)?),
+            Body::Sql(sql, name) => (name, sql.finish(came, doubt)?),
+            Body::Raw(out, name) => (name, raw(*out, came, doubt)?),
             Body::Head(_) | Body::Nothing => return Ok(()),
         };
         let Some((parked, mut file)) = closed else {
@@ -221,9 +225,6 @@ impl<'a> Members<'a> {
         };
         file.file = name;
         file.member = current.member;
-        if current.found == Found::BehindDamage {
-            file.missing.push_str("; it was found by its looks behind damage, and may have been part of a value");
-        }
         self.done.push((parked, file));
         Ok(())
     }
@@ -266,14 +267,14 @@ impl Body {
     }
 }
 
-fn raw(out: OutputFile, came: &Came) -> io::Result<Option<(Parked, SalvagedFile)>> {
+fn raw(out: OutputFile, came: &Came, doubt: &str) -> io::Result<Option<(Parked, SalvagedFile)>> {
     let bytes = ByteSize(out.written());
     if bytes.0 == 0 {
         return Ok(None);
     }
     let missing = match came {
-        Came::Cut(why) => format!("no SQL of MySQL: kept as it came, cut anywhere ({why})"),
-        Came::Full | Came::Open => "no SQL of MySQL: kept as it came".to_owned(),
+        Came::Cut(why) => format!("no SQL of MySQL: kept as it came, cut anywhere ({why}){doubt}"),
+        Came::Full | Came::Open => format!("no SQL of MySQL: kept as it came{doubt}"),
     };
     let parked = out.park().map_err(io::Error::other)?;
     Ok(Some((parked, SalvagedFile { bytes, missing, ..SalvagedFile::default() })))

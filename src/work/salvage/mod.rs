@@ -24,7 +24,7 @@ use crate::model::backup::{Backup, BackupId};
 use crate::model::job::{Ending, JobId, JobSpec};
 use crate::model::salvage::{AgreedSalvage, ENDING, SalvageOrder, SalvageOutcome};
 use crate::model::sink::Sink;
-use crate::model::trust::{Rung, VerdictOutcome};
+use crate::model::trust::VerdictOutcome;
 use crate::report::{Fault, Report, Reportable};
 use crate::target::StoreError;
 use crate::work::restore;
@@ -179,10 +179,7 @@ impl Session {
             return Err(SalvageError::ReadOnly.report());
         }
         let backup = listed(self, order.backup())?;
-        let whole = |proof: &crate::model::trust::Proof| {
-            proof.outcome == VerdictOutcome::Ok && proof.reached() >= Rung::Whole && proof.stamp == backup.stamp
-        };
-        if backup.proof.as_deref().is_some_and(whole) {
+        if self.0.proofs.releasing(&backup.id, &backup.stamp).is_some() {
             return Err(SalvageError::Whole { backup: backup.label() }.report());
         }
         let entries = sink::entries(order.folder()).map_err(|error| SalvageError::Write(error).report())?;

@@ -80,11 +80,12 @@ impl SqlCut {
     }
 
     /// Cuts the file back, says at its end what is missing, and closes it; `None` when no statement is whole.
+    /// `doubt`: what else is to be said, with its separator.
     ///
     /// # Errors
     ///
     /// Trouble of this machine, named.
-    pub fn finish(mut self, came: &Came) -> io::Result<Option<(Parked, SalvagedFile)>> {
+    pub fn finish(mut self, came: &Came, doubt: &str) -> io::Result<Option<(Parked, SalvagedFile)>> {
         let tail = match &self.stuck {
             Some(_) => None,
             None => match self.splitter.finish(&mut self.marks) {
@@ -100,7 +101,7 @@ impl SqlCut {
         }
         let clean = tail == Some(Tail::Clean);
         let proper = clean && (*came == Came::Full || self.marks.ledger.saw_footer());
-        let missing = missing(came, tail, self.stuck.as_deref(), &self.marks.ledger);
+        let missing = missing(came, tail, self.stuck.as_deref(), &self.marks.ledger) + doubt;
         let close = |error, out: &OutputFile| io::Error::other(out.explain(error));
         self.out.cut_back(self.marks.keep).map_err(|error| close(error, &self.out))?;
         let remark = format!("\n-- SALVAGED, NOT A WHOLE DUMP: {missing}\n");
