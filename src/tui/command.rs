@@ -139,7 +139,7 @@ pub const COMMANDS: [Entry; 44] = [
     entry(Command::No, "no", "no", "no, leave", 0),
     entry(Command::Verify, "verify", "verify", "verify: climb the trust ladder", 2),
     entry(Command::Restore, "restore", "restore", "plan a restore", 3),
-    entry(Command::Salvage, "salvage", "salvage", "salvage: get out of a broken backup what is left of it", 18),
+    entry(Command::Salvage, "salvage", "salvage", "salvage what is left of a broken backup", 18),
     entry(Command::Rehearse, "rehearse", "", "rehearse: restore into a throwaway server", 50),
     entry(Command::Cancel, "cancel", "stop", "stop this job; again: at once", 2),
     entry(Command::CheckChain, "check-chain", "check the chain", "check the audit chain", 2),

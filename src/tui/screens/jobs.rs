@@ -299,11 +299,11 @@ fn results(job: &JobLine) -> Vec<Line> {
 fn salvaged(report: &SalvageReport) -> Vec<Line> {
     let mut lines = vec![vec![span(Role::Warn, report.authenticity.words())]];
     lines.extend(report.met.iter().map(|met| vec![span(Role::Danger, met.clone())]));
-    lines.extend(report.files.iter().map(|file| {
-        let text = format!("{}: {} rows; {}", file.file, grouped(file.rows), file.missing);
-        vec![span(Role::Text, text)]
-    }));
-    lines.push(vec![span(Role::Text, format!("what is there table by table: {}/REPORT.txt", report.into))]);
+    for file in &report.files {
+        lines.push(vec![span(Role::Text, format!("{}: {} rows", file.file, grouped(file.rows)))]);
+        lines.push(vec![span(Role::Dim, file.missing.clone())]);
+    }
+    lines.push(vec![span(Role::Text, "REPORT.txt beside them says what is there, table by table")]);
     lines
 }
 
@@ -325,7 +325,7 @@ pub fn ending_words(ending: &Ending) -> (Role, String) {
             RestoreOutcome::Cancelled => (Role::Warn, "stopped; the log says what had been written".to_owned()),
         },
         Ending::Salvaged(report) => match report.outcome {
-            SalvageOutcome::Partly => (Role::Warn, format!("partly salvaged, not restored: {}", report.words())),
+            SalvageOutcome::Partly => (Role::Warn, format!("salvaged, not restored: {}", report.words())),
             SalvageOutcome::Cancelled => (Role::Warn, format!("stopped; salvaged by then: {}", report.words())),
         },
         Ending::Failed(Some(report)) => (Role::Danger, report.headline.clone()),

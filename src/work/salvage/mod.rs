@@ -210,7 +210,6 @@ impl Session {
         Ok(launch(self, spec, backup.label(), move |ctx| async move {
             let (result, detail, ending) = match pass::salvage(&ctx, task).await {
                 Ok(report) => {
-                    ctx.line(report.words());
                     let result = match report.outcome {
                         SalvageOutcome::Partly => "partly",
                         SalvageOutcome::Cancelled => "cancelled",
