@@ -193,7 +193,11 @@ impl TolerantWalk {
         }
         if held.iter().all(|byte| *byte == 0) {
             let next = if self.state == State::LastBlock { State::Ended } else { State::LastBlock };
-            if next == State::Ended { self.state = next } else { self.ask_block(next) }
+            if next == State::Ended {
+                self.state = next
+            } else {
+                self.ask_block(next)
+            }
             return Ok(());
         }
         if !is_header(&held) {
@@ -212,13 +216,7 @@ impl TolerantWalk {
     }
 
     /// A block behind damage: taken for a header only if all of it is what a backup program writes.
-    fn maybe<S: SalvageSink>(
-        &mut self,
-        held: &[u8],
-        at: u64,
-        gap: Gap,
-        sink: &mut S,
-    ) -> Result<(), Stopped<S::Error>> {
+    fn maybe<S: SalvageSink>(&mut self, held: &[u8], at: u64, gap: Gap, sink: &mut S) -> Result<(), Stopped<S::Error>> {
         let mut fresh = Overrides::default();
         let entry = if is_marked(held) && is_header(held) { read(&mut fresh, held, at).ok() } else { None };
         let known = |entry: &Entry| matches!(entry, Entry::File(name, _) if self.names.contains(name));

@@ -65,7 +65,8 @@ impl Salvage {
             ),
             (Role::Dim, "Into a new folder whose name ends in .salvaged. Nothing is written yet.".to_owned()),
         ];
-        let wrapped = |(role, text): (Role, String)| wrap(&text, width).into_iter().map(move |part| vec![span(role, part)]);
+        let wrapped =
+            |(role, text): (Role, String)| wrap(&text, width).into_iter().map(move |part| vec![span(role, part)]);
         texts.into_iter().flat_map(wrapped).collect()
     }
 }
@@ -147,7 +148,8 @@ impl Agree {
     }
 
     fn lines(&self, width: usize) -> Vec<Line> {
-        let title = format!("Salvage {} into {}?", self.title, Foreign::from(self.order.folder().to_string_lossy().as_ref()));
+        let title =
+            format!("Salvage {} into {}?", self.title, Foreign::from(self.order.folder().to_string_lossy().as_ref()));
         let text = "What comes out is unproven, and never the whole backup.";
         let wrapped = |(role, text): (Role, &str)| {
             let parts = wrap(text, width);

@@ -304,8 +304,7 @@ impl SalvageSink for Members<'_> {
     }
 
     fn gap(&mut self, gap: Gap) {
-        let text =
-            format!("archive: bytes {} to {} are lost: {}", grouped(gap.from), grouped(gap.to), gap.what);
+        let text = format!("archive: bytes {} to {} are lost: {}", grouped(gap.from), grouped(gap.to), gap.what);
         self.notes.add(Layer::Archive, text, Harm::Changed);
     }
 }

@@ -40,10 +40,7 @@ pub use self::text::of_report;
 pub enum SalvageError {
     /// Not a folder of the kind that is demanded.
     #[error("{into} is no folder for a salvage")]
-    #[diagnostic(
-        code(salvage::folder),
-        help("name a new folder whose name ends in `.salvaged`: dir:./shop.salvaged")
-    )]
+    #[diagnostic(code(salvage::folder), help("name a new folder whose name ends in `.salvaged`: dir:./shop.salvaged"))]
     Folder {
         /// As it was given, safe to draw.
         into: String,

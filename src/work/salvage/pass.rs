@@ -75,23 +75,9 @@ pub async fn salvage(ctx: &JobCtx, task: Task) -> Result<SalvageReport, SalvageE
     let stored_bytes = ByteSize(object.stamp.size);
     let (came, stopped) = read(ctx, &store, object, layers, (expected, into.clone())).await?;
     ctx.begin(Phase::Finishing, None);
-    let Came { recovered, authenticity, notes } = came;
-    let mut report = SalvageReport {
-        outcome: if stopped { SalvageOutcome::Cancelled } else { SalvageOutcome::Partly },
-        backup: backup.label(),
-        id: Some(backup.id.clone()),
-        into: escape(&into.to_string_lossy()),
-        at: now(),
-        program: env!("CARGO_PKG_VERSION").to_owned(),
-        key: ctx.key(),
-        seal,
-        authenticity,
-        stored_bytes,
-        plain_bytes: ByteSize(recovered.plain_bytes),
-        met: notes.iter().map(|note| note.what.clone()).collect(),
-        follows: follows(recovered.ended),
-        ..SalvageReport::default()
-    };
+    let outcome = if stopped { SalvageOutcome::Cancelled } else { SalvageOutcome::Partly };
+    let mut report = SalvageReport { outcome, seal, stored_bytes, key: ctx.key(), ..came.report(&backup, &into) };
+    let Came { recovered, notes, .. } = came;
     if recovered.files.is_empty() {
         return Err(empty(&report, &recovered, stopped));
     }
@@ -164,6 +150,24 @@ struct Came {
     recovered: Recovered,
     authenticity: Authenticity,
     notes: Vec<Note>,
+}
+
+impl Came {
+    /// A report without its files.
+    fn report(&self, backup: &Backup, into: &Path) -> SalvageReport {
+        SalvageReport {
+            backup: backup.label(),
+            id: Some(backup.id.clone()),
+            into: escape(&into.to_string_lossy()),
+            at: now(),
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            authenticity: self.authenticity,
+            plain_bytes: ByteSize(self.recovered.plain_bytes),
+            met: self.notes.iter().map(|note| note.what.clone()).collect(),
+            follows: follows(self.recovered.ended),
+            ..SalvageReport::default()
+        }
+    }
 }
 
 /// Reads all stored bytes through the layers; whether the operator stopped it comes back beside.

@@ -17,7 +17,9 @@ async fn only_a_new_folder_that_says_what_it_is_takes_a_salvage() {
     let bench = Bench::new(&[(NAME, cut())]).await;
     let id = bench.session.find(&format!("here:{NAME}")).unwrap().id.clone();
     let at = bench.out.path().display();
-    for place in ["stdout".to_owned(), format!("dir:{at}/restored"), format!("dir:{at}/.salvaged"), format!("{at}/x.salvaged")] {
+    for place in
+        ["stdout".to_owned(), format!("dir:{at}/restored"), format!("dir:{at}/.salvaged"), format!("{at}/x.salvaged")]
+    {
         let report = salvage::order(&id, &place).unwrap_err();
         assert_eq!((report.fault, report.code.as_str()), (Fault::Usage, "salvage::folder"), "{place}");
     }
@@ -43,7 +45,9 @@ async fn a_session_that_may_not_write_refuses_and_a_whole_backup_is_restored_ins
 
 #[tokio::test(flavor = "multi_thread")]
 async fn intent_and_outcome_are_recorded_with_the_key_and_nothing_else_is_proven_by_it() {
-    let bench = Bench::new(&[(NAME, cut()), ("evil.tgz", fs::read(databacker().join("damaged/evil-dotdot.tgz")).unwrap())]).await;
+    let bench =
+        Bench::new(&[(NAME, cut()), ("evil.tgz", fs::read(databacker().join("damaged/evil-dotdot.tgz")).unwrap())])
+            .await;
     let report = bench.salvage(NAME).await.unwrap();
     bench.salvage("evil.tgz").await.unwrap_err();
     let records = bench.session.audit_tail(100);
@@ -51,7 +55,11 @@ async fn intent_and_outcome_are_recorded_with_the_key_and_nothing_else_is_proven
     let kinds: Vec<(AuditKind, &str)> = salvages.iter().map(|record| (record.kind, record.result.as_str())).collect();
     let (intent, outcome) = (AuditKind::Intent, AuditKind::Outcome);
     assert_eq!(kinds, [(intent, ""), (outcome, "partly"), (intent, ""), (outcome, "failed")]);
-    assert!(salvages[0].subject.ends_with(".salvaged") && salvages[0].detail.starts_with("typed "), "{:?}", salvages[0]);
+    assert!(
+        salvages[0].subject.ends_with(".salvaged") && salvages[0].detail.starts_with("typed "),
+        "{:?}",
+        salvages[0]
+    );
     assert_eq!((&salvages[1].key, &salvages[1].detail), (&report.key, &report.words()));
     assert!(report.key.is_some(), "the fingerprint of the raw key");
     assert_eq!(salvages[3].detail, "tar::refused");
@@ -113,8 +121,24 @@ fn the_command_asks_for_the_folder_s_name_and_never_ends_with_0() {
     assert_eq!(
         names,
         [
-            "at", "authenticity", "backup", "files", "follows", "id", "into", "key", "met", "outcome", "plain_bytes",
-            "program", "seal", "seconds", "stored_bytes", "tables_absent", "tables_complete", "tables_cut",
+            "at",
+            "authenticity",
+            "backup",
+            "files",
+            "follows",
+            "id",
+            "into",
+            "key",
+            "met",
+            "outcome",
+            "plain_bytes",
+            "program",
+            "seal",
+            "seconds",
+            "stored_bytes",
+            "tables_absent",
+            "tables_complete",
+            "tables_cut",
             "tables_suspect"
         ]
     );

@@ -369,7 +369,7 @@ pub fn salvaged() -> World {
     ];
     let report = SalvageReport {
         backup: "nas:dbacked_crm_202611180230".into(),
-        into: "/root/dbacked_crm_202611180230.salvaged".into(),
+        into: "/srv/dbacked_crm_202611180230.salvaged".into(),
         met: vec!["compression: the compressed data is cut off at byte 210763776".into()],
         files: vec![SalvagedFile {
             file: "dbacked_crm_202611180230.partial.sql".into(),
