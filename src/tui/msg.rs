@@ -9,6 +9,7 @@ use crate::model::audit::{AuditRecord, ChainState};
 use crate::model::backup::BackupId;
 use crate::model::job::{Fact, JobId, JobSpec, Progress};
 use crate::model::plan::{Confirmed, RestorePlan};
+use crate::model::salvage::AgreedSalvage;
 use crate::model::seal::KeyFacts;
 use crate::model::trust::Rung;
 use crate::model::units::Moment;
@@ -143,6 +144,8 @@ pub enum Effect {
     Plan(PlanAsk),
     /// Run what was agreed to.
     Restore(Box<Confirmed<RestorePlan>>),
+    /// Get out of a broken backup what is left of it, as agreed to.
+    Salvage(Box<AgreedSalvage>),
     /// Stop a job; the second time at once.
     Cancel(JobId),
     /// Allow writes to a protected server for a while.
@@ -176,6 +179,7 @@ impl Effect {
             Self::Verify(id, rung) => format!("verify {id} to {}", rung.word()),
             Self::Plan(ask) => format!("plan {} into {}", ask.backup, ask.into),
             Self::Restore(plan) => format!("restore {}", plan.plan().digest()),
+            Self::Salvage(agreed) => format!("salvage {} into {}", agreed.order().backup(), agreed.order().name()),
             Self::Cancel(job) => format!("cancel {job}"),
             Self::Arm(server, reason) => format!("arm {server}: {reason}"),
             Self::Disarm => "disarm".into(),

@@ -40,6 +40,7 @@ pub mod restore;
 pub mod retention;
 mod rewrite;
 mod run;
+pub mod salvage;
 pub mod series;
 mod server_plan;
 pub mod session;

@@ -13,4 +13,5 @@ pub mod passphrase;
 pub mod plan;
 pub mod question;
 pub mod quit;
+pub mod salvage;
 pub mod sink;

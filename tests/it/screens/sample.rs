@@ -14,6 +14,7 @@ use breakglass::model::plan::{
     Estimate, PlanDigest, PlanFinding, PlanSource, RestorePlan, Rewrite, SinkState, Stance, Step, StepEffect,
 };
 use breakglass::model::retention::{Nearness, Prune, PruneAt};
+use breakglass::model::salvage::{SalvageReport, SalvagedFile, SalvagedTable, TableState};
 use breakglass::model::seal::{Fingerprint, KeyFacts, Recipient, RecipientSource, Seal, SealScheme};
 use breakglass::model::sink::{
     Flavor, MysqlSink, PasswordSource, Protection, ServerAddress, ServerFacts, ServerRef, Sink, TlsMode,
@@ -351,6 +352,51 @@ fn jobs() -> Vec<JobLine> {
         stops: 0,
     };
     vec![verify, restore]
+}
+
+/// A salvage that ended, before the other jobs.
+pub fn salvaged() -> World {
+    let table = |table: &str, rows, state| SalvagedTable {
+        database: Some(Foreign::from("crm")),
+        table: Foreign::from(table),
+        rows,
+        state,
+    };
+    let tables = vec![
+        table("accounts", 41_204, TableState::Complete),
+        table("events", 199, TableState::Cut),
+        table("notes", 0, TableState::Absent),
+    ];
+    let report = SalvageReport {
+        backup: "nas:dbacked_crm_202611180230".into(),
+        into: "/srv/dbacked_crm_202611180230.salvaged".into(),
+        met: vec!["compression: the compressed data is cut off at byte 210763776".into()],
+        files: vec![SalvagedFile {
+            file: "dbacked_crm_202611180230.partial.sql".into(),
+            bytes: ByteSize(1_804_500),
+            statements: 112,
+            rows: 41_403,
+            missing: "it stops inside the statement that begins at byte 1,803,211 of the dump; what follows is unknown"
+                .into(),
+            tables,
+            ..SalvagedFile::default()
+        }],
+        ..SalvageReport::default()
+    };
+    let into = format!("dir:{}", report.into);
+    let job = JobLine {
+        id: JobId(3),
+        spec: JobSpec::Salvage { backup: id(13), into },
+        subject: "crm 2026-11-18 02:30".into(),
+        started: Moment(now().0 - 30_000),
+        progress: Progress { phase: Phase::Finishing, elapsed: Duration::from_secs(12), ..Progress::default() },
+        log: vec![],
+        ending: Some(Ending::Salvaged(Box::new(report))),
+        stops: 0,
+    };
+    let mut world = busy();
+    world.jobs.insert(0, job);
+    world
 }
 
 fn audit() -> Vec<AuditRecord> {
