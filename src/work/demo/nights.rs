@@ -1,4 +1,4 @@
-//! What the demo's targets hold: thirty nights, most of them dull, some of them worth a lesson.
+//! What two of the demo's targets hold: thirty nights, most of them dull, some of them worth a lesson.
 
 use crate::model::backup::Compression;
 use crate::model::units::Moment;
@@ -53,11 +53,15 @@ pub struct Night {
     pub twist: Twist,
 }
 
-/// Everything that lies in the two targets at `now`, newest first per series.
-pub fn nights(now: Moment) -> Vec<Night> {
+/// The midnight, UTC, of the last night whose runs are over.
+pub fn last_night(now: Moment) -> i64 {
     let midnight = now.0.div_euclid(DAY) * DAY;
-    // The newest backups are of the last night whose runs are over.
-    let last = if now.0 - midnight > 5 * 60 * MINUTE { midnight } else { midnight - DAY };
+    if now.0 - midnight > 5 * 60 * MINUTE { midnight } else { midnight - DAY }
+}
+
+/// Everything that DBacked and mysqldump left in their two targets at `now`, newest first per series.
+pub fn nights(now: Moment) -> Vec<Night> {
+    let last = last_night(now);
     let plain = |compression| Form::Plain(compression);
     let mut nights = vec![];
     let mut add = |database, form, (every, first): (u32, u32), minute: i64| {
