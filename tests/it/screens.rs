@@ -104,7 +104,8 @@ fn planned_with(size: (u16, u16), protection: Protection) -> Stage {
     }
     let stage = busy(size).press("r down enter");
     let into = "server:staging/shop_bg_1121".to_owned();
-    let ask = PlanAsk { backup: sample::id(0), into, tables: vec![], choices: vec![] };
+    let ask =
+        PlanAsk { backup: sample::id(0), into, tables: vec![], databases: vec![], renames: vec![], choices: vec![] };
     stage.send(Msg::Planned(ask, Box::new(plan)))
 }
 

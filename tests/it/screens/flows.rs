@@ -340,7 +340,14 @@ impl Act {
             Self::News(5) => Msg::KeyLocked(KeyFrom::File("x".into()), "x".into()),
             Self::News(_) => {
                 let into = "server:staging/shop_bg_1121".to_owned();
-                let ask = PlanAsk { backup: sample::id(0), into, tables: vec![], choices: vec![] };
+                let ask = PlanAsk {
+                    backup: sample::id(0),
+                    into,
+                    tables: vec![],
+                    databases: vec![],
+                    renames: vec![],
+                    choices: vec![],
+                };
                 Msg::Planned(ask, Box::new(sample::plan()))
             }
         }
