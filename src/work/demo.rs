@@ -24,7 +24,7 @@ use crate::seal::keyfile;
 use crate::seal::public::PublicKey;
 use crate::seal::secret::Secret;
 use crate::work::demo::dumps::{Volume, dump};
-use crate::work::demo::nights::{Form, Night, Twist, last_night, nights};
+use crate::work::demo::nights::{Form, Night, Twist, nights};
 use crate::work::demo::vault::VaultKey;
 
 mod cms;
@@ -116,7 +116,7 @@ pub fn build(root: &Path, now: Moment) -> Result<DemoEstate, DemoError> {
     let maker = thread::Builder::new().name("demo-key".to_owned()).spawn(make_key)?;
     let nights = nights(now);
     let packed = nights.iter().map(pack).collect::<io::Result<Vec<_>>>()?;
-    let archives = vault::archives(last_night(now));
+    let archives = vault::archives(now);
     let vault_keys = vault::build(&root, &archives, now)?;
     let pair = maker.join().map_err(|_| DemoError::Lost)??;
 

@@ -30,13 +30,7 @@ enum Item<'a> {
 }
 
 fn items(world: &World) -> Vec<Item<'_>> {
-    let loaded = |print: &Option<Fingerprint>| {
-        let print = print.as_ref();
-        print.is_some_and(|print| {
-            world.keys.iter().any(|key| key.facts.fingerprint.as_ref().is_some_and(|own| own.matches(print)))
-        })
-    };
-    let offers = world.key_offers.iter().filter(|offer| !loaded(&offer.fingerprint));
+    let offers = world.key_offers.iter().filter(|offer| !offer.is_loaded(&world.keys));
     world.keys.iter().map(Item::Loaded).chain(offers.map(Item::Offered)).collect()
 }
 
@@ -68,7 +62,8 @@ fn cells(item: &Item<'_>) -> [Line; 5] {
         Item::Offered(offer) => [
             vec![span(Role::Text, offer.name.clone())],
             vec![span(Role::Dim, "locked")],
-            vec![span(Role::Dim, grouped(offer.opens as u64))],
+            // Only backups that name their keys can be counted.
+            vec![span(Role::Dim, if offer.opens == 0 { "?".to_owned() } else { grouped(offer.opens as u64) })],
             vec![span(Role::Dim, print(&offer.fingerprint))],
             vec![span(Role::Dim, offer.file.clone())],
         ],

@@ -53,15 +53,11 @@ pub struct Night {
     pub twist: Twist,
 }
 
-/// The midnight, UTC, of the last night whose runs are over.
-pub fn last_night(now: Moment) -> i64 {
-    let midnight = now.0.div_euclid(DAY) * DAY;
-    if now.0 - midnight > 5 * 60 * MINUTE { midnight } else { midnight - DAY }
-}
-
 /// Everything that DBacked and mysqldump left in their two targets at `now`, newest first per series.
 pub fn nights(now: Moment) -> Vec<Night> {
-    let last = last_night(now);
+    let midnight = now.0.div_euclid(DAY) * DAY;
+    // The newest backups are of the last night whose runs are over.
+    let last = if now.0 - midnight > 5 * 60 * MINUTE { midnight } else { midnight - DAY };
     let plain = |compression| Form::Plain(compression);
     let mut nights = vec![];
     let mut add = |database, form, (every, first): (u32, u32), minute: i64| {

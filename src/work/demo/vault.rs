@@ -20,8 +20,8 @@ use crate::work::demo::{DemoError, create, write};
 
 const DAY: i64 = 86_400_000;
 const MINUTE: i64 = 60_000;
-/// When its runs start, in minutes after midnight UTC.
-const START: i64 = 120;
+/// When its runs start, in milliseconds after midnight UTC.
+const START: i64 = 120 * MINUTE + 4_000;
 /// The clock of the machine that ran it, in minutes east of UTC, once its names said so.
 const EAST: i64 = 120;
 /// What its prune keeps: the oldest night goes with the next one.
@@ -81,8 +81,8 @@ pub struct Archive {
     clock: Clock,
 }
 
-/// Ten nights up to that of `midnight`, newest first.
-pub fn archives(midnight: i64) -> Vec<Archive> {
+/// Ten nights up to the last one at `now`, newest first. The oldest goes within a day, and no other one.
+pub fn archives(now: Moment) -> Vec<Archive> {
     use Compression::{Bzip2, Gzip};
     use End::{Lost, Written};
     let nights = [
@@ -97,8 +97,9 @@ pub fn archives(midnight: i64) -> Vec<Archive> {
         (Seal::None, Bzip2, Written, Clock::Utc),
         (Seal::None, Gzip, Written, Clock::Utc),
     ];
+    let last = (now.0 - START).div_euclid(DAY) * DAY + START;
     let made = (0..).zip(nights).map(|(ago, (seal, compression, end, clock))| {
-        let at = Moment(midnight - i64::from(ago) * DAY + START * MINUTE + 4_000);
+        let at = Moment(last - i64::from(ago) * DAY);
         Archive { at, seal, compression, end, day: 30 - ago, clock }
     });
     made.collect()
@@ -203,7 +204,7 @@ pub fn build(root: &Path, archives: &[Archive], now: Moment) -> Result<Vec<Vault
         cms: Recipient::new("breakglass demo"),
     };
     for archive in archives {
-        write(&root.join("vault").join(archive.name()), &archive.bytes(&keys)?, archive.at.0 + 9_000)?;
+        write(&root.join("vault").join(archive.name()), &archive.bytes(&keys)?, archive.at.0 + 2_000)?;
     }
     let files = [
         ("vault-raw", "vault.key", Zeroizing::new(keys.raw.to_vec())),

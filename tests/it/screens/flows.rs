@@ -26,7 +26,7 @@ use ratatui::layout::Rect;
 
 use super::sample;
 use super::stage::Stage;
-use super::{busy, planned, planned_with, quiet};
+use super::{busy, planned, planned_archive, planned_with, quiet};
 
 const SIZE: (u16, u16) = (80, 24);
 
@@ -90,6 +90,50 @@ fn several_marked_backups_are_verified_together() {
     let stage = busy(SIZE).press("space space v");
     assert_eq!(stage.asked.len(), 2);
     assert!(stage.asked.iter().all(|asked| asked.ends_with("to whole")));
+}
+
+#[test]
+fn databases_are_chosen_and_renamed_and_the_plan_is_made_anew() {
+    let stage = planned_archive(SIZE).press("b down space");
+    let mut stage = stage.press("up r ctrl-u").type_text("crm_again").press("enter");
+    assert!(stage.text().contains("2 of 3 chosen"), "{}", stage.text());
+    stage = stage.press("enter");
+    assert_eq!(stage.asked.last().unwrap(), &format!("plan {} into server:staging", sample::id(900)));
+    let to = |from: &str, to: &str| (Foreign::from(from), to.to_owned());
+    let ask = PlanAsk {
+        backup: sample::id(900),
+        into: "server:staging".to_owned(),
+        tables: vec![],
+        databases: vec![Foreign::from("crm"), Foreign::from("shop")],
+        renames: vec![to("crm", "crm_again"), to("ledger", "ledger_bg_1121"), to("shop", "shop_bg_1121")],
+        choices: vec![],
+    };
+    let layers = stage.app.layers.len();
+    let mut plan = sample::archive_plan();
+    plan.databases = Some(ask.databases.clone());
+    let stage = stage.send(Msg::Planned(ask, Box::new(plan))).press("y");
+    assert_eq!(stage.app.layers.len(), layers, "the plan stands where the list was");
+    let twin = stage.asked.last().unwrap();
+    for flag in ["--databases crm,shop", "--rename 'crm:crm_again'", "--rename 'shop:shop_bg_1121'", "--approve "] {
+        assert!(twin.contains(flag), "{twin}");
+    }
+}
+
+#[test]
+fn no_database_and_no_name_are_refused_where_they_are_chosen() {
+    let stage = planned_archive(SIZE).press("b a a a enter");
+    assert_eq!(said(&stage), "choose at least one database");
+    let mut stage = stage.press("r ctrl-u enter");
+    assert!(stage.text().contains("crm  "), "an empty name is its own name");
+    assert_eq!(stage.press("esc").app.layers.len(), 1, "esc leaves the list for the plan");
+    let stage = planned(SIZE).press("b");
+    assert_eq!(said(&stage), "this backup is one dump: there is nothing to choose from");
+}
+
+#[test]
+fn the_new_name_of_a_database_is_left_with_esc_and_the_list_stays() {
+    let mut stage = planned_archive(SIZE).press("b r").type_text("xyz").press("esc");
+    assert!(stage.text().contains("which databases?") && !stage.text().contains("xyz"), "{}", stage.text());
 }
 
 #[test]
