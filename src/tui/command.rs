@@ -148,7 +148,7 @@ pub const COMMANDS: [Entry; 46] = [
     entry(Command::CheckChain, "check-chain", "check the chain", "check the audit chain", 2),
     entry(Command::Tables, "tables", "tables", "restore only some tables", 6),
     entry(Command::Databases, "databases", "databases", "choose and rename databases of an archive", 6),
-    entry(Command::MarkAll, "mark-all", "all or none", "choose all, or none", 8),
+    entry(Command::MarkAll, "mark-all", "all or none", "choose all, or none", 30),
     entry(Command::Name, "name", "rename", "restore it under another name", 2),
     entry(Command::Rename, "rename", "elsewhere", "restore to another place or name", 5),
     entry(Command::Diff, "diff", "", "show what rewriting changes", 50),

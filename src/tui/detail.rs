@@ -104,6 +104,7 @@ fn clause(text: &str) -> String {
 /// The SEAL cell: `rsa`, `rsa other` where no loaded key opens it, `rsa ?` where only the name says so.
 pub fn seal(backup: &Backup, width: u16) -> Line {
     let word = match (&backup.shape.seal, backup.shape.format) {
+        (Some(seal), _) if seal.scheme == SealScheme::RawKey && width < 7 => "raw",
         (Some(seal), _) => seal.scheme.word(),
         (None, Format::Unknown) => "?",
         (None, _) => "none",
@@ -294,7 +295,7 @@ fn sealing(sheet: &mut Sheet, backup: &Backup, world: &World) {
     }
     if backup.opens == Opens::No {
         sheet.wrapped("", Role::Warn, "no loaded key is among its recipients");
-    } else if seal.recipients.is_empty() && seal.named.is_empty() {
+    } else if seal.recipients.is_empty() && seal.named.is_empty() && !is_open(backup) {
         let words = match seal.scheme {
             SealScheme::RawKey | SealScheme::Pbkdf2Cbc => "it names no key: which one opens it is known by trying",
             _ => "nothing says for which key it is sealed",
@@ -302,6 +303,10 @@ fn sealing(sheet: &mut Sheet, backup: &Backup, world: &World) {
         sheet.wrapped("", Role::Dim, words);
     }
     sheet.blank();
+}
+
+fn is_open(backup: &Backup) -> bool {
+    backup.proof.as_deref().is_some_and(|proof| proof.rungs[Rung::Opens as usize] == Answer::Yes)
 }
 
 /// What a raw key turned out to be for, once all of it was read.

@@ -240,7 +240,7 @@ impl Pane for Databases {
     fn word(&self, command: Command) -> Option<&'static str> {
         match (command, self.naming.is_some()) {
             (Command::Open, true) => Some("take this name"),
-            (Command::Open, false) => Some("make the plan"),
+            (Command::Open, false) => Some("plan"),
             (Command::Mark, _) => Some("choose"),
             _ => None,
         }
@@ -258,9 +258,7 @@ impl Pane for Databases {
         let inner = indent(below(area, 0), 1);
         canvas.text(row(inner, 0), Role::Title, &format!("Restore {}: which databases?", self.title));
         let text = match self.becoming {
-            Becoming::Databases => {
-                "A name that changes is changed in every statement; its old one is never written to."
-            }
+            Becoming::Databases => "A renamed database never touches its old name.",
             Becoming::TheOne => "One database goes to one name: choose one.",
             Becoming::Files => "Each becomes a file of its own.",
         };

@@ -101,6 +101,11 @@ impl Plan {
         words.join(" ")
     }
 
+    /// Whether there are databases to choose from, as far as the plan tells.
+    fn is_of_archive(&self) -> bool {
+        !self.plan.parts.is_empty() || !self.ask.renames.is_empty() || !self.ask.databases.is_empty()
+    }
+
     /// What becomes of each database of an archive.
     fn parts(&self, lines: &mut Vec<Line>, width: usize) {
         if matches!(self.plan.into, Sink::Databases(_)) {
@@ -169,6 +174,7 @@ impl Plan {
         }
         let into = self.plan.into.to_string();
         let (role, there) = match &self.plan.there {
+            _ if matches!(self.plan.into, Sink::Databases(_)) => (Role::Text, into),
             SinkState::New => (Role::Good, format!("new {into}")),
             SinkState::FolderInUse { entries } => (Role::Text, format!("{into}, beside {entries} files, none touched")),
             SinkState::DatabaseExists { tables } => {
@@ -351,16 +357,12 @@ impl Pane for Plan {
     }
 
     fn hints(&self) -> &'static [Command] {
-        &[
-            Command::Start,
-            Command::Right,
-            Command::Rename,
-            Command::Databases,
-            Command::Tables,
-            Command::Copy,
-            Command::Help,
-            Command::Back,
-        ]
+        use Command as C;
+        if self.is_of_archive() {
+            &[C::Start, C::Right, C::Rename, C::Databases, C::Tables, C::Copy, C::Help, C::Back]
+        } else {
+            &[C::Start, C::Right, C::Rename, C::Tables, C::Copy, C::Help, C::Back]
+        }
     }
 
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {

@@ -81,6 +81,15 @@ impl Destination {
         Flow::Do(vec![Effect::Plan(self.ask.clone())])
     }
 
+    /// How places are written.
+    fn forms(&self) -> &'static str {
+        if self.places.iter().any(|(place, _)| place.starts_with("server:") && !place.contains('/')) {
+            "dir:PATH, server:NAME or mysql://user@host/ for all, server:NAME/DB for one"
+        } else {
+            "dir:PATH, server:NAME/DATABASE or mysql://user@host/DATABASE"
+        }
+    }
+
     fn step(&mut self, by: isize) -> Flow {
         if self.places.is_empty() {
             return Flow::Stay;
@@ -205,10 +214,7 @@ impl Pane for Destination {
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         let inner = indent(area, 3);
         let (title, text) = match self.what {
-            What::Place => (
-                format!("Restore {}: where to? Nothing is written yet.", self.title),
-                "dir:PATH, server:NAME/DATABASE or mysql://user@host/DATABASE; an archive: server:NAME",
-            ),
+            What::Place => (format!("Restore {}: where to? Nothing is written yet.", self.title), self.forms()),
             What::Tables => (
                 format!("Restore {}: which tables?", self.title),
                 "Names with blanks between them; nothing means all. The plan is made anew.",

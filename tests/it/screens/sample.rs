@@ -324,6 +324,7 @@ pub fn archived() -> World {
     (raw.facts.algorithm, raw.facts.bits) = ("raw key".into(), Some(256));
     (raw.facts.container, raw.facts.encrypted) = ("32 raw bytes".into(), false);
     raw.facts.remarks.clear();
+    raw.opens = 0;
     world.keys = vec![raw];
     let offer = |name: &str, file: &str, fingerprint, opens| KeyOffer {
         name: name.into(),
