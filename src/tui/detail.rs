@@ -21,9 +21,10 @@ const MEMBERS: usize = 12;
 /// The finding that says how the bytes of a raw key or passphrase were taken.
 const KEY_TAKEN_AS: &str = "key_taken_as";
 
-/// `shop 2026-11-21 03:00`: how sentences name a backup.
+/// `shop 2026-11-21 03:00`: how sentences name a backup; by its target while its databases are not known.
 pub fn name(backup: &Backup) -> String {
-    format!("{} {}", databases(backup), backup.taken.at.minute())
+    let what = if backup.databases.is_empty() { backup.target.to_string() } else { databases(backup) };
+    format!("{what} {}", backup.taken.at.minute())
 }
 
 /// The finding that counts most, if any is worth a mark.
@@ -104,7 +105,7 @@ fn clause(text: &str) -> String {
 /// The SEAL cell: `rsa`, `rsa other` where no loaded key opens it, `rsa ?` where only the name says so.
 pub fn seal(backup: &Backup, width: u16) -> Line {
     let word = match (&backup.shape.seal, backup.shape.format) {
-        (Some(seal), _) if seal.scheme == SealScheme::RawKey && width < 7 => "raw",
+        (Some(seal), _) if seal.scheme == SealScheme::RawKey && width < 9 => "raw",
         (Some(seal), _) => seal.scheme.word(),
         (None, Format::Unknown) => "?",
         (None, _) => "none",
@@ -122,7 +123,7 @@ pub fn seal(backup: &Backup, width: u16) -> Line {
 pub fn lines(backup: &Backup, world: &World, glyphs: &Glyphs, width: usize) -> Vec<Line> {
     let mut sheet = Sheet { lines: vec![], width };
     sheet.lines.push(vec![
-        span(Role::Title, databases(backup)),
+        span(Role::Title, if backup.databases.is_empty() { backup.target.to_string() } else { databases(backup) }),
         span(Role::Text, format!("  {} UTC", backup.taken.at.second())),
         span(Role::Dim, format!("  {} old", long_span(backup.taken.at.age_at(world.now)))),
     ]);

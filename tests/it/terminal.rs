@@ -1,5 +1,6 @@
 //! The real console in a real pseudo-terminal: a night's work, every way out, every byte on the wire.
 
+mod archive;
 mod busy;
 mod idle;
 

@@ -247,10 +247,11 @@ impl Pane for Databases {
     }
 
     fn hints(&self) -> &'static [Command] {
-        if self.naming.is_some() {
-            &[Command::Open, Command::Back, Command::Erase]
-        } else {
-            &[Command::Open, Command::Mark, Command::MarkAll, Command::Name, Command::Help, Command::Back]
+        use Command as C;
+        match (self.naming.is_some(), self.becoming) {
+            (true, _) => &[C::Open, C::Back, C::Erase],
+            (false, Becoming::Databases) => &[C::Open, C::Mark, C::MarkAll, C::Name, C::Help, C::Back],
+            (false, _) => &[C::Open, C::Mark, C::MarkAll, C::Help, C::Back],
         }
     }
 

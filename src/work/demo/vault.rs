@@ -87,15 +87,15 @@ pub fn archives(now: Moment) -> Vec<Archive> {
     use End::{Lost, Written};
     let nights = [
         (Seal::Age, Compression::None, Written, Clock::SafeLocal),
+        (Seal::ChaCha20Poly1305, Compression::None, Written, Clock::SafeLocal),
+        (Seal::None, Compression::None, Written, Clock::SafeLocal),
         (Seal::Cms, Gzip, Written, Clock::SafeLocal),
-        (Seal::ChaCha20Poly1305, Gzip, Written, Clock::SafeLocal),
-        (Seal::Pbkdf2Cbc, Bzip2, Written, Clock::SafeLocal),
         (Seal::Aes256Cbc, Gzip, Written, Clock::SafeLocal),
-        (Seal::None, Gzip, Written, Clock::SafeLocal),
-        (Seal::None, Gzip, Lost, Clock::Utc),
-        (Seal::None, Compression::None, Written, Clock::Utc),
-        (Seal::None, Bzip2, Written, Clock::Utc),
         (Seal::None, Gzip, Written, Clock::Utc),
+        (Seal::None, Gzip, Lost, Clock::Utc),
+        (Seal::Pbkdf2Cbc, Bzip2, Written, Clock::Utc),
+        (Seal::None, Bzip2, Written, Clock::Utc),
+        (Seal::None, Bzip2, Written, Clock::Utc),
     ];
     let last = (now.0 - START).div_euclid(DAY) * DAY + START;
     let made = (0..).zip(nights).map(|(ago, (seal, compression, end, clock))| {
@@ -168,10 +168,12 @@ impl Archive {
 fn gzip(plain: &[u8], end: End) -> io::Result<Vec<u8>> {
     let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::new(4));
     encoder.write_all(plain)?;
-    match end {
-        End::Written => encoder.finish(),
-        End::Lost => Ok(encoder.get_ref().clone()),
+    let mut packed = encoder.finish()?;
+    if end == End::Lost {
+        // What the compressor still held in its memory.
+        packed.truncate(packed.len() * 4 / 5);
     }
+    Ok(packed)
 }
 
 /// What the archives are sealed with.

@@ -108,15 +108,35 @@ fn databases_are_chosen_and_renamed_and_the_plan_is_made_anew() {
         renames: vec![to("crm", "crm_again"), to("ledger", "ledger_bg_1121"), to("shop", "shop_bg_1121")],
         choices: vec![],
     };
-    let layers = stage.app.layers.len();
     let mut plan = sample::archive_plan();
     plan.databases = Some(ask.databases.clone());
     let stage = stage.send(Msg::Planned(ask, Box::new(plan))).press("y");
-    assert_eq!(stage.app.layers.len(), layers, "the plan stands where the list was");
     let twin = stage.asked.last().unwrap();
     for flag in ["--databases crm,shop", "--rename 'crm:crm_again'", "--rename 'shop:shop_bg_1121'", "--approve "] {
         assert!(twin.contains(flag), "{twin}");
     }
+}
+
+#[test]
+fn a_plan_made_anew_stands_alone_and_loading_a_key_keeps_the_cursor_on_it() {
+    let layers = planned_archive(SIZE).app.layers.len();
+    let stage = planned_archive(SIZE).press("b enter");
+    let renames = ["crm", "ledger", "shop"].map(|name| (Foreign::from(name), format!("{name}_bg_1121"))).to_vec();
+    let (backup, into) = (sample::id(900), "server:staging".to_owned());
+    let ask = PlanAsk { backup, into, tables: vec![], databases: vec![], renames, choices: vec![] };
+    let stage = stage.send(Msg::Planned(ask, Box::new(sample::archive_plan())));
+    assert_eq!(stage.app.layers.len(), layers, "no plan that is past lies below");
+
+    let stage = super::archived(SIZE).press("5 down down enter");
+    assert_eq!(stage.asked, ["load key vault-passphrase"]);
+    let mut keys = stage.app.world.keys.clone();
+    keys.push(keys[0].clone());
+    keys[1].facts.label = Foreign::from("vault-passphrase");
+    keys[1].facts.fingerprint = None;
+    let mut stage = stage.send(Msg::Keys(keys));
+    let text = stage.text();
+    assert!(text.contains("> vault-passphrase          loaded"), "{text}");
+    assert_eq!(text.matches("vault-passphrase").count(), 1, "{text}");
 }
 
 #[test]
