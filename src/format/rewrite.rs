@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 
+use crate::format::databacker;
 use crate::format::statements;
 use crate::format::statements::{Kind, Risk, RiskKind, Statement};
+use crate::model::dump::Remedy;
 use crate::model::foreign::Foreign;
 use crate::sql::ident;
 use crate::sql::lexer::Dialect;
@@ -40,6 +42,15 @@ pub struct Scope {
     pub from: Foreign,
     /// As it is called from now on.
     pub into: Foreign,
+    /// Whether the server takes capitals and small letters in it for the same.
+    pub folds: bool,
+}
+
+impl Scope {
+    fn is(&self, name: &[u8]) -> bool {
+        let from = self.from.raw_bytes();
+        name == from || self.folds && name.eq_ignore_ascii_case(from)
+    }
 }
 
 /// The choices of a plan that change statements.
@@ -53,6 +64,8 @@ pub struct Choices {
     pub without: HashSet<RiskKind>,
     /// The dump's own database: where it is entered and named, that is no risk, and is moved along.
     pub scope: Option<Scope>,
+    /// Repairs of what the dump program spoiled.
+    pub remedies: HashSet<Remedy>,
 }
 
 /// What becomes of a statement.
@@ -101,12 +114,25 @@ impl Choices {
         if !self.wants(statement, text, dialect) {
             return Fate::Drop(Why::Table);
         }
+        if statement.kind == Kind::Set
+            && self.remedies.contains(&Remedy::ForceUtf8)
+            && let Some(new) = with_utf8(text, dialect)
+        {
+            return Fate::Replace(new);
+        }
+        let timed = match statement.kind {
+            Kind::CreateTrigger if self.remedies.contains(&Remedy::TriggersBefore) => {
+                databacker::with_before(text, dialect)
+            }
+            _ => None,
+        };
+        let text = timed.as_deref().unwrap_or(text);
         let defined = match (self.definer, &statement.definer) {
             (Definer::Keep, _) | (_, None) => None,
             (how, Some(_)) => with_definer(text, dialect, how),
         };
         match self.moved(statement, defined.as_deref().unwrap_or(text), dialect) {
-            Moved::Stays => defined.map_or(Fate::Keep, Fate::Replace),
+            Moved::Stays => defined.or(timed).map_or(Fate::Keep, Fate::Replace),
             Moved::To(text) => Fate::Replace(text),
             Moved::Stuck(kind) => Fate::Stuck(kind),
         }
@@ -118,7 +144,7 @@ impl Choices {
     }
 
     fn is_own(&self, risk: &Risk) -> bool {
-        self.scope.as_ref().is_some_and(|scope| risk.stays_in(scope.from.raw_bytes(), |a, b| a == b))
+        self.scope.as_ref().is_some_and(|scope| risk.stays_in(scope.from.raw_bytes(), |name, _| scope.is(name)))
     }
 
     fn enters_own(&self, statement: &Statement) -> bool {
@@ -135,10 +161,10 @@ impl Choices {
         if !statement.risks.iter().any(|risk| risk.kind == RiskKind::Qualified && self.is_own(risk)) {
             return Moved::Stays;
         }
-        let (from, into) = (scope.from.raw_bytes(), scope.into.raw_bytes());
-        match statements::moved(text, dialect, from, into) {
+        let is_from = |name: &[u8]| scope.is(name);
+        match statements::moved(text, dialect, is_from, scope.into.raw_bytes()) {
             // What was moved is read again: nothing may be left that reaches the old place.
-            Some(new) if !statements::mentions(&new, dialect, from) => Moved::To(new),
+            Some(new) if !statements::mentions(&new, dialect, is_from) => Moved::To(new),
             _ => Moved::Stuck(RiskKind::Qualified),
         }
     }
@@ -169,6 +195,19 @@ impl Choices {
                 matches!(statement.kind, Kind::Set | Kind::Unlock | Kind::Transaction | Kind::Nothing)
             }
         }
+    }
+}
+
+/// `SET NAMES x` with utf8mb4 for x; `None` for any other SET.
+fn with_utf8(text: &[u8], dialect: Dialect) -> Option<Vec<u8>> {
+    let tokens = Tokens::code(text, dialect);
+    match tokens.as_slice() {
+        [set, names, charset, ..] if set.is("SET") && names.is("NAMES") => {
+            let end = tokens.last().map_or(charset.end(), Token::end).max(charset.end());
+            let kept = if tokens.len() == 3 { &text[charset.end()..] } else { &text[end..] };
+            Some([&text[..charset.start], b"utf8mb4", kept].concat())
+        }
+        _ => None,
     }
 }
 

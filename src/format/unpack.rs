@@ -1,6 +1,8 @@
 //! Decompression that cannot mistake a cut for an end: gzip, zstd, bzip2, xz behind one `Read`.
 
 use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use miette::Diagnostic;
 use thiserror::Error;
@@ -147,6 +149,11 @@ pub trait Engine {
 
     /// Makes ready for another member.
     fn restart(&mut self);
+
+    /// Whether every member so far carries a checksum, which was compared when it ended.
+    fn is_checked(&self) -> bool {
+        true
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,6 +191,7 @@ pub struct Unpacker<R> {
     made: u64,
     /// Calls in a row that moved nothing: a library's bug must not become an endless loop.
     idle: u8,
+    checked: Arc<AtomicBool>,
     state: State,
 }
 
@@ -208,8 +216,14 @@ impl<R: Read> Unpacker<R> {
             taken: 0,
             made: 0,
             idle: 0,
+            checked: Arc::new(AtomicBool::new(compression != Compression::None)),
             state: State::Inside,
         }
+    }
+
+    /// Whether every member that has ended carried a checksum; shared, since the reading happens elsewhere.
+    pub fn checked(&self) -> Arc<AtomicBool> {
+        self.checked.clone()
     }
 
     /// Compressed bytes used so far.
@@ -277,6 +291,7 @@ impl<R: Read> Unpacker<R> {
                 self.made += step.made as u64;
                 self.idle = if step == Step::default() { self.idle + 1 } else { 0 };
                 if step.ended {
+                    self.checked.fetch_and(engine.is_checked(), Ordering::Relaxed);
                     self.state = State::Between;
                 } else if self.idle > 0 && at_end {
                     return Err(self.fail(UnpackError::Truncated { at: self.taken }));

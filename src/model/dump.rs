@@ -18,6 +18,52 @@ pub struct DumpFacts {
     /// The one database that it makes, enters and names as its own.
     #[serde(default)]
     pub own: Option<OwnDatabase>,
+    /// What the dump program is known to have spoiled.
+    #[serde(default)]
+    pub defects: Vec<Defect>,
+}
+
+/// Something that the dump program is known to have spoiled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Defect {
+    /// Stable, such as `raw_values`, `mojibake`.
+    pub code: String,
+    /// What it is and where, safe to draw; no row value.
+    pub text: String,
+    /// What puts it right exactly, where anything does; never unasked.
+    pub remedy: Option<Remedy>,
+}
+
+/// A repair that is exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Remedy {
+    /// `SET NAMES utf8mb4` in place of the dump's own.
+    ForceUtf8,
+    /// BEFORE for AFTER in triggers that change NEW.
+    TriggersBefore,
+    /// Rows behind the end of their INSERT get its head again.
+    RepairRows,
+}
+
+impl Remedy {
+    /// How it is chosen in a plan; the other choice, `keep` or `stop`, is the default.
+    pub fn choices(self) -> [&'static str; 2] {
+        match self {
+            Self::ForceUtf8 => ["keep", "utf8mb4"],
+            Self::TriggersBefore => ["keep", "before"],
+            Self::RepairRows => ["stop", "repair"],
+        }
+    }
+
+    /// The code of the finding that offers it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::ForceUtf8 => "mojibake",
+            Self::TriggersBefore => "trigger_timing",
+            Self::RepairRows => "loose_rows",
+        }
+    }
 }
 
 /// The database that a dump makes and enters by itself.
@@ -57,6 +103,7 @@ impl DumpFacts {
         join(&mut mine.generated_tables, &more.generated_tables);
         mine.longest_statement = mine.longest_statement.max(more.longest_statement);
         join(&mut self.replaces, &other.replaces);
+        join(&mut self.defects, &other.defects);
         for note in &other.risks {
             match self.risks.iter_mut().find(|known| known.code == note.code) {
                 Some(known) => known.count += note.count,
@@ -87,6 +134,9 @@ pub struct RiskNote {
     pub at_byte: u64,
     /// How many there are.
     pub count: u64,
+    /// The databases, settings or accounts that they name; empty in proofs of before this was kept.
+    #[serde(default)]
+    pub names: Vec<Foreign>,
 }
 
 /// What a dump asks of the server that takes it, as its census found it. Each list names a thing once.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bech32::primitives::decode::CheckedHrpstring;
 use bech32::{Bech32, Hrp};
+use rand::rngs::OsRng;
 use sha2::{Digest, Sha256};
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
@@ -28,6 +29,29 @@ struct Inner {
     recipients: Vec<String>,
     fingerprint: Fingerprint,
     facts: KeyFacts,
+}
+
+/// A new identity as its file holds it, and its recipient.
+pub(super) fn generate() -> Result<(Zeroizing<String>, String), KeyError> {
+    let secret = StaticSecret::random_from_rng(OsRng);
+    let prefix = Hrp::parse("age-secret-key-").map_err(|_| KeyError::Malformed)?;
+    let text = bech32::encode_upper::<Bech32>(prefix, secret.as_bytes()).map_err(|_| KeyError::Malformed)?;
+    let text = Zeroizing::new(text);
+    let recipient = recipient(secret.as_bytes())?;
+    Ok((Zeroizing::new(format!("# public key: {recipient}\n{}\n", *text)), recipient))
+}
+
+/// The public key that an `age1...` stands for.
+pub(super) fn public_key(recipient: &str) -> Option<PublicKey> {
+    let decoded = CheckedHrpstring::new::<Bech32>(recipient).ok()?;
+    let bytes: Vec<u8> = decoded.byte_iter().collect();
+    let ours = decoded.hrp() == Hrp::parse("age").ok()?;
+    ours.then_some(PublicKey::from(<[u8; 32]>::try_from(bytes).ok()?))
+}
+
+/// The key under which a file key is sealed for a recipient.
+pub(super) fn wrap_key(shared: &[u8; 32], share: &[u8; 32], recipient: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+    derive(shared, &[&share[..], recipient].concat(), X25519_LABEL)
 }
 
 /// Whether a text holds age identities.
@@ -98,8 +122,7 @@ impl AgeKey {
             if !shared.was_contributory() {
                 return None;
             }
-            let salt = [&share[..], PublicKey::from(&secret).as_bytes()].concat();
-            open_body(&derive(shared.as_bytes(), &salt, X25519_LABEL), body)
+            open_body(&wrap_key(shared.as_bytes(), share, PublicKey::from(&secret).as_bytes()), body)
         })
     }
 }

@@ -170,6 +170,7 @@ pub fn seal_to(
     Ok((FIXED + wrapped.len() + BLOCK) as u64 + written)
 }
 
+/// Encrypts everything under AES-256-CBC with PKCS#7; how many bytes were written.
 fn encrypt(key: &ContentKey, iv: &[u8; 16], plain: &mut impl Read, out: &mut impl Write) -> io::Result<u64> {
     let mut cipher =
         cbc::Encryptor::<Aes256Enc>::new(GenericArray::from_slice(key.expose()), GenericArray::from_slice(iv));

@@ -6,6 +6,7 @@
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use md5::{Digest, Md5};
+use sha2::Sha256;
 
 use crate::model::trust::Answer;
 use crate::seal::md5pair::Lanes;
@@ -32,6 +33,15 @@ pub enum EachMib {
     Skipped,
 }
 
+/// Whether SHA-256 of all bytes is wanted: only where somebody recorded one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sha256Sum {
+    /// It is computed.
+    Wanted,
+    /// Not wanted.
+    Skipped,
+}
+
 /// What to compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted {
@@ -39,21 +49,24 @@ pub struct Wanted {
     pub sums: Sums,
     /// Digests for proofs.
     pub each_mib: EachMib,
+    /// SHA-256 of all bytes.
+    pub sha256: Sha256Sum,
 }
 
 impl Wanted {
     /// Everything.
-    pub const ALL: Self = Self { sums: Sums::WholeAndParts, each_mib: EachMib::Digested };
+    pub const ALL: Self = Self { sums: Sums::WholeAndParts, each_mib: EachMib::Digested, sha256: Sha256Sum::Skipped };
     /// Only MD5 sums: the half for one thread.
-    pub const SUMS: Self = Self { sums: Sums::WholeAndParts, each_mib: EachMib::Skipped };
+    pub const SUMS: Self = Self { sums: Sums::WholeAndParts, each_mib: EachMib::Skipped, sha256: Sha256Sum::Skipped };
     /// Only digests for proofs: the half for another thread.
-    pub const EACH_MIB: Self = Self { sums: Sums::None, each_mib: EachMib::Digested };
+    pub const EACH_MIB: Self = Self { sums: Sums::None, each_mib: EachMib::Digested, sha256: Sha256Sum::Skipped };
 }
 
 /// Digests the stored bytes of one object in one pass.
 pub struct Stored {
     sums: Md5Sums,
     mib: Option<EachMibDigest>,
+    sha256: Option<Sha256>,
     bytes: u64,
 }
 
@@ -68,6 +81,8 @@ enum Md5Sums {
 pub struct StoredDigests {
     /// MD5 of all bytes in hex, if wanted.
     pub md5: Option<String>,
+    /// SHA-256 of all bytes in hex, if wanted.
+    pub sha256: Option<String>,
     /// The ETag that S3 gives an object uploaded in DBacked's parts, if wanted.
     pub etag: Option<String>,
     /// Number of those parts; 0 if not wanted.
@@ -84,6 +99,7 @@ impl StoredDigests {
     pub fn merged(mut self, other: Self) -> Self {
         debug_assert_eq!(self.bytes, other.bytes, "both passes saw the same object");
         self.md5 = self.md5.or(other.md5);
+        self.sha256 = self.sha256.or(other.sha256);
         self.etag = self.etag.or(other.etag);
         self.parts = self.parts.max(other.parts);
         if self.mib.is_empty() {
@@ -102,7 +118,8 @@ impl Stored {
             Sums::WholeAndParts => Md5Sums::Parts(Parts::new()),
         };
         let mib = (wanted.each_mib == EachMib::Digested).then(EachMibDigest::new);
-        Self { sums, mib, bytes: 0 }
+        let sha256 = (wanted.sha256 == Sha256Sum::Wanted).then(Sha256::new);
+        Self { sums, mib, sha256, bytes: 0 }
     }
 
     /// The next bytes, in pieces of any size.
@@ -116,12 +133,16 @@ impl Stored {
         if let Some(mib) = &mut self.mib {
             mib.feed(bytes);
         }
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.update(bytes);
+        }
     }
 
     /// The digests of everything fed.
     pub fn finish(self) -> StoredDigests {
         let mib = self.mib.map_or_else(Vec::new, EachMibDigest::finish);
-        let mut digests = StoredDigests { mib, bytes: self.bytes, ..StoredDigests::default() };
+        let sha256 = self.sha256.map(|sha256| HEXLOWER.encode(&sha256.finalize()));
+        let mut digests = StoredDigests { mib, sha256, bytes: self.bytes, ..StoredDigests::default() };
         match self.sums {
             Md5Sums::None => {}
             Md5Sums::Whole(lanes) => digests.md5 = Some(HEXLOWER.encode(&lanes.sum(0))),

@@ -214,6 +214,15 @@ pub fn generate(bits: usize, passphrase: &Secret) -> Result<(Zeroizing<String>, 
     Ok((text, public.to_pem(), public.fingerprint()))
 }
 
+/// Makes an age identity: the text of its file, and its recipient.
+///
+/// # Errors
+///
+/// None that a caller could mend.
+pub fn generate_age() -> Result<(Zeroizing<String>, String), KeyError> {
+    agekey::generate()
+}
+
 fn facts(label: Foreign, container: String) -> KeyFacts {
     KeyFacts {
         label,

@@ -2,7 +2,7 @@
 
 use rand::rngs::OsRng;
 use rsa::traits::PublicKeyParts;
-use rsa::{BigUint, Oaep, RsaPublicKey};
+use rsa::{BigUint, Oaep, Pkcs1v15Encrypt, RsaPublicKey};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -101,6 +101,12 @@ impl PublicKey {
     /// Wraps 32 bytes under a label: OAEP with SHA-256, MGF1-SHA-256.
     pub fn wrap_oaep_sha256(&self, label: &str, content_key: &[u8; 32]) -> Result<Vec<u8>, SealError> {
         self.wrap(Oaep::new_with_label::<Sha256, _>(label), content_key)
+    }
+
+    /// Wraps a key as CMS and databacker do: PKCS#1 v1.5.
+    pub(super) fn wrap_pkcs1(&self, content_key: &[u8]) -> Result<Vec<u8>, SealError> {
+        let sealed = self.key.encrypt(&mut OsRng, Pkcs1v15Encrypt, content_key);
+        sealed.map_err(|_| SealError::WeakRecipient { bits: self.bits() })
     }
 
     fn wrap(&self, padding: Oaep, content_key: &[u8; 32]) -> Result<Vec<u8>, SealError> {

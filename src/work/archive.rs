@@ -80,16 +80,12 @@ impl ArchiveCheck {
         }
     }
 
-    /// What was kept, and what the archive is.
-    ///
-    /// # Errors
-    ///
-    /// What does not hold.
-    pub fn finish(mut self) -> (Option<Keep>, Result<Judged, Wrong>) {
+    /// What was kept, and what the archive is; of one that does not hold, what is wrong and what was found by then.
+    pub fn finish(mut self) -> (Option<Keep>, Result<Judged, (Wrong, Vec<Finding>)>) {
         let keep = self.members.keep.take();
         let behind = match (self.members.wrong.take(), self.walk.finish()) {
-            (Some(wrong), _) => return (keep, Err(wrong)),
-            (None, Err(error)) => return (keep, Err(of_archive(&error))),
+            (Some(wrong), _) => return (keep, Err((wrong, self.members.findings))),
+            (None, Err(error)) => return (keep, Err((of_archive(&error), self.members.findings))),
             (None, Ok(behind)) => behind,
         };
         if behind > 0 {
@@ -134,12 +130,13 @@ impl TarSink for Members {
             && let Err(wrong) = current.data(bytes)
         {
             self.wrong.get_or_insert(wrong);
+            self.findings.extend(current.checker.take().map(Checker::defects).unwrap_or_default());
         }
         self.keep.as_mut().map_or(Ok(()), |keep| keep.data(bytes))
     }
 
     fn end(&mut self) -> io::Result<()> {
-        if let Some(current) = self.current.take() {
+        if let Some(current) = self.current.take().filter(|_| self.wrong.is_none()) {
             self.member(current);
         }
         self.keep.as_mut().map_or(Ok(()), Keep::end)

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::format::names;
 use crate::format::names::{DatabackerName, NamePattern};
+use crate::format::{names, sidecar};
 use crate::model::backup::{Backup, BackupId, Basis, Format, Metadata, MetadataFacts, Opens, Shape, Taken, TakenFrom};
 use crate::model::foreign::Foreign;
 use crate::model::seal::{Fingerprint, Recipient, RecipientSource};
@@ -98,6 +98,7 @@ impl Listing {
                     self.metadata.insert(described, object);
                 }
                 Some(_) => {}
+                None if sidecar::is_sidecar(&object.key) && object.stamp.size <= sidecar::MOST => {}
                 None => self.objects.push(object),
             }
         }

@@ -29,7 +29,6 @@ use crate::work::demo::vault::VaultKey;
 
 mod cms;
 pub mod dumps;
-mod envelope;
 pub mod nights;
 pub mod vault;
 

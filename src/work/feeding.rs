@@ -11,6 +11,7 @@ use crate::format::rewrite::{Choices, Fate, Scope, Tables};
 use crate::format::statements;
 use crate::format::statements::Kind;
 use crate::format::tar::{Stopped, TarSink, TarWalk};
+use crate::model::dump::Remedy;
 use crate::model::foreign::Foreign;
 use crate::model::plan::RestorePlan;
 use crate::sql::lexer::{Collect, CollectSink, LexError, Limits, PieceKind, Splitter, StatementEnd, Tail};
@@ -66,6 +67,8 @@ pub struct Feeding {
     handle: tokio::runtime::Handle,
     destinations: Vec<Destination>,
     member: Option<Foreign>,
+    /// The head of an INSERT that ended with a comma, up to its values.
+    open_insert: Option<Vec<u8>>,
 }
 
 impl Feeding {
@@ -85,6 +88,7 @@ impl Feeding {
             handle: tokio::runtime::Handle::current(),
             destinations,
             member: None,
+            open_insert: None,
         }
     }
 
@@ -97,7 +101,11 @@ impl Feeding {
     fn turn_to(&mut self, at: usize) -> Result<(), String> {
         let destination = &self.destinations[at];
         self.member.clone_from(&destination.member);
-        self.choices.scope = destination.from.clone().map(|from| Scope { from, into: destination.database.clone() });
+        self.choices.scope = destination.from.clone().map(|from| Scope {
+            from,
+            into: destination.database.clone(),
+            folds: destination.folds,
+        });
         self.choices.tables = tables_of(&self.tables, destination.from.as_ref());
         self.sender.blocking_send(Item::Database(at)).map_err(|_| "nobody listens any more".to_owned())
     }
@@ -128,6 +136,9 @@ impl CollectSink for Feeding {
         if end.kind != PieceKind::Statement {
             return Ok(());
         }
+        if let Some(insert) = self.mended(text, end)? {
+            return self.send(insert, (Kind::Insert, None), end);
+        }
         let Some(statement) = statements::read(end) else { return Ok(()) };
         let stop = self.choices.beyond(&statement).find(|risk| self.decisions.on(risk.kind) == Decision::Stop);
         if let Some(risk) = stop.cloned() {
@@ -144,19 +155,56 @@ impl CollectSink for Feeding {
                 return Err(self.stuck(format!("{}, and cannot be left out", kind.words()), end));
             }
         }
+        self.send(std::mem::take(text), (statement.kind, statement.name.map(|name| name.name)), end)
+    }
+}
+
+impl Feeding {
+    /// Hands a statement over, waiting while too many bytes are on their way.
+    fn send(
+        &mut self,
+        text: Vec<u8>,
+        (kind, name): (Kind, Option<Foreign>),
+        end: &StatementEnd<'_>,
+    ) -> Result<(), LexError> {
         let size = u32::try_from(text.len()).unwrap_or(u32::MAX).clamp(1, IN_FLIGHT);
         let room = self.handle.block_on(self.room.clone().acquire_many_owned(size));
         let Ok(room) = room else { return Err(LexError::Stopped(end.place())) };
-        let ready = Ready {
-            text: std::mem::take(text),
-            member: self.member.clone(),
-            number: end.number,
-            start: end.start,
-            kind: statement.kind,
-            name: statement.name.map(|name| name.name),
-            _room: room,
-        };
+        let member = self.member.clone();
+        let ready = Ready { text, member, number: end.number, start: end.start, kind, name, _room: room };
         self.sender.blocking_send(Item::Statement(ready)).map_err(|_| LexError::Stopped(end.place()))
+    }
+
+    /// Rows behind the end of their INSERT, as an INSERT of their own; `None` for everything else.
+    ///
+    /// # Errors
+    ///
+    /// When there are some, and the plan does not say that they are to be repaired.
+    fn mended(&mut self, text: &mut Vec<u8>, end: &StatementEnd<'_>) -> Result<Option<Vec<u8>>, LexError> {
+        let open = text.trim_ascii_end().last() == Some(&b',');
+        let row = text.trim_ascii_start().first() == Some(&b'(');
+        let head = self.open_insert.take();
+        if !(open && end.insert.is_some()) && !(row && head.is_some()) {
+            return Ok(None);
+        }
+        if !self.choices.remedies.contains(&Remedy::RepairRows) {
+            return Err(
+                self.stuck("rows behind the end of their INSERT, which the plan does not repair".to_owned(), end)
+            );
+        }
+        if open {
+            let comma = text.trim_ascii_end().len() - 1;
+            text.truncate(comma);
+        }
+        let Some(insert) = end.insert else {
+            let head = head.unwrap_or_default();
+            let whole = [head.as_slice(), text].concat();
+            self.open_insert = open.then_some(head);
+            return Ok(Some(whole));
+        };
+        let before = insert.values_at.and_then(|at| usize::try_from(at - end.start).ok());
+        self.open_insert = before.and_then(|at| text.get(..at)).map(|head| [head, b"VALUES "].concat());
+        Ok(None)
     }
 }
 

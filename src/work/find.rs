@@ -8,6 +8,7 @@ use crate::model::target::History;
 use crate::report::{Fault, Report};
 use crate::work::catalog::{Catalog, TargetState};
 use crate::work::config::target_name;
+use crate::work::single::in_login_folder;
 
 /// Finds a backup by id, unique prefix of one, `target:name` or `config://target/name`; `ad_hoc` is the key that a path or URL named.
 ///
@@ -17,7 +18,9 @@ use crate::work::config::target_name;
 pub fn find(catalog: &Catalog, argument: &str, ad_hoc: Option<&Foreign>) -> Result<Arc<Backup>, Report> {
     let current = |backup: &&Arc<Backup>| backup.history == History::Current;
     if let Some(key) = ad_hoc {
-        let found = catalog.backups.iter().filter(current).find(|backup| backup.key == *key);
+        let elsewhere = in_login_folder(key);
+        let named = |backup: &&Arc<Backup>| backup.key == *key || backup.key == elsewhere;
+        let found = catalog.backups.iter().filter(current).find(named);
         return found.cloned().ok_or_else(|| missing(catalog, argument));
     }
     // As mysql-backup refers to the targets of its configuration.

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::format::statements::RiskKind;
-use crate::model::dump::{DumpFacts, RiskNote};
+use crate::format::statements::{Risk, RiskKind, Within};
+use crate::model::dump::{Defect, DumpFacts, RiskNote};
+use crate::model::foreign::Foreign;
 use crate::model::plan::{PlanFinding, Stance};
 use crate::model::sink::{ServerFacts, ServerRef};
 use crate::model::units::grouped;
@@ -80,6 +81,36 @@ impl Decisions {
     }
 }
 
+/// The database that a restore fills: what names it is no way out of it.
+struct Own {
+    name: Foreign,
+    folds: bool,
+}
+
+impl Own {
+    /// That of a sink on a server, which may or may not tell capitals from small letters.
+    fn of(database: &Foreign, facts: &ServerFacts) -> Self {
+        Self { name: database.clone(), folds: facts.lower_case_table_names > 0 }
+    }
+
+    /// Whether a risk stays inside it.
+    fn holds(&self, risk: &Risk) -> bool {
+        let same = |a: &[u8], b: &[u8]| a == b || self.folds && a.eq_ignore_ascii_case(b);
+        risk.stays_in(self.name.raw_bytes(), same)
+    }
+
+    /// What of a kind of risk reaches beyond it; `None`: nothing does.
+    fn beyond(&self, note: &RiskNote) -> Option<RiskNote> {
+        let Some(kind) = KINDS.into_iter().find(|kind| kind.code() == note.code) else { return Some(note.clone()) };
+        let named = |name: &Foreign| Risk { kind, within: Within::Statement, name: name.clone() };
+        let Some(first) = note.names.iter().map(named).find(|risk| !self.holds(risk)) else {
+            return note.names.is_empty().then(|| note.clone());
+        };
+        let inside = note.names.iter().any(|name| self.holds(&named(name)));
+        Some(if inside { RiskNote { text: first.to_string(), ..note.clone() } } else { note.clone() })
+    }
+}
+
 /// The choices for a kind, the default first.
 fn choices(kind: &str) -> &'static [&'static str] {
     match kind {
@@ -94,7 +125,7 @@ fn choices(kind: &str) -> &'static [&'static str] {
 pub fn findings(
     dump: Option<&DumpFacts>,
     facts: &ServerFacts,
-    server: &ServerRef,
+    (server, database): (&ServerRef, Option<&Foreign>),
     chosen: &BTreeMap<String, String>,
 ) -> Vec<PlanFinding> {
     let Some(dump) = dump else {
@@ -104,9 +135,12 @@ pub fn findings(
     let foreign = compat::foreign_to(facts, &dump.uses);
     let of_server = |code: &str| foreign.iter().find(|finding| finding.code == code);
     // What the server makes of GTID_PURGED depends on its kind.
+    let own = database.map(|database| Own::of(database, facts));
+    let beyond = |risk: &RiskNote| own.as_ref().map_or_else(|| Some(risk.clone()), |own| own.beyond(risk));
     let risks = dump.risks.iter().filter(|risk| of_server(&risk.code).is_none());
-    let mut findings: Vec<PlanFinding> = risks.map(of_risk).collect();
+    let mut findings: Vec<PlanFinding> = risks.filter_map(beyond).map(|risk| of_risk(&risk)).collect();
     findings.extend(foreign.iter().cloned());
+    findings.extend(dump.defects.iter().map(of_defect));
     for finding in &mut findings {
         choose(finding, chosen);
     }
@@ -120,6 +154,14 @@ pub fn findings(
         ));
     }
     findings
+}
+
+/// A defect of the dump program's: known, and put right only where somebody says so.
+fn of_defect(defect: &Defect) -> PlanFinding {
+    let finding = fact(&defect.code, Stance::Warns, defect.text.clone());
+    let Some(remedy) = defect.remedy else { return finding };
+    let choices = remedy.choices().map(str::to_owned).to_vec();
+    PlanFinding { chosen: choices[0].clone(), choices, ..finding }
 }
 
 fn of_risk(risk: &RiskNote) -> PlanFinding {

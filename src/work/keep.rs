@@ -50,7 +50,7 @@ impl Keep {
     /// What the system says; [`OutputError`] names it.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Self::File(file) => file.write_all(bytes),
+            Self::File(file) => file.write_all(bytes).map_err(|error| io::Error::other(file.explain(error))),
             Self::Folder(folder) => folder.data(bytes),
         }
     }

@@ -3,15 +3,18 @@
 use std::io;
 use std::time::Duration;
 
+use crate::disk::output::OutputError;
 use crate::format::payload::PayloadVerdict;
+use crate::format::sidecar::{Kind, Sum};
 use crate::model::backup::{Compression, Format, Metadata, Shape};
 use crate::model::dump::DumpFacts;
 use crate::model::seal::{Fingerprint, SealScheme};
 use crate::model::target::{Object, Stamp};
 use crate::model::trust::{Answer, Check, Finding, MemberProof, Proof, Rung, VerdictOutcome, Voucher, Weight};
 use crate::model::units::{Moment, grouped};
-use crate::seal::digest::{EachMib, StoredDigests, Sums, Wanted, compare_etag};
+use crate::seal::digest::{EachMib, Sha256Sum, StoredDigests, Sums, Wanted, compare_etag};
 use crate::work::archive::Judged;
+use crate::work::look::SideSum;
 use crate::work::payload::{Checker, PayloadFacts};
 use crate::work::verdict;
 use crate::work::verdict::{Inside, Wrong};
@@ -24,20 +27,37 @@ pub struct Reading {
     pub bytes_out: u64,
     /// SHA-256 of the dump, when it came to its end.
     pub sha256: Option<String>,
+    /// Whether every frame or stream of the container carries a checksum.
+    pub every_member_checked: bool,
     /// What does not hold.
     pub wrong: Option<Wrong>,
     /// Trouble that is none of the backup's.
     pub machine: Option<String>,
+    /// The file that the dump was written into on the way took no more.
+    pub unwritten: Option<OutputError>,
     verdict: Option<PayloadVerdict>,
     facts: Option<PayloadFacts>,
     members: Vec<MemberProof>,
+    /// What was found in a dump that could not be read to its end.
+    pub findings: Vec<Finding>,
 }
 
 impl Reading {
     /// Nothing seen yet.
     pub fn new(compression: Compression) -> Self {
-        let (sha256, wrong, machine) = (None, None, None);
-        Self { compression, bytes_out: 0, sha256, wrong, machine, verdict: None, facts: None, members: vec![] }
+        Self {
+            compression,
+            bytes_out: 0,
+            sha256: None,
+            every_member_checked: false,
+            wrong: None,
+            machine: None,
+            unwritten: None,
+            verdict: None,
+            facts: None,
+            members: vec![],
+            findings: vec![],
+        }
     }
 
     /// The layers could not even be opened.
@@ -55,11 +75,30 @@ impl Reading {
         }
     }
 
+    /// What was to be kept on the way could not be written.
+    pub fn not_kept(&mut self, error: io::Error) {
+        match error.downcast::<OutputError>() {
+            Ok(error) => self.unwritten = Some(error),
+            Err(error) => self.machine = Some(error.to_string()),
+        }
+    }
+
     /// Whether what is inside had come to its own end when the layers around it failed.
     pub fn progress(&self, checker: Option<&Checker>) -> Inside {
         let compressed = self.compression != Compression::None;
         let ended = !compressed && checker.is_some_and(Checker::saw_end_mark);
         if ended { Inside::Finished } else { Inside::Unfinished }
+    }
+
+    /// The checksum that a container carries. zstd's and xz's are optional: counted on only where every frame has one.
+    fn container_check(&self) -> Option<&'static str> {
+        match self.compression {
+            Compression::Gzip => Some("gzip crc"),
+            Compression::Bzip2 => Some("bzip2 crc"),
+            Compression::Xz if self.every_member_checked => Some("xz check"),
+            Compression::Zstd if self.every_member_checked => Some("zstd checksum"),
+            Compression::Xz | Compression::Zstd | Compression::None => None,
+        }
     }
 
     /// The end of all bytes was reached.
@@ -74,14 +113,18 @@ impl Reading {
 
 impl Reading {
     /// The end of all bytes of an archive was reached.
-    pub fn archive(&mut self, judged: Result<Judged, Wrong>) {
+    /// `in_step`: the archive's bytes are the target's, so that where one is wrong is where the other is.
+    pub fn archive(&mut self, judged: Result<Judged, (Wrong, Vec<Finding>)>, in_step: bool) {
         match judged {
             Ok(judged) => {
                 self.facts = DumpFacts::of_all(judged.members.iter().filter_map(|member| member.dump.as_deref()));
                 self.verdict = Some(judged.verdict);
                 self.members = judged.members;
             }
-            Err(wrong) => self.wrong = Some(wrong),
+            Err((wrong, findings)) => {
+                self.wrong = Some(Wrong { at_byte: wrong.at_byte.filter(|_| in_step), ..wrong });
+                self.findings = findings;
+            }
         }
     }
 }
@@ -101,6 +144,8 @@ pub struct Evidence {
     /// The seal authenticates every byte.
     authenticated: bool,
     md5: Option<String>,
+    /// Sums from files beside it, with the files' names.
+    sums: Vec<(String, Sum)>,
     etag: Option<String>,
     checks: Vec<Check>,
     findings: Vec<Finding>,
@@ -134,6 +179,7 @@ impl Evidence {
             format: shape.format,
             authenticated: false,
             md5,
+            sums: vec![],
             etag: object.stamp.etag.clone(),
             checks,
             findings: vec![],
@@ -145,9 +191,22 @@ impl Evidence {
         }
     }
 
+    /// Takes the checksums that lie beside the object.
+    pub fn beside(&mut self, recorded: Vec<SideSum>) {
+        for SideSum { file, sum } in recorded {
+            match sum {
+                Ok(sum) => self.sums.push((file.to_string(), sum)),
+                Err(why) => {
+                    let text = format!("the checksum file {file} cannot be used: {why}");
+                    self.findings.push(Finding::new(Weight::Warning, "sidecar_unusable", text));
+                }
+            }
+        }
+    }
+
     /// Whether anything is recorded that stored bytes can be compared with.
     pub fn has_recorded(&self) -> bool {
-        self.md5.is_some() || self.etag.is_some()
+        self.md5.is_some() || self.etag.is_some() || !self.sums.is_empty()
     }
 
     /// What trying the keys said.
@@ -174,9 +233,15 @@ impl Evidence {
         let sums = match (&self.md5, &self.etag) {
             (_, Some(_)) => Sums::WholeAndParts,
             (Some(_), None) => Sums::Whole,
+            (None, None) if self.has_sum(Kind::Md5) => Sums::Whole,
             (None, None) => Sums::None,
         };
-        Wanted { sums, each_mib: EachMib::Digested }
+        let sha256 = if self.has_sum(Kind::Sha256) { Sha256Sum::Wanted } else { Sha256Sum::Skipped };
+        Wanted { sums, each_mib: EachMib::Digested, sha256 }
+    }
+
+    fn has_sum(&self, kind: Kind) -> bool {
+        self.sums.iter().any(|(_, sum)| sum.kind == kind)
     }
 
     /// Something does not hold.
@@ -199,6 +264,18 @@ impl Evidence {
                 if equal { format!("{computed}, as recorded") } else { format!("{computed}, recorded is {md5}") };
             self.check("md5", if equal { Answer::Yes } else { Answer::No }, detail);
         }
+        for (file, sum) in self.sums.clone() {
+            let (name, computed) = match sum.kind {
+                Kind::Sha256 => ("sha256", digests.sha256.clone()),
+                Kind::Md5 => ("md5", digests.md5.clone()),
+            };
+            let equal = computed.as_ref() == Some(&sum.hex);
+            self.recorded.equal |= equal;
+            self.recorded.different |= !equal;
+            let detail = if equal { format!("as {file} says") } else { format!("{file} says {}", sum.hex) };
+            let detail = format!("{}, {detail}", computed.unwrap_or_default());
+            self.check(name, if equal { Answer::Yes } else { Answer::No }, detail);
+        }
         if let Some(etag) = self.etag.clone() {
             let compared = compare_etag(&etag, &digests);
             self.recorded.equal |= compared.answer == Answer::Yes;
@@ -209,11 +286,12 @@ impl Evidence {
 
     /// Takes what the pass over the dump saw.
     pub fn read(&mut self, reading: Reading) {
+        self.findings.extend(reading.findings.iter().cloned());
         if let Some(wrong) = reading.wrong.clone() {
             self.check("content", Answer::No, wrong.what.clone());
             self.wrong(wrong);
         } else {
-            if let Some(name) = container_check(reading.compression) {
+            if let Some(name) = reading.container_check() {
                 self.check(name, Answer::Yes, "checksum and length at the end, equal");
             }
             self.end_mark(&reading);
@@ -257,8 +335,8 @@ impl Evidence {
         if self.recorded.equal && !self.recorded.different {
             return Voucher::Hash;
         }
-        let compression = self.reading.as_ref().map_or(Compression::None, |reading| reading.compression);
-        if whole == Answer::Yes && container_check(compression).is_some() { Voucher::Crc } else { Voucher::None }
+        let checked = self.reading.as_ref().is_some_and(|reading| reading.container_check().is_some());
+        if whole == Answer::Yes && checked { Voucher::Crc } else { Voucher::None }
     }
 
     fn outcome(&self, to: Rung) -> (VerdictOutcome, Option<u64>) {
@@ -277,16 +355,6 @@ impl Evidence {
             return (VerdictOutcome::NotComparable, None);
         }
         (VerdictOutcome::Ok, None)
-    }
-}
-
-/// The checksum that a container carries at its end. zstd's is optional, so it is not counted on.
-fn container_check(compression: Compression) -> Option<&'static str> {
-    match compression {
-        Compression::Gzip => Some("gzip crc"),
-        Compression::Bzip2 => Some("bzip2 crc"),
-        Compression::Xz => Some("xz check"),
-        Compression::Zstd | Compression::None => None,
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Destination {
     pub from: Option<Foreign>,
     /// The database.
     pub database: Foreign,
+    /// Whether the server takes capitals and small letters in names for the same.
+    pub folds: bool,
     /// Whether it is to be made.
     pub there: SinkState,
     /// Character set and collation if it is made.
@@ -36,10 +38,13 @@ pub struct Destination {
 }
 
 fn destinations(plan: &RestorePlan, proof: &Proof) -> Vec<Destination> {
+    let folds = plan.estimate.server.as_ref().is_some_and(|facts| facts.lower_case_table_names > 0);
     let alone = |database: &Foreign| Destination {
         member: None,
-        from: None,
+        // What names the database that it goes into is no way out of it.
+        from: Some(database.clone()),
         database: database.clone(),
+        folds,
         there: plan.there.clone(),
         defaults: None,
         sha256: proof.sha256_out.clone(),
@@ -56,6 +61,7 @@ fn destinations(plan: &RestorePlan, proof: &Proof) -> Vec<Destination> {
             member: Some(part.member.clone()),
             from: Some(part.from.clone()),
             database: part.into.clone(),
+            folds,
             there: part.there.clone(),
             defaults: part.defaults.clone(),
             sha256: proven.map(|member| member.sha256.clone()),

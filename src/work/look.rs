@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use crate::format::{metadata, names, sniff};
+use crate::format::sidecar::Sum;
+use crate::format::{metadata, names, sidecar, sniff};
 use crate::model::backup::{Format, Metadata, Shape};
 use crate::model::foreign::{Foreign, escape};
 use crate::model::seal::{Recipient, RecipientSource};
@@ -80,6 +81,45 @@ pub async fn look_now(store: &dyn Store, object: &Object, head: &[u8]) -> Result
         Err(error) => return Err(error),
     };
     Ok(Look { shape, metadata })
+}
+
+/// A file of checksums, and what it says of the backup that it lies beside.
+pub struct SideSum {
+    /// Its name.
+    pub file: Foreign,
+    /// The sum, or what is wrong with the file.
+    pub sum: Result<Sum, String>,
+}
+
+/// The checksums that lie beside an object, asked for by name; they speak of the current version only.
+///
+/// # Errors
+///
+/// When the store fails otherwise than by having none or denying it.
+pub async fn recorded(store: &dyn Store, object: &Object) -> Result<Vec<SideSum>, StoreError> {
+    let mut found = vec![];
+    if object.history != History::Current {
+        return Ok(found);
+    }
+    for (key, kind) in sidecar::keys(&object.key) {
+        let beside = match store.stat(&key, None).await {
+            Ok(beside) => beside,
+            Err(StoreError::NotFound { .. } | StoreError::Denied { .. } | StoreError::NotAFile { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        let read = if beside.stamp.size > sidecar::MOST {
+            Err("it is larger than a list of checksums ever is")
+        } else {
+            let text = store.head(&beside, beside.stamp.size).await?;
+            sidecar::read(&text, &key, kind, &object.key)
+        };
+        match read {
+            Ok(Some(sum)) => found.push(SideSum { file: key, sum: Ok(sum) }),
+            Ok(None) => {}
+            Err(why) => found.push(SideSum { file: key, sum: Err(why.to_owned()) }),
+        }
+    }
+    Ok(found)
 }
 
 fn absent(shape: &Shape) -> Metadata {

@@ -18,6 +18,7 @@ use crate::disk::paths::Paths;
 use crate::disk::proofs::Proofs;
 use crate::disk::state::State;
 use crate::model::foreign::Foreign;
+use crate::model::sftp::Places;
 use crate::model::target::{Location, S3Location, Target, TargetName};
 use crate::report::{Fault, Report, Reportable};
 use crate::seal::keyring::KeyRing;
@@ -34,6 +35,7 @@ use crate::work::proofbook::ProofBook;
 use crate::work::questions::Board;
 use crate::work::retention::TargetRules;
 use crate::work::session::{Inner, Session, Settings};
+use crate::work::single;
 use crate::work::single::Single;
 
 impl Session {
@@ -147,7 +149,14 @@ fn only(slots: &mut [Slot], key: &Foreign) {
     for slot in slots {
         if let Ok(store) = &slot.store {
             let twin = twin(&slot.target).and_then(|twin| target::open(&twin, None).ok());
-            slot.store = Ok(Arc::new(Single::new(store.clone(), twin, key.clone())));
+            let keys = match &slot.target.location {
+                // The tool that writes to such URLs ignores their folder.
+                Location::Sftp(sftp) if sftp.places == Places::UrlAndLogin => {
+                    vec![key.clone(), single::in_login_folder(key)]
+                }
+                _ => vec![key.clone()],
+            };
+            slot.store = Ok(Arc::new(Single::new(store.clone(), twin, keys)));
         }
     }
 }

@@ -3,6 +3,8 @@
 
 use std::io;
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::format::sniff;
 use crate::format::unpack::{Limits, Strictness, Unpacker};
@@ -63,6 +65,8 @@ pub struct Plaintext {
     pub bytes: Ahead<Box<dyn Read + Send>>,
     /// How it was compressed.
     pub compression: Compression,
+    /// At the end: whether every frame of the compressed data carried a checksum.
+    pub checked: Arc<AtomicBool>,
     /// Where in the stored bytes the first byte of the compressed data stands: what offsets of the
     /// unpacker have to be added to. `None` where stored and compressed bytes do not run in step.
     pub origin: Option<u64>,
@@ -128,10 +132,15 @@ fn unpacked(
     strictness: Strictness,
     origin: Option<u64>,
 ) -> io::Result<Plaintext> {
+    let mut checked = Arc::default();
     let reader: Box<dyn Read + Send> = match compression {
         Compression::None => Box::new(source),
-        _ => Box::new(Unpacker::new(compression, source, strictness, Limits::default())),
+        _ => {
+            let unpacker = Unpacker::new(compression, source, strictness, Limits::default());
+            checked = unpacker.checked();
+            Box::new(unpacker)
+        }
     };
     let sealed_at = origin.filter(|at| *at > 0);
-    Ok(Plaintext { bytes: Ahead::start("unpack", reader)?, compression, origin, sealed_at })
+    Ok(Plaintext { bytes: Ahead::start("unpack", reader)?, compression, checked, origin, sealed_at })
 }

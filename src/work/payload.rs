@@ -1,13 +1,14 @@
 //! Reading a dump to its end, whatever program wrote it, and what that says.
 
 use crate::format::census::{Census, Findings};
+use crate::format::databacker::Defects;
 use crate::format::mongo::MongoCheck;
 use crate::format::payload::{Payload, PayloadCheck, PayloadVerdict};
 use crate::format::pgdump::PgCheck;
-use crate::model::dump::{DumpFacts, DumpUses, OwnDatabase, RiskNote};
+use crate::model::dump::{Defect, DumpFacts, DumpUses, OwnDatabase, RiskNote};
 use crate::model::foreign::Foreign;
 use crate::model::sink::Flavor;
-use crate::model::trust::{Answer, Inside, VerdictOutcome};
+use crate::model::trust::{Answer, Finding, Inside, VerdictOutcome, Weight};
 use crate::model::units::grouped;
 use crate::sql::lexer::{LexError, Limits, Place, Splitter, StatementEnd, StatementSink, Tail};
 use crate::work::constructs::Constructs;
@@ -41,6 +42,7 @@ pub struct Unknown {
 /// A dump in SQL: split, counted, searched.
 pub struct SqlCheck {
     splitter: Splitter,
+    fed: u64,
     stands: Stands,
     counts: Counts,
 }
@@ -55,16 +57,21 @@ pub enum Stands {
 }
 
 struct Counts {
+    defects: Defects,
     census: Census,
     constructs: Constructs,
 }
 
 impl StatementSink for Counts {
     fn part(&mut self, bytes: &[u8]) {
+        self.defects.part(bytes);
         self.census.part(bytes);
     }
 
     fn end(&mut self, end: &StatementEnd<'_>) -> Result<(), LexError> {
+        if self.defects.end(end) {
+            return Ok(()); // rows of the INSERT before it
+        }
         self.constructs.see(end);
         self.census.end(end)
     }
@@ -86,8 +93,9 @@ impl Checker {
 
     /// A checker for a dump in SQL.
     pub fn sql(stands: Stands) -> Self {
-        let counts = Counts { census: Census::new(), constructs: Constructs::default() };
-        Self::Sql(Box::new(SqlCheck { splitter: Splitter::new(Limits::default()), stands, counts }))
+        let defects = Defects::new(stands == Stands::InArchive);
+        let counts = Counts { defects, census: Census::new(), constructs: Constructs::default() };
+        Self::Sql(Box::new(SqlCheck { splitter: Splitter::new(Limits::default()), fed: 0, stands, counts }))
     }
 
     /// Takes the next bytes.
@@ -97,7 +105,7 @@ impl Checker {
     /// As soon as something does not hold.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), Wrong> {
         match self {
-            Self::Sql(sql) => sql.splitter.feed(bytes, &mut sql.counts).map_err(|error| unreadable(&error)),
+            Self::Sql(sql) => sql.feed(bytes),
             Self::Archive(archive) => archive.feed(bytes).map_err(|error| verdict::of_payload(&error)),
             Self::Other(unknown) => {
                 unknown.size += bytes.len() as u64;
@@ -109,6 +117,14 @@ impl Checker {
     /// Whether the dump's own end has just been read.
     pub fn saw_end_mark(&self) -> bool {
         matches!(self, Self::Sql(sql) if sql.counts.census.saw_end_mark())
+    }
+
+    /// What the dump program spoiled, of a dump that cannot be read on.
+    pub fn defects(self) -> Vec<Finding> {
+        match self {
+            Self::Sql(sql) => findings(&sql.counts.defects.broken()),
+            Self::Archive(_) | Self::Other(_) => vec![],
+        }
     }
 
     /// Takes the end, and says what the dump is.
@@ -133,11 +149,26 @@ impl Checker {
     }
 }
 
+fn findings(defects: &[Defect]) -> Vec<Finding> {
+    defects.iter().map(|defect| Finding::new(Weight::Warning, &defect.code, defect.text.clone())).collect()
+}
+
 fn unreadable(error: &LexError) -> Wrong {
     Wrong { outcome: VerdictOutcome::Inconclusive, at_byte: None, what: error.to_string() }
 }
 
 impl SqlCheck {
+    fn feed(&mut self, bytes: &[u8]) -> Result<(), Wrong> {
+        let fed = self.fed;
+        self.fed += bytes.len() as u64;
+        self.splitter.feed(bytes, &mut self.counts).map_err(|error| {
+            // The piece that cannot be read has not been handed over: what spoiled it stands in there.
+            let from = usize::try_from(error.place().byte.saturating_sub(fed)).unwrap_or(usize::MAX).min(bytes.len());
+            self.counts.defects.part(&bytes[from..]);
+            unreadable(&error)
+        })
+    }
+
     fn finish(mut self) -> Result<(PayloadVerdict, Option<PayloadFacts>), Wrong> {
         let tail = self.splitter.finish(&mut self.counts).map_err(|error| unreadable(&error))?;
         let found = self.counts.census.finish(tail);
@@ -145,6 +176,7 @@ impl SqlCheck {
         let stuck = self.counts.constructs.stuck.map(stuck_note);
         let own = own(&found, &self.counts.constructs);
         let uses = uses(&found, self.counts.constructs);
+        let defects = self.counts.defects.finish();
         let (end_mark, detail) = match tail {
             Tail::Clean if found.end_mark => (Answer::Yes, "the dump's last line says that it is complete".to_owned()),
             Tail::Clean => {
@@ -163,9 +195,9 @@ impl SqlCheck {
             detail: format!("{} statements, {} rows; {detail}", grouped(found.statements), grouped(found.rows)),
             inside: Inside { databases: found.inside.databases.clone(), ..found.inside.clone() },
             statements: found.statements,
-            findings: vec![],
+            findings: findings(&defects),
         };
-        Ok((verdict, Some(DumpFacts { uses, risks, replaces, own })))
+        Ok((verdict, Some(DumpFacts { uses, risks, replaces, own, defects })))
     }
 }
 
@@ -204,6 +236,7 @@ fn stuck_note((place, count): (Place, u64)) -> RiskNote {
         statement: place.statement,
         at_byte: place.byte,
         count,
+        names: vec![],
     }
 }
 
@@ -218,13 +251,17 @@ fn risk_notes(found: &Findings, own: Option<&OwnDatabase>) -> Vec<RiskNote> {
         }
         let code = seen.risk.kind.code();
         match notes.iter_mut().find(|note| note.code == code) {
-            Some(note) => note.count += seen.times,
+            Some(note) => {
+                note.count += seen.times;
+                note.names.push(seen.risk.name.clone());
+            }
             None => notes.push(RiskNote {
                 code: code.to_owned(),
                 text: seen.risk.to_string(),
                 statement: seen.statement,
                 at_byte: seen.byte,
                 count: seen.times,
+                names: vec![seen.risk.name.clone()],
             }),
         }
     }

@@ -191,7 +191,12 @@ pub async fn restore(ctx: &JobCtx, mut task: Task, plan: &Confirmed<RestorePlan>
     let mut restored = match &plan.into {
         Sink::Dir(dir) => {
             same_folder(plan, dir)?;
-            to_dir(ctx, &source, plan, dir).await?
+            let is_ours = !dir.path.exists();
+            to_dir(ctx, &source, plan, dir).await.inspect_err(|_| {
+                if is_ours {
+                    let _ = std::fs::remove_dir(&dir.path); // only an empty one
+                }
+            })?
         }
         Sink::Stdout => {
             let out = out.unwrap_or_else(|| Box::new(std::io::stdout()));

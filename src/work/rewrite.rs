@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::format::rewrite::{Choices, Definer, Tables};
+use crate::model::dump::Remedy;
 use crate::model::foreign::Foreign;
 use crate::model::plan::RestorePlan;
 use crate::work::hazards::Decisions;
@@ -28,5 +29,7 @@ pub fn choices(plan: &RestorePlan, decisions: &Decisions) -> Choices {
         }
         None => Tables::All,
     };
-    Choices { definer, tables, without: decisions.dropped(), scope: None }
+    let remedies = [Remedy::ForceUtf8, Remedy::TriggersBefore, Remedy::RepairRows];
+    let remedies = remedies.into_iter().filter(|remedy| chosen(remedy.code()) == Some(remedy.choices()[1])).collect();
+    Choices { definer, tables, without: decisions.dropped(), scope: None, remedies }
 }

@@ -271,8 +271,12 @@ async fn server_side(
         let text = "nothing says which database this dump is: name one behind the server";
         findings.push(plan::fact("name_database", Stance::Stops, text));
     }
+    let into = match &request.into {
+        Sink::Mysql(sink) if assigned.parts.is_empty() => Some(&sink.database),
+        _ => None,
+    };
     let dump = proof.and_then(|proof| chosen_dumps(proof, &assigned.parts));
-    findings.extend(crate::work::hazards::findings(dump.as_ref(), &facts, server, &request.choices));
+    findings.extend(crate::work::hazards::findings(dump.as_ref(), &facts, (server, into), &request.choices));
     Ok(ServerSide { facts, there, parts: assigned.parts, findings })
 }
 

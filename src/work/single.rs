@@ -20,14 +20,14 @@ pub struct Single {
     whole: Arc<dyn Store>,
     /// The same place with its prefix's leading slash the other way: mysql-backup has written both.
     twin: Option<Arc<dyn Store>>,
-    key: Foreign,
+    keys: Vec<Foreign>,
     found: Arc<OnceLock<Arc<dyn Store>>>,
 }
 
 impl Single {
-    /// Only `key` of `whole`, or, where that has none, of its `twin`.
-    pub fn new(whole: Arc<dyn Store>, twin: Option<Arc<dyn Store>>, key: Foreign) -> Self {
-        Self { whole, twin, key, found: Arc::default() }
+    /// Only the first of `keys` that there is in `whole`, or, where that has none, of its `twin`.
+    pub fn new(whole: Arc<dyn Store>, twin: Option<Arc<dyn Store>>, keys: Vec<Foreign>) -> Self {
+        Self { whole, twin, keys, found: Arc::default() }
     }
 
     fn store(&self) -> &Arc<dyn Store> {
@@ -39,28 +39,44 @@ impl Single {
 async fn locate(
     whole: Arc<dyn Store>,
     twin: Option<Arc<dyn Store>>,
-    key: &Foreign,
+    keys: &[Foreign],
 ) -> Result<(Object, Arc<dyn Store>), StoreError> {
-    let missing = match whole.stat(key, None).await {
+    let missing = match first_of(&whole, keys).await {
         Ok(object) => return Ok((object, whole)),
         Err(error @ (StoreError::NotFound { .. } | StoreError::Denied { .. })) => error,
         Err(error) => return Err(error),
     };
     let Some(twin) = twin else { return Err(missing) };
-    match twin.stat(key, None).await {
+    match first_of(&twin, keys).await {
         Ok(object) => Ok((object, twin)),
         Err(_) => Err(missing),
     }
 }
 
+/// The key under which an `scp://` target lists what lies in the login folder.
+pub fn in_login_folder(key: &Foreign) -> Foreign {
+    Foreign::new([b"~/", key.raw_bytes()].concat())
+}
+
+async fn first_of(whole: &Arc<dyn Store>, keys: &[Foreign]) -> Result<Object, StoreError> {
+    let (last, before) = keys.split_last().ok_or(StoreError::Cancelled)?;
+    for key in before {
+        match whole.stat(key, None).await {
+            Err(StoreError::NotFound { .. }) => {}
+            found => return found,
+        }
+    }
+    whole.stat(last, None).await
+}
+
 #[async_trait]
 impl Store for Single {
     fn list(&self, _cancel: CancellationToken) -> BoxStream<'static, Result<Vec<Object>, StoreError>> {
-        let (whole, twin, key) = (self.whole.clone(), self.twin.clone(), self.key.clone());
+        let (whole, twin, keys) = (self.whole.clone(), self.twin.clone(), self.keys.clone());
         let found = self.found.clone();
-        let beside = Foreign::new([key.raw_bytes(), names::METADATA_SUFFIX].concat());
         let found = async move {
-            let (object, store) = locate(whole, twin, &key).await?;
+            let (object, store) = locate(whole, twin, &keys).await?;
+            let beside = Foreign::new([object.key.raw_bytes(), names::METADATA_SUFFIX].concat());
             let mut page = vec![object];
             if names::metadata_of(&beside).is_some() {
                 page.extend(store.stat(&beside, None).await.ok());

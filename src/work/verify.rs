@@ -3,6 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use futures_util::StreamExt;
@@ -10,6 +11,7 @@ use miette::Diagnostic;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::disk::output::OutputError;
 use crate::format::names;
 use crate::format::payload::Payload;
 use crate::model::backup::{Backup, Compression, Format, Metadata, Shape};
@@ -48,6 +50,10 @@ pub enum VerifyError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Store(#[from] StoreError),
+    /// The file that the dump was written into on the way took no more.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Output(#[from] OutputError),
     /// A sealed backup, and no key at all.
     #[error("{backup} is sealed and no key is loaded")]
     #[diagnostic(
@@ -72,6 +78,7 @@ impl Reportable for VerifyError {
         match self {
             Self::Cancelled => Fault::Interrupted,
             Self::Store(error) => error.fault(),
+            Self::Output(error) => error.fault(),
             Self::NoKey { .. } => Fault::NoKey,
             Self::Machine(_) => Fault::Failed,
         }
@@ -130,6 +137,7 @@ async fn climb(ctx: &JobCtx, task: Task, keep: Option<Keep>) -> Result<(Proof, O
     let head = look::head(&*store, &object).await?;
     let look = look::look_now(&*store, &object, &head).await?;
     let mut evidence = Evidence::new(&object, &look.shape, &look.metadata);
+    evidence.beside(look::recorded(&*store, &object).await?);
     let unlocked = match (to, opener, misshapen(&object, look.shape.format, &head)) {
         (_, _, Some(wrong)) => {
             evidence.wrong(wrong);
@@ -247,7 +255,10 @@ impl Pass<'_> {
         };
         transferred?;
         evidence.digests(digests.map_err(machine)?);
-        let Some((reading, keep)) = read else { return Ok(None) };
+        let Some((mut reading, keep)) = read else { return Ok(None) };
+        if let Some(error) = reading.unwritten.take() {
+            return Err(error.into());
+        }
         match &reading.machine {
             Some(error) => Err(VerifyError::Machine(error.clone())),
             None => {
@@ -348,16 +359,17 @@ fn read_archive(mut plain: Plaintext, keep: Option<Keep>, mut reading: Reading) 
         };
         reading.bytes_out += chunk.len() as u64;
         if let Err(error) = archive.feed(chunk) {
-            reading.broke(None, &error);
+            reading.not_kept(error);
             return (reading, archive.into_keep());
         }
         let n = chunk.len();
         plain.bytes.consume(n);
     }
+    reading.every_member_checked = plain.checked.load(Ordering::Relaxed);
     let (keep, judged) = archive.finish();
     // An archive that stands by itself counts the same bytes as the target.
     let in_step = plain.compression == Compression::None && plain.sealed_at.is_none();
-    reading.archive(judged.map_err(|wrong| Wrong { at_byte: wrong.at_byte.filter(|_| in_step), ..wrong }));
+    reading.archive(judged, in_step);
     (reading, keep)
 }
 
@@ -379,7 +391,7 @@ fn read_dump(mut plain: Plaintext, mut keep: Option<Keep>, mut reading: Reading)
         if let Some(keep) = &mut keep
             && let Err(error) = keep.write(chunk)
         {
-            reading.broke(None, &error);
+            reading.not_kept(error);
             return (reading, None);
         }
         if reading.wrong.is_none() {
@@ -391,9 +403,11 @@ fn read_dump(mut plain: Plaintext, mut keep: Option<Keep>, mut reading: Reading)
         let n = chunk.len();
         plain.bytes.consume(n);
     }
+    reading.every_member_checked = plain.checked.load(Ordering::Relaxed);
     reading.sha256 = Some(data_encoding::HEXLOWER.encode(&hash.finalize()));
-    if reading.wrong.is_none() {
-        reading.finish(checker);
+    match (&reading.wrong, checker) {
+        (None, checker) => reading.finish(checker),
+        (Some(_), checker) => reading.findings = checker.map(Checker::defects).unwrap_or_default(),
     }
     (reading, keep)
 }

@@ -11,6 +11,8 @@ mod redaction;
 mod sealing;
 mod servers;
 mod sftp;
+mod sidecars;
+mod unfinished;
 
 use std::ffi::OsStr;
 use std::fs;

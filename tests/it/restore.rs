@@ -4,6 +4,7 @@
 
 mod archives;
 mod console;
+mod defects;
 mod files;
 mod hostile;
 mod loads;

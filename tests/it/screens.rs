@@ -1,6 +1,7 @@
 //! What the screens show: two planes, what is written and what it means.
 
 mod flows;
+mod hostile;
 mod questions;
 mod sample;
 mod stage;

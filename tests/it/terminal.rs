@@ -2,6 +2,7 @@
 
 mod archive;
 mod busy;
+mod headless;
 mod idle;
 
 use std::fs;

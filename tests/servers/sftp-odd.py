@@ -3,8 +3,8 @@
 
     sftp-odd.py MANNER FILE     serves FILE as /srv/a, and nothing else
 
-Manners within the rules: short (answers with 1 to 1,000 bytes at a time), handles (of all 256 bytes), bare (no modes,
-no words in statuses), backwards (answers in another order than asked).
+Manners within the rules: short (answers with 1 to 1,000 bytes at a time), handles (of all 256 bytes), bare (no modes
+but in the line of ls, no words in statuses), backwards (answers in another order than asked).
 Against them: chatter (a line of text before the greeting), flood (a frame of 2 GiB), other (names instead of bytes),
 empty (no bytes at all), more (one byte more than asked), cut (ends inside a frame), mute (never answers a read),
 paths (names with slashes in a listing), forever (a listing without end), loud (a megabyte of complaints, then the end).
@@ -52,7 +52,7 @@ def listing(number, state={"told": 0}):
     name = b"../../etc/passwd" if MANNER == "paths" else b"a" if state["told"] == 1 else b"n%d" % state["told"]
     if state["told"] > 1 and MANNER != "forever":
         return status(number, 1)
-    send(104, number, struct.pack(">I", 1) + text(name) + text(b"long") + attrs(len(BODY), 0o100644))
+    send(104, number, struct.pack(">I", 1) + text(name) + text(b"-rw-r--r-- 1 0 0 0 Jan 1 1970 a") + attrs(len(BODY), 0o100644))
 
 
 def read(number, rest):

@@ -110,14 +110,15 @@ pub fn read(end: &StatementEnd<'_>) -> Option<Statement> {
     Some(statement)
 }
 
-/// The statement with every name in the database `from` moved into the database `to`; `None` when it has none.
-pub fn moved(text: &[u8], dialect: Dialect, from: &[u8], to: &[u8]) -> Option<Vec<u8>> {
+/// The statement with every name in the database that `from` knows moved into the database `to`; `None` when it
+/// has none.
+pub fn moved(text: &[u8], dialect: Dialect, from: impl Fn(&[u8]) -> bool, to: &[u8]) -> Option<Vec<u8>> {
     let tokens = Tokens::code(text, dialect);
     let mut new = vec![];
     let mut done = 0;
     for at in names::mentions(&tokens) {
         let token = &tokens[at];
-        if ident::unquote(token.text) == from {
+        if from(&ident::unquote(token.text)) {
             new.extend_from_slice(&text[done..token.start]);
             new.extend_from_slice(&ident::quote(to));
             done = token.end();
@@ -127,9 +128,9 @@ pub fn moved(text: &[u8], dialect: Dialect, from: &[u8], to: &[u8]) -> Option<Ve
     (done > 0).then_some(new)
 }
 
-/// Whether a statement names anything in this database.
-pub fn mentions(text: &[u8], dialect: Dialect, database: &[u8]) -> bool {
-    names::databases(&Tokens::code(text, dialect)).iter().any(|name| name == database)
+/// Whether a statement names anything in the database that `from` knows.
+pub fn mentions(text: &[u8], dialect: Dialect, from: impl Fn(&[u8]) -> bool) -> bool {
+    names::databases(&Tokens::code(text, dialect)).iter().any(|name| from(name))
 }
 
 /// Reads an INSERT up to its values.

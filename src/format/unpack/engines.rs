@@ -10,6 +10,32 @@ use crate::format::unpack::{Engine, Step, Wrong};
 pub struct Zstd {
     /// `None` when libzstd could not allocate its state.
     decoder: Option<Decoder<'static>>,
+    head: Head<5>,
+    unchecked: bool,
+}
+
+/// The first bytes of a member, which may come one by one.
+struct Head<const N: usize> {
+    bytes: [u8; N],
+    have: usize,
+}
+
+impl<const N: usize> Head<N> {
+    fn new() -> Self {
+        Self { bytes: [0; N], have: 0 }
+    }
+
+    /// Takes what was eaten; the bytes, once, when they are complete.
+    fn take(&mut self, eaten: &[u8]) -> Option<[u8; N]> {
+        let missing = N - self.have;
+        if missing == 0 {
+            return None;
+        }
+        let n = missing.min(eaten.len());
+        self.bytes[self.have..self.have + n].copy_from_slice(&eaten[..n]);
+        self.have += n;
+        (self.have == N).then_some(self.bytes)
+    }
 }
 
 impl Zstd {
@@ -21,7 +47,7 @@ impl Zstd {
             let _ = decoder.set_parameter(DParameter::WindowLogMax(log));
             decoder
         });
-        Self { decoder }
+        Self { decoder, head: Head::new(), unchecked: false }
     }
 }
 
@@ -31,6 +57,9 @@ impl Engine for Zstd {
         let (mut from, mut to) = (InBuffer::around(input), OutBuffer::around(output));
         let hint = decoder.run(&mut from, &mut to);
         let (eaten, made) = (from.pos(), to.pos());
+        if let Some([0x28, 0xb5, 0x2f, 0xfd, descriptor]) = self.head.take(&input[..eaten]) {
+            self.unchecked |= descriptor & 0x04 == 0; // Content_Checksum_flag, RFC 8878 section 3.1.1.1.1
+        }
         match hint {
             // libzstd says 0 again when it is asked with nothing at all after a frame: only a call that moved counts.
             Ok(hint) => Ok(Step { eaten, made, ended: hint == 0 && eaten + made > 0 }),
@@ -46,6 +75,11 @@ impl Engine for Zstd {
         if self.decoder.as_mut().is_some_and(|decoder| decoder.reinit().is_err()) {
             self.decoder = None;
         }
+        self.head = Head::new();
+    }
+
+    fn is_checked(&self) -> bool {
+        !self.unchecked
     }
 }
 
@@ -80,12 +114,14 @@ pub struct Xz {
     memory: u64,
     /// `None` when liblzma could not allocate its state.
     stream: Option<Stream>,
+    head: Head<8>,
+    unchecked: bool,
 }
 
 impl Xz {
     /// `memory` caps what decoding may take, in bytes.
     pub fn new(memory: u64) -> Self {
-        Self { memory, stream: Stream::new_stream_decoder(memory, 0).ok() }
+        Self { memory, stream: Stream::new_stream_decoder(memory, 0).ok(), head: Head::new(), unchecked: false }
     }
 }
 
@@ -96,6 +132,9 @@ impl Engine for Xz {
         let status = stream.process(input, output, Action::Run);
         let eaten = (stream.total_in() - before.0) as usize;
         let made = (stream.total_out() - before.1) as usize;
+        if let Some([.., check]) = self.head.take(&input[..eaten]) {
+            self.unchecked |= check & 0x0f == 0; // the stream flags: `xz --check=none`
+        }
         match status {
             Ok(status) => Ok(Step { eaten, made, ended: status == Status::StreamEnd }),
             Err(Error::Mem | Error::MemLimit) => Err(Wrong { eaten, what: None }),
@@ -104,6 +143,10 @@ impl Engine for Xz {
     }
 
     fn restart(&mut self) {
-        *self = Self::new(self.memory);
+        *self = Self { unchecked: self.unchecked, ..Self::new(self.memory) };
+    }
+
+    fn is_checked(&self) -> bool {
+        !self.unchecked
     }
 }

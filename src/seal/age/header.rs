@@ -176,6 +176,14 @@ pub(super) fn payload_key(file_key: &[u8; 16], nonce: &[u8; NONCE]) -> ContentKe
     ContentKey::new(&derive(file_key, nonce, b"payload"))
 }
 
+/// The HMAC of a header, over everything up to and including `---`.
+pub(super) fn mac(covered: &[u8], file_key: &[u8; 16]) -> Option<[u8; 32]> {
+    let key = derive(file_key, &[], b"header");
+    let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&*key).ok()?;
+    mac.update(covered);
+    Some(mac.finalize().into_bytes().into())
+}
+
 /// Opens a stanza's body under the key that its recipient derives.
 pub(in crate::seal) fn open_body(wrap_key: &[u8; 32], body: &[u8; 32]) -> Option<Zeroizing<[u8; 16]>> {
     let mut file_key = Zeroizing::new([0; 16]);

@@ -9,6 +9,7 @@
 mod armor;
 mod header;
 mod stream;
+mod write;
 
 use std::io::{self, Read};
 
@@ -22,6 +23,7 @@ use crate::seal::keyring::ContentKey;
 use self::armor::Dearmor;
 pub(super) use self::header::{Header, HeaderError, Stanza, derive, open_body, unwrap_passphrase};
 pub(super) use self::stream::Chunks;
+pub(super) use self::write::seal;
 
 /// The first line of a binary file.
 pub const MAGIC: &[u8] = b"age-encryption.org/v1\n";

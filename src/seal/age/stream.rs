@@ -101,13 +101,32 @@ impl<R: Read> Chunks<R> {
     }
 
     fn fits(&self, chunk: &mut [u8], len: usize, place: Place) -> bool {
-        let mut nonce = [0; 12];
-        nonce[3..11].copy_from_slice(&self.index.to_be_bytes());
-        nonce[11] = u8::from(place == Place::Final);
         let (body, tag) = chunk.split_at_mut(len);
-        let (nonce, tag) = (Nonce::from(nonce), *Tag::from_slice(tag));
-        self.cipher.decrypt_in_place_detached(&nonce, b"", body, &tag).is_ok()
+        let tag = *Tag::from_slice(tag);
+        self.cipher.decrypt_in_place_detached(&nonce(self.index, place), b"", body, &tag).is_ok()
     }
+}
+
+fn nonce(index: u64, place: Place) -> Nonce {
+    let mut nonce = [0; 12];
+    nonce[3..11].copy_from_slice(&index.to_be_bytes());
+    nonce[11] = u8::from(place == Place::Final);
+    Nonce::from(nonce)
+}
+
+/// Seals everything in chunks; `None` past what one key may seal.
+pub(super) fn seal(key: &ContentKey, plain: &[u8]) -> Option<Vec<u8>> {
+    let cipher = ChaCha20Poly1305::new(key.expose().into());
+    let mut sealed = Vec::with_capacity(plain.len() + (plain.len() / CHUNK + 1) * TAG);
+    let last = plain.len().saturating_sub(1) / CHUNK;
+    for index in 0..=last {
+        let place = if index == last { Place::Final } else { Place::Middle };
+        let from = sealed.len();
+        sealed.extend_from_slice(&plain[index * CHUNK..plain.len().min((index + 1) * CHUNK)]);
+        let tag = cipher.encrypt_in_place_detached(&nonce(index as u64, place), b"", &mut sealed[from..]).ok()?;
+        sealed.extend_from_slice(&tag);
+    }
+    Some(sealed)
 }
 
 impl<R: Read> Read for Chunks<R> {

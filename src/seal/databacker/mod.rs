@@ -13,6 +13,7 @@
 
 mod open;
 mod unlock;
+mod write;
 
 use std::io::{self, Read};
 use std::sync::{Arc, OnceLock};
@@ -29,6 +30,7 @@ use crate::seal::secret::LockedBytes;
 use crate::seal::{age, cms};
 
 pub use self::unlock::unlock;
+pub use self::write::{SealFor, seal};
 
 /// What `openssl enc` writes in front of a salt.
 pub const SALTED: &[u8; 8] = b"Salted__";

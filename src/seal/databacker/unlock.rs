@@ -18,7 +18,7 @@ use crate::seal::secret::LockedBytes;
 use crate::seal::{age, cms};
 
 /// Rounds of `openssl enc -pbkdf2`.
-const ROUNDS: u32 = 10_000;
+pub(super) const ROUNDS: u32 = 10_000;
 
 /// Tells whether up to 512 decrypted bytes begin an archive or a dump.
 type Judge<'a> = &'a dyn Fn(&[u8]) -> bool;

@@ -108,6 +108,16 @@ pub enum LexError {
     Stopped(Place),
 }
 
+impl LexError {
+    /// The statement that it is about.
+    pub fn place(&self) -> Place {
+        match self {
+            Self::CannotFollow { place, .. } | Self::Ambiguous { place, .. } | Self::TooLarge { place, .. } => *place,
+            Self::ClientCommand(place) | Self::BadDelimiter(place) | Self::Stopped(place) => *place,
+        }
+    }
+}
+
 impl Reportable for LexError {
     fn fault(&self) -> Fault {
         match self {

@@ -172,14 +172,10 @@ const NOT_SSH: [&str; 4] = [
     "Invalid SSH identification string",
     "banner line contains invalid characters",
 ];
-const UNREACHABLE: [&str; 6] = [
-    "Connection refused",
-    "Could not resolve hostname",
-    "timed out",
-    "No route to host",
-    "Network is unreachable",
-    "Connection reset by",
-];
+const UNREACHABLE: [&str; 5] =
+    ["Connection refused", "Could not resolve hostname", "timed out", "No route to host", "Network is unreachable"];
+/// Said behind other words as well; alone it is the network's doing.
+const RESET: &str = "Connection reset by";
 /// Said when a jump host's `ssh` gave up first.
 const JUMP: &str = "Connection closed by UNKNOWN port 65535";
 
@@ -215,16 +211,21 @@ pub fn not_connected(place: &str, fate: &Fate) -> StoreError {
     if let Some(cause) = line(&NOT_SSH) {
         return SshError::NotSsh { place, cause }.into();
     }
+    if let Some(cause) = line(&[RESET]) {
+        return StoreError::Unreachable { place, cause };
+    }
     let cause = last_line(said).unwrap_or_else(|| "it ended without a word".to_owned());
     SshError::Failed { place, cause }.into()
 }
 
-/// What a connection that broke means for a request that was under way.
-pub fn lost(place: &str, at_byte: u64, fate: &Fate) -> StoreError {
+/// What a connection that broke means for a request that was under way. `alive`: after how many seconds without a
+/// sign of life `ssh` gives up.
+pub fn lost(place: &str, at_byte: u64, fate: &Fate, alive: u64) -> StoreError {
     let place = place.to_owned();
     match fate {
         Fate::Silent(limit) => StoreError::Stalled { place, seconds: limit.as_secs() },
         Fate::Odd(what) => StoreError::WrongAnswer { place, what: (*what).to_owned() },
+        Fate::Ended { said, .. } if said.contains("not responding") => StoreError::Stalled { place, seconds: alive },
         Fate::Ended { said, .. } => {
             let cause = last_line(said).unwrap_or_else(|| "the connection was closed".to_owned());
             StoreError::Broken { place, at_byte, cause }
@@ -301,6 +302,16 @@ mod tests {
             ("Welcome\nops@h: Permission denied (publickey,password).\r\n", "target::login_denied"),
             ("subsystem request failed on channel 0\r\nConnection closed.", "target::no_sftp"),
             ("kex_exchange_identification: Connection closed by remote host\r\n", "target::not_ssh"),
+            (
+                "kex_exchange_identification: read: Connection reset by peer\r\nConnection reset by 1.2.3.4 port 22",
+                "target::not_ssh",
+            ),
+            (
+                "ssh: connect to host j port 22: Connection refused\r\nkex_exchange_identification: Connection closed by \
+                 remote host",
+                "target::unreachable",
+            ),
+            ("Connection reset by 1.2.3.4 port 22", "target::unreachable"),
             ("ssh: connect to host h port 1: Connection refused\r\n", "target::unreachable"),
             ("ssh: Could not resolve hostname h: Name or service not known\r\n", "target::unreachable"),
             ("Connection timed out during banner exchange\r\n", "target::unreachable"),

@@ -30,7 +30,8 @@ pub fn list(remote: Arc<Remote>, cancel: CancellationToken) -> BoxStream<'static
     let start = async move {
         let top =
             Found { key: vec![], path: remote.location().folder.wire_path().into(), depth: 0, scope: Scope::Tree };
-        let mut walk = Walk { remote, running: FuturesUnordered::new(), next: vec![top], ready: VecDeque::new() };
+        let mut walk =
+            Walk { remote, running: FuturesUnordered::new(), next: vec![top], ready: VecDeque::new(), complaint: None };
         walk.begin();
         stream::unfold(Some(walk), move |walk| next_page(walk, cancel.clone()))
     };
@@ -63,25 +64,39 @@ struct Found {
     scope: Scope,
 }
 
+/// A folder that was read, or could not be.
+struct Seen {
+    found: Found,
+    entries: Result<Vec<Entry>, StoreError>,
+}
+
 struct Walk {
     remote: Arc<Remote>,
-    running: FuturesUnordered<BoxFuture<'static, (Found, Result<Vec<Entry>, StoreError>)>>,
+    running: FuturesUnordered<BoxFuture<'static, Seen>>,
     next: Vec<Found>,
     ready: VecDeque<Object>,
+    /// To be said once what is ready has been given.
+    complaint: Option<Complaint>,
+}
+
+/// Something that could not be listed.
+enum Complaint {
+    /// The rest follows.
+    Part(StoreError),
+    /// Nothing follows.
+    End(StoreError),
 }
 
 impl Walk {
     fn begin(&mut self) {
-        // The first folder alone: what is wrong with the login is said once.
-        let most = if self.next.len() == 1 && self.next[0].depth == 0 { 1 } else { AT_ONCE };
-        while self.running.len() < most {
+        while self.running.len() < AT_ONCE {
             let Some(found) = self.next.pop() else { return };
             let remote = self.remote.clone();
             self.running.push(
                 async move {
                     let key = found.key.strip_suffix(b"/").unwrap_or(&found.path);
                     let entries = remote.entries(&found.path, &Foreign::new(key)).await;
-                    (found, entries)
+                    Seen { found, entries }
                 }
                 .boxed(),
             );
@@ -91,46 +106,45 @@ impl Walk {
     /// The next page or complaint, and whether it is the last item.
     async fn next_page(&mut self) -> Option<(Page, bool)> {
         loop {
-            if self.ready.len() >= PAGE {
-                return Some((Ok(self.ready.drain(..PAGE).collect()), false));
+            let is_due = self.complaint.is_some() && !self.ready.is_empty();
+            if self.ready.len() >= PAGE || is_due {
+                let page = self.ready.drain(..self.ready.len().min(PAGE)).collect();
+                return Some((Ok(page), false));
             }
-            let Some((found, entries)) = self.running.next().await else { break };
+            match self.complaint.take() {
+                Some(Complaint::Part(error)) => return Some((Err(error), false)),
+                Some(Complaint::End(error)) => return Some((Err(error), true)),
+                None => {}
+            }
+            let Some(Seen { found, entries }) = self.running.next().await else { break };
             match entries {
                 Ok(entries) => {
-                    let complaint = self.take(&found, entries).err();
+                    self.complaint = self.take(&found, entries).err().map(Complaint::Part);
                     if found.depth == 0 && found.scope == Scope::Tree {
                         self.also_login().await;
                     }
-                    self.begin();
-                    if let Some(complaint) = complaint {
-                        return Some((Err(complaint), false));
-                    }
                 }
-                Err(error) => match self.complain(&found, error).await {
-                    Some(item) => return Some(item),
-                    None => continue,
-                },
+                Err(error) => self.complaint = self.failed(&found, error).await,
             }
+            self.begin();
         }
         let rest: Vec<Object> = self.ready.drain(..).collect();
         (!rest.is_empty()).then_some((Ok(rest), false))
     }
 
-    /// A folder that cannot be read: said, unless it is gone; the end if it is the target itself.
-    async fn complain(&mut self, found: &Found, error: StoreError) -> Option<(Page, bool)> {
+    /// A folder that cannot be read: said, unless it went meanwhile; the end if it is the target itself.
+    async fn failed(&mut self, found: &Found, error: StoreError) -> Option<Complaint> {
         let is_top = found.depth == 0 && found.scope == Scope::Tree;
         let is_gone = matches!(error, StoreError::NotFound { .. });
         if is_top && is_gone && self.remote.location().places == Places::UrlAndLogin {
             // The writer of such targets ignores the URL's folder, so that it need not be there.
             self.also_login().await;
-            self.begin();
-            return if self.running.is_empty() { Some((Err(error), true)) } else { None };
+            return self.next.is_empty().then_some(Complaint::End(error));
         }
-        self.begin();
-        let of_folder = matches!(error, StoreError::Denied { .. } | StoreError::Refused { .. });
-        match is_gone && !is_top {
-            true => None,
-            false => Some((Err(error), is_top || !of_folder)),
+        match error {
+            StoreError::NotFound { .. } if !is_top => None,
+            StoreError::Denied { .. } | StoreError::Refused { .. } if !is_top => Some(Complaint::Part(error)),
+            error => Some(Complaint::End(error)),
         }
     }
 
@@ -160,6 +174,7 @@ impl Walk {
             match (attrs.kind(), found.scope) {
                 (Kind::File, Scope::Tree) => self.ready.push_back(object(key, &attrs)),
                 (Kind::File, Scope::Flat) if !name.starts_with(b".") => self.ready.push_back(object(key, &attrs)),
+                (Kind::Folder, Scope::Tree) if self.is_like_login(&key) => complaint = Err(self.unclear(key)),
                 (Kind::Folder, Scope::Tree) if found.depth + 1 < DEEPEST => {
                     let path = [&found.path[..], b"/", name].concat();
                     let key = [&key[..], b"/"].concat();
@@ -170,6 +185,17 @@ impl Walk {
             }
         }
         complaint
+    }
+
+    /// Whether keys below it would read as if they lay in the login folder.
+    fn is_like_login(&self, key: &[u8]) -> bool {
+        self.remote.location().places == Places::UrlAndLogin && key == b"~"
+    }
+
+    fn unclear(&self, key: Vec<u8>) -> StoreError {
+        let place = self.remote.place(&Foreign::new(key));
+        let cause = "a folder of that name cannot be told from the login folder; not listed: use sftp://".to_owned();
+        StoreError::Io { place, cause }
     }
 
     fn too_deep(&self, key: Vec<u8>) -> StoreError {

@@ -318,8 +318,9 @@ impl Remote {
 
     /// Whatever the server answers; `about`: the key, and the byte that is being read.
     async fn reply(&self, link: &Link, request: Request<'_>, about: (&Foreign, u64)) -> Result<Answer, StoreError> {
-        let (key, at) = about;
-        link.ask(request).await.map_err(|fate| lost(&self.place(key), at, &fate))
+        let ((key, at), (interval, count)) = (about, self.ssh.alive);
+        let alive = u64::from(interval) * u64::from(count);
+        link.ask(request).await.map_err(|fate| lost(&self.place(key), at, &fate, alive))
     }
 
     /// An answer to another question: nothing on this connection can be trusted any more.

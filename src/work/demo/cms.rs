@@ -1,4 +1,5 @@
-//! CMS as mysql-backup's `smime-aes256-cbc` writes it for an EC certificate, and that certificate.
+//! CMS as mysql-backup's `smime-aes256-cbc` writes it for an EC certificate, and that certificate: a key for it is
+//! made at once, where one of RSA takes a second.
 //!
 //! # Source
 //!
@@ -14,12 +15,12 @@ use p256::elliptic_curve::ecdh::diffie_hellman;
 use p256::elliptic_curve::sec1::ToEncodedPoint;
 use p256::pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding};
 use p256::{PublicKey, SecretKey};
+use rand::RngCore;
 use rand::rngs::OsRng;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::model::units::Moment;
-use crate::work::demo::envelope::random;
 
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
@@ -43,6 +44,13 @@ const STD_DH_SHA256: &[u8] = &[0x06, 0x06, 0x2b, 0x81, 0x04, 0x01, 0x0b, 0x01];
 /// `2.16.840.1.101.3.4.1.5` and `.2`, aes128-wrap and aes128-CBC: what the tool writes, whatever its option says.
 const AES128_WRAP: &[u8] = &[0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x05];
 const AES128_CBC: &[u8] = &[0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x02];
+
+/// Random bytes.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    OsRng.fill_bytes(&mut bytes);
+    bytes
+}
 
 /// `[n]`, constructed.
 const fn context(number: u8) -> u8 {

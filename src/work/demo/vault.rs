@@ -3,19 +3,16 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use bech32::{Bech32, Hrp};
-use rand::rngs::OsRng;
-use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
 
 use crate::model::backup::Compression;
 use crate::model::foreign::Foreign;
 use crate::model::seal::Fingerprint;
 use crate::model::units::Moment;
+use crate::seal::databacker::{SealFor, seal};
 use crate::seal::keyfile;
-use crate::work::demo::cms::Recipient;
+use crate::work::demo::cms::{Recipient, random};
 use crate::work::demo::dumps::{Database, Volume, archived};
-use crate::work::demo::envelope;
 use crate::work::demo::{DemoError, create, write};
 
 const DAY: i64 = 86_400_000;
@@ -143,25 +140,25 @@ impl Archive {
     }
 
     /// Everything as it lies in the target: compressed around the seal, as that tool does it.
-    fn bytes(&self, keys: &Keys) -> io::Result<Vec<u8>> {
+    fn bytes(&self, keys: &Keys) -> Result<Vec<u8>, DemoError> {
         let tar = self.tar()?;
         let sealed = match self.seal {
             Seal::None => tar,
-            Seal::Aes256Cbc => envelope::aes256_cbc(&keys.raw, &tar),
-            Seal::Pbkdf2Cbc => envelope::pbkdf2_cbc(PASSPHRASE, &tar),
-            Seal::ChaCha20Poly1305 => envelope::chacha20_poly1305(&keys.raw, &tar),
+            Seal::Aes256Cbc => seal(SealFor::Aes256Cbc(&keys.raw), &tar)?,
+            Seal::Pbkdf2Cbc => seal(SealFor::Pbkdf2Cbc(PASSPHRASE), &tar)?,
+            Seal::ChaCha20Poly1305 => seal(SealFor::ChaCha20Poly1305(&keys.raw), &tar)?,
             Seal::Cms => keys.cms.seal(&tar),
-            Seal::Age => envelope::age(&PublicKey::from(&keys.age), &tar),
+            Seal::Age => seal(SealFor::Age(&keys.age.1), &tar)?,
         };
-        match self.compression {
-            Compression::Gzip => gzip(&sealed, self.end),
+        Ok(match self.compression {
+            Compression::Gzip => gzip(&sealed, self.end)?,
             Compression::Bzip2 => {
                 let mut encoder = bzip2::write::BzEncoder::new(vec![], bzip2::Compression::fast());
                 encoder.write_all(&sealed)?;
-                encoder.finish()
+                encoder.finish()?
             }
-            _ => Ok(sealed),
-        }
+            _ => sealed,
+        })
     }
 }
 
@@ -179,7 +176,8 @@ fn gzip(plain: &[u8], end: End) -> io::Result<Vec<u8>> {
 /// What the archives are sealed with.
 struct Keys {
     raw: Zeroizing<[u8; 32]>,
-    age: StaticSecret,
+    /// The identity file, and whom to seal for.
+    age: (Zeroizing<String>, String),
     cms: Recipient,
 }
 
@@ -200,18 +198,15 @@ pub struct VaultKey {
 ///
 /// When a file cannot be written.
 pub fn build(root: &Path, archives: &[Archive], now: Moment) -> Result<Vec<VaultKey>, DemoError> {
-    let keys = Keys {
-        raw: Zeroizing::new(envelope::random()),
-        age: StaticSecret::random_from_rng(OsRng),
-        cms: Recipient::new("breakglass demo"),
-    };
+    let keys =
+        Keys { raw: Zeroizing::new(random()), age: keyfile::generate_age()?, cms: Recipient::new("breakglass demo") };
     for archive in archives {
         write(&root.join("vault").join(archive.name()), &archive.bytes(&keys)?, archive.at.0 + 2_000)?;
     }
     let files = [
         ("vault-raw", "vault.key", Zeroizing::new(keys.raw.to_vec())),
         ("vault-passphrase", "vault.pass", Zeroizing::new(PASSPHRASE.to_vec())),
-        ("vault-age", "vault-age.txt", Zeroizing::new(identity(&keys.age)?.as_bytes().to_vec())),
+        ("vault-age", "vault-age.txt", Zeroizing::new(keys.age.0.as_bytes().to_vec())),
         ("vault-cms", "vault-cms.pem", Zeroizing::new(certified(&keys.cms, now)?.as_bytes().to_vec())),
     ];
     files.into_iter().map(|(name, file, text)| keep(root, name, file, &text)).collect()
@@ -228,16 +223,4 @@ fn keep(root: &Path, name: &'static str, file: &str, text: &[u8]) -> Result<Vaul
 
 fn certified(recipient: &Recipient, now: Moment) -> io::Result<Zeroizing<String>> {
     recipient.pem(now).ok_or_else(|| io::Error::other("the demo's certificate cannot be written"))
-}
-
-/// An identity file, as `age-keygen` writes it.
-fn identity(secret: &StaticSecret) -> io::Result<Zeroizing<String>> {
-    let text = |prefix: &str, bytes: &[u8]| {
-        let prefix = Hrp::parse(prefix).map_err(io::Error::other)?;
-        bech32::encode::<Bech32>(prefix, bytes).map_err(io::Error::other)
-    };
-    let recipient = text("age", PublicKey::from(secret).as_bytes())?;
-    let private = Zeroizing::new(text("age-secret-key-", secret.as_bytes())?);
-    let private = Zeroizing::new(private.to_ascii_uppercase());
-    Ok(Zeroizing::new(format!("# public key: {recipient}\n{}\n", *private)))
 }

@@ -139,6 +139,18 @@ fn doctor_asks_nothing_and_says_what_is_missing() {
 }
 
 #[test]
+fn an_scp_url_of_a_backup_finds_it_where_its_writer_put_it() {
+    let Some(vault) = vault() else { return };
+    let home = home(&vault);
+    std::fs::write(vault.login().join("db.sql"), DUMP).unwrap();
+    for (name, shown) in [("db.sql", "~/db.sql"), ("shop.sql", "shop.sql")] {
+        let url = format!("scp://vault{}/{name}", vault.files().display());
+        let found = run(&vault, &home, &["show", &url, "--json"]);
+        assert_eq!((found.code, found.line()["name"].as_str()), (0, Some(shown)), "{found:?}");
+    }
+}
+
+#[test]
 fn doctor_says_where_the_backups_of_an_scp_url_lie() {
     let Some(vault) = vault() else { return };
     let home = home(&vault);

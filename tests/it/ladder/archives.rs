@@ -18,7 +18,7 @@ fn manifest(of: &str) -> Vec<serde_json::Value> {
 /// A session in which every right key is loaded.
 async fn with_all_keys(objects: &str, state: &Path) -> Session {
     let session = session_over(&databacker().join(objects), state).await;
-    for name in ["aes256.key", "chacha20.key.b64", "smime-key-encrypted.pem", "age-identity.txt"] {
+    for name in ["aes256.key", "chacha20.key.b64", "pbkdf2.pass", "smime-key-encrypted.pem", "age-identity.txt"] {
         let passphrase = Secret::new(b"smime key pass".to_vec());
         let loaded = session.load_key(KeySource::File(databacker().join("keys").join(name)), Some(passphrase)).await;
         assert!(matches!(loaded, Ok(Loaded::Key(_))), "{name}: {:?}", loaded.err());
@@ -79,33 +79,78 @@ async fn every_archive_opens_to_the_very_dumps_that_were_written() {
     }
 }
 
-/// What the manifest expects, in its own words, and the verdict.
+type Judged = (VerdictOutcome, Option<u64>, Rung);
+
+/// One line per file: what the manifest expects, in its first words, and the verdict.
 #[rustfmt::skip]
-const VERDICTS: &[(&str, (VerdictOutcome, Voucher))] = &[
-    ("gz-truncated.tgz", (Truncated, Unchecked)),
+const VERDICTS: &[(&str, &str, Judged)] = &[
+    ("gz-truncated.tgz", "error", (Truncated, Some(25684), Listed)),
+    ("gz-truncated-trailer.tgz", "error", (Truncated, Some(51365), Listed)),
+    ("gz-bitflip.tgz", "error", (Damaged, Some(51361), Listed)),
+    ("gz-bitflip-crc.tgz", "error", (Damaged, Some(51361), Listed)),
+    ("tar-truncated.tar", "error", (Truncated, Some(35072), Listed)),
+    ("tar-no-end.tar", "error", (Truncated, Some(69120), Listed)),
+    ("tar-bitflip-header.tar", "error", (Damaged, None, Listed)),
+    ("tar-bitflip-data.tar", "nothing can tell", (Sound, None, Whole)),
+    ("smime-aes256-cbc-truncated.tar", "error", (Truncated, Some(35293), Opens)),
+    ("smime-aes256-cbc-last-byte.tar", "error", (Truncated, Some(70586), Opens)),
+    ("smime-aes256-cbc-bitflip-start.tar", "error", (Truncated, Some(70587), Opens)),
+    ("smime-aes256-cbc-bitflip-mid.tar", "not authenticated", (Sound, None, Whole)),
+    ("smime-aes256-cbc-bitflip-end.tar", "error", (Damaged, Some(70571), Opens)),
+    ("aes256-cbc-truncated.tar", "error", (Truncated, Some(35072), Opens)),
+    ("aes256-cbc-last-byte.tar", "error", (Truncated, Some(70175), Opens)),
+    ("aes256-cbc-bitflip-start.tar", "error", (Damaged, None, Opens)),
+    ("aes256-cbc-bitflip-mid.tar", "not authenticated", (Sound, None, Whole)),
+    ("aes256-cbc-bitflip-end.tar", "error", (Damaged, Some(70160), Opens)),
+    ("pbkdf2-aes256-cbc-truncated.tar", "error", (Truncated, Some(35072), Opens)),
+    ("pbkdf2-aes256-cbc-last-byte.tar", "error", (Truncated, Some(70175), Opens)),
+    ("pbkdf2-aes256-cbc-bitflip-start.tar", "error", (Inconclusive, None, Listed)),
+    ("pbkdf2-aes256-cbc-bitflip-mid.tar", "not authenticated", (Sound, None, Whole)),
+    ("pbkdf2-aes256-cbc-bitflip-end.tar", "error", (Damaged, Some(70160), Opens)),
+    ("age-chacha20-poly1305-truncated.tar", "error", (Damaged, Some(184), Opens)),
+    ("age-chacha20-poly1305-last-byte.tar", "error", (Damaged, Some(65736), Opens)),
+    ("age-chacha20-poly1305-bitflip-start.tar", "error", (Inconclusive, None, Listed)),
+    ("age-chacha20-poly1305-bitflip-mid.tar", "error", (Damaged, Some(184), Opens)),
+    ("age-chacha20-poly1305-bitflip-end.tar", "error", (Damaged, Some(65736), Opens)),
+    ("age-chacha20-poly1305-bitflip-inside-gzip.tgz", "error", (Damaged, Some(184), Opens)),
+    ("chacha20-poly1305-truncated.tar", "error", (Truncated, Some(35070), Opens)),
+    ("chacha20-poly1305-last-byte.tar", "error", (Truncated, Some(70155), Opens)),
+    ("chacha20-poly1305-bitflip-start.tar", "error", (Inconclusive, None, Listed)),
+    ("chacha20-poly1305-bitflip-mid.tar", "error", (Damaged, Some(70156), Opens)),
+    ("chacha20-poly1305-bitflip-end.tar", "error", (Damaged, Some(70156), Opens)),
+    ("chacha20-poly1305-bitflip-inside-gzip.tgz", "error", (Damaged, Some(70156), Opens)),
+    ("zero-length.tgz", "error", (Truncated, Some(0), Listed)),
+    ("random.tgz", "error", (Inconclusive, None, Listed)),
+    ("evil-dotdot.tgz", "error, or the bad entry is skipped with a warning", (Damaged, None, Listed)),
+    ("evil-absolute.tgz", "error, or the bad entry is skipped with a warning", (Damaged, None, Listed)),
+    ("evil-symlink.tgz", "error, or the bad entry is skipped with a warning", (Damaged, None, Listed)),
+    ("evil-duplicate.tgz", "error, or the bad entry is skipped with a warning", (Damaged, None, Listed)),
+    ("evil-empty.tgz", "error, or the bad entry is skipped with a warning", (Inconclusive, None, Listed)),
+    ("evil-control-name.tgz", "error, or the bad entry is skipped with a warning", (Inconclusive, None, Listed)),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_hostile_archive_gives_the_verdict_of_its_manifest() {
     let (state, out) = (support::scratch(), support::scratch());
     let session = with_all_keys("damaged", state.path()).await;
-    let mut seen = vec![];
-    for object in manifest("damaged/manifest.json") {
+    let manifest = manifest("damaged/manifest.json");
+    assert_eq!(manifest.len(), VERDICTS.len());
+    for (object, (file, words, wanted)) in manifest.iter().zip(VERDICTS) {
         let (name, expect) = (object["file"].as_str().unwrap(), object["expect"].as_str().unwrap());
+        assert_eq!(name, *file);
+        assert!(expect.starts_with(words), "{name}: {expect}");
         let proof = verify(&session, name).await;
-        let ending = restore(&session, name, &out.path().join(name)).await;
-        let left = left_in(&out.path().join(name)).len();
-        println!(
-            "    (\"{name}\", \"{}\", ({:?}, {:?}, {:?})),",
-            expect.split([':', ';']).next().unwrap(),
-            proof.outcome,
-            proof.at_byte,
-            proof.reached()
-        );
-        seen.push((name.to_owned(), (proof.outcome, proof.content)));
-        let _ = (expect, ending);
+        assert_eq!((proof.outcome, proof.at_byte, proof.reached()), *wanted, "{name}: {:?}", proof.findings);
+        assert_eq!(proof.content, Unchecked, "{name}");
+        assert!(!proof.is_good(), "{name}");
+
+        // Nothing of what is not whole is left behind, and nothing outside of the folder.
+        let into = out.path().join(name);
+        let _ = restore(&session, name, &into).await;
+        let left = left_in(&into).len();
+        assert_eq!(left > 0, proof.outcome == Sound, "{name}: {left} files");
     }
-    let wanted: Vec<(String, (VerdictOutcome, Voucher))> =
-        VERDICTS.iter().map(|(name, verdict)| ((*name).to_owned(), *verdict)).collect();
-    assert_eq!(seen, wanted);
+    for outside in ["/tmp/breakglass-escape.sql", "/tmp/breakglass-escape-abs.sql"] {
+        assert!(!Path::new(outside).exists(), "{outside}");
+    }
 }

@@ -240,3 +240,59 @@ async fn what_is_no_mysql_dump_or_does_not_fit_into_memory_stops_the_plan() {
     let report = console.plan(own(server.product), reference).await.unwrap_err();
     assert_eq!((report.fault, report.code.as_str()), (Fault::Refused, "server::other_server"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_of_the_sinks_own_database_are_harmless_and_others_are_not() {
+    const BODY: &str = "CREATE TABLE `bg_own`.`t` (x INT);\nINSERT INTO t VALUES (1);\n\
+        CREATE VIEW v AS SELECT x FROM `bg_own`.`t`;\n";
+    for server in servers() {
+        let folder = support::scratch();
+        let text = |body: &str| format!("-- MySQL dump 10.13  Distrib 9.7.4\n{body}-- Dump completed on 2026-11-21\n");
+        fs::write(folder.path().join("own.sql"), text(BODY)).unwrap();
+        let both = format!("{BODY}CREATE VIEW w AS SELECT user FROM mysql.user;\n");
+        fs::write(folder.path().join("both.sql"), text(&both)).unwrap();
+        let console = over(folder.path()).await;
+
+        let elsewhere = server.unused();
+        let plan = console.plan("own.sql", sink(&elsewhere)).await.unwrap();
+        assert_eq!(stops(&plan), ["qualified_name"], "under another name they reach back to the old one");
+
+        let database = crate::support::databases::Database { server, name: "bg_own".to_owned() };
+        let plan = console.plan("both.sql", sink(&database)).await.unwrap();
+        assert_eq!(stops(&plan), ["qualified_name"]);
+        let text = &finding(&plan, "qualified_name").text;
+        assert!(text.contains("mysql") && !text.contains("bg_own"), "{text}");
+        let plan = console.plan_dropping("both.sql", &plan).await.unwrap();
+        let report = console.run(plan).await.unwrap();
+        assert_eq!((report.outcome, report.failures), (RestoreOutcome::Done, vec![]));
+        assert_eq!(database.sql("SHOW TABLES; SELECT x FROM v"), "t\nv\n1\n", "only the foreign view was left out");
+        server.sql("DROP DATABASE bg_own");
+
+        let plan = console.plan("own.sql", sink(&database)).await.unwrap();
+        assert_eq!(stops(&plan), [""; 0]);
+        assert_eq!(console.run(plan).await.unwrap().outcome, RestoreOutcome::Done);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn definers_that_the_account_may_not_look_up_are_a_finding_with_the_same_choices() {
+    let console = fixtures().await;
+    for server in servers() {
+        let database = server.unused();
+        server.sql(&format!(
+            "CREATE USER IF NOT EXISTS bg_limited@'%'; GRANT ALL ON `{}`.* TO bg_limited@'%'; FLUSH PRIVILEGES",
+            database.name
+        ));
+        let Sink::Mysql(mut into) = sink(&database) else { unreachable!() };
+        into.server.user = Some("bg_limited".to_owned());
+        let plan = console.plan(own(server.product), Sink::Mysql(into.clone())).await.unwrap();
+        let found = finding(&plan, "definer_missing");
+        assert!(found.text.contains("could not be looked up"), "{}", found.text);
+        assert_eq!((found.choices.len(), found.chosen.as_str()), (3, "keep"));
+
+        let mut request = console.request(own(server.product), Sink::Mysql(into));
+        request.choices.insert("definer_missing".to_owned(), "me".to_owned());
+        let plan = console.session.plan(request).await.unwrap();
+        assert_eq!(finding(&plan, "definer_missing").chosen, "me");
+    }
+}

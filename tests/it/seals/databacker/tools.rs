@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use breakglass::model::foreign::Foreign;
 use breakglass::model::seal::SealScheme;
-use breakglass::seal::databacker::{UnlockError, describe};
+use breakglass::seal::databacker::{SealFor, UnlockError, describe, seal};
 use breakglass::seal::key::Key;
 use breakglass::seal::keyfile;
 use breakglass::seal::secret::Secret;
@@ -406,4 +406,53 @@ fn age_and_openssl_name_the_same_keys_as_we_do() {
     let der = piped(&mut openssl(&["pkey", "-pubout", "-outform", "DER"]), &ec);
     let sum = piped(&mut openssl(&["dgst", "-sha256", "-r"]), &der);
     assert_eq!(key_of(&ec).fingerprint().unwrap().as_str().as_bytes(), &sum[..64]);
+}
+
+#[test]
+fn what_is_sealed_here_opens_here_and_in_openssl() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sealed");
+    let Key::Rsa(rsa) = key("smime-key.pem") else { panic!("it is an RSA key") };
+    let raw: [u8; 32] = vector("keys/aes256.key").try_into().unwrap();
+    let hex = data_encoding::HEXLOWER.encode(&raw);
+    for len in [0, 100_000] {
+        let tar = tar(len);
+        let sealed = seal(SealFor::Aes256Cbc(&raw), &tar).unwrap();
+        assert!(opened(SealScheme::RawKey, &sealed, &key("aes256.key")) == tar);
+        let iv = data_encoding::HEXLOWER.encode(&sealed[..16]);
+        assert!(piped(&mut openssl(&["enc", "-d", "-aes-256-cbc", "-K", &hex, "-iv", &iv]), &sealed[16..]) == tar);
+
+        let sealed = seal(SealFor::Pbkdf2Cbc(b"secret"), &tar).unwrap();
+        assert!(opened(SealScheme::Pbkdf2Cbc, &sealed, &key_of(b"secret")) == tar);
+        assert!(piped(&mut openssl(&["enc", "-d", "-aes-256-cbc", "-pbkdf2", "-pass", "pass:secret"]), &sealed) == tar);
+
+        let sealed = seal(SealFor::ChaCha20Poly1305(&raw), &tar).unwrap();
+        assert!(opened(SealScheme::RawKey, &sealed, &key("aes256.key")) == tar);
+
+        let sealed = seal(SealFor::Cms { recipient: rsa.public(), name: "ops" }, &tar).unwrap();
+        assert!(opened(SealScheme::Cms, &sealed, &key("smime-key.pem")) == tar);
+        assert!(describe(SealScheme::Cms, &sealed).unwrap().named[0].to_string().starts_with("CN=ops, serial "));
+        fs::write(&file, &sealed).unwrap();
+        let private = super::vectors().join("keys/smime-key.pem");
+        let mut command = openssl(&["smime", "-decrypt", "-binary", "-inform", "DER", "-inkey"]);
+        assert!(run(command.arg(private).arg("-in").arg(&file)) == tar);
+    }
+    assert!(seal(SealFor::Age("age1nobody"), b"").is_err());
+}
+
+#[test]
+fn what_is_sealed_here_opens_in_age() {
+    let folder = tempfile::tempdir().unwrap();
+    let (identity, recipient) = keyfile::generate_age().unwrap();
+    let file = folder.path().join("identity");
+    fs::write(&file, identity.as_bytes()).unwrap();
+    for len in [0, 61_000, 63_488, 64_000, 200_000] {
+        let tar = tar(len);
+        let sealed = seal(SealFor::Age(&recipient), &tar).unwrap();
+        assert!(opened(SealScheme::Age, &sealed, &key_of(identity.as_bytes())) == tar, "{len}");
+        let Some(theirs) = age(&["-d", "-i", file.to_str().unwrap()], &sealed) else { return };
+        assert!(theirs == tar, "{len}");
+    }
+    let empty = seal(SealFor::Age(&recipient), b"").unwrap();
+    assert!(opened(SealScheme::Age, &empty, &key_of(identity.as_bytes())).is_empty());
 }

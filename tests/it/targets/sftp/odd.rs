@@ -5,7 +5,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use breakglass::model::foreign::Foreign;
 use breakglass::model::sftp::{Places, RemoteFolder, SftpLocation};
 use breakglass::target::{Patience, Ssh, Store, StoreError, open_asking};
 use futures_util::StreamExt;
@@ -41,11 +40,7 @@ async fn what_the_protocol_allows_is_read_to_the_last_byte() {
     for (manner, size) in [("short", 60_000), ("handles", 2 << 20), ("bare", 2 << 20), ("backwards", 255 * 1024 * 8)] {
         let body = pattern(size);
         let (store, _home) = odd(manner, &body);
-        let object = match manner {
-            // Without modes nobody knows a folder from a file: nothing is listed, but what is named can be read.
-            "bare" => store.stat(&Foreign::from("a"), None).await.unwrap(),
-            _ => only_object(&store).await,
-        };
+        let object = only_object(&store).await;
         let (got, error) = read_all(&store, &object, 0).await;
         assert!(got == body && error.is_none(), "{manner}: {} of {size} bytes, {error:?}", got.len());
     }
