@@ -55,14 +55,17 @@ fn print(door: &Door, built: &DemoEstate) -> Result<u8, Report> {
         let line = json!({
             "folder": text(&built.root), "estate": estate, "state_dir": state, "key": key,
             "passphrase_file": passphrase, "fingerprint": built.fingerprint, "backups": built.backups,
+            "keys": built.vault_keys.iter().map(|key| json!({"name": key.name, "file": text(&key.path)})).collect::<Vec<_>>(),
         });
         return door.printer().json(&line).map(|()| DONE);
     }
+    let keys: Vec<String> = built.vault_keys.iter().map(|key| text(&key.path)).collect();
     door.printer().facts(&[
         ("estate", estate),
         ("state", state),
         ("key", key),
         ("passphrase", format!("{} (also in {passphrase})", built.passphrase)),
+        ("more keys", keys.join("\n")),
         ("backups", built.backups.to_string()),
     ])?;
     Ok(DONE)

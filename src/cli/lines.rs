@@ -9,7 +9,7 @@ use crate::model::retention::Nearness;
 use crate::model::salvage::{SalvageReport, TableState};
 use crate::model::seal::Fingerprint;
 use crate::model::target::{History, Stamp, Storage};
-use crate::model::trust::{Answer, Check, Finding, Inside, Proof, Rung, VerdictOutcome, Voucher};
+use crate::model::trust::{Answer, Check, Finding, Inside, MemberProof, Proof, Rung, VerdictOutcome, Voucher};
 use crate::model::units::Moment;
 
 /// One backup, as `ls` and `show` print it.
@@ -38,6 +38,7 @@ pub struct BackupLine {
     prune_at: Option<Moment>,
     prune_at_true: Option<Moment>,
     prune_due: bool,
+    seal_recipients: Vec<String>,
 }
 
 /// The newest verdict.
@@ -86,9 +87,15 @@ impl From<&Backup> for BackupLine {
             prune_rule: backup.prune.as_ref().map(|prune| prune.rule.clone()),
             prune_at: backup.prune.as_ref().and_then(|prune| prune.at()),
             prune_at_true: backup.prune.as_ref().and_then(|prune| prune.true_at()),
+            seal_recipients: recipients(backup),
             prune_due: backup.prune.as_ref().is_some_and(|prune| prune.when == Nearness::Due),
         }
     }
+}
+
+/// Who can open it in the seal's own words, as its header says before any download: unauthenticated.
+fn recipients(backup: &Backup) -> Vec<String> {
+    backup.shape.seal.iter().flat_map(|seal| &seal.named).map(ToString::to_string).collect()
 }
 
 /// One verification, as `verify` prints it.
@@ -104,8 +111,33 @@ pub struct VerifyLine {
     bytes_in: u64,
     bytes_out: u64,
     sha256_out: Option<String>,
+    members: Vec<MemberLine>,
     seconds: f64,
     findings: Vec<FindingLine>,
+}
+
+/// One file of an archive.
+#[derive(Debug, Serialize)]
+struct MemberLine {
+    name: String,
+    database: Option<String>,
+    bytes: u64,
+    sha256: String,
+    statements: u64,
+    tables: u64,
+}
+
+impl From<&MemberProof> for MemberLine {
+    fn from(member: &MemberProof) -> Self {
+        Self {
+            name: member.name.to_string(),
+            database: member.database.as_ref().map(ToString::to_string),
+            bytes: member.bytes,
+            sha256: member.sha256.clone(),
+            statements: member.statements,
+            tables: member.inside.table_count,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -135,6 +167,7 @@ impl VerifyLine {
             bytes_in: proof.bytes_in,
             bytes_out: proof.bytes_out,
             sha256_out: proof.sha256_out.clone(),
+            members: proof.members.iter().map(MemberLine::from).collect(),
             seconds: proof.millis as f64 / 1000.0,
             findings: proof.findings.iter().map(FindingLine::from).collect(),
         }
@@ -179,6 +212,7 @@ pub struct RestoreLine<'a> {
     outcome: RestoreOutcome,
     into: &'a str,
     file: Option<&'a str>,
+    files: &'a [String],
     databases: &'a [String],
     tables: u64,
     rows: u64,
@@ -197,6 +231,7 @@ impl<'a> RestoreLine<'a> {
             outcome: report.outcome,
             into: &report.into,
             file: report.file.as_deref(),
+            files: &report.files,
             databases: &report.databases,
             tables: report.tables,
             rows: report.rows,

@@ -23,6 +23,10 @@ pub fn of(plan: &RestorePlan) -> String {
     lines.extend(plan.estimate.newer_good.iter().map(|newer| format!("note      a newer good copy exists: {newer}")));
     listed(&mut lines, "will", plan.will.iter().map(|step| format!("{}{}", loud(step.effect), step.text)));
     listed(&mut lines, "will not", plan.will_not.iter().cloned());
+    if let (Some(databases), true) = (&plan.databases, plan.parts.is_empty()) {
+        let names: Vec<String> = databases.iter().map(ToString::to_string).collect();
+        lines.push(format!("only      {}", names.join(", ")));
+    }
     if let Some(tables) = &plan.tables {
         let names: Vec<String> = tables.iter().map(ToString::to_string).collect();
         lines.push(format!("tables    {}", names.join(", ")));
@@ -108,7 +112,10 @@ pub fn of_report(report: &RestoreReport) -> String {
         format!("outcome   {outcome}, {} in {:.1} s", report.bytes.words(), report.seconds),
         format!("into      {}", report.into),
     ];
-    lines.extend(report.file.iter().map(|file| format!("file      {file}")));
+    match report.files.as_slice() {
+        [] => lines.extend(report.file.iter().map(|file| format!("file      {file}"))),
+        files => listed(&mut lines, "file", files.iter().cloned()),
+    }
     lines.extend(report.sha256.iter().map(|digest| format!("sha256    {digest}")));
     if report.statements > 0 {
         let (tables, rows) = (grouped(report.tables), grouped(report.rows));

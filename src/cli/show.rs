@@ -9,7 +9,7 @@ use crate::cli::print::Form;
 use crate::cli::{unlock, wording};
 use crate::model::backup::{Backup, TakenFrom};
 use crate::model::target::TargetName;
-use crate::model::trust::{Answer, Inside, Proof, Rung};
+use crate::model::trust::{Answer, Inside, MemberProof, Proof, Rung};
 use crate::model::units::{ByteSize, grouped};
 use crate::report::Report;
 
@@ -66,6 +66,7 @@ fn taken_from(backup: &Backup) -> &'static str {
 fn seal(backup: &Backup) -> String {
     let mut lines = vec![wording::seal(backup)];
     lines.extend(backup.recipients().map(|fingerprint| format!("for {}", fingerprint.short())));
+    lines.extend(backup.shape.seal.iter().flat_map(|seal| &seal.named).map(|named| format!("for {named}")));
     lines.join("\n")
 }
 
@@ -85,8 +86,17 @@ pub fn of_proof(proof: &Proof) -> Vec<(&'static str, String)> {
     facts.extend(proof.findings.iter().map(|finding| ("finding", format!("{} ({})", finding.text, finding.code))));
     facts.extend(proof.key.as_ref().map(|key| ("key", key.short())));
     facts.extend(proof.inside.as_ref().map(|found| ("inside", inside(found))));
+    facts.extend(proof.members.iter().map(|each| ("member", member(each))));
     facts.push(("verified", format!("{} UTC by breakglass {}", proof.at.second(), proof.program)));
     facts
+}
+
+/// One file of an archive.
+fn member(member: &MemberProof) -> String {
+    let rows: u64 = member.inside.tables.iter().map(|table| table.rows).sum();
+    let database = member.database.as_ref().map_or_else(|| "no database".to_owned(), ToString::to_string);
+    let (tables, size) = (grouped(member.inside.table_count), ByteSize(member.bytes).words());
+    format!("{}\n{database}: {tables} tables, {} rows, {size} of SQL", member.name, grouped(rows))
 }
 
 fn inside(inside: &Inside) -> String {

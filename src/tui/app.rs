@@ -191,8 +191,12 @@ impl App {
 
     fn key_words(&self) -> String {
         let opens: usize = self.world.keys.iter().map(|key| key.opens).sum();
+        // What keys of other kinds open, no backup says.
+        let counted = self.world.keys.iter().any(|key| key.facts.is_named_by_backups());
         match self.world.keys.as_slice() {
             [] => "key locked".to_owned(),
+            [key] if !counted => format!("key {}", key.facts.label),
+            many if !counted => format!("{} keys", many.len()),
             [key] => format!("key {} (opens {opens})", key.facts.label),
             many => format!("{} keys (open {opens})", many.len()),
         }

@@ -83,6 +83,12 @@ pub enum Command {
     Start,
     /// Choose tables.
     Tables,
+    /// Choose databases of an archive.
+    Databases,
+    /// Mark everything, or nothing.
+    MarkAll,
+    /// Give the item under the cursor another name.
+    Name,
     /// Restore to another place or under another name.
     Rename,
     /// Show what rewriting changes.
@@ -132,7 +138,7 @@ const fn entry(command: Command, name: &'static str, hint: &'static str, title: 
 }
 
 /// The list.
-pub const COMMANDS: [Entry; 44] = [
+pub const COMMANDS: [Entry; 47] = [
     entry(Command::Open, "open", "open", "open what is under the cursor", 1),
     entry(Command::Start, "start", "start", "start what the plan says", 0),
     entry(Command::Yes, "yes", "yes, do it", "yes, do it", 1),
@@ -144,6 +150,9 @@ pub const COMMANDS: [Entry; 44] = [
     entry(Command::Cancel, "cancel", "stop", "stop this job; again: at once", 2),
     entry(Command::CheckChain, "check-chain", "check the chain", "check the audit chain", 2),
     entry(Command::Tables, "tables", "tables", "restore only some tables", 6),
+    entry(Command::Databases, "databases", "databases", "choose and rename databases of an archive", 6),
+    entry(Command::MarkAll, "mark-all", "all or none", "choose all, or none", 30),
+    entry(Command::Name, "name", "rename", "restore it under another name", 2),
     entry(Command::Rename, "rename", "elsewhere", "restore to another place or name", 5),
     entry(Command::Diff, "diff", "", "show what rewriting changes", 50),
     entry(Command::LoadKey, "load-key", "load key", "load a private key", 4),
@@ -225,7 +234,8 @@ pub fn of_context(context: Context) -> &'static [Command] {
         Context::Keys => &[],
         Context::Jobs => &[C::Cancel],
         Context::Audit => &[C::CheckChain],
-        Context::Plan => &[C::Start, C::Rename, C::Tables, C::Diff],
+        Context::Plan => &[C::Start, C::Rename, C::Databases, C::Tables, C::Diff],
+        Context::Choice => &[C::MarkAll, C::Name],
         Context::Confirm | Context::Quit => &[C::Yes, C::No],
         Context::Typed => &[C::Start, C::Erase],
         Context::Filter | Context::Palette | Context::Field => &[C::Erase],

@@ -16,10 +16,15 @@ use crate::tui::world::{World, databases};
 
 /// How many tables the detail names.
 const TABLES: usize = 8;
+/// How many databases of an archive it names.
+const MEMBERS: usize = 12;
+/// The finding that says how the bytes of a raw key or passphrase were taken.
+const KEY_TAKEN_AS: &str = "key_taken_as";
 
-/// `shop 2026-11-21 03:00`: how sentences name a backup.
+/// `shop 2026-11-21 03:00`: how sentences name a backup; by its target while its databases are not known.
 pub fn name(backup: &Backup) -> String {
-    format!("{} {}", databases(backup), backup.taken.at.minute())
+    let what = if backup.databases.is_empty() { backup.target.to_string() } else { databases(backup) };
+    format!("{what} {}", backup.taken.at.minute())
 }
 
 /// The finding that counts most, if any is worth a mark.
@@ -100,6 +105,7 @@ fn clause(text: &str) -> String {
 /// The SEAL cell: `rsa`, `rsa other` where no loaded key opens it, `rsa ?` where only the name says so.
 pub fn seal(backup: &Backup, width: u16) -> Line {
     let word = match (&backup.shape.seal, backup.shape.format) {
+        (Some(seal), _) if seal.scheme == SealScheme::RawKey && width < 9 => "raw",
         (Some(seal), _) => seal.scheme.word(),
         (None, Format::Unknown) => "?",
         (None, _) => "none",
@@ -117,7 +123,7 @@ pub fn seal(backup: &Backup, width: u16) -> Line {
 pub fn lines(backup: &Backup, world: &World, glyphs: &Glyphs, width: usize) -> Vec<Line> {
     let mut sheet = Sheet { lines: vec![], width };
     sheet.lines.push(vec![
-        span(Role::Title, databases(backup)),
+        span(Role::Title, if backup.databases.is_empty() { backup.target.to_string() } else { databases(backup) }),
         span(Role::Text, format!("  {} UTC", backup.taken.at.second())),
         span(Role::Dim, format!("  {} old", long_span(backup.taken.at.age_at(world.now)))),
     ]);
@@ -165,7 +171,7 @@ impl Sheet {
 fn ladder(sheet: &mut Sheet, backup: &Backup, world: &World) {
     let proof = backup.proof.as_deref();
     for (nth, rung) in Rung::ALL.into_iter().enumerate() {
-        let (role, words) = rung_words(rung, proof, world);
+        let (role, words) = rung_words(rung, backup, world);
         let label = if nth == 0 { "trust" } else { "" };
         let head = format!("{:<9}", rung.word());
         let room = sheet.width.saturating_sub(LABEL + head.len());
@@ -187,14 +193,16 @@ fn ladder(sheet: &mut Sheet, backup: &Backup, world: &World) {
             &format!("{} UTC, {age} ago, by {}{stale}", proof.at.minute(), proof.program),
         );
         sheet.wrapped("", Role::Text, content_words(proof.content));
-        for finding in &proof.findings {
-            sheet.wrapped("", Role::Warn, &finding.text);
+        for finding in proof.findings.iter().filter(|finding| finding.code != KEY_TAKEN_AS) {
+            let role = if finding.weight == Weight::Note { Role::Dim } else { Role::Warn };
+            sheet.wrapped("", role, &finding.text);
         }
     }
     sheet.blank();
 }
 
-fn rung_words(rung: Rung, proof: Option<&Proof>, world: &World) -> (Role, String) {
+fn rung_words(rung: Rung, backup: &Backup, world: &World) -> (Role, String) {
+    let proof = backup.proof.as_deref();
     let answer = proof.map_or(Answer::Unknown, |proof| proof.rungs[rung as usize]);
     let checks = |names: &[&str]| {
         let details = proof.into_iter().flat_map(|proof| &proof.checks);
@@ -214,7 +222,7 @@ fn rung_words(rung: Rung, proof: Option<&Proof>, world: &World) -> (Role, String
             (Role::Danger, format!("{word}{place}"))
         }
         (Rung::Intact, Answer::Yes) => (Role::Good, or(checks(&["md5", "etag"]), "recorded checksums are equal")),
-        (Rung::Opens, Answer::Yes) => (Role::Good, opened_by(proof, world)),
+        (Rung::Opens, Answer::Yes) => (Role::Good, opened_by(backup, world)),
         (Rung::Whole, Answer::Yes) => {
             let statements = proof.and_then(|proof| proof.statements);
             let words = statements.map(|count| format!("{} statements, end mark seen", grouped(count)));
@@ -228,13 +236,25 @@ fn or(text: String, otherwise: &str) -> String {
     if text.is_empty() { otherwise.to_owned() } else { text }
 }
 
-fn opened_by(proof: Option<&Proof>, world: &World) -> String {
-    let Some(print) = proof.and_then(|proof| proof.key.as_ref()) else { return "needs no key".to_owned() };
+/// Which key did, and what it was taken as where that was not clear.
+fn opened_by(backup: &Backup, world: &World) -> String {
+    let Some(proof) = backup.proof.as_deref() else { return String::new() };
+    let took = proof.findings.iter().find(|finding| finding.code == KEY_TAKEN_AS).map(|finding| finding.text.clone());
+    match (named_key(proof, world), took) {
+        (Some(key), Some(took)) => format!("{key}; {took}"),
+        (Some(words), None) | (None, Some(words)) => words,
+        (None, None) if backup.shape.seal.is_none() => "needs no key".to_owned(),
+        (None, None) => "a key that has no name".to_owned(),
+    }
+}
+
+fn named_key(proof: &Proof, world: &World) -> Option<String> {
+    let print = proof.key.as_ref()?;
     let fits = |other: &crate::model::seal::Fingerprint| other.matches(print);
     let loaded = world.keys.iter().find(|key| key.facts.fingerprint.as_ref().is_some_and(fits));
     let named = world.key_offers.iter().find(|offer| offer.fingerprint.as_ref().is_some_and(fits));
     let name = named.map(|offer| offer.name.clone()).or_else(|| loaded.map(|key| key.facts.label.to_string()));
-    format!("key {}  {}", name.unwrap_or_default(), print.short()).replace("  ", " ")
+    Some(format!("key {}  {}", name.unwrap_or_default(), print.short()).replace("  ", " "))
 }
 
 fn content_words(voucher: Voucher) -> &'static str {
@@ -253,7 +273,7 @@ fn sealing(sheet: &mut Sheet, backup: &Backup, world: &World) {
         return;
     };
     let bits = seal.modulus_bytes.map_or(String::new(), |bytes| format!("-{}", u32::from(bytes) * 8));
-    let words = match seal.scheme {
+    let words = match proven_scheme(seal.scheme, backup) {
         SealScheme::Dbacked => {
             format!("RSA{bits} OAEP-SHA1 + AES-256-CBC; no MAC: damage is found, tampering is not")
         }
@@ -276,10 +296,28 @@ fn sealing(sheet: &mut Sheet, backup: &Backup, world: &World) {
     }
     if backup.opens == Opens::No {
         sheet.wrapped("", Role::Warn, "no loaded key is among its recipients");
-    } else if seal.recipients.is_empty() && seal.named.is_empty() {
-        sheet.wrapped("", Role::Dim, "nothing says for which key it is sealed");
+    } else if seal.recipients.is_empty() && seal.named.is_empty() && !is_open(backup) {
+        let words = match seal.scheme {
+            SealScheme::RawKey | SealScheme::Pbkdf2Cbc => "it names no key: which one opens it is known by trying",
+            _ => "nothing says for which key it is sealed",
+        };
+        sheet.wrapped("", Role::Dim, words);
     }
     sheet.blank();
+}
+
+fn is_open(backup: &Backup) -> bool {
+    backup.proof.as_deref().is_some_and(|proof| proof.rungs[Rung::Opens as usize] == Answer::Yes)
+}
+
+/// What a raw key turned out to be for, once all of it was read.
+fn proven_scheme(scheme: SealScheme, backup: &Backup) -> SealScheme {
+    let whole = backup.proof.as_deref().filter(|proof| proof.reached() >= Rung::Whole);
+    match (scheme, whole.map(|proof| proof.content)) {
+        (SealScheme::RawKey, Some(Voucher::Authenticated)) => SealScheme::ChaCha20Poly1305,
+        (SealScheme::RawKey, Some(_)) => SealScheme::Aes256Cbc,
+        (scheme, _) => scheme,
+    }
 }
 
 fn inside(sheet: &mut Sheet, backup: &Backup) {
@@ -302,6 +340,7 @@ fn inside(sheet: &mut Sheet, backup: &Backup) {
         Role::Text,
         &format!("{head}{}, {} of SQL, {}", words.join(", "), ByteSize(sql).words(), inside.made_by),
     );
+    databases_inside(sheet, backup);
     for table in inside.tables.iter().take(TABLES) {
         let line =
             format!("{:>6}  {:>12} rows  {}", ByteSize(table.bytes).to_string(), grouped(table.rows), table.name);
@@ -311,6 +350,24 @@ fn inside(sheet: &mut Sheet, backup: &Backup) {
         sheet.wrapped("", Role::Dim, &format!("and {} more", grouped(inside.table_count - TABLES as u64)));
     }
     sheet.blank();
+}
+
+/// Of an archive: each database with its own figures.
+fn databases_inside(sheet: &mut Sheet, backup: &Backup) {
+    let members = backup.proof.as_deref().map_or(&[][..], |proof| &proof.members);
+    for member in members.iter().take(MEMBERS) {
+        let rows: u64 = member.inside.tables.iter().map(|table| table.rows).sum();
+        let what = match &member.database {
+            Some(database) => format!("{database}, {} tables", grouped(member.inside.table_count)),
+            None => member.name.to_string(),
+        };
+        let line = format!("{:>6}  {:>12} rows  ", ByteSize(member.bytes).to_string(), grouped(rows));
+        let head = span(Role::Head, " ".repeat(LABEL));
+        sheet.lines.push(vec![head, span(Role::Text, line), span(Role::Title, what)]);
+    }
+    if members.len() > MEMBERS {
+        sheet.wrapped("", Role::Dim, &format!("and {} more databases", grouped((members.len() - MEMBERS) as u64)));
+    }
 }
 
 fn object(sheet: &mut Sheet, backup: &Backup) {

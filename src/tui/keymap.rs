@@ -25,6 +25,8 @@ pub enum Context {
     Audit,
     /// A restore plan.
     Plan,
+    /// A list of things to choose from.
+    Choice,
     /// A question that takes yes or no.
     Confirm,
     /// The question before leaving.
@@ -45,7 +47,7 @@ pub enum Context {
 
 impl Context {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Global,
         Self::Backups,
         Self::Detail,
@@ -53,6 +55,7 @@ impl Context {
         Self::Jobs,
         Self::Audit,
         Self::Plan,
+        Self::Choice,
         Self::Confirm,
         Self::Quit,
         Self::Typed,
@@ -73,6 +76,7 @@ impl Context {
             Self::Jobs => "jobs",
             Self::Audit => "audit",
             Self::Plan => "plan",
+            Self::Choice => "choice",
             Self::Confirm => "confirm",
             Self::Quit => "quit",
             Self::Typed => "typed",

@@ -21,6 +21,7 @@ use crate::work::catalog::Catalog;
 use crate::work::filter::Index;
 use crate::work::keys::{KeySource, Loaded, Secret};
 use crate::work::news::Changed;
+use crate::work::parts::Rename;
 use crate::work::plan::{PlanRequest, STATEMENT_LIMIT};
 use crate::work::questions::Asking;
 use crate::work::session::{LockHow, Session, now};
@@ -132,8 +133,8 @@ impl Live {
                         backup: ask.backup.clone(),
                         into,
                         tables: (!tables.is_empty()).then_some(tables),
-                        databases: None,
-                        renames: vec![],
+                        databases: (!ask.databases.is_empty()).then(|| ask.databases.clone()),
+                        renames: ask.renames.iter().map(renamed).collect(),
                         choices: ask.choices.iter().cloned().collect(),
                         statement_limit: STATEMENT_LIMIT,
                     };
@@ -148,6 +149,10 @@ impl Live {
             let _ = sender.send(msg).await;
         });
     }
+}
+
+fn renamed((from, to): &(Foreign, String)) -> Rename {
+    Rename { from: from.clone(), to: Foreign::from(to.as_str()) }
 }
 
 /// Where the key is, and the passphrase that protects it.

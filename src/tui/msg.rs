@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::model::audit::{AuditRecord, ChainState};
 use crate::model::backup::BackupId;
+use crate::model::foreign::Foreign;
 use crate::model::job::{Fact, JobId, JobSpec, Progress};
 use crate::model::plan::{Confirmed, RestorePlan};
 use crate::model::salvage::AgreedSalvage;
@@ -115,6 +116,10 @@ pub struct PlanAsk {
     pub into: String,
     /// Only these tables; empty: all.
     pub tables: Vec<String>,
+    /// Only these databases of an archive; empty: all.
+    pub databases: Vec<Foreign>,
+    /// Databases that are to be called otherwise, where each becomes one of its own: from and to.
+    pub renames: Vec<(Foreign, String)>,
     /// Findings decided otherwise than by default: code and choice.
     pub choices: Vec<(String, String)>,
 }

@@ -129,6 +129,11 @@ fn follow(app: &mut App, flow: Flow, command: Option<Command>) -> Vec<Effect> {
         Flow::Open(layer) => open(app, layer),
         Flow::Swap(layer) => {
             app.layers.pop();
+            // A plan that was made anew takes the place of the one that it was made of.
+            while layer.context() == Context::Plan && app.layers.last().is_some_and(|it| it.context() == Context::Plan)
+            {
+                app.layers.pop();
+            }
             open(app, layer);
         }
         Flow::Leave => drop(app.layers.pop()),

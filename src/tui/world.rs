@@ -153,6 +153,16 @@ pub struct KeyOffer {
     pub opens: usize,
 }
 
+impl KeyOffer {
+    /// Whether it is in memory: by its fingerprint, or by its name where it has none, as a passphrase.
+    pub fn is_loaded(&self, keys: &[LoadedKey]) -> bool {
+        keys.iter().any(|key| match (&key.facts.fingerprint, &self.fingerprint) {
+            (Some(own), Some(print)) => own.matches(print),
+            _ => key.facts.label.raw_str() == Some(&self.name),
+        })
+    }
+}
+
 /// A server that the estate names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerLine {

@@ -1,4 +1,4 @@
-//! A sandbox estate to learn with: two targets, a key, about sixty backups, some of them bad.
+//! A sandbox estate to learn with: three targets, five keys, about seventy backups, some of them bad.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -25,9 +25,12 @@ use crate::seal::public::PublicKey;
 use crate::seal::secret::Secret;
 use crate::work::demo::dumps::{Volume, dump};
 use crate::work::demo::nights::{Form, Night, Twist, nights};
+use crate::work::demo::vault::VaultKey;
 
+mod cms;
 pub mod dumps;
 pub mod nights;
+pub mod vault;
 
 /// The passphrase of the demo's key. No secret: the demo shows it.
 pub const PASSPHRASE: &str = "break glass";
@@ -84,6 +87,8 @@ pub struct DemoEstate {
     pub passphrase: &'static str,
     /// The key's fingerprint.
     pub fingerprint: Fingerprint,
+    /// The keys of the archives in `vault`, which need no passphrase.
+    pub vault_keys: Vec<VaultKey>,
     /// How many backups there are.
     pub backups: usize,
 }
@@ -95,7 +100,7 @@ struct Pair {
     fingerprint: Fingerprint,
 }
 
-/// Builds a sandbox estate below `root`, which must exist: about 60 backups of the 30 days before `now`.
+/// Builds a sandbox estate below `root`, which must exist: about 70 backups of the 30 days before `now`.
 ///
 /// Takes one to two seconds, most of it for a fresh 2,048-bit key; blocks. Touches nothing outside `root`.
 ///
@@ -104,12 +109,14 @@ struct Pair {
 /// When a file cannot be written; what has been written stays and is the caller's to remove.
 pub fn build(root: &Path, now: Moment) -> Result<DemoEstate, DemoError> {
     let root = root.canonicalize()?;
-    for folder in ["offsite", "nas", "keys"] {
+    for folder in ["offsite", "nas", "vault", "keys"] {
         fs::DirBuilder::new().mode(0o700).recursive(true).create(root.join(folder))?;
     }
     let maker = thread::Builder::new().name("demo-key".to_owned()).spawn(make_key)?;
     let nights = nights(now);
     let packed = nights.iter().map(pack).collect::<io::Result<Vec<_>>>()?;
+    let archives = vault::archives(now);
+    let vault_keys = vault::build(&root, &archives, now)?;
     let pair = maker.join().map_err(|_| DemoError::Lost)??;
 
     let key_path = root.join("keys/demo.pem");
@@ -118,9 +125,10 @@ pub fn build(root: &Path, now: Moment) -> Result<DemoEstate, DemoError> {
         store(&root, night, bytes, &pair.public)?;
     }
     let estate_path = root.join("estate.toml");
-    create(&estate_path)?.write_all(estate(&root, &key_path, &pair.fingerprint)?.as_bytes())?;
-    let backups = nights.len();
-    Ok(DemoEstate { root, estate_path, key_path, passphrase: PASSPHRASE, fingerprint: pair.fingerprint, backups })
+    create(&estate_path)?.write_all(estate(&root, &key_path, &pair.fingerprint, &vault_keys)?.as_bytes())?;
+    let backups = nights.len() + archives.len();
+    let (passphrase, fingerprint) = (PASSPHRASE, pair.fingerprint);
+    Ok(DemoEstate { root, estate_path, key_path, passphrase, fingerprint, vault_keys, backups })
 }
 
 fn make_key() -> Result<Pair, KeyError> {
@@ -255,22 +263,33 @@ fn metadata(night: &Night, filename: &str, sealed: &[u8], recipient: &PublicKey)
     Ok(json)
 }
 
-fn estate(root: &Path, key: &Path, fingerprint: &Fingerprint) -> io::Result<String> {
+fn estate(root: &Path, key: &Path, fingerprint: &Fingerprint, vault: &[VaultKey]) -> io::Result<String> {
     let url = |folder: &str| {
         let url = Url::from_directory_path(root.join(folder)).map_err(|()| io::Error::other("not an absolute path"))?;
         Ok::<_, io::Error>(toml::Value::String(url.to_string()))
     };
-    let key = toml::Value::String(key.to_string_lossy().into_owned());
+    let path = |path: &Path| toml::Value::String(path.to_string_lossy().into_owned());
+    let key = path(key);
+    let more: Vec<String> = vault.iter().map(|key| key_section(key, &path(&key.path))).collect();
     Ok(format!(
         "# A sandbox of `breakglass demo`. The passphrase of its key is: {PASSPHRASE}\n\
          name = \"demo\"\n\n\
-         [keys.demo]\nfile = {key}\nfingerprint = \"{fingerprint}\"\n\n\
+         [keys.demo]\nfile = {key}\nfingerprint = \"{fingerprint}\"\n\n{}\
          [targets.offsite]\nurl = {}\nexpect = {{ key_fingerprint = \"{fingerprint}\" }}\n\n\
          [targets.nas]\nurl = {}\n\n\
+         [targets.vault]\nurl = {}\nretention = \"{}\"\n\n\
          [series.shop]\nmatch = \"offsite:dbacked_shop_*\"\ndatabases = [\"shop\"]\ncron = \"0 3 * * *\"\ntz = \"UTC\"\n",
+        more.concat(),
         url("offsite")?,
         url("nas")?,
+        url("vault")?,
+        vault::RETENTION,
     ))
+}
+
+fn key_section(key: &VaultKey, path: &toml::Value) -> String {
+    let print = key.fingerprint.as_ref().map_or_else(String::new, |print| format!("fingerprint = \"{print}\"\n"));
+    format!("[keys.{}]\nfile = {path}\n{print}\n", key.name)
 }
 
 #[cfg(test)]

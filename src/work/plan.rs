@@ -7,7 +7,7 @@ use crate::model::backup::{Backup, Format, Metadata};
 use crate::model::foreign::Foreign;
 use crate::model::plan::{Estimate, PlanFinding, PlanSource, RestorePlan, SinkState, Stance, Step, StepEffect};
 use crate::model::sink::{DirSink, Sink};
-use crate::model::trust::{Inside, Proof, Rung, Voucher};
+use crate::model::trust::{Inside, MemberProof, Proof, Rung, Voucher};
 use crate::model::units::{ByteSize, Moment, grouped, short_span};
 use crate::report::{Fault, Report};
 use crate::work::catalog::Catalog;
@@ -201,6 +201,7 @@ pub fn to_dir(from: &Ingredients<'_>, dir: &DirSink) -> Result<RestorePlan, Repo
     };
     let files = from.files();
     let mut estimate = from.estimate();
+    estimate.bytes_out = from.chosen_bytes().or(estimate.bytes_out);
     estimate.free = free_bytes(&dir.path);
     let mut findings = from.common_findings();
     findings.extend(from.newer_good_finding(&estimate));
@@ -317,12 +318,22 @@ impl Ingredients<'_> {
         if !is_archive(self.backup) {
             return Some(vec![file_name(self.backup)]);
         }
+        Some(self.chosen_members()?.map(|member| member_file(&member.name)).collect())
+    }
+
+    /// The members that are asked for; `None` while the archive has not been read.
+    fn chosen_members(&self) -> Option<impl Iterator<Item = &MemberProof>> {
         let members = self.proof.map(|proof| proof.members.as_slice()).filter(|members| !members.is_empty())?;
-        let chosen = members.iter().filter(|member| match (&self.request.databases, &member.database) {
+        Some(members.iter().filter(|member| match (&self.request.databases, &member.database) {
             (None, _) => true,
             (Some(names), database) => database.as_ref().is_some_and(|database| names.contains(database)),
-        });
-        Some(chosen.map(|member| member_file(&member.name)).collect())
+        }))
+    }
+
+    /// What comes out of an archive of which not everything is asked for.
+    fn chosen_bytes(&self) -> Option<ByteSize> {
+        self.request.databases.as_ref()?;
+        Some(ByteSize(self.chosen_members()?.map(|member| member.bytes).sum()))
     }
 
     /// Databases that were asked for and are not in the backup, or cannot be told apart in it.

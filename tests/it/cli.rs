@@ -3,6 +3,7 @@
 mod asking;
 mod codes;
 mod databacker;
+mod demo;
 mod fields;
 mod hostile;
 mod newest;

@@ -7,6 +7,7 @@ mod sample;
 mod stage;
 mod svg;
 
+use breakglass::model::foreign::Foreign;
 use breakglass::model::sink::{Protection, Sink};
 use breakglass::model::units::Moment;
 use breakglass::report::{Fault, Report};
@@ -48,6 +49,16 @@ fn backups_that_their_tool_deletes_soon_stand_out() {
     pictures("pruned_detail", |size| Stage::new(sample::pruned(), size).press("down enter"));
     let mut stage = Stage::new(sample::pruned(), (120, 40)).press("down");
     assert!(stage.text().contains("mysql-backup's prune"), "{}", stage.text());
+}
+
+#[test]
+fn the_databases_of_an_archive_are_drawn() {
+    pictures("archive_detail", |size| archived(size).press("enter"));
+    pictures("archive_keys", |size| archived(size).press("5 down down"));
+    pictures("archive_destination", |size| archived(size).press("r"));
+    pictures("archive_plan", planned_archive);
+    pictures("archive_databases", |size| planned_archive(size).press("b down space"));
+    pictures("archive_rename", |size| planned_archive(size).press("b r ctrl-u").type_text("crm_again"));
 }
 
 #[test]
@@ -108,6 +119,25 @@ fn empty_screens_say_why_and_what_fills_them() {
     pictures("empty_failed", |size| Stage::new(failed_world(), size));
 }
 
+fn archived(size: (u16, u16)) -> Stage {
+    Stage::new(sample::archived(), size)
+}
+
+/// A plan of the archive into a server, where each database gets a new name unless somebody says otherwise.
+fn planned_archive(size: (u16, u16)) -> Stage {
+    let stage = archived(size).press("r down enter");
+    let renames = ["crm", "ledger", "shop"].map(|name| (Foreign::from(name), format!("{name}_bg_1121")));
+    let ask = PlanAsk {
+        backup: sample::id(900),
+        into: "server:staging".to_owned(),
+        tables: vec![],
+        databases: vec![],
+        renames: renames.to_vec(),
+        choices: vec![],
+    };
+    stage.send(Msg::Planned(ask, Box::new(sample::archive_plan())))
+}
+
 fn planned(size: (u16, u16)) -> Stage {
     planned_with(size, Protection::Open)
 }
@@ -119,7 +149,8 @@ fn planned_with(size: (u16, u16), protection: Protection) -> Stage {
     }
     let stage = busy(size).press("r down enter");
     let into = "server:staging/shop_bg_1121".to_owned();
-    let ask = PlanAsk { backup: sample::id(0), into, tables: vec![], choices: vec![] };
+    let ask =
+        PlanAsk { backup: sample::id(0), into, tables: vec![], databases: vec![], renames: vec![], choices: vec![] };
     stage.send(Msg::Planned(ask, Box::new(plan)))
 }
 
@@ -150,11 +181,13 @@ fn failed_world() -> World {
 /// `BREAKGLASS_SCREENSHOTS=1 cargo test --release --test it screenshots` writes `screenshots/*.svg`.
 #[test]
 fn screenshots_can_be_written_from_the_same_cells() {
-    let shots: [(&str, Stage); 7] = [
+    let shots: [(&str, Stage); 9] = [
         ("backups-80x24", busy((80, 24))),
         ("backups-120x36", busy((120, 36))),
         ("plan", planned((100, 30)).press("down up")),
         ("keys", busy((80, 24)).press("5")),
+        ("archive", archived((120, 36))),
+        ("databases", planned_archive((100, 24)).press("b down space")),
         ("jobs", busy((100, 24)).press("6")),
         ("audit", busy((100, 24)).press("7 down")),
         ("help", busy((100, 40)).press("?")),

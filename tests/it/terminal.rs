@@ -1,5 +1,6 @@
 //! The real console in a real pseudo-terminal: a night's work, every way out, every byte on the wire.
 
+mod archive;
 mod busy;
 mod headless;
 mod idle;
@@ -47,7 +48,7 @@ fn demo() -> (TempDir, Pty) {
 }
 
 fn listed(mut pty: Pty) -> Pty {
-    pty.wait_for("63");
+    pty.wait_for("73");
     pty.wait_for("shop");
     pty
 }
@@ -63,7 +64,7 @@ fn a_backup_is_found_proven_and_restored_in_the_console() {
     assert_eq!(sandboxes(home.path()).len(), 1);
     pty.press_until("/", "words, or db:");
     pty.type_in("db:shop target:offsite");
-    pty.wait_for(" of 63");
+    pty.wait_for(" of 73");
     pty.press_until("\r", "enter open");
     pty.press_until("K", "Load a key");
     pty.press_until("\r", "Passphrase of");
@@ -154,7 +155,7 @@ fn a_terminal_of_any_size_is_survived() {
     pty.resize(1, 1);
     pty.resize(120, 36);
     pty.wait_for("shop");
-    pty.wait_for("63");
+    pty.wait_for("73");
     pty.press_until("q", "");
     assert_eq!(pty.end(), 0);
     pty.assert_restored();
@@ -213,7 +214,7 @@ fn a_dumb_terminal_gets_lines_and_no_escapes() {
         let mut command = command(home.path(), words);
         command.env("TERM", term);
         let mut pty = Pty::start(command);
-        pty.wait_for_written("63");
+        pty.wait_for_written("73");
         pty.settle(QUIET);
         pty.type_in("down enter\n");
         pty.settle(QUIET);

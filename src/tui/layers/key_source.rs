@@ -34,10 +34,7 @@ pub struct KeySource {
 impl KeySource {
     /// Offers the keys of the estate that are not loaded yet.
     pub fn new(world: &World) -> Self {
-        let loaded = |print: &crate::model::seal::Fingerprint| {
-            world.keys.iter().any(|key| key.facts.fingerprint.as_ref().is_some_and(|own| own.matches(print)))
-        };
-        let free = world.key_offers.iter().filter(|offer| !offer.fingerprint.as_ref().is_some_and(loaded));
+        let free = world.key_offers.iter().filter(|offer| !offer.is_loaded(&world.keys));
         let offers: Vec<_> = free.map(|offer| (offer.name.clone(), offer.file.clone())).collect();
         let chosen = (!offers.is_empty()).then_some(0);
         Self { input: LineInput::default(), pasted: None, offers, chosen, refused: None, waiting: false }

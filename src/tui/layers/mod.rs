@@ -2,6 +2,7 @@
 
 pub mod arm;
 pub mod confirm;
+pub mod databases;
 pub mod detail;
 pub mod diff;
 pub mod failure;

@@ -4,13 +4,17 @@ use std::cell::Cell;
 
 use ratatui::layout::Rect;
 
+use crate::model::foreign::Foreign;
 use crate::model::plan::{Ask, ConfirmAnswer, PlanFinding, RestorePlan, SinkState, Stance, StepEffect};
+use crate::model::sink::Sink;
 use crate::model::trust::Voucher;
 use crate::model::units::long_span;
 use crate::tui::canvas::{Canvas, Line, below, indent, row, span, wrap};
 use crate::tui::command::{Command, Offer, Reason};
 use crate::tui::keymap::Context;
 use crate::tui::layers::confirm::Confirm;
+use crate::tui::layers::databases;
+use crate::tui::layers::databases::Databases;
 use crate::tui::layers::diff::Diff;
 use crate::tui::layers::sink::Destination;
 use crate::tui::msg::{Effect, Msg, PlanAsk};
@@ -76,6 +80,52 @@ impl Plan {
         }
     }
 
+    /// The headless command for this very plan: without its choices the digest would be another.
+    fn twin_of(&self) -> String {
+        let mut words = vec![format!("breakglass restore {} --into {}", self.ask.backup, quoted(&self.ask.into))];
+        let list = |flag: &str, names: &[String]| -> String { format!("--{flag} {}", quoted(&names.join(","))) };
+        if !self.ask.tables.is_empty() {
+            words.push(list("tables", &self.ask.tables));
+        }
+        let text = |name: &Foreign| name.raw_str().map_or_else(|| name.to_string(), str::to_owned);
+        if !self.ask.databases.is_empty() {
+            words.push(list("databases", &self.ask.databases.iter().map(text).collect::<Vec<_>>()));
+        }
+        if matches!(self.plan.into, Sink::Databases(_)) {
+            let renames = self.ask.renames.iter().map(|(from, to)| format!("{}:{to}", text(from)));
+            words.extend(renames.map(|rename| format!("--rename {}", quoted(&rename))));
+        }
+        words.extend(
+            self.ask.choices.iter().map(|(code, choice)| format!("--choose {}", quoted(&format!("{code}={choice}")))),
+        );
+        words.push(format!("--approve {}", self.plan.digest()));
+        words.join(" ")
+    }
+
+    /// Whether there are databases to choose from, as far as the plan tells.
+    fn is_of_archive(&self) -> bool {
+        !self.plan.parts.is_empty() || !self.ask.renames.is_empty() || !self.ask.databases.is_empty()
+    }
+
+    /// What becomes of each database of an archive.
+    fn parts(&self, lines: &mut Vec<Line>, width: usize) {
+        if matches!(self.plan.into, Sink::Databases(_)) {
+            for (nth, part) in self.plan.parts.iter().enumerate() {
+                let (role, there) = match &part.there {
+                    SinkState::DatabaseExists { tables } => {
+                        (Role::Danger, format!("EXISTS with {} tables", tables.len()))
+                    }
+                    SinkState::New | SinkState::FolderInUse { .. } => (Role::Good, "new".to_owned()),
+                };
+                let label = if nth == 0 { "databases" } else { "" };
+                labelled(lines, label, role, &format!("{} -> {}, {there}", part.from, part.into), width);
+            }
+        } else if let Some(databases) = &self.plan.databases {
+            let names = databases.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+            labelled(lines, "databases", Role::Text, &format!("only {names}"), width);
+        }
+    }
+
     fn lines(&self, width: usize) -> Vec<Line> {
         let mut lines = self.summary(width);
         let estimate = &self.plan.estimate;
@@ -125,6 +175,7 @@ impl Plan {
         }
         let into = self.plan.into.to_string();
         let (role, there) = match &self.plan.there {
+            _ if matches!(self.plan.into, Sink::Databases(_)) => (Role::Text, into),
             SinkState::New => (Role::Good, format!("new {into}")),
             SinkState::FolderInUse { entries } => (Role::Text, format!("{into}, beside {entries} files, none touched")),
             SinkState::DatabaseExists { tables } => {
@@ -148,6 +199,7 @@ impl Plan {
             );
             labelled(&mut lines, "", Role::Dim, &text, width);
         }
+        self.parts(&mut lines, width);
         if let Some(tables) = &self.plan.tables {
             let names = tables.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
             labelled(&mut lines, "tables", Role::Text, &format!("only {names}"), width);
@@ -183,6 +235,16 @@ impl Plan {
             }
         }
         (lines, place)
+    }
+}
+
+/// As one word of a shell.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=,.".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
     }
 }
 
@@ -235,7 +297,7 @@ impl Pane for Plan {
         "Restore".to_owned()
     }
 
-    fn offers(&self, _world: &World) -> Vec<Offer> {
+    fn offers(&self, world: &World) -> Vec<Offer> {
         let start = match (self.waiting, self.plan.stopped_by()) {
             (true, _) => Err(Reason::plain("the plan is being made anew")),
             (false, Some(finding)) => Err(Reason::plain(format!("stopped: {}", finding.text))),
@@ -244,7 +306,8 @@ impl Pane for Plan {
         };
         let unchanged = || Err(Reason::plain("every statement runs as it stands in the dump"));
         let diff = if self.plan.rewrites.is_empty() { unchanged() } else { Ok(()) };
-        vec![(Command::Start, start), (Command::Diff, diff)]
+        let databases = databases::offer(world.backup(&self.ask.backup).map(|backup| &**backup));
+        vec![(Command::Start, start), (Command::Databases, databases), (Command::Diff, diff)]
     }
 
     fn update(&mut self, command: Command, world: &World) -> Flow {
@@ -263,6 +326,11 @@ impl Pane for Plan {
             Command::Start => return self.start(),
             Command::Rename => return Flow::Open(Box::new(Destination::again(&self.ask, &self.title, world))),
             Command::Diff => return Flow::Open(Box::new(Diff::new(self.plan.rewrites.clone()))),
+            Command::Databases => {
+                if let Some(backup) = world.backup(&self.ask.backup) {
+                    return Flow::Open(Box::new(Databases::new(&self.ask, &self.plan, &self.title, backup)));
+                }
+            }
             Command::Tables => return Flow::Open(Box::new(Destination::tables(&self.ask, &self.title))),
             Command::Open => return Flow::Say("enter starts nothing: read the plan, then ctrl-s".to_owned()),
             _ => return Flow::Pass,
@@ -288,21 +356,16 @@ impl Pane for Plan {
     }
 
     fn twin(&self, _world: &World) -> Option<String> {
-        let into = self.ask.into.replace('\'', "'\\''");
-        Some(format!("breakglass restore {} --into '{into}' --approve {}", self.ask.backup, self.plan.digest()))
+        Some(self.twin_of())
     }
 
     fn hints(&self) -> &'static [Command] {
-        &[
-            Command::Start,
-            Command::Right,
-            Command::Rename,
-            Command::Tables,
-            Command::Diff,
-            Command::Copy,
-            Command::Help,
-            Command::Back,
-        ]
+        use Command as C;
+        if self.is_of_archive() {
+            &[C::Start, C::Right, C::Rename, C::Databases, C::Tables, C::Diff, C::Copy, C::Help, C::Back]
+        } else {
+            &[C::Start, C::Right, C::Rename, C::Tables, C::Diff, C::Copy, C::Help, C::Back]
+        }
     }
 
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {

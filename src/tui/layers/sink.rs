@@ -4,10 +4,12 @@ use crossterm::event::KeyEvent;
 use ratatui::layout::Rect;
 
 use crate::model::backup::{Backup, BackupId};
+use crate::model::foreign::Foreign;
 use crate::tui::canvas::{Canvas, below, indent, row, span};
 use crate::tui::command::{Command, Offer};
 use crate::tui::detail;
 use crate::tui::keymap::Context;
+use crate::tui::layers::databases::held;
 use crate::tui::layers::plan::Plan;
 use crate::tui::msg::{Effect, Msg, PlanAsk};
 use crate::tui::pane::{Cover, Flow, Pane, Scene};
@@ -15,6 +17,7 @@ use crate::tui::theme::Role;
 use crate::tui::widgets::input::LineInput;
 use crate::tui::widgets::secret_field::SecretText;
 use crate::tui::world::World;
+use crate::work::plan::is_archive;
 
 /// Where a restore goes.
 pub struct Destination {
@@ -38,7 +41,9 @@ enum What {
 impl Destination {
     /// Proposes a new folder, and a new database on every server of the estate.
     pub fn new(backup: &Backup, world: &World) -> Self {
-        let ask = PlanAsk { backup: backup.id.clone(), into: String::new(), tables: vec![], choices: vec![] };
+        let renames = held(backup).into_iter().map(|name| (name.clone(), new_name(name, backup))).collect();
+        let (id, into) = (backup.id.clone(), String::new());
+        let ask = PlanAsk { backup: id, into, tables: vec![], databases: vec![], renames, choices: vec![] };
         Self::of(ask, detail::name(backup), places(backup, world))
     }
 
@@ -76,6 +81,15 @@ impl Destination {
         Flow::Do(vec![Effect::Plan(self.ask.clone())])
     }
 
+    /// How places are written.
+    fn forms(&self) -> &'static str {
+        if self.places.iter().any(|(place, _)| place.starts_with("server:") && !place.contains('/')) {
+            "dir:PATH, server:NAME or mysql://user@host/ for all, server:NAME/DB for one"
+        } else {
+            "dir:PATH, server:NAME/DATABASE or mysql://user@host/DATABASE"
+        }
+    }
+
     fn step(&mut self, by: isize) -> Flow {
         if self.places.is_empty() {
             return Flow::Stay;
@@ -87,17 +101,37 @@ impl Destination {
     }
 }
 
+/// `shop_bg_1121`: what a database becomes unless somebody says otherwise.
+fn new_name(name: &Foreign, backup: &Backup) -> String {
+    let name = name.raw_str().filter(|name| harmless(name)).unwrap_or(backup.id.as_str());
+    let month_day = backup.taken.at.day().get(5..).unwrap_or_default().replace('-', "");
+    format!("{name}_bg_{month_day}")
+}
+
 fn places(backup: &Backup, world: &World) -> Vec<(String, String)> {
     let id: &BackupId = &backup.id;
-    let name =
-        backup.databases.first().and_then(|name| name.raw_str()).filter(|name| harmless(name)).unwrap_or(id.as_str());
+    // Of an archive: what it holds is not one database, or not known before it was read.
+    let several = is_archive(backup) && held(backup).len() != 1;
+    let first = backup.databases.first().and_then(|name| name.raw_str()).filter(|name| harmless(name));
+    let name = if several { backup.target.as_str() } else { first.unwrap_or(id.as_str()) };
     let day = backup.taken.at.day();
-    let month_day = day.get(5..).unwrap_or_default().replace('-', "");
     let mut places = vec![(format!("dir:./restored-{name}-{day}"), "a new folder here".to_owned())];
     for server in &world.servers {
         let word = if server.protected { ", protected: needs arming" } else { "" };
-        let place = format!("server:{}/{name}_bg_{month_day}", server.name);
-        places.push((place, format!("a new database on {}{word}", server.address)));
+        places.push(if several {
+            let names = if held(backup).is_empty() {
+                "its databases, each under its own name,"
+            } else {
+                "a new database of each,"
+            };
+            (format!("server:{}", server.name), format!("{names} on {}{word}", server.address))
+        } else {
+            let database = backup
+                .databases
+                .first()
+                .map_or_else(|| new_name(&Foreign::from(id.as_str()), backup), |name| new_name(name, backup));
+            (format!("server:{}/{database}", server.name), format!("a new database on {}{word}", server.address))
+        });
     }
     places
 }
@@ -180,10 +214,7 @@ impl Pane for Destination {
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         let inner = indent(area, 3);
         let (title, text) = match self.what {
-            What::Place => (
-                format!("Restore {}: where to? Nothing is written yet.", self.title),
-                "dir:PATH, server:NAME/DATABASE or mysql://user@host/DATABASE",
-            ),
+            What::Place => (format!("Restore {}: where to? Nothing is written yet.", self.title), self.forms()),
             What::Tables => (
                 format!("Restore {}: which tables?", self.title),
                 "Names with blanks between them; nothing means all. The plan is made anew.",

@@ -19,7 +19,8 @@ use crate::tui::world::{KeyOffer, LoadedKey, World};
 /// Keys in memory, and keys that the estate offers.
 #[derive(Default)]
 pub struct Keys {
-    chosen: usize,
+    /// The name of the key under the cursor: loading it must not slide the cursor onto another one.
+    chosen: Option<String>,
     window: Cell<(usize, usize)>,
 }
 
@@ -30,13 +31,7 @@ enum Item<'a> {
 }
 
 fn items(world: &World) -> Vec<Item<'_>> {
-    let loaded = |print: &Option<Fingerprint>| {
-        let print = print.as_ref();
-        print.is_some_and(|print| {
-            world.keys.iter().any(|key| key.facts.fingerprint.as_ref().is_some_and(|own| own.matches(print)))
-        })
-    };
-    let offers = world.key_offers.iter().filter(|offer| !loaded(&offer.fingerprint));
+    let offers = world.key_offers.iter().filter(|offer| !offer.is_loaded(&world.keys));
     world.keys.iter().map(Item::Loaded).chain(offers.map(Item::Offered)).collect()
 }
 
@@ -68,7 +63,8 @@ fn cells(item: &Item<'_>) -> [Line; 5] {
         Item::Offered(offer) => [
             vec![span(Role::Text, offer.name.clone())],
             vec![span(Role::Dim, "locked")],
-            vec![span(Role::Dim, grouped(offer.opens as u64))],
+            // Only backups that name their keys can be counted.
+            vec![span(Role::Dim, if offer.opens == 0 { "?".to_owned() } else { grouped(offer.opens as u64) })],
             vec![span(Role::Dim, print(&offer.fingerprint))],
             vec![span(Role::Dim, offer.file.clone())],
         ],
@@ -91,9 +87,9 @@ impl Pane for Keys {
 
     fn update(&mut self, command: Command, world: &World) -> Flow {
         let items = items(world);
-        let at = self.chosen.min(items.len().saturating_sub(1));
+        let at = self.at(&items);
         if let Some(row) = moved(command, at, items.len(), self.window.get().1) {
-            self.chosen = row;
+            self.chosen = items.get(row).map(Item::name);
             return Flow::Stay;
         }
         match (command, items.get(at)) {
@@ -116,7 +112,7 @@ impl Pane for Keys {
 
     fn twin(&self, world: &World) -> Option<String> {
         let items = items(world);
-        match items.get(self.chosen.min(items.len().saturating_sub(1)))? {
+        match items.get(self.at(&items))? {
             Item::Loaded(key) => Some(format!("breakglass key inspect '{}'", key.facts.label)),
             Item::Offered(offer) => Some(format!("breakglass key inspect '{}'", offer.file)),
         }
@@ -163,12 +159,26 @@ impl Pane for Keys {
     }
 }
 
+impl Item<'_> {
+    fn name(&self) -> String {
+        match self {
+            Self::Loaded(key) => key.facts.label.to_string(),
+            Self::Offered(offer) => offer.name.clone(),
+        }
+    }
+}
+
 impl Keys {
+    fn at(&self, items: &[Item<'_>]) -> usize {
+        let chosen = self.chosen.as_ref();
+        chosen.and_then(|name| items.iter().position(|item| item.name() == *name)).unwrap_or(0)
+    }
+
     fn list(&self, items: &[Item<'_>], area: Rect, canvas: &mut Canvas<'_>) {
         let layout = Layout::fit(&COLUMNS, area.width.saturating_sub(4));
         layout.heads(&COLUMNS, indent(row(area, 0), 3), canvas);
         let rows = below(area, 1);
-        let cursor = self.chosen.min(items.len() - 1);
+        let cursor = self.at(items);
         let top = scrolled(self.window.get().0, cursor, usize::from(rows.height));
         self.window.set((top, usize::from(rows.height)));
         for ((at, item), line) in items.iter().enumerate().skip(top).zip(rows.rows()) {

@@ -1,5 +1,6 @@
 //! Reusable parts of screens.
 
+pub mod checklist;
 pub mod gauge;
 pub mod input;
 pub mod secret_field;

@@ -32,6 +32,15 @@ impl Database {
             Self::Ledger => include_str!("../../../assets/demo/ledger.sql"),
         }
     }
+
+    /// As mysql-backup dumps it: columns are listed, triggers are left out.
+    fn archived(self) -> &'static str {
+        match self {
+            Self::Shop => include_str!("../../../assets/demo/archive-shop.sql"),
+            Self::Crm => include_str!("../../../assets/demo/archive-crm.sql"),
+            Self::Ledger => include_str!("../../../assets/demo/ledger.sql"),
+        }
+    }
 }
 
 /// How much a dump holds.
@@ -51,8 +60,19 @@ impl Volume {
 
 /// The whole dump as it was finished at `at`.
 pub fn dump(database: Database, volume: Volume, at: Moment) -> String {
+    filled(database.template(), volume, at)
+}
+
+/// The dump as mysql-backup puts it into an archive: without a line end behind its last line.
+pub fn archived(database: Database, volume: Volume, at: Moment) -> String {
+    let mut sql = filled(database.archived(), volume, at);
+    sql.pop();
+    sql
+}
+
+fn filled(template: &str, volume: Volume, at: Moment) -> String {
     let mut sql = String::with_capacity(700 << 10);
-    for line in database.template().lines() {
+    for line in template.lines() {
         if let Some(table) = line.strip_prefix("%ROWS ") {
             rows(&mut sql, table.trim_end_matches('%'), volume, at);
         } else if line.contains("%DATE%") {
@@ -65,8 +85,9 @@ pub fn dump(database: Database, volume: Volume, at: Moment) -> String {
     sql
 }
 
-/// One `INSERT` with every row of a table.
+/// One `INSERT` with every row of a table; behind its name may stand its columns.
 fn rows(sql: &mut String, table: &str, volume: Volume, at: Moment) {
+    let (table, columns) = table.split_once(' ').unwrap_or((table, ""));
     let count = match table {
         "customers" => volume.rows(700, 6),
         "products" => 240,
@@ -79,7 +100,8 @@ fn rows(sql: &mut String, table: &str, volume: Volume, at: Moment) {
         "entries" => volume.rows(3_000, 60),
         _ => 2,
     };
-    write_to(sql, format_args!("INSERT INTO `{table}` VALUES "));
+    let columns = if columns.is_empty() { String::new() } else { format!(" (`{}`)", columns.replace(' ', "`, `")) };
+    write_to(sql, format_args!("INSERT INTO `{table}`{columns} VALUES "));
     for n in 1..=count {
         sql.push_str(if n == 1 { "(" } else { ",(" });
         row(sql, table, n, at);

@@ -1,4 +1,4 @@
-//! What the demo's targets hold: thirty nights, most of them dull, some of them worth a lesson.
+//! What two of the demo's targets hold: thirty nights, most of them dull, some of them worth a lesson.
 
 use crate::model::backup::Compression;
 use crate::model::units::Moment;
@@ -53,7 +53,7 @@ pub struct Night {
     pub twist: Twist,
 }
 
-/// Everything that lies in the two targets at `now`, newest first per series.
+/// Everything that DBacked and mysqldump left in their two targets at `now`, newest first per series.
 pub fn nights(now: Moment) -> Vec<Night> {
     let midnight = now.0.div_euclid(DAY) * DAY;
     // The newest backups are of the last night whose runs are over.

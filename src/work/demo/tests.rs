@@ -1,5 +1,6 @@
 use std::collections::HashSet;
 use std::io::{BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 use crate::format::payload::Payload;
@@ -110,9 +111,9 @@ fn plain_dumps_are_whole_but_for_the_one_that_was_cut() {
 }
 
 #[test]
-fn the_sandbox_tells_of_about_sixty_backups_a_gap_and_a_shrunken_one() {
+fn the_sandbox_tells_of_about_seventy_backups_a_gap_and_a_shrunken_one() {
     let built = built();
-    assert!((58..=64).contains(&built.demo.backups), "{}", built.demo.backups);
+    assert!((66..=76).contains(&built.demo.backups), "{}", built.demo.backups);
     let offsite = files(&built, "offsite");
     let shop: Vec<_> = offsite
         .iter()
@@ -126,7 +127,8 @@ fn the_sandbox_tells_of_about_sixty_backups_a_gap_and_a_shrunken_one() {
     let text = fs::read_to_string(&built.demo.estate_path).unwrap();
     let estate: toml::Table = text.parse().unwrap();
     assert_eq!(estate["keys"]["demo"]["fingerprint"].as_str(), Some(built.key.fingerprint().as_str()));
-    assert_eq!(estate["targets"].as_table().unwrap().len(), 2);
+    assert_eq!(estate["targets"].as_table().unwrap().len(), 3);
+    assert_eq!(estate["targets"]["vault"]["retention"].as_str(), Some(vault::RETENTION));
 }
 
 #[test]
@@ -139,4 +141,49 @@ fn the_estate_names_its_folders_whatever_they_are_called() {
     let url: Url = estate["targets"]["nas"]["url"].as_str().unwrap().parse().unwrap();
     assert_eq!(url.to_file_path().unwrap(), demo.root.join("nas"));
     assert_eq!(estate["keys"]["demo"]["file"].as_str(), demo.key_path.to_str());
+}
+
+#[test]
+fn the_keys_of_the_vault_are_their_owners_alone_and_are_what_the_estate_says() {
+    let built = built();
+    let kinds = built.demo.vault_keys.iter().map(|key| {
+        assert_eq!(fs::metadata(&key.path).unwrap().permissions().mode() & 0o777, 0o600);
+        let facts = crate::work::keys::inspect_file(&key.path).unwrap();
+        assert_eq!(facts.fingerprint, key.fingerprint, "{}", key.name);
+        (key.name, facts.algorithm)
+    });
+    let kinds: Vec<(&str, String)> = kinds.collect();
+    let kinds: Vec<(&str, &str)> = kinds.iter().map(|(name, kind)| (*name, kind.as_str())).collect();
+    let expected = [
+        ("vault-raw", "raw key"),
+        ("vault-passphrase", "passphrase"),
+        ("vault-age", "age X25519"),
+        ("vault-cms", "EC P-256"),
+    ];
+    assert_eq!(kinds, expected);
+}
+
+#[test]
+fn the_vault_holds_every_seal_and_one_archive_that_goes_tonight() {
+    for hour in 0..24 {
+        tonight_goes_one(Moment(NOW.0 + hour * 3_600_000 + 1));
+    }
+}
+
+fn tonight_goes_one(now: Moment) {
+    let archives = vault::archives(now);
+    let seals: HashSet<_> = archives.iter().map(|archive| format!("{:?}", archive.seal)).collect();
+    assert_eq!(seals.len(), 6, "{seals:?}");
+    let retention = crate::model::retention::Retention::parse(vault::RETENTION).unwrap();
+    let crate::model::retention::Keep::Hours(hours) = retention.keep() else { panic!("an age") };
+    let tonight = archives.iter().filter(|archive| {
+        let key = Foreign::from(archive.name());
+        let name = names::databacker_name(&key).unwrap();
+        let taken = name.time.beside(None).unwrap();
+        assert_eq!(taken.at, archive.at);
+        let goes = names::prune_time(&key).unwrap().0 + i64::from(hours) * 3_600_000;
+        assert!(goes > now.0, "{key} is due already");
+        goes <= now.0 + 86_400_000
+    });
+    assert_eq!(tonight.count(), 1);
 }

@@ -32,6 +32,7 @@ fn ls_prints_the_fields_that_product_and_readme_promise() {
         "prune_due",
         "prune_rule",
         "seal",
+        "seal_recipients",
         "series",
         "size_bytes",
         "stale",

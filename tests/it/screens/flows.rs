@@ -26,7 +26,7 @@ use ratatui::layout::Rect;
 
 use super::sample;
 use super::stage::Stage;
-use super::{broken, busy, planned, planned_with, quiet};
+use super::{broken, busy, planned, planned_archive, planned_with, quiet};
 
 const SIZE: (u16, u16) = (80, 24);
 
@@ -126,6 +126,70 @@ fn a_broken_backup_is_salvaged_from_its_detail_and_by_the_palette_but_not_read_o
     let stage = Stage::new(world, SIZE).press("/").type_text("trust:damaged").press("enter S");
     assert_eq!(said(&stage), "this estate is read-only: nothing can be written from here");
     assert!(stage.app.layers.is_empty());
+}
+
+#[test]
+fn databases_are_chosen_and_renamed_and_the_plan_is_made_anew() {
+    let stage = planned_archive(SIZE).press("b down space");
+    let mut stage = stage.press("up r ctrl-u").type_text("crm_again").press("enter");
+    assert!(stage.text().contains("2 of 3 chosen"), "{}", stage.text());
+    stage = stage.press("enter");
+    assert_eq!(stage.asked.last().unwrap(), &format!("plan {} into server:staging", sample::id(900)));
+    let to = |from: &str, to: &str| (Foreign::from(from), to.to_owned());
+    let ask = PlanAsk {
+        backup: sample::id(900),
+        into: "server:staging".to_owned(),
+        tables: vec![],
+        databases: vec![Foreign::from("crm"), Foreign::from("shop")],
+        renames: vec![to("crm", "crm_again"), to("ledger", "ledger_bg_1121"), to("shop", "shop_bg_1121")],
+        choices: vec![],
+    };
+    let mut plan = sample::archive_plan();
+    plan.databases = Some(ask.databases.clone());
+    let stage = stage.send(Msg::Planned(ask, Box::new(plan))).press("y");
+    let twin = stage.asked.last().unwrap();
+    for flag in ["--databases crm,shop", "--rename 'crm:crm_again'", "--rename 'shop:shop_bg_1121'", "--approve "] {
+        assert!(twin.contains(flag), "{twin}");
+    }
+}
+
+#[test]
+fn a_plan_made_anew_stands_alone_and_loading_a_key_keeps_the_cursor_on_it() {
+    let layers = planned_archive(SIZE).app.layers.len();
+    let stage = planned_archive(SIZE).press("b enter");
+    let renames = ["crm", "ledger", "shop"].map(|name| (Foreign::from(name), format!("{name}_bg_1121"))).to_vec();
+    let (backup, into) = (sample::id(900), "server:staging".to_owned());
+    let ask = PlanAsk { backup, into, tables: vec![], databases: vec![], renames, choices: vec![] };
+    let stage = stage.send(Msg::Planned(ask, Box::new(sample::archive_plan())));
+    assert_eq!(stage.app.layers.len(), layers, "no plan that is past lies below");
+
+    let stage = super::archived(SIZE).press("5 down down enter");
+    assert_eq!(stage.asked, ["load key vault-passphrase"]);
+    let mut keys = stage.app.world.keys.clone();
+    keys.push(keys[0].clone());
+    keys[1].facts.label = Foreign::from("vault-passphrase");
+    keys[1].facts.fingerprint = None;
+    let mut stage = stage.send(Msg::Keys(keys));
+    let text = stage.text();
+    assert!(text.contains("> vault-passphrase          loaded"), "{text}");
+    assert_eq!(text.matches("vault-passphrase").count(), 1, "{text}");
+}
+
+#[test]
+fn no_database_and_no_name_are_refused_where_they_are_chosen() {
+    let stage = planned_archive(SIZE).press("b a a a enter");
+    assert_eq!(said(&stage), "choose at least one database");
+    let mut stage = stage.press("r ctrl-u enter");
+    assert!(stage.text().contains("crm  "), "an empty name is its own name");
+    assert_eq!(stage.press("esc").app.layers.len(), 1, "esc leaves the list for the plan");
+    let stage = planned(SIZE).press("b");
+    assert_eq!(said(&stage), "this backup is one dump: there is nothing to choose from");
+}
+
+#[test]
+fn the_new_name_of_a_database_is_left_with_esc_and_the_list_stays() {
+    let mut stage = planned_archive(SIZE).press("b r").type_text("xyz").press("esc");
+    assert!(stage.text().contains("which databases?") && !stage.text().contains("xyz"), "{}", stage.text());
 }
 
 #[test]
@@ -376,7 +440,14 @@ impl Act {
             Self::News(5) => Msg::KeyLocked(KeyFrom::File("x".into()), "x".into()),
             Self::News(_) => {
                 let into = "server:staging/shop_bg_1121".to_owned();
-                let ask = PlanAsk { backup: sample::id(0), into, tables: vec![], choices: vec![] };
+                let ask = PlanAsk {
+                    backup: sample::id(0),
+                    into,
+                    tables: vec![],
+                    databases: vec![],
+                    renames: vec![],
+                    choices: vec![],
+                };
                 Msg::Planned(ask, Box::new(sample::plan()))
             }
         }

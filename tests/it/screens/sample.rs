@@ -11,7 +11,7 @@ use breakglass::model::backup::{
 use breakglass::model::foreign::Foreign;
 use breakglass::model::job::{Ending, JobId, JobSpec, Phase, Progress, RestoreOutcome, RestoreReport};
 use breakglass::model::plan::{
-    Estimate, PlanDigest, PlanFinding, PlanSource, RestorePlan, Rewrite, SinkState, Stance, Step, StepEffect,
+    Estimate, Part, PlanDigest, PlanFinding, PlanSource, RestorePlan, Rewrite, SinkState, Stance, Step, StepEffect,
 };
 use breakglass::model::retention::{Nearness, Prune, PruneAt};
 use breakglass::model::salvage::{SalvageReport, SalvagedFile, SalvagedTable, TableState};
@@ -21,7 +21,7 @@ use breakglass::model::sink::{
 };
 use breakglass::model::target::{History, Stamp, Storage, TargetName};
 use breakglass::model::trust::{
-    Answer, Check, Finding, Inside, Proof, Rung, TableInside, VerdictOutcome, Voucher, Weight,
+    Answer, Check, Finding, Inside, MemberProof, Proof, Rung, TableInside, VerdictOutcome, Voucher, Weight,
 };
 use breakglass::model::units::{ByteSize, Moment, Rate};
 use breakglass::tui::world::{
@@ -285,6 +285,81 @@ pub fn pruned() -> World {
     let mut world = quiet();
     world.set_catalog(snapshot(made.collect()));
     world
+}
+
+/// An archive of three databases that was read with a raw key, and the keys of its estate: one loaded, three not.
+pub fn archived() -> World {
+    let at = Moment::parse("2026-11-21 02:00:04").unwrap();
+    let mut made = backup(900, "shop", "vault", at, 712_304_128);
+    made.key = Foreign::from("db_backup_2026-11-21T04-00-04+02-00.tgz");
+    made.series = Foreign::from("databacker:db_backup");
+    made.shape = Shape {
+        format: Format::Databacker,
+        compression: Compression::Gzip,
+        basis: Basis::Bytes,
+        seal: Some(Seal::new(SealScheme::RawKey)),
+    };
+    made.metadata = Metadata::NotApplicable;
+    made.taken = Taken { at, from: TakenFrom::Name, offset: Some(120) };
+    made.opens = Opens::Unknown;
+    let mut read = proof(&made, Rung::Whole, 2);
+    let part = |name: &str, bytes, tables: u64| {
+        let mut inside = read.inside.clone().unwrap();
+        inside.table_count = tables;
+        inside.tables.truncate(tables as usize);
+        let database = Some(Foreign::from(name));
+        let name = Foreign::from(format!("{name}_2026-11-21T04-00-04+02-00.sql"));
+        MemberProof { name, database, bytes, sha256: "ab".repeat(32), statements: 9, inside, dump: None }
+    };
+    let parts = [("crm", 1_288_490_188, 41), ("ledger", 92_274_688, 2), ("shop", 12_562_730_233, 214)];
+    read.members = parts.into_iter().map(|(name, bytes, tables)| part(name, bytes, tables)).collect();
+    read.content = Voucher::Crc;
+    read.checks.clear();
+    read.findings = vec![Finding::new(Weight::Note, "key_taken_as", "vault-raw was taken as 32 raw bytes")];
+    made.databases = parts.iter().map(|(name, ..)| Foreign::from(*name)).collect();
+    made.proof = Some(read);
+    let mut world = quiet();
+    world.set_catalog(snapshot(vec![Arc::new(made)]));
+    let mut raw = loaded_key();
+    raw.facts.label = Foreign::from("vault-raw");
+    (raw.facts.algorithm, raw.facts.bits) = ("raw key".into(), Some(256));
+    (raw.facts.container, raw.facts.encrypted) = ("32 raw bytes".into(), false);
+    raw.facts.remarks.clear();
+    raw.opens = 0;
+    world.keys = vec![raw];
+    let offer = |name: &str, file: &str, fingerprint, opens| KeyOffer {
+        name: name.into(),
+        file: file.into(),
+        fingerprint,
+        opens,
+    };
+    world.key_offers = vec![
+        offer("demo", "~/keys/demo.pem", Some(other()), 76),
+        offer("vault-raw", "~/keys/vault.key", Some(ops()), 0),
+        offer("vault-passphrase", "~/keys/vault.pass", None, 0),
+        offer("vault-age", "~/keys/vault-age.txt", None, 0),
+    ];
+    world
+}
+
+/// A plan for that archive: one database under a new name, one that replaces what is there.
+pub fn archive_plan() -> RestorePlan {
+    let part = |name: &str, into: &str, there| Part {
+        member: Foreign::from(format!("{name}_2026-11-21T04-00-04+02-00.sql")),
+        from: Foreign::from(name),
+        into: Foreign::from(into),
+        there,
+        defaults: None,
+    };
+    let tables = vec![Foreign::from("accounts"), Foreign::from("entries")];
+    let exists = SinkState::DatabaseExists { tables };
+    let mut plan = plan();
+    plan.from.id = id(900);
+    plan.from.label = "vault:db_backup_2026-11-21T04-00-04+02-00.tgz".into();
+    plan.into = Sink::Databases(server(Protection::Open));
+    plan.there = exists.clone();
+    plan.parts = vec![part("crm", "crm_bg_1121", SinkState::New), part("ledger", "ledger", exists)];
+    plan
 }
 
 /// The world in the middle of the work: a key, a running verification, an ended restore, records.
