@@ -2,7 +2,7 @@
 
 use std::io;
 
-use sha2::{Digest, Sha256};
+use bytes::Bytes;
 
 use crate::format::names;
 use crate::format::payload::{Payload, PayloadVerdict};
@@ -11,6 +11,7 @@ use crate::model::foreign::Foreign;
 use crate::model::trust;
 use crate::model::trust::{Answer, Finding, MemberProof, TableInside, VerdictOutcome, Weight};
 use crate::model::units::grouped;
+use crate::work::hashing::Hashing;
 use crate::work::keep::Keep;
 use crate::work::payload::{Checker, Stands};
 use crate::work::verdict::{Inside, Wrong};
@@ -34,6 +35,9 @@ struct Members {
     findings: Vec<Finding>,
     wrong: Option<Wrong>,
     keep: Option<Keep>,
+    hashing: Hashing,
+    /// The bytes that are being walked over: what is hashed shares them.
+    chunk: Bytes,
 }
 
 /// The member that is being read.
@@ -42,7 +46,6 @@ struct Current {
     size: u64,
     head: Vec<u8>,
     checker: Option<Checker>,
-    hash: Sha256,
     bytes: u64,
 }
 
@@ -54,11 +57,27 @@ pub struct Judged {
     pub members: Vec<MemberProof>,
 }
 
+/// What an archive is, or what is wrong with it and what was found by then.
+pub type Verdict = Result<Judged, (Wrong, Vec<Finding>)>;
+
 impl ArchiveCheck {
     /// A check that hands each member to `keep` on the way.
-    pub fn new(keep: Option<Keep>) -> Self {
-        let members = Members { current: None, done: vec![], end_marks: vec![], findings: vec![], wrong: None, keep };
-        Self { walk: TarWalk::default(), members }
+    ///
+    /// # Errors
+    ///
+    /// When the system refuses a thread.
+    pub fn new(keep: Option<Keep>) -> io::Result<Self> {
+        let members = Members {
+            current: None,
+            done: vec![],
+            end_marks: vec![],
+            findings: vec![],
+            wrong: None,
+            keep,
+            hashing: Hashing::start()?,
+            chunk: Bytes::new(),
+        };
+        Ok(Self { walk: TarWalk::default(), members })
     }
 
     /// Takes the next bytes.
@@ -66,11 +85,12 @@ impl ArchiveCheck {
     /// # Errors
     ///
     /// Trouble of this machine: a file that cannot be written.
-    pub fn feed(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub fn feed(&mut self, bytes: Bytes) -> io::Result<()> {
         if self.members.wrong.is_some() {
             return Ok(());
         }
-        match self.walk.feed(bytes, &mut self.members) {
+        self.members.chunk = bytes.clone();
+        match self.walk.feed(&bytes, &mut self.members) {
             Ok(()) => Ok(()),
             Err(Stopped::Archive(error)) => {
                 self.members.wrong = Some(of_archive(&error));
@@ -81,18 +101,22 @@ impl ArchiveCheck {
     }
 
     /// What was kept, and what the archive is; of one that does not hold, what is wrong and what was found by then.
-    pub fn finish(mut self) -> (Option<Keep>, Result<Judged, (Wrong, Vec<Finding>)>) {
+    ///
+    /// # Errors
+    ///
+    /// When the thread that hashes died.
+    pub fn finish(mut self) -> io::Result<(Option<Keep>, Verdict)> {
         let keep = self.members.keep.take();
         let behind = match (self.members.wrong.take(), self.walk.finish()) {
-            (Some(wrong), _) => return (keep, Err((wrong, self.members.findings))),
-            (None, Err(error)) => return (keep, Err((of_archive(&error), self.members.findings))),
+            (Some(wrong), _) => return Ok((keep, Err((wrong, self.members.findings)))),
+            (None, Err(error)) => return Ok((keep, Err((of_archive(&error), self.members.findings)))),
             (None, Ok(behind)) => behind,
         };
         if behind > 0 {
             let text = format!("{} bytes follow the end of the archive and were not read", grouped(behind));
             self.members.findings.push(Finding::new(Weight::Warning, "bytes_after_archive", text));
         }
-        (keep, Ok(self.members.judged()))
+        Ok((keep, Ok(self.members.judged()?)))
     }
 
     /// Whether the archive's own end was seen.
@@ -120,12 +144,13 @@ impl TarSink for Members {
     type Error = io::Error;
 
     fn begin(&mut self, name: &Foreign, size: u64) -> io::Result<()> {
-        let (head, hash) = (Vec::with_capacity(HEAD), Sha256::new());
-        self.current = Some(Current { name: name.clone(), size, head, checker: None, hash, bytes: 0 });
+        let head = Vec::with_capacity(HEAD);
+        self.current = Some(Current { name: name.clone(), size, head, checker: None, bytes: 0 });
         self.keep.as_mut().map_or(Ok(()), |keep| keep.begin(name))
     }
 
     fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hashing.feed(self.chunk.slice_ref(bytes));
         if let Some(current) = &mut self.current
             && let Err(wrong) = current.data(bytes)
         {
@@ -136,6 +161,7 @@ impl TarSink for Members {
     }
 
     fn end(&mut self) -> io::Result<()> {
+        self.hashing.next();
         if let Some(current) = self.current.take().filter(|_| self.wrong.is_none()) {
             self.member(current);
         }
@@ -145,7 +171,6 @@ impl TarSink for Members {
 
 impl Current {
     fn data(&mut self, bytes: &[u8]) -> Result<(), Wrong> {
-        self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
         if let Some(checker) = &mut self.checker {
             return checker.feed(bytes).map_err(|wrong| of_member(&self.name, wrong));
@@ -174,9 +199,7 @@ fn of_member(name: &Foreign, wrong: Wrong) -> Wrong {
 
 impl Members {
     fn member(&mut self, current: Current) {
-        let sha256 = data_encoding::HEXLOWER.encode(&current.hash.finalize());
-        let mut proof =
-            MemberProof { name: current.name.clone(), bytes: current.bytes, sha256, ..MemberProof::default() };
+        let mut proof = MemberProof { name: current.name.clone(), bytes: current.bytes, ..MemberProof::default() };
         match current.checker.map(Checker::finish) {
             Some(Ok((verdict, facts))) => {
                 self.findings.extend(verdict.findings);
@@ -199,7 +222,10 @@ impl Members {
         self.done.push(proof);
     }
 
-    fn judged(self) -> Judged {
+    fn judged(mut self) -> io::Result<Judged> {
+        for (member, digest) in self.done.iter_mut().zip(self.hashing.finish()?) {
+            member.sha256 = digest;
+        }
         let worst = self.end_marks.iter().max_by_key(|(_, answer, _)| match answer {
             Answer::No => 2,
             Answer::Unknown => 1,
@@ -216,10 +242,10 @@ impl Members {
         let s = if dumps == 1 { "" } else { "s" };
         let detail = format!("the archive's end, {dumps} dump{s}, {} statements; {worst}", grouped(statements));
         let inside = joined(&self.done);
-        Judged {
+        Ok(Judged {
             verdict: PayloadVerdict { end_mark, detail, inside, statements, findings: self.findings },
             members: self.done,
-        }
+        })
     }
 }
 

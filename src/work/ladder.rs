@@ -13,7 +13,7 @@ use crate::model::target::{Object, Stamp};
 use crate::model::trust::{Answer, Check, Finding, MemberProof, Proof, Rung, VerdictOutcome, Voucher, Weight};
 use crate::model::units::{Moment, grouped};
 use crate::seal::digest::{EachMib, Sha256Sum, StoredDigests, Sums, Wanted, compare_etag};
-use crate::work::archive::Judged;
+use crate::work::archive;
 use crate::work::look::SideSum;
 use crate::work::payload::{Checker, PayloadFacts};
 use crate::work::verdict;
@@ -114,7 +114,7 @@ impl Reading {
 impl Reading {
     /// The end of all bytes of an archive was reached.
     /// `in_step`: the archive's bytes are the target's, so that where one is wrong is where the other is.
-    pub fn archive(&mut self, judged: Result<Judged, (Wrong, Vec<Finding>)>, in_step: bool) {
+    pub fn archive(&mut self, judged: archive::Verdict, in_step: bool) {
         match judged {
             Ok(judged) => {
                 self.facts = DumpFacts::of_all(judged.members.iter().filter_map(|member| member.dump.as_deref()));

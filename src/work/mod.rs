@@ -18,6 +18,7 @@ mod feeding;
 pub mod filter;
 pub mod find;
 mod guarded;
+mod hashing;
 mod hazards;
 pub mod jobs;
 mod keep;

@@ -145,7 +145,7 @@ impl<R: Read + Send + 'static> Ahead<R> {
     /// When the system refuses another thread.
     pub fn start(name: &str, mut inner: R) -> io::Result<Self> {
         let (full, steps) = sync_channel(STAGE_DEPTH);
-        let (empties, empty) = sync_channel::<Vec<u8>>(STAGE_DEPTH + 2);
+        let (empties, empty) = sync_channel::<Vec<u8>>(STAGE_DEPTH + 12);
         let worker = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
             pump(&mut inner, &full, &empty);
             inner
@@ -200,6 +200,25 @@ fn fill(inner: &mut impl Read, buffer: &mut [u8]) -> (usize, Option<io::Error>) 
     (filled, None)
 }
 
+/// A buffer on loan.
+struct Pooled {
+    buffer: Vec<u8>,
+    range: std::ops::Range<usize>,
+    empties: SyncSender<Vec<u8>>,
+}
+
+impl AsRef<[u8]> for Pooled {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer[self.range.clone()]
+    }
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        let _ = self.empties.try_send(std::mem::take(&mut self.buffer));
+    }
+}
+
 impl<R> Ahead<R> {
     /// The next run of bytes without copying them; empty at the end.
     ///
@@ -211,6 +230,21 @@ impl<R> Ahead<R> {
             self.advance()?;
         }
         Ok(&self.current[self.range.clone()])
+    }
+
+    /// The next run of bytes to be kept and shared; `None` at the end. Its buffer comes back when the last share
+    /// is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the inner reader failed with.
+    pub fn take(&mut self) -> io::Result<Option<Bytes>> {
+        if self.chunk()?.is_empty() {
+            return Ok(None);
+        }
+        let range = std::mem::take(&mut self.range);
+        let pooled = Pooled { buffer: std::mem::take(&mut self.current), range, empties: self.empties.clone() };
+        Ok(Some(Bytes::from_owner(pooled)))
     }
 
     /// Marks bytes of the last [`chunk`](Self::chunk) as read.

@@ -8,7 +8,6 @@ use std::time::Instant;
 
 use futures_util::StreamExt;
 use miette::Diagnostic;
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::disk::output::OutputError;
@@ -25,6 +24,7 @@ use crate::seal::digest::{Stored, StoredDigests, Wanted};
 use crate::seal::key::Key;
 use crate::target::{Store, StoreError};
 use crate::work::archive::ArchiveCheck;
+use crate::work::hashing::Hashing;
 use crate::work::jobs::JobCtx;
 use crate::work::keep::Keep;
 use crate::work::ladder;
@@ -347,11 +347,17 @@ fn read_plain(mut plain: Plaintext, keep: Option<Keep>) -> (Reading, Option<Keep
 }
 
 fn read_archive(mut plain: Plaintext, keep: Option<Keep>, mut reading: Reading) -> (Reading, Option<Keep>) {
-    let mut archive = ArchiveCheck::new(keep);
+    let mut archive = match ArchiveCheck::new(keep) {
+        Ok(archive) => archive,
+        Err(error) => {
+            reading.broke(None, &error);
+            return (reading, None);
+        }
+    };
     loop {
-        let chunk = match plain.bytes.chunk() {
-            Ok([]) => break,
-            Ok(chunk) => chunk,
+        let chunk = match plain.bytes.take() {
+            Ok(None) => break,
+            Ok(Some(chunk)) => chunk,
             Err(error) => {
                 reading.broke(verdict::of_read(&error, plain.origin, archive.progress()), &error);
                 return (reading, archive.into_keep());
@@ -362,11 +368,15 @@ fn read_archive(mut plain: Plaintext, keep: Option<Keep>, mut reading: Reading) 
             reading.not_kept(error);
             return (reading, archive.into_keep());
         }
-        let n = chunk.len();
-        plain.bytes.consume(n);
     }
     reading.every_member_checked = plain.checked.load(Ordering::Relaxed);
-    let (keep, judged) = archive.finish();
+    let (keep, judged) = match archive.finish() {
+        Ok(finished) => finished,
+        Err(error) => {
+            reading.broke(None, &error);
+            return (reading, None);
+        }
+    };
     // An archive that stands by itself counts the same bytes as the target.
     let in_step = plain.compression == Compression::None && plain.sealed_at.is_none();
     reading.archive(judged, in_step);
@@ -374,22 +384,28 @@ fn read_archive(mut plain: Plaintext, keep: Option<Keep>, mut reading: Reading) 
 }
 
 fn read_dump(mut plain: Plaintext, mut keep: Option<Keep>, mut reading: Reading) -> (Reading, Option<Keep>) {
-    let mut hash = Sha256::new();
+    let hashing = match Hashing::start() {
+        Ok(hashing) => hashing,
+        Err(error) => {
+            reading.broke(None, &error);
+            return (reading, None);
+        }
+    };
     let mut checker: Option<Checker> = None;
     loop {
-        let chunk = match plain.bytes.chunk() {
-            Ok([]) => break,
-            Ok(chunk) => chunk,
+        let chunk = match plain.bytes.take() {
+            Ok(None) => break,
+            Ok(Some(chunk)) => chunk,
             Err(error) => {
                 let inside = reading.progress(checker.as_ref());
                 reading.broke(verdict::of_read(&error, plain.origin, inside), &error);
                 return (reading, keep);
             }
         };
-        hash.update(chunk);
+        hashing.feed(chunk.clone());
         reading.bytes_out += chunk.len() as u64;
         if let Some(keep) = &mut keep
-            && let Err(error) = keep.write(chunk)
+            && let Err(error) = keep.write(&chunk)
         {
             reading.not_kept(error);
             return (reading, None);
@@ -398,13 +414,14 @@ fn read_dump(mut plain: Plaintext, mut keep: Option<Keep>, mut reading: Reading)
             let head = &chunk[..chunk.len().min(1024)];
             let checker = checker.get_or_insert_with(|| Checker::new(Payload::of(head), plain.sealed_at));
             // What the container says of the same bytes at its end weighs more: read on.
-            reading.wrong = checker.feed(chunk).err();
+            reading.wrong = checker.feed(&chunk).err();
         }
-        let n = chunk.len();
-        plain.bytes.consume(n);
     }
     reading.every_member_checked = plain.checked.load(Ordering::Relaxed);
-    reading.sha256 = Some(data_encoding::HEXLOWER.encode(&hash.finalize()));
+    match hashing.finish() {
+        Ok(digests) => reading.sha256 = digests.into_iter().next(),
+        Err(error) => reading.broke(None, &error),
+    }
     match (&reading.wrong, checker) {
         (None, checker) => reading.finish(checker),
         (Some(_), checker) => reading.findings = checker.map(Checker::defects).unwrap_or_default(),
