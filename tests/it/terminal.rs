@@ -2,6 +2,7 @@
 
 mod busy;
 mod idle;
+mod salvaging;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
