@@ -83,7 +83,7 @@ fn the_plan_and_its_question_are_drawn() {
 
 /// The damaged backup of the sample.
 fn broken(size: (u16, u16)) -> Stage {
-    busy(size).press("/").type_text("trust:damaged").press("enter")
+    Stage::new(sample::broken(), size).press("/").type_text("trust:damaged").press("enter")
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod archive;
 mod busy;
 mod headless;
 mod idle;
+mod salvaging;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -107,6 +107,11 @@ pub fn opens(backup: &Backup, world: &World) -> Result<(), Reason> {
     if let Some(finding) = backup.findings.iter().find(|finding| finding.weight == Weight::Fatal) {
         return Err(Reason::plain(finding.text.clone()));
     }
+    unlocks(backup, world)
+}
+
+/// Why nothing of a backup can be read now, whatever state it is in.
+fn unlocks(backup: &Backup, world: &World) -> Result<(), Reason> {
     if matches!(backup.storage.access, Access::Frozen | Access::Thawing) {
         let class = backup.storage.class.as_deref().unwrap_or("cold storage");
         return Err(Reason::plain(format!("it lies in {class}: thaw it first")));
@@ -126,7 +131,7 @@ fn breaks(backup: &Backup, world: &World) -> Result<(), Reason> {
         return Err(Reason::cured_by("a salvage is for broken backups: verify it first", Command::Verify));
     };
     match proof.outcome {
-        VerdictOutcome::Damaged | VerdictOutcome::Truncated | VerdictOutcome::Inconclusive => opens(backup, world),
+        VerdictOutcome::Damaged | VerdictOutcome::Truncated | VerdictOutcome::Inconclusive => unlocks(backup, world),
         VerdictOutcome::WrongKey => {
             Err(Reason::cured_by("no loaded key opens this one: load another", Command::LoadKey))
         }

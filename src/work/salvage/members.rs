@@ -114,6 +114,7 @@ struct Members<'a> {
     folder: PathBuf,
     label: &'a str,
     vouched: &'static str,
+    contained: bool,
     notes: Notes,
     taken: HashSet<String>,
     current: Option<Current>,
@@ -147,6 +148,7 @@ impl<'a> Members<'a> {
             folder: folder.to_owned(),
             label: &expected.label,
             vouched: opened.vouched(),
+            contained: opened.contained,
             notes: opened.notes.clone(),
             taken: HashSet::new(),
             current: None,
@@ -189,6 +191,8 @@ impl<'a> Members<'a> {
                 Body::Sql(Box::new(SqlCut::begin(out, &from, self.vouched)?), name)
             }
             Payload::Unknown | Payload::Tar if current.member.is_none() => Body::Nothing,
+            // Text with nothing around it is there already.
+            Payload::OtherText if current.member.is_none() && !self.contained => Body::Nothing,
             _ => {
                 let (out, name) = self.file(&format!("{}.partial", current.stem))?;
                 Body::Raw(Box::new(out), name)

@@ -107,7 +107,7 @@ fn empty(report: &SalvageReport, recovered: &Recovered, stopped: bool) -> Salvag
     };
     let backup = report.backup.clone();
     match recovered.payload {
-        Some(Payload::Unknown) => SalvageError::Unknown { backup, why },
+        Some(Payload::Unknown | Payload::OtherText) => SalvageError::Unknown { backup, why },
         _ => SalvageError::Nothing { backup, why },
     }
 }

@@ -172,3 +172,58 @@ proptest! {
         prop_assert!(!ended || told.members.len() == whole.members.len());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_cipher_cut_at_many_lengths_and_mutated_ends_in_a_report_or_a_reason() {
+    let times = ["10-00-00Z.tar", "11-00-00Z.tar", "12-00-00Z.tar", "13-00-00Z.tar", "14-00-00Z.tar", "15-00-00Z.tbz2"];
+    let mut files = vec![];
+    for (nth, time) in times.iter().enumerate() {
+        let (bytes, ending) = (object(&format!("db_backup_2026-10-05T{time}")), time.rsplit_once('.').unwrap().1);
+        for at in (1..bytes.len()).step_by(bytes.len() / 12) {
+            files.push((format!("db-{nth}-{at:06}.{ending}"), bytes[..at].to_vec()));
+        }
+    }
+    let seed = object("db_backup_2026-10-05T09-00-00Z.tgz");
+    let seeds = [seed[..30_000].to_vec(), tar(&[("a_20260101000000.sql", &dump("a", 2, 20))])];
+    let mut mutated = 0;
+    mutate_all(&seeds, |bytes| {
+        mutated += 1;
+        if mutated <= 60 {
+            files.push((format!("mutated-{mutated}.tgz"), bytes.to_vec()));
+        }
+    });
+    let given: Vec<(&str, Vec<u8>)> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+    let bench = Bench::new(&given).await;
+    bench.load(&databacker().join("keys/pbkdf2.pass"), b"").await;
+    let mut came = [0; 6];
+    for (name, _) in &files {
+        match bench.salvage(name).await {
+            Ok(report) if name.starts_with("db-") => {
+                came[usize::from(name.as_bytes()[3] - b'0')] += 1;
+                // Of a cut backup no more can come out than there was.
+                assert!(report.rows() <= 160 && report.tables(TableState::Complete) <= 5, "{name}: {}", report.words());
+            }
+            Ok(_) => {}
+            Err(report) => {
+                assert!(report.code != "job::died" && report.fault != Fault::Failed, "{name}: {report:?}");
+                assert_ne!(report.fault, Fault::Usage, "{name}: {report:?}");
+            }
+        }
+    }
+    // CMS, both CBC and ChaCha20 from the first insert on; age from its first whole chunk; bzip2 only with its one block.
+    assert!(came[0] > 6 && came[1] > 6 && came[2] > 6 && came[4] > 6, "{came:?}");
+    assert!(came[3] >= 1 && came[5] == 1, "{came:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cms_message_whose_lengths_lie_is_read_as_far_as_it_goes() {
+    let name = "db_backup_2026-10-05T10-00-00Z.tar";
+    let mut bytes = object(name);
+    bytes.truncate(60_000);
+    // The outermost length, which is three bytes long in a message of this size.
+    assert_eq!(bytes[..2], [0x30, 0x83]);
+    bytes[2] = 0x70;
+    let bench = Bench::new(&[(name, bytes)]).await;
+    let report = bench.salvage(name).await.unwrap();
+    assert_eq!(table(&report, "customers").rows, 80, "{}", report.words());
+}

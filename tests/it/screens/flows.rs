@@ -121,7 +121,7 @@ fn a_broken_backup_is_salvaged_from_its_detail_and_by_the_palette_but_not_read_o
     assert_eq!(stage.app.layers.len(), 2, "over the detail");
     let mut stage = broken(SIZE).press(":").type_text("salvage").press("enter");
     assert!(stage.text().contains("Nothing proves it"), "{}", stage.text());
-    let mut world = sample::busy();
+    let mut world = sample::broken();
     world.read_only = true;
     let stage = Stage::new(world, SIZE).press("/").type_text("trust:damaged").press("enter S");
     assert_eq!(said(&stage), "this estate is read-only: nothing can be written from here");

@@ -429,6 +429,18 @@ fn jobs() -> Vec<JobLine> {
     vec![verify, restore]
 }
 
+/// The busy world; what a proof found stands among its backup's findings, as in a real catalog.
+pub fn broken() -> World {
+    let mut list = backups();
+    for backup in list.iter_mut().filter(|backup| backup.proof.as_ref().is_some_and(|proof| proof.outcome.is_bad())) {
+        let text = "damaged at compressed byte 210763776: the compressed data is not valid deflate";
+        Arc::make_mut(backup).findings.push(Finding::new(Weight::Fatal, "damaged", text));
+    }
+    let mut world = busy();
+    world.set_catalog(snapshot(list));
+    world
+}
+
 /// A salvage that ended, before the other jobs.
 pub fn salvaged() -> World {
     let table = |table: &str, rows, state| SalvagedTable {
