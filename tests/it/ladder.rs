@@ -3,6 +3,7 @@
 
 mod archives;
 mod buckets;
+mod generations;
 mod matrix;
 mod memory;
 mod time;

@@ -236,3 +236,62 @@ fn shows_what_changes(plan: &RestorePlan, source: &Database, into: &Database) {
     let rows = plan.rewrites.iter().any(|rewrite| rewrite.before.concat().contains("INSERT INTO `orders`"));
     assert!(!rows, "rows stay out of it");
 }
+
+/// An archive with one dump, whatever it says.
+async fn one_dump(text: &str) -> (TempDir, Console) {
+    let (dumps, folder) = (support::scratch(), support::scratch());
+    let name = "shop_2026-10-05T01:00:00Z.sql".to_owned();
+    fs::write(dumps.path().join(&name), text).unwrap();
+    tar(dumps.path(), &[name], &folder.path().join(ARCHIVE));
+    let console = over(folder.path()).await;
+    (folder, console)
+}
+
+/// Complaint 17, upstream 118 ("No database selected"), and the USE that its views carry all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_without_its_database_goes_where_it_is_told() {
+    for server in servers() {
+        let from = server.unused();
+        let text = dump_of(&from.name);
+        let start = text.find("--\n-- Current Database").unwrap();
+        let end = text.find("--\n-- Table structure").unwrap();
+        let (_folder, console) = one_dump(&format!("{}{}", &text[..start], &text[end..])).await;
+        let into = server.unused();
+        let plan = planned(&console, console.request(ARCHIVE, sink(&into))).await;
+        let report = console.run(plan).await.unwrap();
+        assert_eq!(report.outcome, RestoreOutcome::Done, "{:?}", report.failures);
+        assert_eq!(into.sql("SELECT COUNT(*) FROM big_orders"), "2\n");
+        assert!(!server.sql("SHOW DATABASES").contains(&format!("{}\n", from.name)));
+    }
+}
+
+/// Complaints 9 and 10, upstream 469 ("token too long") and 503 ("packet too large").
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_of_many_megabytes_is_loaded_and_one_too_long_for_the_server_is_said_before() {
+    let row = |value: &str| format!("('{value}')");
+    let insert = |rows: usize| {
+        let value = "x".repeat(1 << 20);
+        format!("INSERT INTO `t` (`a`) VALUES {};", vec![row(&value); rows].join(","))
+    };
+    for server in servers() {
+        let dump = |rows| {
+            let head = "-- Go SQL Dump 0.6.0\n-- Host: db    Database: shop\nCREATE TABLE `t` (`a` longtext);\n";
+            format!("{head}{}\n-- Dump completed on 2026-10-05 01:00:00", insert(rows))
+        };
+        let (_folder, console) = one_dump(&dump(12)).await;
+        let into = server.unused();
+        let plan = planned(&console, console.request(ARCHIVE, sink(&into))).await;
+        let report = console.run(plan).await.unwrap();
+        assert_eq!(report.outcome, RestoreOutcome::Done, "{:?}", report.failures);
+        assert_eq!(into.sql("SELECT COUNT(*), SUM(LENGTH(a)) FROM t"), format!("12\t{}\n", 12 << 20));
+
+        let limit = server.sql("SELECT @@global.max_allowed_packet").trim().parse::<usize>().unwrap();
+        let (_folder, console) = one_dump(&dump((limit >> 20) + 1)).await;
+        let into = server.unused();
+        let mut request = console.request(ARCHIVE, sink(&into));
+        request.statement_limit = breakglass::model::units::ByteSize(1 << 30);
+        let plan = planned(&console, request).await;
+        assert_eq!(stops(&plan), ["statement_too_long"], "{:?}", plan.findings);
+        assert!(finding(&plan, "statement_too_long").text.contains("max_allowed_packet"));
+    }
+}
