@@ -1,6 +1,7 @@
 //! Exit codes: a stable surface, one per kind of failure.
 
 use crate::model::job::RestoreOutcome;
+use crate::model::salvage::SalvageOutcome;
 use crate::model::trust::VerdictOutcome;
 use crate::report::Fault;
 
@@ -39,6 +40,14 @@ pub fn of_restore(outcome: RestoreOutcome) -> u8 {
         RestoreOutcome::Partly => of_fault(Fault::Partly),
         RestoreOutcome::Failed => of_fault(Fault::Failed),
         RestoreOutcome::Cancelled => of_fault(Fault::Interrupted),
+    }
+}
+
+/// The exit code of a salvage: never [`DONE`].
+pub fn of_salvage(outcome: SalvageOutcome) -> u8 {
+    match outcome {
+        SalvageOutcome::Partly => of_fault(Fault::Partly),
+        SalvageOutcome::Cancelled => of_fault(Fault::Interrupted),
     }
 }
 

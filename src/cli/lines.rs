@@ -6,6 +6,7 @@ use crate::model::backup::{Backup, Basis, Compression, Metadata, MetadataFacts, 
 use crate::model::job::{RestoreOutcome, RestoreReport};
 use crate::model::plan::{Ask, RestorePlan};
 use crate::model::retention::Nearness;
+use crate::model::salvage::{SalvageReport, TableState};
 use crate::model::seal::Fingerprint;
 use crate::model::target::{History, Stamp, Storage};
 use crate::model::trust::{Answer, Check, Finding, Inside, MemberProof, Proof, Rung, VerdictOutcome, Voucher};
@@ -239,6 +240,29 @@ impl<'a> RestoreLine<'a> {
             sha256: report.sha256.as_deref(),
             seconds: report.seconds,
             failures: &report.failures,
+        }
+    }
+}
+
+/// What a salvage came to: the fields of `report.json`, and the tables counted.
+#[derive(Debug, Serialize)]
+pub struct SalvageLine<'a> {
+    #[serde(flatten)]
+    report: &'a SalvageReport,
+    tables_complete: usize,
+    tables_suspect: usize,
+    tables_cut: usize,
+    tables_absent: usize,
+}
+
+impl<'a> From<&'a SalvageReport> for SalvageLine<'a> {
+    fn from(report: &'a SalvageReport) -> Self {
+        Self {
+            report,
+            tables_complete: report.tables(TableState::Complete),
+            tables_suspect: report.tables(TableState::Suspect),
+            tables_cut: report.tables(TableState::Cut),
+            tables_absent: report.tables(TableState::Absent),
         }
     }
 }

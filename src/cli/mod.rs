@@ -17,6 +17,7 @@ mod plan_text;
 pub mod print;
 mod progress;
 mod restore;
+mod salvage;
 mod seal;
 mod show;
 mod stdin;
@@ -74,6 +75,7 @@ async fn perform(door: &Door, verb: Verb) -> Result<u8, Report> {
         Verb::Show(args) => show::run(door, args).await,
         Verb::Verify(args) => verify::run(door, args).await,
         Verb::Restore(args) => restore::run(door, *args).await,
+        Verb::Salvage(args) => salvage::run(door, args).await,
         Verb::Seal(args) => seal::seal(door, args).await,
         Verb::Unseal(args) => seal::unseal(door, args).await,
         Verb::Reseal(args) => seal::reseal(door, args).await,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::model::job::{RestoreOutcome, RestoreReport};
-use crate::model::plan::{Ask, PlanFinding, RestorePlan, SinkState, Stance, StepEffect};
+use crate::model::plan::{Ask, PlanFinding, RestorePlan, Rewrite, SinkState, Stance, StepEffect};
 use crate::model::units::{grouped, long_span, short_span};
 
 /// Everything a plan says, as lines that end in line feeds.
@@ -33,6 +33,7 @@ pub fn of(plan: &RestorePlan) -> String {
     }
     lines.extend(needs(plan).map(|text| format!("needs     {text}")));
     listed(&mut lines, "finding", plan.findings.iter().map(finding));
+    listed(&mut lines, "rewrites", plan.rewrites.iter().flat_map(rewrite));
     lines.push(format!("asks      {}", ask(&plan.ask())));
     lines.push(format!("plan      {}", plan.digest()));
     lines.join("\n") + "\n"
@@ -42,6 +43,13 @@ fn listed(lines: &mut Vec<String>, title: &str, items: impl Iterator<Item = Stri
     for (at, item) in items.enumerate() {
         lines.push(format!("{:8}  {item}", if at == 0 { title } else { "" }));
     }
+}
+
+/// As `diff` draws it: what stands in the dump, and what runs in its place.
+fn rewrite(rewrite: &Rewrite) -> Vec<String> {
+    let before = rewrite.before.iter().map(|line| format!("- {line}"));
+    let after = rewrite.after.iter().flatten().map(|line| format!("+ {line}"));
+    std::iter::once(rewrite.place.clone()).chain(before).chain(after).collect()
 }
 
 fn loud(effect: StepEffect) -> &'static str {

@@ -21,7 +21,7 @@ pub(super) struct Behind {
 impl Behind {
     /// Says how much has been written. Never waits.
     pub(super) fn reached(&mut self, file: &File, written: u64) {
-        if written - self.asked < STEP {
+        if written.saturating_sub(self.asked) < STEP {
             return;
         }
         self.asked = written;

@@ -1,7 +1,7 @@
 //! Files that are written where the operator asked for them.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -154,6 +154,20 @@ impl OutputFile {
         self.written
     }
 
+    /// Takes back everything behind the first `length` bytes.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn cut_back(&mut self, length: u64) -> io::Result<()> {
+        if length < self.written {
+            self.file.set_len(length)?;
+            self.file.seek(SeekFrom::Start(length))?;
+            self.written = length;
+        }
+        Ok(())
+    }
+
     /// Names an error that [`Write`] gave.
     pub fn explain(&self, source: io::Error) -> OutputError {
         named(&self.path, self.written, source)
@@ -273,6 +287,19 @@ mod tests {
         assert_eq!(output.finish().unwrap(), 9);
         assert_eq!(names(folder.path()), ["shop.sql"]);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_file_goes_on_from_where_it_was_cut_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop.sql");
+        let mut output = OutputFile::create(&path).unwrap();
+        output.write_all(b"SELECT 1;\nSELECT").unwrap();
+        output.cut_back(9).unwrap();
+        output.cut_back(4000).unwrap();
+        output.write_all(b"\n-- cut\n").unwrap();
+        assert_eq!(output.finish().unwrap(), 17);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "SELECT 1;\n-- cut\n");
     }
 
     #[test]

@@ -164,7 +164,8 @@ impl Gzip {
         let status = self.inflate.decompress(input, output, FlushDecompress::None);
         let eaten = (self.inflate.total_in() - before.0) as usize;
         let made = (self.inflate.total_out() - before.1) as usize;
-        let status = status.map_err(|_| Wrong::after(eaten, "the compressed data is not valid deflate"))?;
+        let wrong = || Wrong::after(eaten, "the compressed data is not valid deflate").having_made(made);
+        let status = status.map_err(|_| wrong())?;
         self.plain.update(&output[..made]);
         self.made += made as u64;
         if status == Status::StreamEnd {

@@ -213,6 +213,11 @@ impl Intake {
         self.left == 0
     }
 
+    /// How much is still missing.
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+
     /// Whether nothing of what was asked for has come yet.
     pub fn untouched(&self) -> bool {
         self.left == self.asked

@@ -5,6 +5,8 @@
 //! with the member's name. Headers are read with the `tar` crate; walking is ours, because a cut archive
 //! must not pass for a whole one.
 
+pub mod tolerant;
+
 use std::collections::HashSet;
 
 use miette::Diagnostic;
@@ -261,6 +263,44 @@ impl TarWalk {
     }
 
     fn entry<S: TarSink>(&mut self, header: &Header, at: u64, sink: &mut S) -> Result<(), Stopped<S::Error>> {
+        match self.next.entry(header, at)? {
+            Entry::Extension(extension, size) => {
+                self.state = State::Extension(extension);
+                self.next.padding = padding(size);
+                self.intake.ask(size, LONGEST_HEADER as usize);
+            }
+            Entry::Folder(size) => self.pad(size.saturating_add(padding(size))),
+            Entry::File(name, size) => {
+                register(&mut self.names, &name, at)?;
+                sink.begin(&name, size).map_err(Stopped::Sink)?;
+                self.state = State::Data;
+                self.next.padding = padding(size);
+                self.intake.ask(size, 0);
+            }
+        }
+        Ok(())
+    }
+
+    fn extension(&mut self, extension: Extension) -> Result<(), TarError> {
+        let at = self.intake.at;
+        let held = std::mem::take(&mut self.intake.held);
+        self.next.extend(extension, &held, at)
+    }
+}
+
+/// What a header announces.
+enum Entry {
+    /// More about the next header, of that many bytes.
+    Extension(Extension, u64),
+    /// A folder, and the bytes that may stand behind it.
+    Folder(u64),
+    /// A regular file with a plain name, and its bytes.
+    File(Foreign, u64),
+}
+
+impl Overrides {
+    /// Reads a header whose checksum is right.
+    fn entry(&mut self, header: &Header, at: u64) -> Result<Entry, TarError> {
         let size = header.entry_size().map_err(|_| TarError::Damaged { at, what: "a member's size is no number" })?;
         let extension = match header.entry_type() {
             EntryType::XHeader => Some(Extension::Pax),
@@ -270,54 +310,45 @@ impl TarWalk {
         };
         if let Some(extension) = extension {
             if size > LONGEST_HEADER {
-                return Err(TarError::Damaged { at, what: "an extended header is longer than any name" }.into());
+                return Err(TarError::Damaged { at, what: "an extended header is longer than any name" });
             }
-            self.state = State::Extension(extension);
-            self.next.padding = padding(size);
-            self.intake.ask(size, LONGEST_HEADER as usize);
-            return Ok(());
+            return Ok(Entry::Extension(extension, size));
         }
-        let next = std::mem::take(&mut self.next);
+        let next = std::mem::take(self);
         let size = next.size.unwrap_or(size);
         let name = next.name.unwrap_or_else(|| header.path_bytes().into_owned());
         let refused = |what| TarError::Refused { at, name: Foreign::new(name.clone()), what };
         if let Some(what) = next.refuse.or_else(|| odd_type(header.entry_type())) {
-            return Err(refused(what).into());
+            return Err(refused(what));
         }
         let plain = plain_name(&name).map_err(refused)?;
         if header.entry_type().is_dir() {
-            self.pad(size.saturating_add(padding(size)));
-            return Ok(());
+            return Ok(Entry::Folder(size));
         }
-        let plain = plain.ok_or_else(|| refused("it has no name"))?;
-        if self.names.len() >= MEMBERS {
-            return Err(refused("there are more members than any server has databases").into());
-        }
-        if !self.names.insert(plain.clone()) {
-            return Err(refused("it is there twice").into());
-        }
-        sink.begin(&plain, size).map_err(Stopped::Sink)?;
-        self.state = State::Data;
-        self.next.padding = padding(size);
-        self.intake.ask(size, 0);
-        Ok(())
+        Ok(Entry::File(plain.ok_or_else(|| refused("it has no name"))?, size))
     }
 
-    fn extension(&mut self, extension: Extension) -> Result<(), TarError> {
-        let at = self.intake.at;
-        let held = std::mem::take(&mut self.intake.held);
+    /// Takes what an extended header says.
+    fn extend(&mut self, extension: Extension, held: &[u8], at: u64) -> Result<(), TarError> {
         match extension {
             Extension::Global => {}
             Extension::LongName => {
                 let end = held.iter().position(|byte| *byte == 0).unwrap_or(held.len());
-                self.next.name = Some(held[..end].to_vec());
+                self.name = Some(held[..end].to_vec());
             }
-            Extension::Pax => {
-                pax(&held, &mut self.next).ok_or(TarError::Damaged { at, what: "a PAX header is broken" })?
-            }
+            Extension::Pax => pax(held, self).ok_or(TarError::Damaged { at, what: "a PAX header is broken" })?,
         }
         Ok(())
     }
+}
+
+/// Takes note of a member's name: each may be there once.
+fn register(names: &mut HashSet<Foreign>, name: &Foreign, at: u64) -> Result<(), TarError> {
+    let refused = |what| TarError::Refused { at, name: name.clone(), what };
+    if names.len() >= MEMBERS {
+        return Err(refused("there are more members than any server has databases"));
+    }
+    if names.insert(name.clone()) { Ok(()) } else { Err(refused("it is there twice")) }
 }
 
 fn padding(size: u64) -> u64 {

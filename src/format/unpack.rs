@@ -23,6 +23,9 @@ pub enum Strictness {
     OneMember,
     /// Members may follow each other (`cat a.gz b.gz`), zeros may follow the last: plain files.
     Lenient,
+    /// As [`Lenient`](Self::Lenient), and what came out before something was found wrong is handed over
+    /// before the error: for salvage, of which nothing is ever taken for proven.
+    Salvage,
 }
 
 /// How much may come out. Memory never depends on it; time and disk do.
@@ -126,6 +129,8 @@ pub struct Step {
 pub struct Wrong {
     /// Compressed bytes of this call that were still right.
     pub eaten: usize,
+    /// Bytes that were put out before it was noticed.
+    pub made: usize,
     /// What does not hold; `None`: it wants more memory than the limits allow.
     pub what: Option<&'static str>,
 }
@@ -138,7 +143,17 @@ impl Wrong {
 
     /// Wrong after `eaten` bytes of the input of this call.
     pub fn after(eaten: usize, what: &'static str) -> Self {
-        Self { eaten, what: Some(what) }
+        Self { eaten, made: 0, what: Some(what) }
+    }
+
+    /// It wants more memory than the limits allow.
+    pub fn memory(eaten: usize) -> Self {
+        Self { eaten, made: 0, what: None }
+    }
+
+    /// The same, after so many bytes had been put out.
+    pub fn having_made(self, made: usize) -> Self {
+        Self { made, ..self }
     }
 }
 
@@ -301,12 +316,22 @@ impl<R: Read> Unpacker<R> {
                 self.within_limits()?;
                 Ok(step.made)
             }
-            Err(Wrong { eaten, what: Some(what) }) => {
-                let at = self.taken + eaten as u64;
-                Err(self.fail(UnpackError::Damaged { at, what }))
-            }
-            Err(Wrong { what: None, .. }) => Err(self.fail(UnpackError::TooBig { made: self.made, limit: "memory" })),
+            Err(wrong) => self.broken(wrong),
         }
+    }
+
+    /// The engine found something wrong: what it had put out before goes first, where that is wanted.
+    fn broken(&mut self, wrong: Wrong) -> io::Result<usize> {
+        let error = match wrong.what {
+            Some(what) => UnpackError::Damaged { at: self.taken + wrong.eaten as u64, what },
+            None => UnpackError::TooBig { made: self.made, limit: "memory" },
+        };
+        let error = self.fail(error);
+        if self.strictness == Strictness::Salvage && wrong.made > 0 {
+            self.made += wrong.made as u64;
+            return Ok(wrong.made);
+        }
+        Err(error)
     }
 
     /// Decides what follows a complete member.

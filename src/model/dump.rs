@@ -21,6 +21,33 @@ pub struct DumpFacts {
     /// What the dump program is known to have spoiled.
     #[serde(default)]
     pub defects: Vec<Defect>,
+    /// Statements that a plan may change, to be shown before and after.
+    #[serde(default)]
+    pub samples: Samples,
+}
+
+/// Statements that a plan may change; none that holds rows.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Samples {
+    /// The first of them.
+    pub kept: Vec<Sample>,
+    /// How many more there are.
+    pub more: u64,
+}
+
+/// One such statement as it stands in the dump.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Its number, from 1.
+    pub statement: u64,
+    /// Where it begins in the dump.
+    pub at_byte: u64,
+    /// All of it.
+    pub text: Foreign,
+    /// Double quotes enclosed names where it stood.
+    pub ansi_quotes: bool,
+    /// A backslash was a character where it stood.
+    pub no_backslash_escapes: bool,
 }
 
 /// Something that the dump program is known to have spoiled.
@@ -88,6 +115,9 @@ impl DumpFacts {
             all.add(dump);
         }
         all.own = all.own.filter(|_| !several);
+        if several {
+            all.samples = Samples::default(); // they belong to their members
+        }
         Some(all)
     }
 

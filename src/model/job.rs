@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::backup::BackupId;
 use crate::model::plan::PlanDigest;
+use crate::model::salvage::SalvageReport;
 use crate::model::trust::{Proof, Rung};
 use crate::model::units::{ByteSize, Rate};
 use crate::report::Report;
@@ -42,6 +43,13 @@ pub enum JobSpec {
         /// The plan that was approved.
         digest: PlanDigest,
     },
+    /// Get out of a broken backup what is there.
+    Salvage {
+        /// Which backup.
+        backup: BackupId,
+        /// The folder, as `--into` takes it.
+        into: String,
+    },
 }
 
 impl JobSpec {
@@ -50,13 +58,14 @@ impl JobSpec {
         match self {
             Self::Verify { .. } => "verify",
             Self::Restore { .. } => "restore",
+            Self::Salvage { .. } => "salvage",
         }
     }
 
     /// The backup it works on.
     pub fn backup(&self) -> &BackupId {
         match self {
-            Self::Verify { backup, .. } | Self::Restore { backup, .. } => backup,
+            Self::Verify { backup, .. } | Self::Restore { backup, .. } | Self::Salvage { backup, .. } => backup,
         }
     }
 }
@@ -74,6 +83,8 @@ pub enum Phase {
     Verifying,
     /// Writing to the sink.
     Restoring,
+    /// Writing what comes out of a broken backup.
+    Salvaging,
     /// Comparing, syncing, renaming.
     Finishing,
 }
@@ -86,6 +97,7 @@ impl Phase {
             Self::Probing => "probing",
             Self::Verifying => "verifying",
             Self::Restoring => "restoring",
+            Self::Salvaging => "salvaging",
             Self::Finishing => "finishing",
         }
     }
@@ -140,6 +152,8 @@ pub enum Ending {
     Verified(Box<Proof>),
     /// A restore ended: done, partly, or cancelled with what it wrote.
     Restored(Box<RestoreReport>),
+    /// A salvage brought something out, never known to be everything.
+    Salvaged(Box<SalvageReport>),
     /// It could not be done.
     Failed(#[serde(skip)] Option<Box<Report>>),
     /// Stopped before anything was written.

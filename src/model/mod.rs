@@ -8,6 +8,7 @@ pub mod job;
 pub mod plan;
 pub mod question;
 pub mod retention;
+pub mod salvage;
 pub mod seal;
 pub mod sftp;
 pub mod sink;

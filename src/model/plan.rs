@@ -33,11 +33,25 @@ pub struct RestorePlan {
     /// Which member of an archive goes into which database; empty for a folder and for a dump by itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Part>,
+    /// What rewriting changes, statement by statement: follows from the rest, and is not part of the digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rewrites: Vec<Rewrite>,
     /// The longest statement that is held in memory, for a database; 0: none is.
     #[serde(default)]
     pub statement_limit: ByteSize,
     /// Figures that change from hour to hour: not part of the digest.
     pub estimate: Estimate,
+}
+
+/// A statement of the dump that does not run as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rewrite {
+    /// Statement and byte, in words.
+    pub place: String,
+    /// Its lines as they stand, safe to draw.
+    pub before: Vec<String>,
+    /// Its lines as they run; `None`: it is left out.
+    pub after: Option<Vec<String>>,
 }
 
 /// One database of an archive, and where it goes.

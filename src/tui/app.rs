@@ -281,6 +281,6 @@ impl App {
 
     /// The words for a key: `K`, or `?` where nothing is bound.
     pub fn key_for(&self, command: Command) -> String {
-        self.keymap.key_of(Context::Global, command).unwrap_or_else(|| "?".to_owned())
+        self.keymap.key_of(self.top().context(), command).unwrap_or_else(|| "?".to_owned())
     }
 }

@@ -71,6 +71,8 @@ pub enum Command {
     Verify,
     /// Plan a restore.
     Restore,
+    /// Get out of a broken backup what is left of it.
+    Salvage,
     /// The last rung of the ladder.
     Rehearse,
     /// Stop a job.
@@ -129,20 +131,21 @@ pub struct Entry {
 const fn entry(command: Command, name: &'static str, hint: &'static str, title: &'static str, rank: u8) -> Entry {
     let danger = match command {
         Command::Start => Danger::Destroys,
-        Command::Restore | Command::Arm => Danger::Writes,
+        Command::Restore | Command::Salvage | Command::Arm => Danger::Writes,
         _ => Danger::Safe,
     };
     Entry { command, name, hint, title, danger, rank }
 }
 
 /// The list.
-pub const COMMANDS: [Entry; 46] = [
+pub const COMMANDS: [Entry; 47] = [
     entry(Command::Open, "open", "open", "open what is under the cursor", 1),
     entry(Command::Start, "start", "start", "start what the plan says", 0),
     entry(Command::Yes, "yes", "yes, do it", "yes, do it", 1),
     entry(Command::No, "no", "no", "no, leave", 0),
     entry(Command::Verify, "verify", "verify", "verify: climb the trust ladder", 2),
     entry(Command::Restore, "restore", "restore", "plan a restore", 3),
+    entry(Command::Salvage, "salvage", "salvage", "salvage what is left of a broken backup", 18),
     entry(Command::Rehearse, "rehearse", "", "rehearse: restore into a throwaway server", 50),
     entry(Command::Cancel, "cancel", "stop", "stop this job; again: at once", 2),
     entry(Command::CheckChain, "check-chain", "check the chain", "check the audit chain", 2),
@@ -227,7 +230,7 @@ pub fn of_context(context: Context) -> &'static [Command] {
             C::First,
             C::Last,
         ],
-        Context::Backups | Context::Detail => &[C::Verify, C::Restore, C::Rehearse],
+        Context::Backups | Context::Detail => &[C::Verify, C::Restore, C::Salvage, C::Rehearse],
         Context::Keys => &[],
         Context::Jobs => &[C::Cancel],
         Context::Audit => &[C::CheckChain],

@@ -194,6 +194,11 @@ impl Backend for Live {
                     self.failed(report);
                 }
             }
+            Effect::Salvage(agreed) => {
+                if let Err(report) = self.session.start_salvage(*agreed) {
+                    self.failed(report);
+                }
+            }
             Effect::Cancel(job) => self.session.cancel(job),
             Effect::Arm(server, reason) => {
                 if let Err(report) = self.session.arm(&server, &reason) {

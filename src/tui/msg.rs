@@ -10,6 +10,7 @@ use crate::model::backup::BackupId;
 use crate::model::foreign::Foreign;
 use crate::model::job::{Fact, JobId, JobSpec, Progress};
 use crate::model::plan::{Confirmed, RestorePlan};
+use crate::model::salvage::AgreedSalvage;
 use crate::model::seal::KeyFacts;
 use crate::model::trust::Rung;
 use crate::model::units::Moment;
@@ -148,6 +149,8 @@ pub enum Effect {
     Plan(PlanAsk),
     /// Run what was agreed to.
     Restore(Box<Confirmed<RestorePlan>>),
+    /// Get out of a broken backup what is left of it, as agreed to.
+    Salvage(Box<AgreedSalvage>),
     /// Stop a job; the second time at once.
     Cancel(JobId),
     /// Allow writes to a protected server for a while.
@@ -181,6 +184,7 @@ impl Effect {
             Self::Verify(id, rung) => format!("verify {id} to {}", rung.word()),
             Self::Plan(ask) => format!("plan {} into {}", ask.backup, ask.into),
             Self::Restore(plan) => format!("restore {}", plan.plan().digest()),
+            Self::Salvage(agreed) => format!("salvage {} into {}", agreed.order().backup(), agreed.order().name()),
             Self::Cancel(job) => format!("cancel {job}"),
             Self::Arm(server, reason) => format!("arm {server}: {reason}"),
             Self::Disarm => "disarm".into(),

@@ -101,12 +101,7 @@ impl Feeding {
     fn turn_to(&mut self, at: usize) -> Result<(), String> {
         let destination = &self.destinations[at];
         self.member.clone_from(&destination.member);
-        self.choices.scope = destination.from.clone().map(|from| Scope {
-            from,
-            into: destination.database.clone(),
-            folds: destination.folds,
-        });
-        self.choices.tables = tables_of(&self.tables, destination.from.as_ref());
+        self.choices = choices_for(&Choices { tables: self.tables.clone(), ..self.choices.clone() }, destination);
         self.sender.blocking_send(Item::Database(at)).map_err(|_| "nobody listens any more".to_owned())
     }
 
@@ -114,6 +109,13 @@ impl Feeding {
         self.refused = Some(format!("{}: {text}", end.place()));
         LexError::Stopped(end.place())
     }
+}
+
+/// What is decided about the statements of one dump.
+pub fn choices_for(choices: &Choices, destination: &Destination) -> Choices {
+    let (into, folds) = (destination.database.clone(), destination.folds);
+    let scope = destination.from.clone().map(|from| Scope { from, into, folds });
+    Choices { scope, tables: tables_of(&choices.tables, destination.from.as_ref()), ..choices.clone() }
 }
 
 /// The tables of one database: `db.table` names one of that database, `table` one of each.

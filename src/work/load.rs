@@ -37,7 +37,7 @@ pub struct Destination {
     pub sha256: Option<String>,
 }
 
-fn destinations(plan: &RestorePlan, proof: &Proof) -> Vec<Destination> {
+pub(super) fn destinations(plan: &RestorePlan, proof: &Proof) -> Vec<Destination> {
     let folds = plan.estimate.server.as_ref().is_some_and(|facts| facts.lower_case_table_names > 0);
     let alone = |database: &Foreign| Destination {
         member: None,

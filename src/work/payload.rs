@@ -12,6 +12,7 @@ use crate::model::trust::{Answer, Finding, Inside, VerdictOutcome, Weight};
 use crate::model::units::grouped;
 use crate::sql::lexer::{LexError, Limits, Place, Splitter, StatementEnd, StatementSink, Tail};
 use crate::work::constructs::Constructs;
+use crate::work::preview::Sampler;
 use crate::work::verdict;
 use crate::work::verdict::Wrong;
 
@@ -57,6 +58,7 @@ pub enum Stands {
 }
 
 struct Counts {
+    sampler: Sampler,
     defects: Defects,
     census: Census,
     constructs: Constructs,
@@ -72,6 +74,7 @@ impl StatementSink for Counts {
         if self.defects.end(end) {
             return Ok(()); // rows of the INSERT before it
         }
+        self.sampler.see(end);
         self.constructs.see(end);
         self.census.end(end)
     }
@@ -94,7 +97,8 @@ impl Checker {
     /// A checker for a dump in SQL.
     pub fn sql(stands: Stands) -> Self {
         let defects = Defects::new(stands == Stands::InArchive);
-        let counts = Counts { defects, census: Census::new(), constructs: Constructs::default() };
+        let counts =
+            Counts { sampler: Sampler::default(), defects, census: Census::new(), constructs: Constructs::default() };
         Self::Sql(Box::new(SqlCheck { splitter: Splitter::new(Limits::default()), fed: 0, stands, counts }))
     }
 
@@ -177,6 +181,7 @@ impl SqlCheck {
         let own = own(&found, &self.counts.constructs);
         let uses = uses(&found, self.counts.constructs);
         let defects = self.counts.defects.finish();
+        let samples = self.counts.sampler.finish();
         let (end_mark, detail) = match tail {
             Tail::Clean if found.end_mark => (Answer::Yes, "the dump's last line says that it is complete".to_owned()),
             Tail::Clean => {
@@ -197,7 +202,7 @@ impl SqlCheck {
             statements: found.statements,
             findings: findings(&defects),
         };
-        Ok((verdict, Some(DumpFacts { uses, risks, replaces, own, defects })))
+        Ok((verdict, Some(DumpFacts { uses, risks, replaces, own, defects, samples })))
     }
 }
 

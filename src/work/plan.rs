@@ -246,6 +246,7 @@ pub fn to_dir(from: &Ingredients<'_>, dir: &DirSink) -> Result<RestorePlan, Repo
         tables,
         databases: from.request.databases.clone(),
         parts: vec![],
+        rewrites: vec![],
         statement_limit: ByteSize(0),
         estimate,
     })
@@ -275,6 +276,7 @@ pub fn to_stdout(from: &Ingredients<'_>) -> RestorePlan {
         tables: from.request.tables.clone(),
         databases: from.request.databases.clone(),
         parts: vec![],
+        rewrites: vec![],
         statement_limit: ByteSize(0),
         estimate: from.estimate(),
     }

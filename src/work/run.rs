@@ -25,6 +25,7 @@ use crate::work::news::Changed;
 use crate::work::parts;
 use crate::work::plan;
 use crate::work::plan::{Ingredients, PlanRequest};
+use crate::work::preview;
 use crate::work::restore;
 use crate::work::restore::RestoreError;
 use crate::work::server_plan;
@@ -36,21 +37,21 @@ use crate::work::verify::{Opener, VerifyError};
 /// How often a running job's progress is published.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 
-fn listed(session: &Session, id: &BackupId) -> Result<Arc<Backup>, Report> {
+pub(super) fn listed(session: &Session, id: &BackupId) -> Result<Arc<Backup>, Report> {
     session.catalog().get(id).cloned().ok_or_else(|| {
         let text = format!("backup {id} is not listed any more");
         Report::new(Fault::Failed, "run::gone", text, "list the targets again; it may have been pruned")
     })
 }
 
-fn store_of(session: &Session, backup: &Backup) -> Result<Arc<dyn Store>, Report> {
+pub(super) fn store_of(session: &Session, backup: &Backup) -> Result<Arc<dyn Store>, Report> {
     let slot = session.0.browser.slot(&backup.target);
     let slot = slot.ok_or_else(|| Report::new(Fault::Failed, "run::no_target", "its target is gone", ""))?;
     slot.store.clone()
 }
 
 /// Registers a job and runs `work` beside a clock that publishes its progress.
-fn launch<F>(session: &Session, spec: JobSpec, label: String, work: impl FnOnce(JobCtx) -> F) -> JobId
+pub(super) fn launch<F>(session: &Session, spec: JobSpec, label: String, work: impl FnOnce(JobCtx) -> F) -> JobId
 where
     F: Future<Output = Ending> + Send + 'static,
 {
@@ -118,14 +119,14 @@ pub fn start_verify(session: &Session, id: &BackupId, to: Rung) -> Result<JobId,
 }
 
 /// Records what is about to be done, with room for how it ends.
-fn begin(session: &Session, intent: Entry) -> Result<IntentToken, Report> {
+pub(super) fn begin(session: &Session, intent: Entry) -> Result<IntentToken, Report> {
     let intent = session.0.audit.intent(intent).map_err(|error| error.report())?;
     session.0.news.tell(Changed::AUDIT);
     Ok(intent)
 }
 
 /// Records how it ended, and which key opened the backup.
-fn end(session: &Session, ctx: &JobCtx, intent: IntentToken, result: &str, detail: &str) {
+pub(super) fn end(session: &Session, ctx: &JobCtx, intent: IntentToken, result: &str, detail: &str) {
     if let Err(error) = session.0.audit.outcome(intent.opened_by(ctx.key()), now(), result, detail) {
         ctx.line(format!("the outcome could not be recorded: {error}"));
     }
@@ -133,7 +134,7 @@ fn end(session: &Session, ctx: &JobCtx, intent: IntentToken, result: &str, detai
 }
 
 /// The loaded key that the backup names as its recipient, if any: known before anything is read.
-fn opener_of(backup: &Backup, keys: &[Key]) -> Option<Fingerprint> {
+pub(super) fn opener_of(backup: &Backup, keys: &[Key]) -> Option<Fingerprint> {
     let fits = |key: &Fingerprint| backup.recipients().any(|recipient| recipient.matches(key));
     keys.iter().filter_map(Key::fingerprint).find(fits)
 }
@@ -182,7 +183,7 @@ pub async fn plan(session: &Session, request: PlanRequest) -> Result<RestorePlan
     };
     let catalog = session.catalog();
     let from = Ingredients { backup: &backup, request: &request, proof: proof.as_ref(), catalog: &catalog, now: now() };
-    let plan = match (&request.into, side) {
+    let mut plan = match (&request.into, side) {
         (Sink::Dir(dir), _) => plan::to_dir(&from, dir)?,
         (Sink::Mysql(MysqlSink { server, .. }) | Sink::Databases(server), Some(side)) => {
             server_plan::to_server(&from, server, side)
@@ -192,6 +193,7 @@ pub async fn plan(session: &Session, request: PlanRequest) -> Result<RestorePlan
             return Err(Report::new(Fault::Failed, "bug", "the server was not asked", "report this"));
         }
     };
+    plan.rewrites = proof.as_ref().map(|proof| preview::of(&plan, proof)).unwrap_or_default();
     let digest = plan.digest();
     session.event("plan", &backup.label(), "ok", &format!("{} into {}", digest, plan.into))?;
     Ok(plan)

@@ -76,6 +76,7 @@ pub fn to_server(from: &Ingredients<'_>, server: &ServerRef, side: ServerSide) -
         tables: from.request.tables.clone(),
         databases: from.request.databases.clone(),
         parts: side.parts,
+        rewrites: vec![],
         statement_limit: from.request.statement_limit,
         estimate,
     }

@@ -55,7 +55,7 @@ fn into_server(server: ServerRef, database: Option<&str>) -> Sink {
     }
 }
 
-fn dir(path: &str) -> Result<Sink, Report> {
+pub(super) fn dir(path: &str) -> Result<Sink, Report> {
     if path.is_empty() {
         return Err(usage("dir: needs a path: dir:./restored"));
     }

@@ -300,7 +300,7 @@ impl Dice {
 }
 
 /// Mutations of `seeds`, the same in every run; none may panic.
-fn mutate_all(seeds: &[Vec<u8>], mut body: impl FnMut(&[u8])) {
+pub fn mutate_all(seeds: &[Vec<u8>], mut body: impl FnMut(&[u8])) {
     let mut dice = Dice(7);
     for n in 0..support::mutations() {
         body(&dice.mutate(&seeds[n % seeds.len()]));

@@ -11,6 +11,7 @@ mod keys;
 mod ladder;
 mod readme;
 mod restore;
+mod salvage;
 mod screens;
 mod seals;
 mod secrets;

@@ -74,10 +74,24 @@ fn the_plan_and_its_question_are_drawn() {
     pictures("destination", |size| busy(size).press("r"));
     pictures("plan", planned);
     pictures("plan_read", |size| planned(size).press("pagedown down"));
+    pictures("rewritten", |size| planned(size).press("d"));
     pictures("confirm", |size| planned(size).press("pagedown pagedown pagedown ctrl-s"));
     pictures("confirm_by_name", |size| {
         planned_with(size, Protection::Protected).press("pagedown pagedown pagedown ctrl-s").type_text("shop_bg")
     });
+}
+
+/// The damaged backup of the sample.
+fn broken(size: (u16, u16)) -> Stage {
+    busy(size).press("/").type_text("trust:damaged").press("enter")
+}
+
+#[test]
+fn a_salvage_is_explained_asked_for_and_told() {
+    pictures("salvage", |size| broken(size).press("S"));
+    let folder = "dir:/srv/crm.salvaged";
+    pictures("salvage_agree", |size| broken(size).press("S ctrl-u").type_text(folder).press("enter").type_text("crm"));
+    pictures("salvage_job", |size| Stage::new(sample::salvaged(), size).press("6"));
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl Zstd {
 
 impl Engine for Zstd {
     fn run(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Wrong> {
-        let decoder = self.decoder.as_mut().ok_or(Wrong { eaten: 0, what: None })?;
+        let decoder = self.decoder.as_mut().ok_or(Wrong::memory(0))?;
         let (mut from, mut to) = (InBuffer::around(input), OutBuffer::around(output));
         let hint = decoder.run(&mut from, &mut to);
         let (eaten, made) = (from.pos(), to.pos());
@@ -63,11 +63,11 @@ impl Engine for Zstd {
         match hint {
             // libzstd says 0 again when it is asked with nothing at all after a frame: only a call that moved counts.
             Ok(hint) => Ok(Step { eaten, made, ended: hint == 0 && eaten + made > 0 }),
-            Err(error) if error.to_string().contains("too much memory") => Err(Wrong { eaten, what: None }),
+            Err(error) if error.to_string().contains("too much memory") => Err(Wrong::memory(eaten).having_made(made)),
             Err(error) if error.to_string().contains("checksum") => {
-                Err(Wrong::after(eaten, "the zstd checksum does not match"))
+                Err(Wrong::after(eaten, "the zstd checksum does not match").having_made(made))
             }
-            Err(_) => Err(Wrong::after(eaten, "the compressed data is not valid zstd")),
+            Err(_) => Err(Wrong::after(eaten, "the compressed data is not valid zstd").having_made(made)),
         }
     }
 
@@ -100,7 +100,7 @@ impl Engine for Bzip2 {
         let made = (self.0.total_out() - before.1) as usize;
         match status {
             Ok(status) => Ok(Step { eaten, made, ended: status == bzip2::Status::StreamEnd }),
-            Err(_) => Err(Wrong::after(eaten, "the compressed data is not valid bzip2")),
+            Err(_) => Err(Wrong::after(eaten, "the compressed data is not valid bzip2").having_made(made)),
         }
     }
 
@@ -127,7 +127,7 @@ impl Xz {
 
 impl Engine for Xz {
     fn run(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Wrong> {
-        let stream = self.stream.as_mut().ok_or(Wrong { eaten: 0, what: None })?;
+        let stream = self.stream.as_mut().ok_or(Wrong::memory(0))?;
         let before = (stream.total_in(), stream.total_out());
         let status = stream.process(input, output, Action::Run);
         let eaten = (stream.total_in() - before.0) as usize;
@@ -137,8 +137,8 @@ impl Engine for Xz {
         }
         match status {
             Ok(status) => Ok(Step { eaten, made, ended: status == Status::StreamEnd }),
-            Err(Error::Mem | Error::MemLimit) => Err(Wrong { eaten, what: None }),
-            Err(_) => Err(Wrong::after(eaten, "the compressed data is not valid xz")),
+            Err(Error::Mem | Error::MemLimit) => Err(Wrong::memory(eaten).having_made(made)),
+            Err(_) => Err(Wrong::after(eaten, "the compressed data is not valid xz").having_made(made)),
         }
     }
 

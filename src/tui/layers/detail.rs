@@ -10,6 +10,7 @@ use crate::tui::canvas::{Canvas, below, indent, row};
 use crate::tui::command::{Command, Offer};
 use crate::tui::detail;
 use crate::tui::keymap::Context;
+use crate::tui::layers::salvage::Salvage;
 use crate::tui::layers::sink::Destination;
 use crate::tui::msg::Effect;
 use crate::tui::pane::{Flow, Pane, Scene};
@@ -55,6 +56,7 @@ impl Pane for Detail {
         }
         match (command, world.backup(&self.id)) {
             (Command::Verify, _) => Flow::Do(vec![Effect::Verify(self.id.clone(), Rung::Whole)]),
+            (Command::Salvage, Some(backup)) => Flow::Open(Box::new(Salvage::new(backup))),
             (Command::Restore, Some(backup)) => Flow::Open(Box::new(Destination::new(backup, world))),
             _ => Flow::Pass,
         }
@@ -68,6 +70,7 @@ impl Pane for Detail {
         &[
             Command::Verify,
             Command::Restore,
+            Command::Salvage,
             Command::Back,
             Command::LoadKey,
             Command::Copy,

@@ -15,6 +15,7 @@ use crate::tui::keymap::Context;
 use crate::tui::layers::confirm::Confirm;
 use crate::tui::layers::databases;
 use crate::tui::layers::databases::Databases;
+use crate::tui::layers::diff::Diff;
 use crate::tui::layers::sink::Destination;
 use crate::tui::msg::{Effect, Msg, PlanAsk};
 use crate::tui::pane::{Flow, Pane, Scene};
@@ -303,7 +304,8 @@ impl Pane for Plan {
             (false, None) if !self.read.get() => Err(Reason::plain("the plan goes on below: read it to its end first")),
             (false, None) => Ok(()),
         };
-        let diff = Err(Reason::plain("the difference that rewriting makes is not shown in this version yet"));
+        let unchanged = || Err(Reason::plain("every statement runs as it stands in the dump"));
+        let diff = if self.plan.rewrites.is_empty() { unchanged() } else { Ok(()) };
         let databases = databases::offer(world.backup(&self.ask.backup).map(|backup| &**backup));
         vec![(Command::Start, start), (Command::Databases, databases), (Command::Diff, diff)]
     }
@@ -323,6 +325,7 @@ impl Pane for Plan {
             Command::Right | Command::Mark => return self.choose(1),
             Command::Start => return self.start(),
             Command::Rename => return Flow::Open(Box::new(Destination::again(&self.ask, &self.title, world))),
+            Command::Diff => return Flow::Open(Box::new(Diff::new(self.plan.rewrites.clone()))),
             Command::Databases => {
                 if let Some(backup) = world.backup(&self.ask.backup) {
                     return Flow::Open(Box::new(Databases::new(&self.ask, &self.plan, &self.title, backup)));
@@ -359,9 +362,9 @@ impl Pane for Plan {
     fn hints(&self) -> &'static [Command] {
         use Command as C;
         if self.is_of_archive() {
-            &[C::Start, C::Right, C::Rename, C::Databases, C::Tables, C::Copy, C::Help, C::Back]
+            &[C::Start, C::Right, C::Rename, C::Databases, C::Tables, C::Diff, C::Copy, C::Help, C::Back]
         } else {
-            &[C::Start, C::Right, C::Rename, C::Tables, C::Copy, C::Help, C::Back]
+            &[C::Start, C::Right, C::Rename, C::Tables, C::Diff, C::Copy, C::Help, C::Back]
         }
     }
 

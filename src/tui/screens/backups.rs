@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 
 use crate::model::backup::{Backup, BackupId, Opens};
 use crate::model::target::Access;
-use crate::model::trust::{Rung, Weight};
+use crate::model::trust::{Rung, VerdictOutcome, Weight};
 use crate::model::units::{ByteSize, grouped, short_span};
 use crate::tui::canvas::{Canvas, Hit, Line, below, indent, row, span};
 use crate::tui::command::{Command, Offer, Reason};
@@ -16,6 +16,7 @@ use crate::tui::detail;
 use crate::tui::keymap::Context;
 use crate::tui::layers::detail::Detail;
 use crate::tui::layers::filter::Filter;
+use crate::tui::layers::salvage::Salvage;
 use crate::tui::layers::sink::Destination;
 use crate::tui::msg::Effect;
 use crate::tui::pane::{Flow, Pane, Scene};
@@ -119,16 +120,36 @@ pub fn opens(backup: &Backup, world: &World) -> Result<(), Reason> {
     Ok(())
 }
 
+/// Whether a backup is one to salvage: one that is known to be broken, and can be opened.
+fn breaks(backup: &Backup, world: &World) -> Result<(), Reason> {
+    let Some(proof) = &backup.proof else {
+        return Err(Reason::cured_by("a salvage is for broken backups: verify it first", Command::Verify));
+    };
+    match proof.outcome {
+        VerdictOutcome::Damaged | VerdictOutcome::Truncated | VerdictOutcome::Inconclusive => opens(backup, world),
+        VerdictOutcome::WrongKey => {
+            Err(Reason::cured_by("no loaded key opens this one: load another", Command::LoadKey))
+        }
+        VerdictOutcome::Ok if proof.reached() >= Rung::Whole => {
+            Err(Reason::cured_by("this backup is whole: restore it", Command::Restore))
+        }
+        VerdictOutcome::Ok | VerdictOutcome::NotComparable => {
+            Err(Reason::cured_by("a salvage is for broken backups: verify it first", Command::Verify))
+        }
+    }
+}
+
 /// What can be done with a backup.
 pub fn offers(backup: Option<&Arc<Backup>>, world: &World) -> Vec<Offer> {
-    let possible =
-        backup.map_or_else(|| Err(Reason::plain("no backup is under the cursor")), |backup| opens(backup, world));
+    let nothing = || Reason::plain("no backup is under the cursor");
+    let possible = backup.map_or_else(|| Err(nothing()), |backup| opens(backup, world));
     let later = Reason::plain("rehearsals come in a later version");
     vec![
         (Command::Verify, possible.clone()),
         (Command::Restore, possible),
+        (Command::Salvage, backup.map_or_else(|| Err(nothing()), |backup| breaks(backup, world))),
         (Command::Rehearse, Err(later)),
-        (Command::Open, backup.map(|_| ()).ok_or_else(|| Reason::plain("no backup is under the cursor"))),
+        (Command::Open, backup.map(|_| ()).ok_or_else(nothing)),
     ]
 }
 
@@ -159,8 +180,9 @@ impl Pane for Backups {
                 self.marked.clear();
                 Flow::Do(chosen.into_iter().map(|id| Effect::Verify(id, Rung::Whole)).collect())
             }
-            Command::Open | Command::Restore => match self.current(world) {
+            Command::Open | Command::Restore | Command::Salvage => match self.current(world) {
                 Some(backup) if command == Command::Open => Flow::Open(Box::new(Detail::new(backup.id.clone()))),
+                Some(backup) if command == Command::Salvage => Flow::Open(Box::new(Salvage::new(backup))),
                 Some(backup) => Flow::Open(Box::new(Destination::new(backup, world))),
                 None => Flow::Pass,
             },

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use ratatui::layout::Rect;
 
 use crate::model::job::{Ending, JobId, JobSpec, Phase, Progress, RestoreOutcome};
+use crate::model::salvage::{SalvageOutcome, SalvageReport};
 use crate::model::trust::VerdictOutcome;
 use crate::model::units::{ByteSize, grouped, long_span};
 use crate::tui::canvas::{Canvas, Hit, Line, below, indent, row, span};
@@ -170,6 +171,9 @@ impl Pane for Jobs {
         Some(match &job.spec {
             JobSpec::Verify { backup, to } => format!("breakglass verify {backup} --to {}", to.word()),
             JobSpec::Restore { backup, into, .. } => format!("breakglass restore {backup} --into '{into}'"),
+            JobSpec::Salvage { backup, into } => {
+                format!("breakglass salvage {backup} --into '{}'", into.replace('\'', "'\\''"))
+            }
         })
     }
 
@@ -236,7 +240,7 @@ fn about(job: &JobLine, world: &World, area: Rect, canvas: &mut Canvas<'_>) {
     let progress = &job.progress;
     let total = progress.total.map_or(String::new(), |total| format!(" of {}", total.words()));
     let mut head = vec![span(Role::Title, format!("{} {}", job.spec.verb(), job.subject))];
-    if let JobSpec::Restore { into, .. } = &job.spec {
+    if let JobSpec::Restore { into, .. } | JobSpec::Salvage { into, .. } = &job.spec {
         head.push(span(Role::Text, format!("  into {into}")));
     }
     head.push(span(Role::Dim, format!("  started {} UTC", job.started.second())));
@@ -285,9 +289,22 @@ fn results(job: &JobLine) -> Vec<Line> {
             lines.extend(report.failures.iter().map(|text| vec![span(Role::Danger, text.clone())]));
             lines
         }
+        Some(Ending::Salvaged(report)) => salvaged(report),
         Some(Ending::Failed(Some(report))) => vec![vec![span(Role::Text, report.advice.clone())]],
         _ => vec![],
     }
+}
+
+/// The summary of a salvage's report, and where all of it stands.
+fn salvaged(report: &SalvageReport) -> Vec<Line> {
+    let mut lines = vec![vec![span(Role::Warn, report.authenticity.words())]];
+    lines.extend(report.met.iter().map(|met| vec![span(Role::Danger, met.clone())]));
+    for file in &report.files {
+        lines.push(vec![span(Role::Text, format!("{}: {} rows", file.file, grouped(file.rows)))]);
+        lines.push(vec![span(Role::Dim, file.missing.clone())]);
+    }
+    lines.push(vec![span(Role::Text, "REPORT.txt beside them says what is there, table by table")]);
+    lines
 }
 
 /// How a job ended, in one sentence.
@@ -306,6 +323,10 @@ pub fn ending_words(ending: &Ending) -> (Role, String) {
             RestoreOutcome::Partly => (Role::Warn, format!("partly done: {} failed", report.failures.len())),
             RestoreOutcome::Failed => (Role::Danger, "failed".to_owned()),
             RestoreOutcome::Cancelled => (Role::Warn, "stopped; the log says what had been written".to_owned()),
+        },
+        Ending::Salvaged(report) => match report.outcome {
+            SalvageOutcome::Partly => (Role::Warn, format!("salvaged, not restored: {}", report.words())),
+            SalvageOutcome::Cancelled => (Role::Warn, format!("stopped; salvaged by then: {}", report.words())),
         },
         Ending::Failed(Some(report)) => (Role::Danger, report.headline.clone()),
         Ending::Failed(None) => (Role::Danger, "failed".to_owned()),

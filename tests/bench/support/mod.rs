@@ -214,6 +214,6 @@ pub fn scratch() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("bench")
 }
 
-fn vector(name: &str) -> PathBuf {
+pub fn vector(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/vectors/dbacked/keys").join(name)
 }

@@ -86,6 +86,7 @@ async fn a_renamed_database_is_the_source_and_what_it_came_from_is_never_touched
         let plan = planned(&console, request).await;
         assert_eq!(stops(&plan), Vec::<&str>::new(), "{:?}", plan.findings);
         assert!(plan.will_not.iter().any(|text| text.contains(&source.name)), "{:?}", plan.will_not);
+        shows_what_changes(&plan, &source, &first);
         let report = console.run(plan).await.unwrap();
         assert_eq!(report.outcome, RestoreOutcome::Done, "{:?}", report.failures);
         assert_eq!(report.databases, [first.name.clone(), second.name.clone()]);
@@ -212,4 +213,26 @@ async fn what_was_approved_is_what_runs_for_every_database() {
     assert_eq!(report.code, "restore::plan_void", "{report:?}");
     assert!(!server.sql("SHOW DATABASES").contains(&format!("{}\n", first.name)));
     assert_eq!(second.sql("SHOW TABLES"), "theirs\n");
+}
+
+/// The plan shows each statement that does not run as it stands, before and after.
+fn shows_what_changes(plan: &RestorePlan, source: &Database, into: &Database) {
+    let of = |start: &str| {
+        let found = plan.rewrites.iter().find(|rewrite| rewrite.before.concat().contains(start));
+        found.unwrap_or_else(|| panic!("{start}: {:?}", plan.rewrites)).clone()
+    };
+    assert_eq!(of(&format!("USE `{}`", source.name)).after, None);
+    assert_eq!(of("CREATE DATABASE").after, None);
+    for start in ["VIEW `big_orders` AS select `", "TRIGGER `count_lines`", "FUNCTION `orders_of`"] {
+        let rewrite = of(start);
+        let (before, after) = (rewrite.before.join("\n"), rewrite.after.unwrap().join("\n"));
+        assert_eq!(after, before.replace(&format!("`{}`", source.name), &format!("`{}`", into.name)));
+        assert!(
+            rewrite.place.contains(&format!("{}_2026-10-05T01:00:00Z.sql: statement ", source.name)),
+            "{}",
+            rewrite.place
+        );
+    }
+    let rows = plan.rewrites.iter().any(|rewrite| rewrite.before.concat().contains("INSERT INTO `orders`"));
+    assert!(!rows, "rows stay out of it");
 }

@@ -26,7 +26,7 @@ use ratatui::layout::Rect;
 
 use super::sample;
 use super::stage::Stage;
-use super::{busy, planned, planned_archive, planned_with, quiet};
+use super::{broken, busy, planned, planned_archive, planned_with, quiet};
 
 const SIZE: (u16, u16) = (80, 24);
 
@@ -90,6 +90,42 @@ fn several_marked_backups_are_verified_together() {
     let stage = busy(SIZE).press("space space v");
     assert_eq!(stage.asked.len(), 2);
     assert!(stage.asked.iter().all(|asked| asked.ends_with("to whole")));
+}
+
+#[test]
+fn a_salvage_is_offered_for_broken_backups_only_and_starts_by_its_folder_s_name() {
+    let stage = busy(SIZE).press("S");
+    assert_eq!(said(&stage), "this backup is whole: restore it: r");
+    let stage = busy(SIZE).press("down S");
+    assert!(said(&stage).starts_with("a salvage is for broken backups: verify it first: v"), "{}", said(&stage));
+
+    let stage = broken(SIZE).press("S");
+    let mut wrong = stage.press("ctrl-u").type_text("dir:./restored").press("enter");
+    assert!(wrong.text().contains(".salvaged"), "{}", wrong.text());
+    let stage = wrong.press("esc ctrl-u").type_text("dir:/srv/crm.salvaged").press("enter");
+    assert_eq!(stage.app.layers.len(), 1, "the question has taken the place of the field");
+    let stage = stage.paste("crm.salvaged");
+    assert_eq!(said(&stage), "pasted text never confirms: type the answer");
+    let stage = stage.press("enter").type_text("crm").press("ctrl-s");
+    assert_eq!(said(&stage), "that is not the folder's name; nothing was started");
+    assert!(stage.asked.is_empty());
+    let stage = stage.type_text(".salvaged").press("ctrl-s");
+    assert!(stage.app.layers.is_empty());
+    let asked = stage.asked.last().unwrap();
+    assert!(asked.starts_with("salvage ") && asked.ends_with(" into crm.salvaged"), "{asked}");
+}
+
+#[test]
+fn a_broken_backup_is_salvaged_from_its_detail_and_by_the_palette_but_not_read_only() {
+    let stage = broken(SIZE).press("enter S");
+    assert_eq!(stage.app.layers.len(), 2, "over the detail");
+    let mut stage = broken(SIZE).press(":").type_text("salvage").press("enter");
+    assert!(stage.text().contains("Nothing proves it"), "{}", stage.text());
+    let mut world = sample::busy();
+    world.read_only = true;
+    let stage = Stage::new(world, SIZE).press("/").type_text("trust:damaged").press("enter S");
+    assert_eq!(said(&stage), "this estate is read-only: nothing can be written from here");
+    assert!(stage.app.layers.is_empty());
 }
 
 #[test]

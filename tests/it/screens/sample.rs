@@ -11,9 +11,10 @@ use breakglass::model::backup::{
 use breakglass::model::foreign::Foreign;
 use breakglass::model::job::{Ending, JobId, JobSpec, Phase, Progress, RestoreOutcome, RestoreReport};
 use breakglass::model::plan::{
-    Estimate, Part, PlanDigest, PlanFinding, PlanSource, RestorePlan, SinkState, Stance, Step, StepEffect,
+    Estimate, Part, PlanDigest, PlanFinding, PlanSource, RestorePlan, Rewrite, SinkState, Stance, Step, StepEffect,
 };
 use breakglass::model::retention::{Nearness, Prune, PruneAt};
+use breakglass::model::salvage::{SalvageReport, SalvagedFile, SalvagedTable, TableState};
 use breakglass::model::seal::{Fingerprint, KeyFacts, Recipient, RecipientSource, Seal, SealScheme};
 use breakglass::model::sink::{
     Flavor, MysqlSink, PasswordSource, Protection, ServerAddress, ServerFacts, ServerRef, Sink, TlsMode,
@@ -428,6 +429,51 @@ fn jobs() -> Vec<JobLine> {
     vec![verify, restore]
 }
 
+/// A salvage that ended, before the other jobs.
+pub fn salvaged() -> World {
+    let table = |table: &str, rows, state| SalvagedTable {
+        database: Some(Foreign::from("crm")),
+        table: Foreign::from(table),
+        rows,
+        state,
+    };
+    let tables = vec![
+        table("accounts", 41_204, TableState::Complete),
+        table("events", 199, TableState::Cut),
+        table("notes", 0, TableState::Absent),
+    ];
+    let report = SalvageReport {
+        backup: "nas:dbacked_crm_202611180230".into(),
+        into: "/srv/dbacked_crm_202611180230.salvaged".into(),
+        met: vec!["compression: the compressed data is cut off at byte 210763776".into()],
+        files: vec![SalvagedFile {
+            file: "dbacked_crm_202611180230.partial.sql".into(),
+            bytes: ByteSize(1_804_500),
+            statements: 112,
+            rows: 41_403,
+            missing: "it stops inside the statement that begins at byte 1,803,211 of the dump; what follows is unknown"
+                .into(),
+            tables,
+            ..SalvagedFile::default()
+        }],
+        ..SalvageReport::default()
+    };
+    let into = format!("dir:{}", report.into);
+    let job = JobLine {
+        id: JobId(3),
+        spec: JobSpec::Salvage { backup: id(13), into },
+        subject: "crm 2026-11-18 02:30".into(),
+        started: Moment(now().0 - 30_000),
+        progress: Progress { phase: Phase::Finishing, elapsed: Duration::from_secs(12), ..Progress::default() },
+        log: vec![],
+        ending: Some(Ending::Salvaged(Box::new(report))),
+        stops: 0,
+    };
+    let mut world = busy();
+    world.jobs.insert(0, job);
+    world
+}
+
 fn audit() -> Vec<AuditRecord> {
     let rows = [
         ("verify", "offsite:dbacked_shop_202611200300", AuditKind::Intent, "", 1),
@@ -478,6 +524,24 @@ pub fn plan() -> RestorePlan {
     RestorePlan {
         databases: None,
         parts: vec![],
+        rewrites: vec![
+            Rewrite {
+                place: "statement 41, byte 88210".into(),
+                before: vec![
+                    "/*!50003 CREATE*/ /*!50017 DEFINER=`app`@`10.%`*/ /*!50003 TRIGGER `stock_log` AFTER UPDATE ON `stock`".into(),
+                    "FOR EACH ROW INSERT INTO `stock_history` VALUES (NEW.sku, NOW()) */".into(),
+                ],
+                after: Some(vec![
+                    "/*!50003 CREATE*/ /*!50017  */ /*!50003 TRIGGER `stock_log` AFTER UPDATE ON `stock`".into(),
+                    "FOR EACH ROW INSERT INTO `stock_history` VALUES (NEW.sku, NOW()) */".into(),
+                ]),
+            },
+            Rewrite {
+                place: "statement 3, byte 512".into(),
+                before: vec!["SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5'".into()],
+                after: None,
+            },
+        ],
         from: PlanSource {
             id: id(0),
             label: "offsite:dbacked_shop_202611210300".into(),
