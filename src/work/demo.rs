@@ -113,10 +113,10 @@ pub fn build(root: &Path, now: Moment) -> Result<DemoEstate, DemoError> {
         fs::DirBuilder::new().mode(0o700).recursive(true).create(root.join(folder))?;
     }
     let maker = thread::Builder::new().name("demo-key".to_owned()).spawn(make_key)?;
-    let nights = nights(now);
-    let packed = nights.iter().map(pack).collect::<io::Result<Vec<_>>>()?;
     let archives = vault::archives(now);
     let vault_keys = vault::build(&root, &archives, now)?;
+    let nights = nights(now);
+    let packed = nights.iter().map(pack).collect::<io::Result<Vec<_>>>()?;
     let pair = maker.join().map_err(|_| DemoError::Lost)??;
 
     let key_path = root.join("keys/demo.pem");

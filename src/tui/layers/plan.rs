@@ -4,7 +4,6 @@ use std::cell::Cell;
 
 use ratatui::layout::Rect;
 
-use crate::model::foreign::Foreign;
 use crate::model::plan::{Ask, ConfirmAnswer, PlanFinding, RestorePlan, SinkState, Stance, StepEffect};
 use crate::model::sink::Sink;
 use crate::model::trust::Voucher;
@@ -87,12 +86,11 @@ impl Plan {
         if !self.ask.tables.is_empty() {
             words.push(list("tables", &self.ask.tables));
         }
-        let text = |name: &Foreign| name.raw_str().map_or_else(|| name.to_string(), str::to_owned);
         if !self.ask.databases.is_empty() {
-            words.push(list("databases", &self.ask.databases.iter().map(text).collect::<Vec<_>>()));
+            words.push(list("databases", &self.ask.databases.iter().map(ToString::to_string).collect::<Vec<_>>()));
         }
         if matches!(self.plan.into, Sink::Databases(_)) {
-            let renames = self.ask.renames.iter().map(|(from, to)| format!("{}:{to}", text(from)));
+            let renames = self.ask.renames.iter().map(|(from, to)| format!("{from}:{to}"));
             words.extend(renames.map(|rename| format!("--rename {}", quoted(&rename))));
         }
         words.extend(

@@ -478,8 +478,9 @@ proptest! {
     fn no_sequence_of_messages_and_sizes_panics(
         acts in proptest::collection::vec(any_act(), 0..60),
         sizes in proptest::collection::vec((1u16..140, 1u16..50), 4),
+        choosing: bool,
     ) {
-        let mut stage = Stage::new(sample::busy(), sizes[0]);
+        let mut stage = if choosing { planned_archive(sizes[0]).press("b") } else { Stage::new(sample::busy(), sizes[0]) };
         for (nth, act) in acts.into_iter().enumerate() {
             stage.resize(sizes[nth % 4]);
             stage = stage.send(act.msg());
