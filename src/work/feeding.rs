@@ -186,7 +186,7 @@ impl Feeding {
         let open = text.trim_ascii_end().last() == Some(&b',');
         let row = text.trim_ascii_start().first() == Some(&b'(');
         let head = self.open_insert.take();
-        if !(open && end.insert.is_some()) && !(row && head.is_some()) {
+        if !(open && end.insert.is_some() || row && head.is_some()) {
             return Ok(None);
         }
         if !self.choices.remedies.contains(&Remedy::RepairRows) {

@@ -46,7 +46,7 @@ pub fn assign(proof: &Proof, request: &PlanRequest) -> Parts {
     assigned.unknown(proof, request);
     assigned.collisions();
     if let Sink::Mysql(sink) = &request.into {
-        assigned.into_one(&sink.database);
+        assigned.settle_in(&sink.database);
     }
     assigned
 }
@@ -86,7 +86,7 @@ impl Parts {
     }
 
     /// A sink of one database takes one.
-    fn into_one(&mut self, database: &Foreign) {
+    fn settle_in(&mut self, database: &Foreign) {
         match self.parts.as_mut_slice() {
             [part] => part.into = database.clone(),
             [] => {}
