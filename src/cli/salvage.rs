@@ -15,9 +15,10 @@ use crate::work::salvage;
 
 /// Arguments of `salvage`.
 #[derive(Debug, ArgGroup)]
-#[command(after_help = "It never says that anything is whole. Exit codes: 7 something came out, and the report says \
-    what;\n3 nothing did, or a member of the archive is hostile; 4 no key fits; 6 refused: read-only, the backup is\n\
-    proven whole, or the folder is in use; 8 what came out is nothing known; 130 stopped. It never ends with 0.")]
+#[command(after_help = "It never says that anything is whole, and never ends with 0. Exit codes:\n\
+    7 something came out, and the report says what; 3 nothing did, or a member of the archive is hostile;\n\
+    4 no key fits; 6 refused: read-only, proven whole, or the folder is in use;\n\
+    8 neither the key nor the first bytes can be told to be right; 130 stopped.")]
 pub struct SalvageArgs {
     /// An id or the start of one, target:name, or a path or URL
     backup: String,

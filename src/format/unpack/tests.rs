@@ -196,3 +196,43 @@ fn bombs_stop_at_the_limit_that_is_named() {
     let by_memory = run(Limits { memory: 64 << 10, ..Limits::default() });
     assert_eq!(by_memory, UnpackError::TooBig { made: 0, limit: "memory" });
 }
+
+/// Everything that comes out before the error, and the error.
+fn until_it_fails(compression: Compression, strictness: Strictness, bytes: &[u8]) -> (Vec<u8>, Option<UnpackError>) {
+    let mut unpacker = Unpacker::new(compression, bytes, strictness, Limits::default());
+    let (mut out, mut buffer) = (vec![], vec![0; 256 << 10]);
+    loop {
+        match unpacker.read(&mut buffer) {
+            Ok(0) => return (out, None),
+            Ok(n) => out.extend_from_slice(&buffer[..n]),
+            Err(error) => return (out, UnpackError::from_io(&error).cloned()),
+        }
+    }
+}
+
+#[test]
+fn a_salvage_is_handed_what_came_out_before_something_was_found_wrong() {
+    let text = text();
+    for compression in [Compression::Gzip, Compression::Zstd, Compression::Bzip2, Compression::Xz] {
+        let whole = packed(compression, &text);
+        for at in [whole.len() / 2, whole.len() - 5] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x55;
+            let (strict, failed) = until_it_fails(compression, Strictness::Lenient, &bytes);
+            let (salvaged, same) = until_it_fails(compression, Strictness::Salvage, &bytes);
+            assert_eq!(failed, same, "{compression:?} {at}");
+            assert!(failed.is_some() && salvaged.starts_with(&strict), "{compression:?} {at}");
+        }
+        let cut = until_it_fails(compression, Strictness::Salvage, &whole[..whole.len() - 3]);
+        assert!(text.starts_with(&cut.0) && matches!(cut.1, Some(UnpackError::Truncated { .. })), "{compression:?}");
+    }
+    // Where deflate itself stops making sense, a strict reader loses all of the call in which it does.
+    let gains = (1..20).filter(|part| {
+        let mut bytes = packed(Compression::Gzip, &text);
+        let at = bytes.len() * part / 20;
+        bytes[at..at + 16].fill(0xff);
+        let made = |strictness| until_it_fails(Compression::Gzip, strictness, &bytes).0.len();
+        made(Strictness::Salvage) > made(Strictness::Lenient)
+    });
+    assert!(gains.count() > 0);
+}

@@ -160,3 +160,65 @@ fn header_database(text: &[u8]) -> Option<Foreign> {
     let name = line[at + 10..].trim_ascii();
     (!name.is_empty()).then(|| Foreign::new(name))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::sql::lexer::{LexError, Limits, Splitter, StatementSink};
+
+    use super::*;
+
+    struct Feeds(Ledger);
+
+    impl StatementSink for Feeds {
+        fn part(&mut self, _bytes: &[u8]) {}
+
+        fn end(&mut self, end: &StatementEnd<'_>) -> Result<(), LexError> {
+            self.0.see(end);
+            Ok(())
+        }
+    }
+
+    fn states(dump: &str, close: Close) -> Vec<(String, u64, TableState)> {
+        let (mut splitter, mut feeds) = (Splitter::new(Limits::default()), Feeds(Ledger::default()));
+        splitter.feed(dump.as_bytes(), &mut feeds).unwrap();
+        splitter.finish(&mut feeds).unwrap();
+        let name = |table: &SalvagedTable| match &table.database {
+            Some(database) => format!("{database}.{}", table.table),
+            None => table.table.to_string(),
+        };
+        feeds.0.finish(close).iter().map(|table| (name(table), table.rows, table.state)).collect()
+    }
+
+    const DUMP: &str = "-- Host: db    Database: shop\n\nDROP TABLE IF EXISTS `a`;\nCREATE TABLE `a` (x int);\n\
+        INSERT INTO `a` VALUES (1),(2);\nINSERT INTO `a` VALUES (3);\nUNLOCK TABLES;\n";
+
+    #[test]
+    fn rows_are_all_there_only_when_what_the_dump_holds_next_follows_them() {
+        let a = |state| vec![("shop.a".to_owned(), 3, state)];
+        assert_eq!(states(DUMP, Close::Cut), a(TableState::Cut), "UNLOCK TABLES alone is no proof");
+        assert_eq!(states(DUMP, Close::Proper), a(TableState::Complete));
+        for next in ["CREATE TRIGGER t AFTER INSERT ON a FOR EACH ROW SET @x = 1;", "USE `other`;", "DROP VIEW v;"] {
+            assert_eq!(states(&format!("{DUMP}{next}"), Close::Cut), a(TableState::Complete), "{next}");
+        }
+    }
+
+    #[test]
+    fn a_table_that_is_only_named_is_absent_and_another_s_rows_end_nothing() {
+        let named = states(&format!("{DUMP}DROP TABLE IF EXISTS `b`;\nCREATE TABLE `b` (x in"), Close::Cut);
+        assert_eq!(named[1], ("shop.b".to_owned(), 0, TableState::Absent));
+        assert_eq!(named[0].2, TableState::Complete);
+        // Without structure nothing says where one table's rows end.
+        let bare = states("INSERT INTO a VALUES (1);\nINSERT INTO b VALUES (1);\nINSERT INTO b VA", Close::Cut);
+        assert!(bare.iter().all(|(_, rows, state)| (*rows, *state) == (1, TableState::Cut)), "{bare:?}");
+    }
+
+    #[test]
+    fn a_table_that_held_a_view_s_place_is_none_and_databases_are_told_apart() {
+        let dump = "USE `one`;\nCREATE TABLE `v` (x int);\nCREATE TABLE `t` (x int);\nINSERT INTO `t` VALUES (1);\n\
+            DROP TABLE IF EXISTS `v`;\nCREATE VIEW `v` AS SELECT 1 AS x;\nUSE `two`;\nCREATE TABLE `t` (x int);\n\
+            INSERT INTO `t` VALUES (1),(2);\n";
+        let found = states(dump, Close::Cut);
+        let wanted = [("one.t", 1, TableState::Complete), ("two.t", 2, TableState::Cut)];
+        assert_eq!(found, wanted.map(|(name, rows, state)| (name.to_owned(), rows, state)));
+    }
+}

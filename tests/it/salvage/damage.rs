@@ -1,5 +1,10 @@
 //! Archives of every cipher that were damaged, and hostile ones.
 
+use std::io::Write;
+
+use breakglass::seal::public::PublicKey;
+use breakglass::seal::sealed::Sealer;
+
 use super::*;
 
 /// Outcome, files, rows, tables complete / suspect / cut, and how the content is vouched for.
@@ -113,5 +118,18 @@ async fn dbacked_and_sealed_backups_that_are_cut_give_what_is_there() {
     let report = bench.salvage("dbacked_shop_290820261040").await.unwrap();
     assert_eq!((report.files.len(), report.authenticity), (1, Authenticity::Unauthenticated));
     assert!(report.files[0].statements > 0 && report.key.is_some(), "{report:?}");
+
+    let text = dump("shop", 12, 1200);
+    let public = PublicKey::from_pem(&fs::read(dbacked("keys/rsa2048-public.pem")).unwrap()).unwrap();
+    let mut sealer = Sealer::new(vec![], &[public]).unwrap();
+    sealer.write_all(text.as_bytes()).unwrap();
+    let sealed = sealer.finish().unwrap();
+    let sealed_bench = Bench::locked(&[("shop.sql.sealed", sealed[..sealed.len() / 2].to_vec())]).await;
+    sealed_bench.load(&dbacked("keys/rsa2048-pkcs8-plain.pem"), b"").await;
+    let report = sealed_bench.salvage("shop.sql.sealed").await.unwrap();
+    let chunks = report.plain_bytes.0 / (64 << 10);
+    assert_eq!(report.plain_bytes.0 % (64 << 10), 0, "whole chunks only");
+    assert_eq!(report.authenticity, Authenticity::Chunks { up_to: chunks });
+    assert!(chunks >= 2 && report.tables(TableState::Complete) >= 2, "{}", report.words());
     assert_eq!(bench.verdict("dbacked_shop_290820261040").await, VerdictOutcome::Truncated);
 }
