@@ -252,9 +252,11 @@ impl App {
     }
 
     /// The footer: keys of the topmost pane, those of the highest rank dropped until they fit.
+    ///
+    /// Which of them cannot be chosen now is said by help, by the palette and when pressed: drawn here, it would
+    /// make a move of the cursor dearer than a slow line bears.
     fn hints(&self, area: Rect, canvas: &mut Canvas<'_>) {
         let top = self.top();
-        let offers = top.offers(&self.world);
         let words = |command: &Command| {
             let key = self.keymap.key_of(top.context(), *command)?;
             let hint = top.word(*command).unwrap_or(entry_of(*command).hint);
@@ -270,10 +272,8 @@ impl App {
         }
         let mut at = 0;
         for (command, key, hint) in shown {
-            let off = offers.iter().any(|(offered, state)| *offered == command && state.is_err());
-            let (key_role, hint_role) = if off { (Role::Off, Role::Off) } else { (Role::Key, Role::Hint) };
             let place = indent(area, at);
-            let used = canvas.spans(place, &[span(key_role, key), span(hint_role, format!(" {hint}"))]);
+            let used = canvas.spans(place, &[span(Role::Key, key), span(Role::Hint, format!(" {hint}"))]);
             canvas.clickable(Rect { width: used, ..place }, Hit::Run(command));
             at += used + 2;
         }

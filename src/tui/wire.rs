@@ -168,66 +168,89 @@ impl Writer {
         self.at = Some((x, y));
     }
 
+    /// Turns the pen into another one, by what differs or from nothing, whichever takes fewer bytes.
     fn pen(&mut self, pen: Pen) {
         if pen == self.pen {
             return;
         }
-        let start = self.bytes.len();
-        if pen.mods == self.pen.mods && pen != Pen::default() {
-            self.raw(b"\x1b[");
-            for (new, old, ground) in [(pen.fg, self.pen.fg, Ground::Fore), (pen.bg, self.pen.bg, Ground::Back)] {
-                match (new == old, new) {
-                    (true, _) => {}
-                    (false, Color::Reset) => {
-                        self.put(format_args!(";{}", if ground == Ground::Fore { 39 } else { 49 }))
-                    }
-                    (false, colour) => self.colour(colour, ground),
-                }
-            }
-            self.bytes.remove(start + 2); // the first separator
-            self.raw(b"m");
-            self.pen = pen;
-            return;
-        }
-        self.raw(b"\x1b[0");
-        for (modifier, code) in
-            [(Modifier::BOLD, 1), (Modifier::DIM, 2), (Modifier::UNDERLINED, 4), (Modifier::REVERSED, 7)]
-        {
-            if pen.mods.contains(modifier) {
-                self.put(format_args!(";{code}"));
-            }
-        }
-        self.colour(pen.fg, Ground::Fore);
-        self.colour(pen.bg, Ground::Back);
-        self.raw(b"m");
+        let (anew, changed) = (anew(pen), changed(self.pen, pen));
+        let codes = if changed.len() < anew.len() { changed } else { anew };
+        self.put(format_args!("\x1b[{codes}m"));
         self.pen = pen;
     }
+}
 
-    fn colour(&mut self, colour: Color, ground: Ground) {
-        let base = if ground == Ground::Fore { 30 } else { 40 };
-        let plain = match colour {
-            Color::Reset => return,
-            Color::Rgb(r, g, b) => return self.put(format_args!(";{};2;{r};{g};{b}", base + 8)),
-            Color::Indexed(index) => return self.put(format_args!(";{};5;{index}", base + 8)),
-            Color::Black => 0,
-            Color::Red => 1,
-            Color::Green => 2,
-            Color::Yellow => 3,
-            Color::Blue => 4,
-            Color::Magenta => 5,
-            Color::Cyan => 6,
-            Color::Gray => 7,
-            Color::DarkGray => 60,
-            Color::LightRed => 61,
-            Color::LightGreen => 62,
-            Color::LightYellow => 63,
-            Color::LightBlue => 64,
-            Color::LightMagenta => 65,
-            Color::LightCyan => 66,
-            Color::White => 67,
-        };
-        self.put(format_args!(";{}", base + plain));
+/// The pen from nothing.
+fn anew(pen: Pen) -> String {
+    let mut codes = String::from("0");
+    for (modifier, on, _) in MODIFIERS {
+        if pen.mods.contains(modifier) {
+            codes.push_str(&format!(";{on}"));
+        }
     }
+    for (colour, ground) in [(pen.fg, Ground::Fore), (pen.bg, Ground::Back)] {
+        if colour != Color::Reset {
+            codes.push(';');
+            codes.push_str(&code(colour, ground));
+        }
+    }
+    codes
+}
+
+/// What has to change.
+fn changed(old: Pen, new: Pen) -> String {
+    let mut codes: Vec<String> = vec![];
+    let (gone, come) = (old.mods - new.mods, new.mods - old.mods);
+    let weight = Modifier::BOLD | Modifier::DIM;
+    for (modifier, on, off) in MODIFIERS {
+        if gone.contains(modifier) {
+            codes.push(off.to_string());
+        }
+        // What ends bold ends dim as well.
+        if come.contains(modifier)
+            || weight.contains(modifier) && gone.intersects(weight) && new.mods.contains(modifier)
+        {
+            codes.push(on.to_string());
+        }
+    }
+    // What ends something must stand before what begins something.
+    codes.sort_by_key(|code| code.len() < 2);
+    for (now, before, ground) in [(new.fg, old.fg, Ground::Fore), (new.bg, old.bg, Ground::Back)] {
+        if now != before {
+            codes.push(code(now, ground));
+        }
+    }
+    codes.join(";")
+}
+
+/// Modifiers that are drawn, how they begin and how they end.
+const MODIFIERS: [(Modifier, u8, u8); 4] =
+    [(Modifier::BOLD, 1, 22), (Modifier::DIM, 2, 22), (Modifier::UNDERLINED, 4, 24), (Modifier::REVERSED, 7, 27)];
+
+fn code(colour: Color, ground: Ground) -> String {
+    let base = if ground == Ground::Fore { 30 } else { 40 };
+    let plain = match colour {
+        Color::Reset => 9,
+        Color::Rgb(r, g, b) => return format!("{};2;{r};{g};{b}", base + 8),
+        Color::Indexed(index) => return format!("{};5;{index}", base + 8),
+        Color::Black => 0,
+        Color::Red => 1,
+        Color::Green => 2,
+        Color::Yellow => 3,
+        Color::Blue => 4,
+        Color::Magenta => 5,
+        Color::Cyan => 6,
+        Color::Gray => 7,
+        Color::DarkGray => 60,
+        Color::LightRed => 61,
+        Color::LightGreen => 62,
+        Color::LightYellow => 63,
+        Color::LightBlue => 64,
+        Color::LightMagenta => 65,
+        Color::LightCyan => 66,
+        Color::White => 67,
+    };
+    format!("{}", base + plain)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -252,17 +275,26 @@ mod tests {
         assert!(wire.frame(picture.clone(), None).is_empty());
         picture.set_string(3, 1, "d", Style::new().add_modifier(Modifier::REVERSED));
         let bytes = String::from_utf8(wire.frame(picture, None)).unwrap();
-        assert_eq!(bytes, "\u{1b}[?2026h\u{1b}[2;4H\u{1b}[0;7md\u{1b}[0m\u{1b}[?2026l");
+        assert_eq!(bytes, "\u{1b}[?2026h\u{1b}[2;4H\u{1b}[7md\u{1b}[0m\u{1b}[?2026l");
     }
 
     #[test]
-    fn a_pen_is_never_set_without_its_own_reset() {
+    fn a_pen_changes_by_the_fewest_bytes_and_every_frame_ends_without_one() {
         let area = Rect::new(0, 0, 4, 1);
         let mut picture = Buffer::empty(area);
         picture.set_string(0, 0, "a", Style::new().fg(Color::LightRed).add_modifier(Modifier::BOLD));
         picture.set_string(1, 0, "b", Style::new().fg(Color::Indexed(9)).bg(Color::Rgb(1, 2, 3)));
         let bytes = String::from_utf8(Wire::new(area).frame(picture, None)).unwrap();
-        assert!(bytes.contains("\u{1b}[0;1;91ma\u{1b}[0;38;5;9;48;2;1;2;3mb\u{1b}[0m"), "{bytes:?}");
+        assert!(bytes.contains("\u{1b}[1;91ma\u{1b}[0;38;5;9;48;2;1;2;3mb\u{1b}[0m"), "{bytes:?}");
         assert!(!bytes.contains("\u{1b}[;m"));
+    }
+
+    #[test]
+    fn what_ends_bold_does_not_end_dim() {
+        let pen = |mods| Pen { mods, ..Pen::default() };
+        let both = Modifier::BOLD | Modifier::DIM;
+        assert_eq!(changed(pen(both | Modifier::REVERSED), pen(Modifier::DIM)), "22;27;2");
+        assert_eq!(changed(pen(Modifier::DIM), pen(Modifier::BOLD)), "22;1");
+        assert_eq!(changed(pen(Modifier::empty()), pen(both)), "1;2");
     }
 }

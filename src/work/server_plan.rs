@@ -189,7 +189,13 @@ impl Ingredients<'_> {
     /// What of an existing database is replaced.
     fn overwrites(&self, one: &Going<'_>, inside: &Inside) -> Vec<Step> {
         let SinkState::DatabaseExists { tables: there } = one.there else { return vec![] };
-        let wanted = |name: &Foreign| self.request.tables.as_ref().is_none_or(|tables| tables.contains(name));
+        let asked = |name: &Foreign| match one.from {
+            Some(from) => Foreign::new([from.raw_bytes(), b".", name.raw_bytes()].concat()),
+            None => name.clone(),
+        };
+        let tables = self.request.tables.as_ref();
+        let wanted =
+            |name: &Foreign| tables.is_none_or(|tables| tables.contains(name) || tables.contains(&asked(name)));
         let replaces = one.dump.map(|dump| dump.replaces.as_slice()).unwrap_or_default();
         let names: BTreeSet<&Foreign> =
             inside.tables.iter().map(|table| &table.name).chain(replaces).filter(|name| wanted(name)).collect();

@@ -170,6 +170,11 @@ async fn single_tables_are_taken_from_the_database_that_they_name() {
     assert_eq!(stops(&plan), Vec::<&str>::new(), "{:?}", plan.findings);
     let report = console.run(plan).await.unwrap();
     assert_eq!(report.outcome, RestoreOutcome::Done, "{:?}", report.failures);
+    let mut again = console.request(ARCHIVE, server_sink(server));
+    again.tables = Some(vec![Foreign::from(format!("{}.orders", first.name))]);
+    let steps: Vec<String> = planned(&console, again).await.will.into_iter().map(|step| step.text).collect();
+    let replaced = steps.iter().filter(|text| text.starts_with("drop, replace or fill")).collect::<Vec<_>>();
+    assert_eq!(replaced, ["drop, replace or fill 1 table: orders"], "{steps:?}");
     assert_eq!(
         (first.sql("SHOW TABLES"), second.sql("SHOW TABLES")),
         ("lines\norders\n".to_owned(), "lines\n".to_owned())

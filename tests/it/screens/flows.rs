@@ -334,9 +334,13 @@ fn the_wire_carries_little_and_nothing_when_idle() {
         assert!(full <= 6 * 1024, "{palette:?}: a full paint took {full} bytes");
         assert_eq!(line.frame().len(), 0, "idle");
         let mut worst = 0;
+        let (mut rows, _) = Line::open(Stage::new(sample::broken(), SIZE), palette);
         for _ in 0..12 {
             let moved;
             (line, moved) = line.press("down");
+            worst = worst.max(moved);
+            let moved;
+            (rows, moved) = rows.press("down");
             worst = worst.max(moved);
         }
         println!("{palette:?}: full paint {full} bytes, cursor move at most {worst} bytes");
