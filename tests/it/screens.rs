@@ -75,6 +75,7 @@ fn the_plan_and_its_question_are_drawn() {
     pictures("plan", planned);
     pictures("plan_read", |size| planned(size).press("pagedown down"));
     pictures("rewritten", |size| planned(size).press("d"));
+    pictures("tables", |size| planned_small(size).press("e down space"));
     pictures("confirm", |size| planned(size).press("pagedown pagedown pagedown ctrl-s"));
     pictures("confirm_by_name", |size| {
         planned_with(size, Protection::Protected).press("pagedown pagedown pagedown ctrl-s").type_text("shop_bg")
@@ -125,7 +126,16 @@ fn archived(size: (u16, u16)) -> Stage {
 
 /// A plan of the archive into a server, where each database gets a new name unless somebody says otherwise.
 fn planned_archive(size: (u16, u16)) -> Stage {
-    let stage = archived(size).press("r down enter");
+    planned_in(archived(size))
+}
+
+/// A plan for an archive of which every table is known.
+fn planned_small(size: (u16, u16)) -> Stage {
+    planned_in(Stage::new(sample::small_archive(), size))
+}
+
+fn planned_in(stage: Stage) -> Stage {
+    let stage = stage.press("r down enter");
     let renames = ["crm", "ledger", "shop"].map(|name| (Foreign::from(name), format!("{name}_bg_1121")));
     let ask = PlanAsk {
         backup: sample::id(900),

@@ -16,3 +16,4 @@ pub mod question;
 pub mod quit;
 pub mod salvage;
 pub mod sink;
+pub mod tables;

@@ -16,6 +16,7 @@ use crate::tui::layers::databases;
 use crate::tui::layers::databases::Databases;
 use crate::tui::layers::diff::Diff;
 use crate::tui::layers::sink::Destination;
+use crate::tui::layers::tables;
 use crate::tui::msg::{Effect, Msg, PlanAsk};
 use crate::tui::pane::{Flow, Pane, Scene};
 use crate::tui::theme::Role;
@@ -329,7 +330,10 @@ impl Pane for Plan {
                     return Flow::Open(Box::new(Databases::new(&self.ask, &self.plan, &self.title, backup)));
                 }
             }
-            Command::Tables => return Flow::Open(Box::new(Destination::tables(&self.ask, &self.title))),
+            Command::Tables => {
+                let backup = world.backup(&self.ask.backup).map(|backup| &**backup);
+                return Flow::Open(tables::choice(&self.ask, &self.title, backup));
+            }
             Command::Open => return Flow::Say("enter starts nothing: read the plan, then ctrl-s".to_owned()),
             _ => return Flow::Pass,
         }

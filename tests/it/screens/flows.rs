@@ -26,7 +26,7 @@ use ratatui::layout::Rect;
 
 use super::sample;
 use super::stage::Stage;
-use super::{broken, busy, planned, planned_archive, planned_with, quiet};
+use super::{broken, busy, planned, planned_archive, planned_small, planned_with, quiet};
 
 const SIZE: (u16, u16) = (80, 24);
 
@@ -490,4 +490,13 @@ proptest! {
             stage = stage.send(act.msg());
         }
     }
+}
+
+#[test]
+fn single_tables_are_chosen_from_the_list_and_the_plan_is_made_anew() {
+    let stage = planned_small(SIZE).press("e a");
+    assert_eq!(said(&stage.press("enter")), "choose at least one table");
+    let stage = planned_small(SIZE).press("e a space enter");
+    assert!(stage.asked.last().unwrap().starts_with("plan "), "{:?}", stage.asked);
+    assert_eq!(stage.app.layers.len(), planned_small(SIZE).press("e").app.layers.len(), "it waits for the plan");
 }

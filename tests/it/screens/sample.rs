@@ -362,6 +362,17 @@ pub fn archive_plan() -> RestorePlan {
     plan
 }
 
+/// As [`archived`], and all of its tables are known.
+pub fn small_archive() -> World {
+    let mut world = archived();
+    let mut made = (*world.backups()[0]).clone();
+    if let Some(inside) = made.proof.as_mut().and_then(|proof| proof.inside.as_mut()) {
+        inside.table_count = inside.tables.len() as u64;
+    }
+    world.set_catalog(snapshot(vec![Arc::new(made)]));
+    world
+}
+
 /// The world in the middle of the work: a key, a running verification, an ended restore, records.
 pub fn busy() -> World {
     let mut world = quiet();
