@@ -10,7 +10,10 @@ use memchr::memmem;
 use crate::model::dump::{Defect, Remedy};
 use crate::model::foreign::Foreign;
 use crate::sql::ident;
-use crate::sql::lexer::{Dialect, PieceKind, Place, StatementEnd};
+use crate::sql::lexer::{
+    Charset, Dialect, InsertFacts, LexError, Limits, PieceKind, Place, Splitter, StatementEnd, StatementSink, Tail,
+    Values,
+};
 use crate::sql::token::{Token, TokenKind, Tokens};
 
 /// Bytes by which an INSERT that never ends is known.
@@ -18,6 +21,8 @@ const HEAD: usize = 256;
 
 /// Tables of which defects are remembered.
 const TABLES: usize = 20_000;
+/// Their columns that suffer.
+const COLUMNS: usize = 100_000;
 
 /// Looks for the defects; feed it as the sink of a splitter.
 #[derive(Debug, Default)]
@@ -25,6 +30,8 @@ pub struct Defects {
     /// Whether the dump is that tool's: its head says so, or it stands in its archive.
     ours: bool,
     tables: BTreeMap<Foreign, Table>,
+    /// Columns of all of them.
+    columns: usize,
     /// The piece that is being read.
     piece: Piece,
     /// The last INSERT ended with a comma: rows stand behind its end.
@@ -120,7 +127,7 @@ impl Defects {
     fn statement(&mut self, end: &StatementEnd<'_>, piece: &Piece) -> bool {
         let text = piece.tail.len() - end.delimiter.min(piece.tail.len());
         let ends_open = piece.tail[..text].trim_ascii_end().last() == Some(&b',');
-        let loose = self.open_insert && end.head.trim_ascii_start().starts_with(b"(");
+        let loose = self.open_insert && end.head.trim_ascii_start().starts_with(b"(") && is_rows(end);
         self.open_insert = ends_open && (loose || end.insert.is_some());
         self.beyond_ascii |= !piece.is_ascii && (loose || end.insert.is_some());
         if loose {
@@ -158,8 +165,11 @@ impl Defects {
         } else if let Some(table) =
             at("TABLE").and_then(|at| tokens[at + 1..].iter().find(|token| token.kind == TokenKind::Quoted))
             && self.tables.len() < TABLES
+            && self.columns < COLUMNS
         {
-            self.tables.insert(Foreign::new(ident::unquote(table.text)), Table::of(tokens));
+            let suffers = Table::of(tokens);
+            self.columns += suffers.columns();
+            self.tables.insert(Foreign::new(ident::unquote(table.text)), suffers);
         }
     }
 
@@ -236,8 +246,7 @@ impl Defects {
         let mut found = vec![];
         let mut offer =
             |code: &str, text: String, remedy| found.push(Defect { code: code.to_owned(), text, remedy: Some(remedy) });
-        if let Some(charset) = self.charset.as_ref().filter(|charset| self.beyond_ascii && !charset.starts_with("utf8"))
-        {
+        if let Some(charset) = self.charset.as_ref().filter(|charset| self.beyond_ascii && is_other(charset)) {
             let text = format!(
                 "text is UTF-8, but the dump says SET NAMES {charset}: as it stands, letters beyond ASCII come back \
                  garbled. With `utf8mb4` that statement ({}) becomes SET NAMES utf8mb4",
@@ -265,7 +274,16 @@ impl Defects {
     }
 }
 
+/// A character set under which UTF-8 is read byte for byte, and comes back garbled.
+fn is_other(charset: &str) -> bool {
+    !charset.starts_with("utf8") && Charset::named(charset.as_bytes()) == Some(Charset::Transparent)
+}
+
 impl Table {
+    fn columns(&self) -> usize {
+        [&self.raw, &self.fractions, &self.floats, &self.timestamps, &self.blobs, &self.big].map(Vec::len).iter().sum()
+    }
+
     fn of(tokens: &[Token<'_>]) -> Self {
         let mut table = Self { counter: counter(tokens), ..Self::default() };
         for column in columns(tokens) {
@@ -367,6 +385,40 @@ fn sets_new(tokens: &[Token<'_>]) -> bool {
     };
     let new = |at: &usize| tokens[*at].is("NEW") && tokens.get(at + 1).is_some_and(|dot| dot.is_sign(b'.'));
     (0..tokens.len()).filter(new).any(assigned)
+}
+
+/// What one INSERT of plain values is, read anew; `None` for anything else, several statements included.
+pub fn literal_insert(text: &[u8], dialect: Dialect) -> Option<InsertFacts> {
+    let mut splitter = Splitter::new(Limits { dialect, ..Limits::default() });
+    let mut only = Only::default();
+    splitter.feed(text, &mut only).and_then(|()| splitter.feed(b";", &mut only)).ok()?;
+    let clean = splitter.finish(&mut only).ok()? == Tail::Clean;
+    only.insert.filter(|insert| clean && only.statements == 1 && insert.values == Values::Literals)
+}
+
+#[derive(Default)]
+struct Only {
+    statements: u64,
+    insert: Option<InsertFacts>,
+}
+
+impl StatementSink for Only {
+    fn part(&mut self, _bytes: &[u8]) {}
+
+    fn end(&mut self, end: &StatementEnd<'_>) -> Result<(), LexError> {
+        if end.kind != PieceKind::Trivia {
+            self.statements += 1;
+            self.insert = end.insert;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a piece is rows of plain values, perhaps with a comma behind them, and nothing else.
+fn is_rows(end: &StatementEnd<'_>) -> bool {
+    let rows = end.head.trim_ascii();
+    let rows = rows.strip_suffix(b",").unwrap_or(rows);
+    end.is_whole() && literal_insert(&[b"INSERT INTO `t` VALUES ", rows].concat(), end.dialect).is_some()
 }
 
 /// A CREATE TRIGGER with BEFORE for AFTER; `None` for any that does not change NEW.

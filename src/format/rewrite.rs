@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use crate::format::databacker;
 use crate::format::statements;
-use crate::format::statements::{Kind, Risk, RiskKind, Statement};
+use crate::format::statements::{Account, Kind, Risk, RiskKind, Statement};
 use crate::model::dump::Remedy;
 use crate::model::foreign::Foreign;
 use crate::sql::ident;
-use crate::sql::lexer::Dialect;
+use crate::sql::lexer::{Charset, Dialect, PieceKind, StatementEnd};
 use crate::sql::token::{Token, TokenKind, Tokens};
 
 /// Who views, routines, triggers and events run as once they are restored.
@@ -111,14 +111,24 @@ impl Choices {
             let stuck = sets_more(&Tokens::code(text, dialect));
             return if stuck { Fate::Stuck(kind) } else { Fate::Drop(Why::Risk(kind)) };
         }
+        if self.tables != Tables::All && matches!(statement.kind, Kind::DropTable | Kind::DropView | Kind::Lock) {
+            let wanted = |name: &Foreign| self.wants_table(name);
+            let names = listed(text, dialect);
+            match names.iter().filter(|name| wanted(name)).count() {
+                0 => return Fate::Drop(Why::Table),
+                some if some < names.len() => return Fate::Stuck(RiskKind::Unknown),
+                _ => {}
+            }
+        }
         if !self.wants(statement, text, dialect) {
             return Fate::Drop(Why::Table);
         }
-        if statement.kind == Kind::Set
-            && self.remedies.contains(&Remedy::ForceUtf8)
-            && let Some(new) = with_utf8(text, dialect)
-        {
-            return Fate::Replace(new);
+        if statement.kind == Kind::Set && self.remedies.contains(&Remedy::ForceUtf8) {
+            match with_utf8(text, dialect) {
+                Names::Other => {}
+                Names::Utf8(new) => return Fate::Replace(new),
+                Names::Stuck => return Fate::Stuck(RiskKind::SetUnknown),
+            }
         }
         let timed = match statement.kind {
             Kind::CreateTrigger if self.remedies.contains(&Remedy::TriggersBefore) => {
@@ -131,16 +141,44 @@ impl Choices {
             (Definer::Keep, _) | (_, None) => None,
             (how, Some(_)) => with_definer(text, dialect, how),
         };
-        match self.moved(statement, defined.as_deref().unwrap_or(text), dialect) {
-            Moved::Stays => defined.or(timed).map_or(Fate::Keep, Fate::Replace),
-            Moved::To(text) => Fate::Replace(text),
-            Moved::Stuck(kind) => Fate::Stuck(kind),
+        let new = match self.moved(statement, defined.as_deref().unwrap_or(text), dialect) {
+            Moved::Stays => match defined.or(timed) {
+                Some(new) => new,
+                None => return Fate::Keep,
+            },
+            Moved::To(text) => text,
+            Moved::Stuck(kind) => return Fate::Stuck(kind),
+        };
+        if self.reads_well(statement, &new, dialect) { Fate::Replace(new) } else { Fate::Stuck(RiskKind::Unknown) }
+    }
+
+    /// Reads a statement that was rewritten: it must do what it did, as whom the plan says, and reach no further.
+    fn reads_well(&self, old: &Statement, new: &[u8], dialect: Dialect) -> bool {
+        if old.kind == Kind::Insert {
+            return true; // only its table's name has changed, and that was read again
         }
+        let end = StatementEnd {
+            number: 0,
+            start: 0,
+            end: new.len() as u64,
+            kind: PieceKind::Statement,
+            delimiter: 0,
+            head: new,
+            insert: None,
+            dialect,
+        };
+        let Some(read) = statements::read(&end) else { return false };
+        let further = self.beyond(&read).any(|risk| !old.risks.iter().any(|known| known.kind == risk.kind));
+        let mine = |definer: &Account| definer.user.raw_bytes().eq_ignore_ascii_case(b"CURRENT_USER");
+        let as_said = self.definer == Definer::Keep || read.definer.as_ref().is_none_or(mine);
+        read.kind == old.kind && !further && as_said
     }
 
     /// Risks that reach beyond the dump's own database.
     pub fn beyond<'a>(&'a self, statement: &'a Statement) -> impl Iterator<Item = &'a Risk> {
-        statement.risks.iter().filter(|risk| !self.is_own(risk))
+        let entering = matches!(statement.kind, Kind::Use | Kind::CreateDatabase);
+        let moves = |risk: &Risk| matches!(risk.kind, RiskKind::Use | RiskKind::CreateDatabase);
+        statement.risks.iter().filter(move |risk| !self.is_own(risk) || moves(risk) && !entering)
     }
 
     fn is_own(&self, risk: &Risk) -> bool {
@@ -162,10 +200,18 @@ impl Choices {
             return Moved::Stays;
         }
         let is_from = |name: &[u8]| scope.is(name);
-        match statements::moved(text, dialect, is_from, scope.into.raw_bytes()) {
+        match statements::moved((text, statement.kind), dialect, is_from, scope.into.raw_bytes()) {
             // What was moved is read again: nothing may be left that reaches the old place.
             Some(new) if !statements::mentions(&new, dialect, is_from) => Moved::To(new),
             _ => Moved::Stuck(RiskKind::Qualified),
+        }
+    }
+
+    fn wants_table(&self, name: &Foreign) -> bool {
+        match &self.tables {
+            Tables::All => true,
+            Tables::Except(names) => !names.contains(name),
+            Tables::Only(names) => names.contains(name),
         }
     }
 
@@ -198,17 +244,30 @@ impl Choices {
     }
 }
 
-/// `SET NAMES x` with utf8mb4 for x; `None` for any other SET.
-fn with_utf8(text: &[u8], dialect: Dialect) -> Option<Vec<u8>> {
+/// A SET, as far as the names of a character set go.
+enum Names {
+    /// It sets something else.
+    Other,
+    /// `SET NAMES utf8mb4` in its place.
+    Utf8(Vec<u8>),
+    /// It sets more than that, or a character set under which the dump is read in another way.
+    Stuck,
+}
+
+/// `SET NAMES x` with utf8mb4 for x, where server and splitter read the dump alike under both.
+fn with_utf8(text: &[u8], dialect: Dialect) -> Names {
     let tokens = Tokens::code(text, dialect);
-    match tokens.as_slice() {
-        [set, names, charset, ..] if set.is("SET") && names.is("NAMES") => {
-            let end = tokens.last().map_or(charset.end(), Token::end).max(charset.end());
-            let kept = if tokens.len() == 3 { &text[charset.end()..] } else { &text[end..] };
-            Some([&text[..charset.start], b"utf8mb4", kept].concat())
-        }
-        _ => None,
+    let [set, names, charset, rest @ ..] = tokens.as_slice() else { return Names::Other };
+    if !set.is("SET") || !names.is("NAMES") {
+        return Names::Other;
     }
+    let plain = matches!(rest, []) || matches!(rest, [collate, _] if collate.is("COLLATE"));
+    let transparent = Charset::named(&ident::unquote(charset.text)) == Some(Charset::Transparent);
+    if !plain || !transparent {
+        return Names::Stuck;
+    }
+    let end = rest.last().map_or(charset.end(), Token::end);
+    Names::Utf8([&text[..charset.start], b"utf8mb4", &text[end..]].concat())
 }
 
 /// Whether this is a SET of several things: leaving it out would leave the server in another dialect than ours.
@@ -216,6 +275,23 @@ pub fn sets_more(tokens: &[Token<'_>]) -> bool {
     let names = ["NAMES", "CHARACTER", "CHARSET", "sql_mode", "character_set_client"];
     let set = tokens.first().is_some_and(|first| first.is("SET"));
     set && tokens.iter().any(|token| token.is_sign(b',') || token.is_any(&names))
+}
+
+/// The tables that a DROP or LOCK is about, without their databases.
+fn listed(text: &[u8], dialect: Dialect) -> Vec<Foreign> {
+    let tokens = Tokens::code(text, dialect);
+    let verbs = ["DROP", "LOCK", "TABLE", "TABLES", "VIEW", "TEMPORARY", "IF", "EXISTS"];
+    let begin = tokens.iter().position(|token| !token.is_any(&verbs)).unwrap_or(tokens.len());
+    let mut names = vec![];
+    for part in tokens[begin..].split(|token| token.is_sign(b',')) {
+        let name = match part {
+            [_, dot, table, ..] if dot.is_sign(b'.') => table,
+            [table, ..] => table,
+            [] => continue,
+        };
+        names.push(Foreign::new(ident::unquote(name.text)));
+    }
+    names
 }
 
 /// The table that a trigger belongs to: it is restored with it, or not at all.

@@ -1,5 +1,7 @@
 //! What a dump asks of the server that takes it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::foreign::Foreign;
@@ -132,8 +134,12 @@ impl DumpFacts {
         join(&mut mine.constructs, &more.constructs);
         join(&mut mine.generated_tables, &more.generated_tables);
         mine.longest_statement = mine.longest_statement.max(more.longest_statement);
-        join(&mut self.replaces, &other.replaces);
-        join(&mut self.defects, &other.defects);
+        self.replaces.clear(); // each member has its own
+        for defect in &other.defects {
+            if !self.defects.contains(defect) {
+                self.defects.push(defect.clone());
+            }
+        }
         for note in &other.risks {
             match self.risks.iter_mut().find(|known| known.code == note.code) {
                 Some(known) => known.count += note.count,
@@ -143,12 +149,9 @@ impl DumpFacts {
     }
 }
 
-fn join<T: Clone + PartialEq>(all: &mut Vec<T>, more: &[T]) {
-    for item in more {
-        if !all.contains(item) {
-            all.push(item.clone());
-        }
-    }
+fn join<T: Clone + Ord>(all: &mut Vec<T>, more: &[T]) {
+    let known: BTreeSet<T> = all.iter().cloned().collect();
+    all.extend(more.iter().filter(|item| !known.contains(item)).cloned());
 }
 
 /// A kind of statement that may not run unasked.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use crate::format::databacker;
 use crate::format::rewrite::{Choices, Fate, Scope, Tables};
 use crate::format::statements;
 use crate::format::statements::Kind;
@@ -14,7 +15,7 @@ use crate::format::tar::{Stopped, TarSink, TarWalk};
 use crate::model::dump::Remedy;
 use crate::model::foreign::Foreign;
 use crate::model::plan::RestorePlan;
-use crate::sql::lexer::{Collect, CollectSink, LexError, Limits, PieceKind, Splitter, StatementEnd, Tail};
+use crate::sql::lexer::{Collect, CollectSink, InsertFacts, LexError, Limits, PieceKind, Splitter, StatementEnd, Tail};
 use crate::work::hazards::{Decision, Decisions};
 use crate::work::load::Destination;
 use crate::work::opening::Plaintext;
@@ -138,9 +139,27 @@ impl CollectSink for Feeding {
         if end.kind != PieceKind::Statement {
             return Ok(());
         }
-        if let Some(insert) = self.mended(text, end)? {
-            return self.send(insert, (Kind::Insert, None), end);
+        match self.mended(text, end)? {
+            None => self.judge(text, end),
+            Some(mut whole) => {
+                // What was put together is read like any other statement, and must be one INSERT of plain values.
+                let Some(insert) = databacker::literal_insert(&whole, end.dialect) else {
+                    return Err(
+                        self.stuck("rows behind the end of their INSERT that are no plain values".to_owned(), end)
+                    );
+                };
+                let insert = InsertFacts { values_at: insert.values_at.map(|at| at + end.start), ..insert };
+                let (head, stop) = (whole.clone(), end.start + whole.len() as u64);
+                let read = StatementEnd { end: stop, delimiter: 0, head: &head, insert: Some(insert), ..*end };
+                self.judge(&mut whole, &read)
+            }
         }
+    }
+}
+
+impl Feeding {
+    /// Judges one statement and hands over what becomes of it.
+    fn judge(&mut self, text: &mut Vec<u8>, end: &StatementEnd<'_>) -> Result<(), LexError> {
         let Some(statement) = statements::read(end) else { return Ok(()) };
         let stop = self.choices.beyond(&statement).find(|risk| self.decisions.on(risk.kind) == Decision::Stop);
         if let Some(risk) = stop.cloned() {

@@ -57,7 +57,14 @@ impl Sampler {
 /// Definers, names with a database, risks that can be left out, and what the remedies change.
 fn changeable(statement: &Statement, head: &[u8]) -> bool {
     let unclear = |kind: RiskKind| matches!(kind, RiskKind::Unknown | RiskKind::Expression | RiskKind::TooLong);
-    if statement.kind == Kind::Other || statement.risks.iter().any(|risk| unclear(risk.kind)) {
+    // They may hold passwords.
+    let secret = |kind: RiskKind| matches!(kind, RiskKind::Accounts | RiskKind::Link | RiskKind::Engine);
+    let selects =
+        statement.kind == Kind::CreateTable && memchr::memmem::find(&head.to_ascii_uppercase(), b"SELECT").is_some();
+    if statement.kind == Kind::Other
+        || selects
+        || statement.risks.iter().any(|risk| unclear(risk.kind) || secret(risk.kind))
+    {
         return false; // it may be anything, rows included
     }
     let names = || statement.kind == Kind::Set && memchr::memmem::find(head, b"NAMES").is_some();

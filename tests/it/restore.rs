@@ -5,6 +5,7 @@
 mod archives;
 mod console;
 mod defects;
+mod escapes;
 mod files;
 mod hostile;
 mod loads;

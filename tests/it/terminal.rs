@@ -157,7 +157,13 @@ fn a_terminal_of_any_size_is_survived() {
     pty.resize(120, 36);
     pty.wait_for("shop");
     pty.wait_for("73");
-    pty.press_until("q", "");
+    // Behind an escape the first one may still be taken for alt-q.
+    for _ in 0..20 {
+        pty.type_in("q");
+        if pty.ends_within(Duration::from_millis(700)) {
+            break;
+        }
+    }
     assert_eq!(pty.end(), 0);
     pty.assert_restored();
 }

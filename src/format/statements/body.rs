@@ -95,14 +95,56 @@ fn engine(rest: &[Token<'_>]) -> Option<(RiskKind, Vec<u8>)> {
 
 /// Whether a statement of a routine can begin behind these tokens.
 fn begins_statement(before: &[Token<'_>]) -> bool {
-    before.last().is_some_and(|last| {
-        last.is_sign(b';')
-            || last.is_sign(b':')
-            || last.is_any(&["BEGIN", "THEN", "ELSE", "DO", "LOOP", "REPEAT", "ROW", "ATOMIC", "DETERMINISTIC", "DATA"])
-            || last.is_sign(b')')
-            || last.kind == TokenKind::Text
-            || last.is_any(&["SQL", "DEFINER", "INVOKER", "AS", "IS", "HANDLER", "FOUND", "SQLEXCEPTION", "SQLWARNING"])
-    })
+    let beside = before.len().checked_sub(2).is_some_and(|at| before[at].is_any(&["FOLLOWS", "PRECEDES"]));
+    beside
+        || ends_handler(before)
+        || before.last().is_some_and(|last| {
+            last.is_sign(b';')
+                || last.is_sign(b':')
+                || last.is_any(&[
+                    "BEGIN",
+                    "THEN",
+                    "ELSE",
+                    "DO",
+                    "LOOP",
+                    "REPEAT",
+                    "ROW",
+                    "ATOMIC",
+                    "DETERMINISTIC",
+                    "DATA",
+                ])
+                || last.is_sign(b')')
+                || last.kind == TokenKind::Text
+                || last.is_any(&[
+                    "SQL",
+                    "DEFINER",
+                    "INVOKER",
+                    "AS",
+                    "IS",
+                    "HANDLER",
+                    "FOUND",
+                    "SQLEXCEPTION",
+                    "SQLWARNING",
+                ])
+        })
+}
+
+/// Whether these tokens end with what a handler is for: numbers, names, SQLSTATEs.
+fn ends_handler(before: &[Token<'_>]) -> bool {
+    let listed = |token: &&Token<'_>| {
+        token.is_sign(b',') || matches!(token.kind, TokenKind::Word | TokenKind::Quoted | TokenKind::Text)
+    };
+    let list = before.iter().rev().take(64).take_while(listed);
+    let mut found = false;
+    let mut next: Option<&Token<'_>> = None;
+    for token in list {
+        found |= token.is("HANDLER") && next.is_some_and(|next| next.is("FOR"));
+        if token.is_sign(b';') {
+            break;
+        }
+        next = Some(token);
+    }
+    found && before.last().is_some_and(|last| !last.is("FOR") && !last.is_sign(b','))
 }
 
 /// Statements that act on more than rows of the database, inside a body.

@@ -16,7 +16,7 @@ pub use shape::{Account, Name};
 use crate::model::foreign::Foreign;
 use crate::sql::ident;
 use crate::sql::lexer::{Dialect, PieceKind, StatementEnd, Values};
-use crate::sql::token::{Token, TokenKind, Tokens};
+use crate::sql::token::{Runs, Token, TokenKind, Tokens};
 
 /// What a statement does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -85,6 +85,10 @@ pub fn read(end: &StatementEnd<'_>) -> Option<Statement> {
     }
     if let Some(insert) = end.insert {
         let mut statement = insert_of(end.head, end.dialect);
+        // What stands before the values must have been looked at as a whole.
+        if insert.values_at.is_some_and(|at| at - end.start > end.head.len() as u64) {
+            statement.risk(RiskKind::TooLong, Within::Statement, b"");
+        }
         if let Values::Expressions(_) = insert.values {
             statement.risk(RiskKind::Expression, Within::Statement, b"");
         }
@@ -95,8 +99,14 @@ pub fn read(end: &StatementEnd<'_>) -> Option<Statement> {
     // A comment that only some servers run may hide the verb from us, or a verb of ours from them.
     match readings::of(end.head, end.dialect) {
         Some(readings) => {
-            for risk in readings.iter().flat_map(|tokens| of_tokens(tokens).risks) {
-                statement.risk(risk.kind, risk.within, risk.name.raw_bytes());
+            for read in readings.iter().map(|tokens| of_tokens(tokens)) {
+                // Some server would do another thing altogether, or do it as somebody else.
+                if read.kind != Kind::Nothing && (read.kind, &read.definer) != (statement.kind, &statement.definer) {
+                    statement.risk(RiskKind::Unknown, Within::Statement, b"/*!");
+                }
+                for risk in read.risks {
+                    statement.risk(risk.kind, risk.within, risk.name.raw_bytes());
+                }
             }
         }
         None => statement.risk(RiskKind::Unknown, Within::Statement, b"/*!"),
@@ -112,8 +122,18 @@ pub fn read(end: &StatementEnd<'_>) -> Option<Statement> {
 
 /// The statement with every name in the database that `from` knows moved into the database `to`; `None` when it
 /// has none.
-pub fn moved(text: &[u8], dialect: Dialect, from: impl Fn(&[u8]) -> bool, to: &[u8]) -> Option<Vec<u8>> {
-    let tokens = Tokens::code(text, dialect);
+///
+/// Of an INSERT only what stands before its values is looked at: they are literals and name nothing.
+pub fn moved(
+    (text, kind): (&[u8], Kind),
+    dialect: Dialect,
+    from: impl Fn(&[u8]) -> bool,
+    to: &[u8],
+) -> Option<Vec<u8>> {
+    let tokens = match kind {
+        Kind::Insert => Tokens::new(text, dialect).take_while(|token| !token.is_any(&["VALUES", "VALUE"])).collect(),
+        _ => Tokens::code(text, dialect),
+    };
     let mut new = vec![];
     let mut done = 0;
     for at in names::mentions(&tokens) {
@@ -129,19 +149,31 @@ pub fn moved(text: &[u8], dialect: Dialect, from: impl Fn(&[u8]) -> bool, to: &[
 }
 
 /// Whether a statement names anything in the database that `from` knows.
+///
+/// As any server reads it: where there are too many readings to follow, it may.
 pub fn mentions(text: &[u8], dialect: Dialect, from: impl Fn(&[u8]) -> bool) -> bool {
-    names::databases(&Tokens::code(text, dialect)).iter().any(|name| from(name))
+    let names = |tokens: &[Token<'_>]| names::databases(tokens).iter().any(|name| from(name));
+    let read = readings::of(text, dialect);
+    names(&Tokens::code(text, dialect)) || read.is_none_or(|readings| readings.iter().any(|tokens| names(tokens)))
 }
 
 /// Reads an INSERT up to its values.
 fn insert_of(head: &[u8], dialect: Dialect) -> Statement {
-    let before_values = Tokens::new(head, dialect)
-        .filter(|token| !matches!(token.kind, TokenKind::Conditional(_) | TokenKind::Close))
-        .take_while(|token| !token.is_any(&["VALUES", "VALUE", "SELECT", "SET"]));
-    let tokens: Vec<Token<'_>> = before_values.collect();
+    let before_values =
+        || Tokens::new(head, dialect).take_while(|token| !token.is_any(&["VALUES", "VALUE", "SELECT", "SET"]));
+    let marks = |token: &Token<'_>| matches!(token.kind, TokenKind::Conditional(_) | TokenKind::Close);
+    let somewhere = |token: Token<'_>| match token.kind {
+        TokenKind::Conditional(condition) => condition.runs == Runs::Somewhere,
+        _ => false,
+    };
+    let tokens: Vec<Token<'_>> = before_values().filter(|token| !marks(token)).collect();
     let at = tokens.iter().skip(1).position(|token| !token.is_any(&shape::INSERT_WORDS)).map_or(1, |at| at + 1);
     let name = shape::name_at(&tokens, at);
     let mut statement = Statement { kind: Kind::Insert, name, definer: None, risks: vec![] };
+    if before_values().any(somewhere) {
+        // No dump program writes it, and servers would not agree on the table.
+        statement.risk(RiskKind::Unknown, Within::Statement, b"/*!");
+    }
     statement.qualified(&tokens);
     statement
 }

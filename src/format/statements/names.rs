@@ -39,8 +39,21 @@ const BEFORE_TABLE: [&str; 29] = [
 ];
 
 /// Words that may stand between such a word and the name.
-const BETWEEN: [&str; 10] =
-    ["IF", "NOT", "EXISTS", "IGNORE", "LOW_PRIORITY", "DELAYED", "QUICK", "ONLY", "LATERAL", "INTO"];
+const BETWEEN: [&str; 13] = [
+    "AS",
+    "HIGH_PRIORITY",
+    "IF",
+    "NOT",
+    "EXISTS",
+    "IGNORE",
+    "LOW_PRIORITY",
+    "DELAYED",
+    "QUICK",
+    "ONLY",
+    "LATERAL",
+    "INTO",
+    "OJ",
+];
 
 /// Words that end a list of tables: reserved ones only, since any other may be the alias of a table.
 const ENDS_LIST: [&str; 10] =
@@ -63,8 +76,8 @@ pub(super) fn databases(tokens: &[Token<'_>]) -> Vec<Vec<u8>> {
 
 /// Where the databases of qualified names stand.
 pub(super) fn mentions(tokens: &[Token<'_>]) -> Vec<usize> {
-    let alone = standing_alone(tokens);
-    let mut walk = Walk { lists: vec![List::No], expects: Expects::Anything };
+    let alone = introduced(tokens);
+    let mut walk = Walk::default();
     let mut found = vec![];
     let mut at = 0;
     while at < tokens.len() {
@@ -90,7 +103,7 @@ pub(super) fn mentions(tokens: &[Token<'_>]) -> Vec<usize> {
             at += 2 * parts - 1;
             continue;
         }
-        walk.see(token, at.checked_sub(1).map(|before| &tokens[before]));
+        walk.see(tokens, at);
         at += 1;
     }
     found
@@ -108,22 +121,40 @@ fn parts(tokens: &[Token<'_>]) -> usize {
     parts
 }
 
-/// Names that stand somewhere without a dot on either side: tables, aliases, cursors, variables, columns.
-fn standing_alone(tokens: &[Token<'_>]) -> HashSet<Vec<u8>> {
-    let dot = |at: usize| tokens.get(at).is_some_and(|token| token.is_sign(b'.'));
-    let mut alone = HashSet::new();
-    for (at, token) in tokens.iter().enumerate() {
-        let led = at > 0 && dot(at - 1);
-        if token.is_name() && !dot(at + 1) && (!led || table_behind(tokens, at)) {
-            alone.insert(ident::unquote(token.text).to_ascii_lowercase());
+/// Names that may stand before a dot without being a database: tables where tables are named, their aliases,
+/// those of subqueries and columns, and the rows of loops.
+fn introduced(tokens: &[Token<'_>]) -> HashSet<Vec<u8>> {
+    let mut names = HashSet::new();
+    let mut walk = Walk::default();
+    let mut at = 0;
+    while at < tokens.len() {
+        let parts = parts(&tokens[at..]);
+        let (last, behind) = (at + 2 * parts.max(1) - 2, at + 2 * parts.max(1) - 1);
+        let mut take = |at: usize| {
+            if let Some(token) = tokens.get(at).filter(|token| token.is_name()) {
+                names.insert(ident::unquote(token.text).to_ascii_lowercase());
+            }
+        };
+        let between = walk.expects == Expects::Table && tokens[at].is_any(&BETWEEN);
+        if parts >= 1 && walk.expects == Expects::Table && !between {
+            take(last);
+            take(if tokens.get(behind).is_some_and(|token| token.is("AS")) { behind + 1 } else { behind });
+        } else if parts == 1 && at > 0 {
+            let before = &tokens[at - 1];
+            let row = before.is("DECLARE") && tokens.get(at + 1).is_some_and(|next| next.is("ROW"));
+            if row || before.is_sign(b')') || before.is_any(&["AS", "FOR"]) {
+                take(at);
+            }
+        }
+        if parts >= 2 {
+            walk.expects = Expects::Anything;
+            at = behind;
+        } else {
+            walk.see(tokens, at);
+            at += 1;
         }
     }
-    alone
-}
-
-/// Whether this is the table of `db.table`: its columns may be called `table.column`.
-fn table_behind(tokens: &[Token<'_>], at: usize) -> bool {
-    at >= 2 && tokens[at - 1].is_sign(b'.') && tokens[at - 2].is_name()
+    names
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,8 +176,17 @@ struct Walk {
     expects: Expects,
 }
 
+impl Default for Walk {
+    fn default() -> Self {
+        Self { lists: vec![List::No], expects: Expects::Anything }
+    }
+}
+
 impl Walk {
-    fn see(&mut self, token: &Token<'_>, before: Option<&Token<'_>>) {
+    fn see(&mut self, tokens: &[Token<'_>], at: usize) {
+        let token = &tokens[at];
+        let before = at.checked_sub(1).map(|before| &tokens[before]);
+        let kind_of_index = tokens.get(at + 1).is_some_and(|next| next.is_any(&["BTREE", "HASH", "RTREE"]));
         let verb = before.is_some_and(|token| token.is_any(&["INSERT", "UPDATE", "DELETE"]));
         let list = self.lists.last().copied().unwrap_or(List::No);
         self.expects = match token.kind {
@@ -169,6 +209,9 @@ impl Walk {
                 Expects::Anything
             }
             TokenKind::Sign(b',') if list == List::Tables => Expects::Table,
+            // `RENAME = db.table`, `FROM {OJ db.table ...}`
+            TokenKind::Sign(b'=' | b'{') if self.expects == Expects::Table => Expects::Table,
+            TokenKind::Word if token.is("USING") && kind_of_index => Expects::Anything,
             TokenKind::Word if token.is_any(&BEFORE_TABLE) => {
                 self.list(List::Tables);
                 Expects::Table

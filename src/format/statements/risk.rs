@@ -139,7 +139,12 @@ impl Risk {
     /// Whether it stays inside a database of this name (as the server compares names).
     pub fn stays_in(&self, database: &[u8], same: impl Fn(&[u8], &[u8]) -> bool) -> bool {
         use RiskKind::{AlterDatabase, CreateDatabase, Qualified, Use};
-        let named = matches!(self.kind, Qualified | AlterDatabase | Use | CreateDatabase);
+        let named = match self.kind {
+            Qualified | AlterDatabase => true,
+            // Inside of a body there is no such statement: behind its end the server would run it.
+            Use | CreateDatabase => self.within == Within::Statement,
+            _ => false,
+        };
         named && same(self.name.raw_bytes(), database)
     }
 }
