@@ -159,3 +159,46 @@ impl Folder {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn members(folder: &Path) -> Keep {
+        let mut keep = Keep::new(folder, "one.sql".to_owned());
+        keep.archive();
+        for name in ["a.sql", "b.sql"] {
+            keep.begin(&Foreign::from(name)).unwrap();
+            keep.write(b"SELECT 1;").unwrap();
+            keep.end().unwrap();
+        }
+        keep
+    }
+
+    #[test]
+    fn files_that_got_their_names_before_one_could_not_are_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let keep = members(folder.path());
+        fs::write(folder.path().join("b.sql"), "theirs").unwrap();
+        let Err(Unfinished::Stopped(kept, OutputError::Exists { .. })) = keep.finish() else { panic!() };
+        assert_eq!(kept, [Kept { path: folder.path().join("a.sql"), bytes: 9 }]);
+        assert_eq!(fs::read_to_string(folder.path().join("b.sql")).unwrap(), "theirs");
+    }
+
+    #[test]
+    fn nothing_written_is_never_finished() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut keep = Keep::new(folder.path(), "one.sql".to_owned());
+        assert!(keep.write(b"x").is_err(), "nothing said what comes");
+        keep.archive();
+        assert!(matches!(keep.finish(), Err(Unfinished::Nothing)));
+        let mut keep = Keep::new(folder.path(), "one.sql".to_owned());
+        keep.dump().unwrap();
+        assert!(keep.begin(&Foreign::from("a.sql")).is_err(), "a member is no dump");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "its partial file");
+        drop(keep);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}
