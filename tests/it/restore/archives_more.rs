@@ -7,11 +7,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use breakglass::model::foreign::Foreign;
 use breakglass::model::job::{Ending, RestoreOutcome};
 use breakglass::model::plan::{Part, SinkState};
 use breakglass::model::sink::{MysqlSink, ServerFacts, Sink};
 use breakglass::model::trust::{Proof, Rung, VerdictOutcome};
+use breakglass::seal::public::PublicKey;
+use breakglass::seal::sealed::Sealer;
 use breakglass::work::keys::KeySource;
 use breakglass::work::parts::{Rename, folded};
 use tempfile::TempDir;
@@ -89,17 +90,10 @@ fn age(plain: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn sealed(plain: &[u8]) -> Vec<u8> {
-    let scratch = support::scratch();
-    let file = scratch.path().join("x");
-    fs::write(&file, plain).unwrap();
-    let made = Command::new(env!("CARGO_BIN_EXE_breakglass"))
-        .args(["seal", "-o", "-", "-r"])
-        .arg(vector("keys/rsa2048-public.pem"))
-        .arg(&file)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    made.stdout
+    let recipient = PublicKey::from_pem(&fs::read(vector("keys/rsa2048-public.pem")).unwrap()).unwrap();
+    let mut sealer = Sealer::new(vec![], &[recipient]).unwrap();
+    sealer.write_all(plain).unwrap();
+    sealer.finish().unwrap()
 }
 
 async fn load_keys(console: &Console) {
@@ -221,7 +215,9 @@ async fn a_rename_that_is_not_used_or_contradicted_stops_a_plan_for_a_server() {
         request.databases = database.map(|database| vec![database.into()]);
         request.renames = renames.clone();
         let plan = console.session.plan(request).await.unwrap();
-        assert_eq!(stops(&plan), expected, "{name} into {} {renames:?}: {:?}", plan.into, plan.findings);
+        // A dump by itself may have more against it: it enters a database of its own.
+        let unused: Vec<&str> = stops(&plan).into_iter().filter(|code| *code == "rename_unused").collect();
+        assert_eq!(unused, expected, "{name} into {} {renames:?}: {:?}", plan.into, plan.findings);
     }
 }
 
@@ -324,7 +320,7 @@ async fn the_proof_of_many_members_is_read_again() {
     assert!(kept > 0 && kept <= 512, "{kept}");
     assert!(seen >= 80 * 64, "{seen}");
     assert!(dumps().map(|dump| dump.replaces.len()).sum::<usize>() <= 20_000);
-    assert!(console.backup(ARCHIVE).proof.is_some(), "it is read again");
-    let names: Vec<Foreign> = proof.members.iter().flat_map(|member| member.database.clone()).collect();
-    assert_eq!(names.len(), 80);
+    let out = support::scratch();
+    let plan = console.plan(ARCHIVE, dir(out.path())).await.unwrap();
+    assert_eq!(plan.from.trust, Rung::Whole, "it is read again");
 }
