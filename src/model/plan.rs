@@ -267,9 +267,9 @@ impl RestorePlan {
     pub fn digest(&self) -> PlanDigest {
         let sink = (&self.into, &self.there, self.statement_limit);
         let fixed = (&self.from, sink, &self.will, &self.will_not, &self.findings, &self.tables);
-        let mut json = serde_json::to_vec(&fixed).unwrap_or_default();
+        let mut json = everything(&fixed);
         if !self.parts.is_empty() || self.databases.is_some() {
-            json.extend(serde_json::to_vec(&(&self.parts, &self.databases)).unwrap_or_default());
+            json.extend(everything(&(&self.parts, &self.databases)));
         }
         PlanDigest(words(&Sha256::digest(json).into()))
     }
@@ -292,6 +292,11 @@ impl RestorePlan {
         };
         if enough && self.stopped_by().is_none() { Ok(Confirmed(self)) } else { Err(Box::new(self)) }
     }
+}
+
+/// All of a plan's words: as JSON, or, where a path is no text that JSON could hold, as Rust writes it.
+fn everything<T: Serialize + std::fmt::Debug>(what: &T) -> Vec<u8> {
+    serde_json::to_vec(what).unwrap_or_else(|_| format!("{what:?}").into_bytes())
 }
 
 /// The first 88 bits of a digest as eight words of the 2,048-word list (BIP 39's English one).

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use crate::model::foreign::Foreign;
 use crate::model::job::{Fact, JobId, Progress};
 use crate::model::seal::{Fingerprint, KeyFacts};
-use crate::model::sink::Protection;
+use crate::model::sink::{Protection, Sink};
 use crate::model::units::Moment;
 use crate::report::{Fault, Report};
 use crate::tui::msg::{Backend, Effect, Forget, KeyFrom, Msg, PlanAsk, Retry};
@@ -128,13 +128,19 @@ impl Live {
         tokio::spawn(async move {
             let planned = match sink::parse(&ask.into, session.estate()) {
                 Ok(into) => {
+                    let used = |from: &Foreign| ask.databases.is_empty() || ask.databases.contains(from);
+                    let renames = match into {
+                        Sink::Databases(_) => ask.renames.iter().filter(|(from, _)| used(from)).map(renamed).collect(),
+                        // One database, or files: the names that were proposed are not asked for.
+                        _ => vec![],
+                    };
                     let tables = ask.tables.iter().map(|table| Foreign::from(table.as_str())).collect::<Vec<_>>();
                     let request = PlanRequest {
                         backup: ask.backup.clone(),
                         into,
                         tables: (!tables.is_empty()).then_some(tables),
                         databases: (!ask.databases.is_empty()).then(|| ask.databases.clone()),
-                        renames: ask.renames.iter().map(renamed).collect(),
+                        renames,
                         choices: ask.choices.iter().cloned().collect(),
                         statement_limit: STATEMENT_LIMIT,
                     };

@@ -21,6 +21,14 @@ const HEAD: usize = 1024;
 /// Tables listed of a whole archive.
 const LISTED: usize = 1_000;
 
+/// Statements that are kept of a whole archive, to be shown before and after.
+const SAMPLES: usize = 512;
+/// Tables of which a whole archive says that they are replaced.
+const REPLACED: usize = 20_000;
+/// Bytes, in JSON, that all members may take: they are said a second time together, and what is
+/// written must be read again.
+const BYTES: usize = 5 << 20;
+
 /// Judges an archive whose bytes are fed.
 pub struct ArchiveCheck {
     walk: TarWalk,
@@ -34,6 +42,9 @@ struct Members {
     end_marks: Vec<(Foreign, Answer, String)>,
     findings: Vec<Finding>,
     wrong: Option<Wrong>,
+    /// The first member that should be a dump and is none: what is wrong with the archive itself weighs more.
+    hollow: Option<Wrong>,
+    room: Room,
     keep: Option<Keep>,
     hashing: Hashing,
     /// The bytes that are being walked over: what is hashed shares them.
@@ -47,6 +58,49 @@ struct Current {
     head: Vec<u8>,
     checker: Option<Checker>,
     bytes: u64,
+}
+
+/// What may still be kept of an archive's members.
+struct Room {
+    samples: usize,
+    replaced: usize,
+    bytes: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { samples: SAMPLES, replaced: REPLACED, bytes: BYTES }
+    }
+}
+
+impl Room {
+    /// Leaves out of a member what has no room any more; its counts stay as they are.
+    fn fit(&mut self, proof: &mut MemberProof) {
+        Self::cut(proof, self.samples, self.replaced);
+        let mut size = size_of(proof);
+        if size > self.bytes {
+            Self::cut(proof, 0, 0);
+            proof.inside.tables.clear();
+            size = size_of(proof);
+        }
+        self.bytes = self.bytes.saturating_sub(size);
+        if let Some(dump) = &proof.dump {
+            self.samples -= dump.samples.kept.len();
+            self.replaced -= dump.replaces.len();
+        }
+    }
+
+    fn cut(proof: &mut MemberProof, samples: usize, replaced: usize) {
+        if let Some(dump) = &mut proof.dump {
+            dump.samples.more += dump.samples.kept.len().saturating_sub(samples) as u64;
+            dump.samples.kept.truncate(samples);
+            dump.replaces.truncate(replaced);
+        }
+    }
+}
+
+fn size_of(proof: &MemberProof) -> usize {
+    serde_json::to_vec(proof).map_or(0, |json| json.len())
 }
 
 /// What an archive came to.
@@ -73,6 +127,8 @@ impl ArchiveCheck {
             end_marks: vec![],
             findings: vec![],
             wrong: None,
+            hollow: None,
+            room: Room::default(),
             keep,
             hashing: Hashing::start()?,
             chunk: Bytes::new(),
@@ -112,6 +168,9 @@ impl ArchiveCheck {
             (None, Err(error)) => return Ok((keep, Err((of_archive(&error), self.members.findings)))),
             (None, Ok(behind)) => behind,
         };
+        if let Some(hollow) = self.members.hollow.take() {
+            return Ok((keep, Err((hollow, self.members.findings))));
+        }
         if behind > 0 {
             let text = format!("{} bytes follow the end of the archive and were not read", grouped(behind));
             self.members.findings.push(Finding::new(Weight::Warning, "bytes_after_archive", text));
@@ -157,7 +216,7 @@ impl TarSink for Members {
             self.wrong.get_or_insert(wrong);
             self.findings.extend(current.checker.take().map(Checker::defects).unwrap_or_default());
         }
-        self.keep.as_mut().map_or(Ok(()), |keep| keep.data(bytes))
+        self.keep.as_mut().map_or(Ok(()), |keep| keep.write(bytes))
     }
 
     fn end(&mut self) -> io::Result<()> {
@@ -197,6 +256,15 @@ fn of_member(name: &Foreign, wrong: Wrong) -> Wrong {
     Wrong { at_byte: None, what: format!("{name}: {}", wrong.what), ..wrong }
 }
 
+/// A file that is named as a dump, and holds none.
+fn hollow(name: &Foreign, size: u64) -> Wrong {
+    let (outcome, what) = match size {
+        0 => (VerdictOutcome::Truncated, "it is empty, and should be a dump"),
+        _ => (VerdictOutcome::Inconclusive, "it should be a dump, and holds none"),
+    };
+    Wrong { outcome, at_byte: None, what: format!("{name}: {what}") }
+}
+
 impl Members {
     fn member(&mut self, current: Current) {
         let mut proof = MemberProof { name: current.name.clone(), bytes: current.bytes, ..MemberProof::default() };
@@ -214,11 +282,15 @@ impl Members {
                     proof.inside.databases.push(name.clone());
                 }
             }
+            Some(Err(_)) | None if current.name.raw_bytes().ends_with(b".sql") => {
+                self.hollow.get_or_insert(hollow(&current.name, current.size));
+            }
             Some(Err(_)) | None => {
                 let text = format!("{} holds no dump: it is left as it is", current.name);
                 self.findings.push(Finding::new(Weight::Warning, "no_dump", text));
             }
         }
+        self.room.fit(&mut proof);
         self.done.push(proof);
     }
 

@@ -6,22 +6,29 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::disk::output::{OutputError, OutputFile, Parked};
-use crate::format::names;
 use crate::model::foreign::Foreign;
 use crate::work::plan;
 
 /// Files that get their names only when everything has been judged; dropped before, nothing is left.
-pub enum Keep {
-    /// One file of a name that is known beforehand.
+pub struct Keep {
+    folder: PathBuf,
+    /// The name of the one file that a dump by itself becomes.
+    single: String,
+    what: What,
+}
+
+enum What {
+    /// What comes out of the backup is not known yet.
+    Undecided,
+    /// One file.
     File(Box<OutputFile>),
-    /// One for each member that is wanted.
+    /// One for each member that comes.
     Folder(Box<Folder>),
 }
 
 /// Files of an archive's members.
-pub struct Folder {
+struct Folder {
     path: PathBuf,
-    only: Option<HashSet<Foreign>>,
     names: HashSet<String>,
     open: Option<OutputFile>,
     done: Vec<Parked>,
@@ -36,22 +43,48 @@ pub struct Kept {
     pub bytes: u64,
 }
 
+/// Why not every file got its name.
+pub enum Unfinished {
+    /// These have theirs, the next one could not get its own.
+    Stopped(Vec<Kept>, OutputError),
+    /// There was nothing to name.
+    Nothing,
+}
+
 impl Keep {
-    /// Members into a folder that exists; `only`: those of these databases, as their names say.
-    pub fn folder(path: &Path, only: Option<HashSet<Foreign>>) -> Self {
-        let path = path.to_owned();
-        Self::Folder(Box::new(Folder { path, only, names: HashSet::new(), open: None, done: vec![] }))
+    /// Into a folder that exists. Whether a dump (then the file is called `single`) or an archive comes is said by
+    /// [`dump`](Self::dump) or [`archive`](Self::archive) before anything is written.
+    pub fn new(folder: &Path, single: String) -> Self {
+        Self { folder: folder.to_owned(), single, what: What::Undecided }
     }
 
-    /// Takes bytes of a dump that is no archive.
+    /// A dump by itself comes: one file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be made; an [`OutputError`] is inside.
+    pub fn dump(&mut self) -> io::Result<()> {
+        let file = OutputFile::create(&self.folder.join(&self.single)).map_err(io::Error::other)?;
+        self.what = What::File(Box::new(file));
+        Ok(())
+    }
+
+    /// An archive comes: a file of each member.
+    pub fn archive(&mut self) {
+        let path = self.folder.clone();
+        self.what = What::Folder(Box::new(Folder { path, names: HashSet::new(), open: None, done: vec![] }));
+    }
+
+    /// Takes bytes, of the dump or of the member that began.
     ///
     /// # Errors
     ///
     /// What the system says; [`OutputError`] names it.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::File(file) => file.write_all(bytes).map_err(|error| io::Error::other(file.explain(error))),
-            Self::Folder(folder) => folder.data(bytes),
+        match &mut self.what {
+            What::Undecided => Err(io::Error::other("nothing said what is to be written")),
+            What::File(file) => file.write_all(bytes).map_err(|error| io::Error::other(file.explain(error))),
+            What::Folder(folder) => folder.data(bytes),
         }
     }
 
@@ -61,21 +94,9 @@ impl Keep {
     ///
     /// When its file cannot be made; an [`OutputError`] is inside.
     pub fn begin(&mut self, name: &Foreign) -> io::Result<()> {
-        match self {
-            Self::File(_) => Ok(()),
-            Self::Folder(folder) => folder.begin(name),
-        }
-    }
-
-    /// Bytes of that member.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::File(_) => Ok(()),
-            Self::Folder(folder) => folder.data(bytes),
+        match &mut self.what {
+            What::Folder(folder) => folder.begin(name),
+            What::Undecided | What::File(_) => Err(io::Error::other("a member came where a dump was to be written")),
         }
     }
 
@@ -85,43 +106,37 @@ impl Keep {
     ///
     /// What the system says.
     pub fn end(&mut self) -> io::Result<()> {
-        match self {
-            Self::File(_) => Ok(()),
-            Self::Folder(folder) => folder.end(),
+        match &mut self.what {
+            What::Folder(folder) => folder.end(),
+            What::Undecided | What::File(_) => Ok(()),
         }
     }
 
-    /// Gives everything its name.
+    /// Gives everything its name; at least one file.
     ///
     /// # Errors
     ///
-    /// The first file that cannot get it; those before it have theirs.
-    pub fn finish(self) -> Result<Vec<Kept>, OutputError> {
-        match self {
-            Self::File(file) => {
-                let path = file.path().to_owned();
-                Ok(vec![Kept { path, bytes: file.finish()? }])
+    /// The first file that cannot get it, and those before it, which have theirs.
+    pub fn finish(self) -> Result<Vec<Kept>, Unfinished> {
+        let parked = match self.what {
+            What::Undecided => vec![],
+            What::File(file) => vec![file.park().map_err(|error| Unfinished::Stopped(vec![], error))?],
+            What::Folder(folder) => folder.done,
+        };
+        let mut kept = vec![];
+        for file in parked {
+            let path = file.path().to_owned();
+            match file.finish() {
+                Ok(bytes) => kept.push(Kept { path, bytes }),
+                Err(error) => return Err(Unfinished::Stopped(kept, error)),
             }
-            Self::Folder(folder) => folder
-                .done
-                .into_iter()
-                .map(|file| {
-                    let path = file.path().to_owned();
-                    Ok(Kept { path, bytes: file.finish()? })
-                })
-                .collect(),
         }
+        if kept.is_empty() { Err(Unfinished::Nothing) } else { Ok(kept) }
     }
 }
 
 impl Folder {
     fn begin(&mut self, name: &Foreign) -> io::Result<()> {
-        let chosen = |only: &HashSet<Foreign>| {
-            names::member_schema(name.raw_bytes()).is_some_and(|schema| only.contains(&schema))
-        };
-        if !self.only.as_ref().is_none_or(chosen) {
-            return Ok(());
-        }
         let mut plain = plan::member_file(name);
         while !self.names.insert(plain.clone()) {
             plain.insert(0, '_');
@@ -142,5 +157,48 @@ impl Folder {
             self.done.push(file.park().map_err(io::Error::other)?);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn members(folder: &Path) -> Keep {
+        let mut keep = Keep::new(folder, "one.sql".to_owned());
+        keep.archive();
+        for name in ["a.sql", "b.sql"] {
+            keep.begin(&Foreign::from(name)).unwrap();
+            keep.write(b"SELECT 1;").unwrap();
+            keep.end().unwrap();
+        }
+        keep
+    }
+
+    #[test]
+    fn files_that_got_their_names_before_one_could_not_are_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let keep = members(folder.path());
+        fs::write(folder.path().join("b.sql"), "theirs").unwrap();
+        let Err(Unfinished::Stopped(kept, OutputError::Exists { .. })) = keep.finish() else { panic!() };
+        assert_eq!(kept, [Kept { path: folder.path().join("a.sql"), bytes: 9 }]);
+        assert_eq!(fs::read_to_string(folder.path().join("b.sql")).unwrap(), "theirs");
+    }
+
+    #[test]
+    fn nothing_written_is_never_finished() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut keep = Keep::new(folder.path(), "one.sql".to_owned());
+        assert!(keep.write(b"x").is_err(), "nothing said what comes");
+        keep.archive();
+        assert!(matches!(keep.finish(), Err(Unfinished::Nothing)));
+        let mut keep = Keep::new(folder.path(), "one.sql".to_owned());
+        keep.dump().unwrap();
+        assert!(keep.begin(&Foreign::from("a.sql")).is_err(), "a member is no dump");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "its partial file");
+        drop(keep);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

@@ -310,7 +310,9 @@ impl Evidence {
             self.wrong(inconclusive("zero statements: there is nothing in it to restore"));
         } else if verdict.end_mark == Answer::No {
             let what = format!("the dump stops before its end: {}", verdict.detail);
-            self.wrong(Wrong { outcome: VerdictOutcome::Truncated, at_byte: Some(self.stamp.size), what });
+            // Where a member of an archive stops is nowhere near the object's end.
+            let at_byte = reading.members.is_empty().then_some(self.stamp.size);
+            self.wrong(Wrong { outcome: VerdictOutcome::Truncated, at_byte, what });
         } else if verdict.end_mark != Answer::Yes && contained {
             let text = "no end mark: a compact dump, or one that was cut before it was compressed";
             self.findings.push(Finding::new(Weight::Warning, "no_end_mark", text));

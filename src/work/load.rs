@@ -51,8 +51,8 @@ pub(super) fn destinations(plan: &RestorePlan, proof: &Proof) -> Vec<Destination
     };
     if plan.parts.is_empty() {
         return match &plan.into {
-            Sink::Mysql(sink) => vec![alone(&sink.database)],
-            _ => vec![],
+            Sink::Mysql(sink) if proof.members.is_empty() => vec![alone(&sink.database)],
+            _ => vec![], // an archive is no dump, whatever the plan says
         };
     }
     let parts = plan.parts.iter().map(|part| {
@@ -84,7 +84,7 @@ pub async fn to_server(
 ) -> Result<Restored, RestoreError> {
     let made = restore::proven(ctx, source).await?;
     let proof = made.as_ref().or(source.proof.as_ref()).ok_or(RestoreError::Cancelled)?;
-    let entrance = Entrance { server, password: password.map(Secret::expose) };
+    let entrance = Entrance { server, password: password.map(Secret::expose), plan };
     let destinations = destinations(plan, proof);
     let Some(first) = destinations.first() else {
         return Err(RestoreError::PlanVoid { what: "it names no database to restore into".to_owned() });
@@ -107,9 +107,8 @@ pub async fn to_server(
     let label = source.backup.label();
     let reading = restore::release(ctx, source, proof, move |plain| feeding::read(&label, plain, feeding));
     let loading = load_all(ctx, &entrance, connection, receiver, &destinations);
-    let (read, mut report) = tokio::join!(reading, loading);
-    report.databases = destinations.iter().map(|destination| destination.database.to_string()).collect();
-    finish(ctx, read, &mut report);
+    let (read, (mut report, last)) = tokio::join!(reading, loading);
+    finish(ctx, read, &destinations[last], &mut report);
     let skipped = skipped.load(Ordering::Relaxed);
     if skipped > 0 {
         ctx.line(format!("{} statements were left out, as the plan says", grouped(skipped)));
@@ -122,6 +121,7 @@ pub async fn to_server(
 struct Entrance<'a> {
     server: &'a ServerRef,
     password: Option<&'a [u8]>,
+    plan: &'a RestorePlan,
 }
 
 impl Entrance<'_> {
@@ -170,25 +170,27 @@ async fn same_sink(connection: &mut Connection, destination: &Destination) -> Re
     Err(RestoreError::PlanVoid { what })
 }
 
-/// The server's side: database after database, one statement after the other, counted.
+/// The server's side: database after database, one statement after the other, counted; and the last one begun.
 async fn load_all(
     ctx: &JobCtx,
     entrance: &Entrance<'_>,
     mut connection: Connection,
     mut items: mpsc::Receiver<Item>,
     destinations: &[Destination],
-) -> RestoreReport {
+) -> (RestoreReport, usize) {
     let mut report = RestoreReport { outcome: RestoreOutcome::Done, ..RestoreReport::default() };
     let mut at = 0;
+    report.databases.push(destinations[at].database.to_string());
     while let Some(item) = items.recv().await {
         let ready = match item {
             Item::Database(0) => continue, // the first one is entered already
             Item::Database(next) => {
-                let left = leave(connection, &destinations[at], &mut report).await;
-                at = next;
-                match left.and(next_database(entrance, &destinations[at], &mut report).await) {
-                    Some(entered) => connection = entered,
-                    None => return report,
+                if leave(connection, &destinations[at], &mut report).await.is_none() {
+                    return (report, at);
+                }
+                match next_database(entrance, &destinations[next], &mut report).await {
+                    Some(entered) => (connection, at) = (entered, next),
+                    None => return (report, at),
                 }
                 continue;
             }
@@ -204,7 +206,7 @@ async fn load_all(
                 stopped(&mut report, &ready, "in");
                 let text = "the server did not stop it: what became of that statement is not known";
                 report.failures.push(text.to_owned());
-                return report;
+                return (report, at);
             }
             Some(loaded) => {
                 if !count(ctx, &mut report, &ready, loaded) {
@@ -216,7 +218,7 @@ async fn load_all(
     drop(items);
     let last = &destinations[at];
     leave(connection, last, &mut report).await;
-    report
+    (report, at)
 }
 
 /// Makes sure that everything went where it should; `None` when it did not.
@@ -239,10 +241,17 @@ async fn next_database(
 ) -> Option<Connection> {
     let entered = async {
         let mut connection = entrance.connect().await?;
-        enter(&mut connection, destination).await.map(|()| connection)
+        // Another server may answer by now, and somebody may have made the database meanwhile.
+        same_server(&mut connection, entrance.plan).await?;
+        same_sink(&mut connection, destination).await?;
+        enter(&mut connection, destination).await?;
+        Ok::<_, RestoreError>(connection)
     };
     match entered.await {
-        Ok(connection) => Some(connection),
+        Ok(connection) => {
+            report.databases.push(destination.database.to_string());
+            Some(connection)
+        }
         Err(error) => {
             report.failures.push(format!("database {}: {error}", destination.database));
             report.outcome = RestoreOutcome::Partly;
@@ -314,7 +323,9 @@ fn causes(error: &LoadError) -> String {
 }
 
 /// Joins both sides to one outcome.
-fn finish(ctx: &JobCtx, read: Result<Read, RestoreError>, report: &mut RestoreReport) {
+fn finish(ctx: &JobCtx, read: Result<Read, RestoreError>, last: &Destination, report: &mut RestoreReport) {
+    // What had been read by then is loaded: the reading side stopped in the member that was begun last.
+    let place = last.member.as_ref().map(|member| format!("in or behind {member}: ")).unwrap_or_default();
     let problem = match read {
         Ok(Ok(())) => None,
         Ok(Err(text)) => Some(text),
@@ -328,7 +339,7 @@ fn finish(ctx: &JobCtx, read: Result<Read, RestoreError>, report: &mut RestoreRe
     if let Some(problem) = problem
         && report.outcome == RestoreOutcome::Done
     {
-        report.failures.push(problem);
+        report.failures.push(format!("{place}{problem}"));
         report.outcome = RestoreOutcome::Partly;
     }
     if report.outcome != RestoreOutcome::Done {

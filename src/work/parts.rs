@@ -4,7 +4,7 @@ use crate::model::foreign::Foreign;
 use crate::model::plan::{Part, PlanFinding, SinkState, Stance};
 use crate::model::sink::{ServerFacts, Sink};
 use crate::model::trust::{MemberProof, Proof};
-use crate::work::plan::{PlanRequest, fact};
+use crate::work::plan::{PlanRequest, fact, some};
 
 /// A database of a backup that is to be called otherwise: `FROM:TO`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +48,82 @@ pub fn assign(proof: &Proof, request: &PlanRequest) -> Parts {
     if let Sink::Mysql(sink) = &request.into {
         assigned.settle_in(&sink.database);
     }
+    if assigned.parts.is_empty() && assigned.findings.iter().all(|finding| finding.stance != Stance::Stops) {
+        let text = "nothing in the archive is SQL that a server takes: restore it to a folder (dir:)";
+        assigned.findings.push(fact("no_dump", Stance::Stops, text));
+    }
     assigned
+}
+
+/// Renames that would change nothing, or something else than they say.
+pub fn unused_renames(proof: Option<&Proof>, request: &PlanRequest) -> Vec<PlanFinding> {
+    let unused = request.renames.iter().enumerate().filter_map(|(at, rename)| {
+        let Rename { from, to } = rename;
+        let why = match &request.into {
+            Sink::Dir(_) | Sink::Stdout => "only databases of a server get other names".to_owned(),
+            _ if request.renames[..at].iter().any(|other| other.from == *from) => {
+                format!("{from} is renamed twice")
+            }
+            Sink::Mysql(sink) if sink.database != *to => {
+                format!("what is restored becomes {} (--into), not {to}", sink.database)
+            }
+            _ => unmet(from, proof?, request)?,
+        };
+        Some(fact("rename_unused", Stance::Stops, format!("--rename {from}:{to} is not used: {why}")))
+    });
+    unused.collect()
+}
+
+/// Why a database that is to be renamed is not among those that are restored; `None`: it is, or
+/// [`assign`] has said that there is none.
+fn unmet(from: &Foreign, proof: &Proof, request: &PlanRequest) -> Option<String> {
+    if proof.members.is_empty() {
+        let databases = proof.inside.as_ref().map(|inside| inside.databases.as_slice()).unwrap_or_default();
+        return match databases {
+            [only] if only == from => None,
+            [] => Some("the dump names no database".to_owned()),
+            several => Some(format!("the dump is one of {}", some(several))),
+        };
+    }
+    let chosen = request.databases.as_ref().is_none_or(|databases| databases.contains(from));
+    (!chosen).then(|| format!("{from} is not among the databases that were chosen (--databases)"))
+}
+
+/// What a server that takes capitals and small letters in names for the same would mix up.
+pub fn folded(parts: &[Part], renames: &[Rename], facts: &ServerFacts) -> Vec<PlanFinding> {
+    if facts.lower_case_table_names == 0 {
+        return vec![];
+    }
+    let mut findings = vec![];
+    let same = |a: &Foreign, b: &Foreign| a != b && lower(a) == lower(b);
+    let twins = parts.iter().enumerate().find_map(|(at, part)| {
+        parts[..at].iter().find(|other| same(&other.into, &part.into)).map(|other| (&other.into, &part.into))
+    });
+    if let Some((one, other)) = twins {
+        let text = format!("{one} and {other} are one database on this server: rename one of them");
+        findings.push(fact("same_database", Stance::Stops, text));
+    }
+    let moved = parts.iter().map(|part| (&part.from, &part.into));
+    let moved = moved.chain(renames.iter().map(|rename| (&rename.from, &rename.to)));
+    if let Some((from, into)) = moved.into_iter().find(|(from, into)| same(from, into)) {
+        let text = format!("{from} and {into} are one database on this server: it would be written into {from}");
+        findings.push(fact("same_database", Stance::Stops, text));
+    }
+    findings
+}
+
+fn lower(name: &Foreign) -> Vec<u8> {
+    name.raw_str().map_or_else(|| name.raw_bytes().to_ascii_lowercase(), |name| name.to_lowercase().into_bytes())
+}
+
+/// Databases that belong to the server itself.
+pub fn system<'a>(into: impl IntoIterator<Item = &'a Foreign>) -> Option<PlanFinding> {
+    let system = ["mysql", "sys", "information_schema", "performance_schema"];
+    let is_system =
+        |name: &&Foreign| system.iter().any(|system| name.raw_bytes().eq_ignore_ascii_case(system.as_bytes()));
+    let names: Vec<&Foreign> = into.into_iter().filter(is_system).collect();
+    let text = || format!("{} belongs to the server itself and is never written to", some(&names));
+    (!names.is_empty()).then(|| fact("system_database", Stance::Stops, text()))
 }
 
 impl Parts {

@@ -11,6 +11,7 @@ use crate::model::trust::{Inside, MemberProof, Proof, Rung, Voucher};
 use crate::model::units::{ByteSize, Moment, grouped, short_span};
 use crate::report::{Fault, Report};
 use crate::work::catalog::Catalog;
+use crate::work::parts;
 use crate::work::parts::Rename;
 use crate::work::sink;
 
@@ -210,6 +211,7 @@ pub fn to_dir(from: &Ingredients<'_>, dir: &DirSink) -> Result<RestorePlan, Repo
         findings.push(fact("file_exists", Stance::Stops, text));
     }
     findings.extend(from.absent_databases());
+    findings.extend(parts::unused_renames(from.proof, from.request));
     if let (Some(free), Some(needed)) = (estimate.free, estimate.bytes_out)
         && free < needed
     {
@@ -260,6 +262,7 @@ pub fn to_stdout(from: &Ingredients<'_>) -> RestorePlan {
         findings.push(fact("tables_not_here", Stance::Stops, text));
     }
     findings.extend(from.absent_databases());
+    findings.extend(parts::unused_renames(from.proof, from.request));
     let mut will = vec![];
     if from.proof.is_none() {
         will.push(step(StepEffect::Reads, "read the backup once and prove it whole"));

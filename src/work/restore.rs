@@ -1,6 +1,5 @@
 //! Running a confirmed plan: proving what is not proven yet, then letting exactly the proven bytes out.
 
-use std::collections::HashSet;
 use std::io;
 use std::io::Write;
 use std::sync::Arc;
@@ -10,8 +9,9 @@ use futures_util::StreamExt;
 use miette::Diagnostic;
 use thiserror::Error;
 
-use crate::disk::output::{OutputError, OutputFile, ensure_dir};
+use crate::disk::output::{OutputError, ensure_dir};
 use crate::model::backup::Backup;
+use crate::model::foreign::escape;
 use crate::model::job::{Phase, RestoreOutcome, RestoreReport};
 use crate::model::plan::{Confirmed, RestorePlan, SinkState};
 use crate::model::seal::Fingerprint;
@@ -26,7 +26,7 @@ use crate::server::ServerError;
 use crate::target::{Store, StoreError};
 use crate::work::copying::{Pipe, Wanted};
 use crate::work::jobs::JobCtx;
-use crate::work::keep::{Keep, Kept};
+use crate::work::keep::{Keep, Kept, Unfinished};
 use crate::work::ladder;
 use crate::work::load;
 use crate::work::look;
@@ -96,6 +96,25 @@ pub enum RestoreError {
     #[error("cannot write: {0}")]
     #[diagnostic(code(restore::write), help("nothing that looks complete was left behind"))]
     Write(#[source] io::Error),
+    /// Some of an archive's files have their names already, another one could not get its own.
+    #[error("{source}; these are whole and stay: {there}")]
+    #[diagnostic(
+        code(restore::some_files),
+        help("restore into another folder, or choose the missing databases (--databases)")
+    )]
+    SomeFiles {
+        /// The files that are there, safe to draw.
+        there: String,
+        /// Why the next one is not.
+        source: OutputError,
+    },
+    /// The backup holds nothing that the plan wants.
+    #[error("{backup} was read to its end, and there was nothing to write")]
+    #[diagnostic(code(restore::nothing), help("`breakglass verify` says what the backup holds"))]
+    Nothing {
+        /// Which backup.
+        backup: String,
+    },
     /// Stopped by the operator before anything was written.
     #[error("stopped by you")]
     #[diagnostic(code(restore::cancelled), help("nothing that looks complete was left behind"))]
@@ -112,7 +131,8 @@ impl Reportable for RestoreError {
             Self::NotWhole { outcome, .. } => fault_of(*outcome),
             Self::Changed { .. } => Fault::Integrity,
             Self::PlanVoid { .. } => Fault::Refused,
-            Self::Write(_) => Fault::Failed,
+            Self::SomeFiles { source, .. } => source.fault(),
+            Self::Write(_) | Self::Nothing { .. } => Fault::Failed,
             Self::Cancelled => Fault::Interrupted,
         }
     }
@@ -254,24 +274,39 @@ async fn unlocked(task: Task) -> Result<Source, RestoreError> {
 /// Files get their names only when the last byte has been judged, so no proof is needed beforehand.
 async fn to_dir(ctx: &JobCtx, source: &Source, plan: &RestorePlan, dir: &DirSink) -> Result<Restored, RestoreError> {
     ensure_dir(&dir.path).map_err(RestoreError::Write)?;
-    let keep = if plan::is_archive(&source.backup) {
-        let only = plan.databases.clone().map(HashSet::from_iter);
-        Keep::folder(&dir.path, only)
-    } else {
-        let path = dir.path.join(plan::file_name(&source.backup));
-        Keep::File(Box::new(OutputFile::create(&path)?))
-    };
-    if let Some(proof) = &source.proof {
+    let mut keep = Keep::new(&dir.path, plan::file_name(&source.backup));
+    // Which members are those of a database is known only when all of them have been read.
+    let made = if plan.databases.is_some() { proven(ctx, source).await? } else { None };
+    if let Some(proof) = made.as_ref().or(source.proof.as_ref()) {
+        same_dump(plan, Some(proof))?;
+        if proof.members.is_empty() {
+            keep.dump().map_err(unwritten)?;
+        } else {
+            keep.archive();
+        }
         let (label, wanted) = (source.backup.label(), Wanted::of(proof, plan));
         let (keep, sha256) = release(ctx, source, proof, move |plain| wanted.copy(&label, plain, keep)).await??;
         ctx.begin(Phase::Finishing, None);
-        return Ok(Restored { report: in_folder(keep.finish()?, dir, sha256), proof: None });
+        return Ok(Restored { report: in_folder(named(source, keep)?, dir, sha256), proof: made });
     }
     let (proof, keep) = verify::verify_keeping(ctx, source.verification(), keep).await?;
     let proof = demand_whole(source, proof)?;
+    same_dump(plan, Some(&proof))?;
     let keep = keep.ok_or_else(|| RestoreError::Write(io::Error::other("the file was lost on the way")))?;
-    let report = in_folder(keep.finish()?, dir, proof.sha256_out.clone());
+    let report = in_folder(named(source, keep)?, dir, proof.sha256_out.clone());
     Ok(Restored { report, proof: Some(proof) })
+}
+
+/// Gives the files their names, and says which have theirs when one does not get its own.
+fn named(source: &Source, keep: Keep) -> Result<Vec<Kept>, RestoreError> {
+    keep.finish().map_err(|unfinished| match unfinished {
+        Unfinished::Nothing => RestoreError::Nothing { backup: source.backup.label() },
+        Unfinished::Stopped(kept, error) if kept.is_empty() => error.into(),
+        Unfinished::Stopped(kept, source) => {
+            let names: Vec<String> = kept.iter().map(|file| escape(&file.path.to_string_lossy())).collect();
+            RestoreError::SomeFiles { there: names.join(", "), source }
+        }
+    })
 }
 
 fn in_folder(kept: Vec<Kept>, dir: &DirSink, sha256: Option<String>) -> RestoreReport {
@@ -298,6 +333,7 @@ async fn to_writer(
 ) -> Result<Restored, RestoreError> {
     let made = proven(ctx, source).await?;
     let proof = made.as_ref().or(source.proof.as_ref()).ok_or(RestoreError::Cancelled)?;
+    same_dump(plan, Some(proof))?;
     let (label, wanted) = (source.backup.label(), Wanted::of(proof, plan));
     let out = Pipe { out, written: 0 };
     let (mut out, sha256) = release(ctx, source, proof, move |plain| wanted.copy(&label, plain, out)).await??;

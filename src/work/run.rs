@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::disk::audit_log::{Entry, IntentToken};
-use crate::model::backup::{Backup, BackupId};
+use crate::model::backup::{Backup, BackupId, Format};
 use crate::model::dump::DumpFacts;
 use crate::model::foreign::Foreign;
 use crate::model::job::{Ending, JobId, JobSpec, Progress, RestoreOutcome};
@@ -171,7 +171,9 @@ pub async fn plan(session: &Session, request: PlanRequest) -> Result<RestorePlan
         return Err(not_whole(&backup, bad));
     }
     let (mut backup, mut request) = (backup, request);
-    if request.into.server().is_some() && proof.as_ref().is_none_or(|proof| proof.inside.is_none()) {
+    // Which members are those of a database is known only when they have been read.
+    let chosen = request.databases.is_some() && (plan::is_archive(&backup) || backup.shape.format == Format::Sealed);
+    if (request.into.server().is_some() || chosen) && proof.as_ref().is_none_or(|proof| proof.inside.is_none()) {
         proof = Some(prove_first(session, &backup).await?);
         // As it stands with its proof: the same plan must come out the next time.
         backup = listed(session, &request.backup)?;
@@ -269,14 +271,17 @@ async fn server_side(
     };
     connection.close().await;
     let mut findings = assigned.findings;
-    if matches!(request.into, Sink::Databases(_)) && assigned.parts.is_empty() {
-        let text = "nothing says which database this dump is: name one behind the server";
-        findings.push(plan::fact("name_database", Stance::Stops, text));
-    }
+    findings.extend(parts::unused_renames(proof, request));
+    findings.extend(parts::folded(&assigned.parts, &request.renames, &facts));
     let into = match &request.into {
         Sink::Mysql(sink) if assigned.parts.is_empty() => Some(&sink.database),
         _ => None,
     };
+    findings.extend(parts::system(assigned.parts.iter().map(|part| &part.into).chain(into)));
+    if matches!(request.into, Sink::Databases(_)) && assigned.parts.is_empty() {
+        let text = "nothing says which database this dump is: name one behind the server";
+        findings.push(plan::fact("name_database", Stance::Stops, text));
+    }
     let dump = proof.and_then(|proof| chosen_dumps(proof, &assigned.parts));
     findings.extend(crate::work::hazards::findings(dump.as_ref(), &facts, (server, into), &request.choices));
     Ok(ServerSide { facts, there, parts: assigned.parts, findings })

@@ -334,11 +334,22 @@ fn check(layers: Layers, drain: Drain, keep: Option<Keep>) -> (Reading, Option<K
     }
 }
 
-fn read_plain(mut plain: Plaintext, keep: Option<Keep>) -> (Reading, Option<Keep>) {
+fn read_plain(mut plain: Plaintext, mut keep: Option<Keep>) -> (Reading, Option<Keep>) {
     let mut reading = Reading::new(plain.compression);
     match plain.bytes.chunk() {
-        Ok(chunk) if Payload::of(&chunk[..chunk.len().min(1024)]) == Payload::Tar => read_archive(plain, keep, reading),
-        Ok(_) => read_dump(plain, keep, reading),
+        Ok(chunk) if Payload::of(&chunk[..chunk.len().min(1024)]) == Payload::Tar => {
+            if let Some(keep) = &mut keep {
+                keep.archive();
+            }
+            read_archive(plain, keep, reading)
+        }
+        Ok(_) => match keep.as_mut().map_or(Ok(()), Keep::dump) {
+            Ok(()) => read_dump(plain, keep, reading),
+            Err(error) => {
+                reading.not_kept(error);
+                (reading, None)
+            }
+        },
         Err(error) => {
             reading.broke(verdict::of_read(&error, plain.origin, verdict::Inside::Unfinished), &error);
             (reading, keep)

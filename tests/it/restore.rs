@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
 mod archives;
+mod archives_more;
 mod console;
 mod defects;
 mod escapes;

@@ -91,7 +91,9 @@ impl Plan {
             words.push(list("databases", &self.ask.databases.iter().map(ToString::to_string).collect::<Vec<_>>()));
         }
         if matches!(self.plan.into, Sink::Databases(_)) {
-            let renames = self.ask.renames.iter().map(|(from, to)| format!("{from}:{to}"));
+            let used = |from| self.ask.databases.is_empty() || self.ask.databases.contains(from);
+            let renames =
+                self.ask.renames.iter().filter(|(from, _)| used(from)).map(|(from, to)| format!("{from}:{to}"));
             words.extend(renames.map(|rename| format!("--rename {}", quoted(&rename))));
         }
         words.extend(
