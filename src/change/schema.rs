@@ -1,0 +1,1 @@
+//! What the columns of tables were called at which place of a log.
