@@ -46,6 +46,9 @@ pub fn named(name: &[u8]) -> Charset {
         "binary" => Charset::Binary,
         "utf8" => Charset::Named("utf8mb3"),
         "gb18030" => Charset::Named("gb18030"),
-        first => FIRST.iter().find(|known| **known == first && !first.is_empty()).map_or(Charset::Unknown, |name| Charset::Named(name)),
+        first => FIRST
+            .iter()
+            .find(|known| **known == first && !first.is_empty())
+            .map_or(Charset::Unknown, |name| Charset::Named(name)),
     }
 }

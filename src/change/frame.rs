@@ -6,8 +6,8 @@ mod input;
 use std::io::Read;
 use std::ops::Range;
 
-pub use crate::change::frame::format::{Checks, Format, Product};
 use crate::change::error::BinlogError;
+pub use crate::change::frame::format::{Checks, Format, Product};
 pub(super) use crate::change::frame::input::Input;
 use crate::change::kind;
 use crate::change::payload::{Head, Payload};

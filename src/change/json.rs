@@ -6,8 +6,8 @@ mod write;
 
 use std::borrow::Cow;
 
-pub use crate::change::json::diff::{describe, patched};
 use crate::change::error::Broken;
+pub use crate::change::json::diff::{describe, patched};
 use crate::change::json::read::{Node, Scalar, document};
 use crate::model::change::Value;
 

@@ -55,7 +55,8 @@ impl Payload {
         let mut sum = Hasher::new();
         sum.update(&input.waiting()[..HEADER + fields]);
         input.skip(HEADER + fields);
-        let decoder = if is_packed { Some(Decoder::new().map_err(|source| BinlogError::Io { at, source })?) } else { None };
+        let decoder =
+            if is_packed { Some(Decoder::new().map_err(|source| BinlogError::Io { at, source })?) } else { None };
         Ok(Self {
             head,
             decoder,
@@ -81,7 +82,9 @@ impl Payload {
 
     /// The next event's header, number and body; `None` at the payload's end, which has then been checked.
     pub fn next<R: Read>(
-        &mut self, input: &mut Input<R>, limits: Limits,
+        &mut self,
+        input: &mut Input<R>,
+        limits: Limits,
     ) -> Result<Option<(Header, u32, Range<usize>)>, BinlogError> {
         let at = BinlogPos(self.head.start);
         if !self.have(HEADER, input)? {

@@ -181,7 +181,13 @@ pub fn meaning(query: &Query<'_>) -> Meaning {
     let word = String::from_utf8_lossy(first.text).to_ascii_uppercase();
     match word.as_str() {
         "BEGIN" => Meaning::Begin,
-        "START" => if starts(rest, &["TRANSACTION"]) { Meaning::Begin } else { Meaning::Other },
+        "START" => {
+            if starts(rest, &["TRANSACTION"]) {
+                Meaning::Begin
+            } else {
+                Meaning::Other
+            }
+        }
         "COMMIT" => Meaning::Commit,
         "SAVEPOINT" => rest.first().map_or(Meaning::Other, |name| Meaning::Savepoint(ident::unquote(name.text))),
         "ROLLBACK" => rollback(rest),

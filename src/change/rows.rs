@@ -259,7 +259,8 @@ impl<'a> RowCells<'a> {
 }
 
 fn image<'a>(
-    len: usize, value: impl Fn(usize) -> Result<Option<Value<'a>>, Broken>,
+    len: usize,
+    value: impl Fn(usize) -> Result<Option<Value<'a>>, Broken>,
 ) -> Result<Option<RowImage>, Broken> {
     if len == 0 {
         return Ok(None);
@@ -269,7 +270,10 @@ fn image<'a>(
 }
 
 fn one<'a>(
-    table: &Table, at: usize, cell: Option<Cell<'a>>, before: Option<Cell<'a>>,
+    table: &Table,
+    at: usize,
+    cell: Option<Cell<'a>>,
+    before: Option<Cell<'a>>,
 ) -> Result<Option<Value<'a>>, Broken> {
     let (Some(cell), Some(column)) = (cell, table.columns.get(at)) else { return Ok(None) };
     match (cell, before) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::change::bytes::{Bytes, bit};
 use crate::change::error::Broken;
 use crate::change::temporal::fraction_len;
-use crate::model::change::{Charset, ChangedTable, ColumnFacts, Decimal};
+use crate::model::change::{ChangedTable, Charset, ColumnFacts, Decimal};
 use crate::model::foreign::Foreign;
 
 /// The most columns that either product allows.

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::sync::Arc;
 
-pub use crate::change::transactions::fates::{Fate, Fates, Survey};
 use crate::change::error::{BinlogError, Broken};
 use crate::change::frame::{Event, FileEnd, Format, Frames, Limits};
 use crate::change::gtid;
@@ -15,9 +14,11 @@ use crate::change::kind;
 use crate::change::packed;
 use crate::change::query::{Ddl, Query, QueryHead, load};
 use crate::change::rows::{self, RowsEvent, RowsHead};
+use crate::change::schema::Described;
 use crate::change::table::Table;
+pub use crate::change::transactions::fates::{Fate, Fates, Survey};
 use crate::change::transactions::groups::{Group, Step};
-use crate::model::change::{BinlogPos, Certainty, Change, ChangeKey, ChangedTable, Place, TransactionFacts};
+use crate::model::change::{BinlogPos, Certainty, Change, ChangeKey, Place, TransactionFacts};
 use crate::model::foreign::Foreign;
 use crate::model::units::Moment;
 
@@ -91,15 +92,14 @@ pub struct RowsItem<'a> {
 }
 
 impl RowsItem<'_> {
-    /// The changes of this event, owned, as everything above shows them. `table` is what is known of the table:
-    /// [`Table::facts`], or what a schema adds to it.
+    /// The changes of this event, owned, as everything above shows them. `table` is what is known of the table.
     ///
     /// # Errors
     ///
     /// [`BinlogError::Malformed`] when a row is not what the table says.
-    pub fn changes(&self, of: &LogFile, table: &Arc<ChangedTable>, fate: Fate) -> Result<Vec<Change>, BinlogError> {
+    pub fn changes(&self, of: &LogFile, table: &Described, fate: Fate) -> Result<Vec<Change>, BinlogError> {
         let position = self.place.position;
-        let certainty = match (fate, self.event.is_incomplete(), table.named) {
+        let certainty = match (fate, self.event.is_incomplete(), table.shown.named) {
             (Fate::Undecided, ..) => Certainty::Undecided,
             (_, true, _) => Certainty::Incomplete,
             (_, false, false) => Certainty::Unnamed,
@@ -113,9 +113,9 @@ impl RowsItem<'_> {
             changes.push(Change {
                 key: ChangeKey { source: of.source.clone(), file: of.name.clone(), position, row },
                 kind: self.event.kind,
-                table: table.clone(),
-                before: cells.image_before(self.event.table).map_err(|broken| broken.at(position))?,
-                after: cells.image_after(self.event.table).map_err(|broken| broken.at(position))?,
+                table: table.shown.clone(),
+                before: cells.image_before(&table.log).map_err(|broken| broken.at(position))?,
+                after: cells.image_after(&table.log).map_err(|broken| broken.at(position))?,
                 transaction: self.facts.clone(),
                 stated_at: self.stated_at,
                 statement: self.statement.cloned(),

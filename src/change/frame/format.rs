@@ -70,7 +70,8 @@ impl Format {
         if body.u8().map_err(broken)? as usize != HEADER {
             return Err(BinlogError::Damaged { at, what: "events of this log have headers of another size" });
         }
-        let product = if memchr::memmem::find(&server, b"MariaDB").is_some() { Product::MariaDb } else { Product::MySql };
+        let product =
+            if memchr::memmem::find(&server, b"MariaDB").is_some() { Product::MariaDb } else { Product::MySql };
         let version = numbers(&server);
         let since = if product == Product::MariaDb { (5, 3, 0) } else { (5, 6, 1) };
         let checked = version >= since;
@@ -115,9 +116,9 @@ pub(super) fn crc_matches(event: &[u8]) -> bool {
 /// `10.11.19-MariaDB`: 10, 11, 19. Replicas of old servers see `5.5.5-` in front of it.
 fn numbers(server: &[u8]) -> (u8, u8, u8) {
     let text = server.strip_prefix(b"5.5.5-").unwrap_or(server);
-    let mut numbers = text.split(|byte| !byte.is_ascii_digit()).map(|digits| {
-        digits.iter().fold(0_u8, |number, digit| number.saturating_mul(10).saturating_add(digit - b'0'))
-    });
+    let mut numbers = text
+        .split(|byte| !byte.is_ascii_digit())
+        .map(|digits| digits.iter().fold(0_u8, |number, digit| number.saturating_mul(10).saturating_add(digit - b'0')));
     let mut next = || numbers.next().unwrap_or(0);
     (next(), next(), next())
 }

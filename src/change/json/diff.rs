@@ -168,9 +168,11 @@ fn legs(path: &str) -> Result<Vec<Leg>, Broken> {
             rest = behind;
         } else {
             let name = rest.strip_prefix('.').ok_or(NO_PATH)?;
-            let len = if name.starts_with('"') { quoted_len(name)? } else { name.find(['.', '[']).unwrap_or(name.len()) };
+            let len =
+                if name.starts_with('"') { quoted_len(name)? } else { name.find(['.', '[']).unwrap_or(name.len()) };
             let (name, behind) = name.split_at(len);
-            let plain = if name.starts_with('"') { serde_json::from_str(name).map_err(|_| NO_PATH)? } else { name.to_owned() };
+            let plain =
+                if name.starts_with('"') { serde_json::from_str(name).map_err(|_| NO_PATH)? } else { name.to_owned() };
             legs.push(Leg::Member(plain.into_bytes()));
             rest = behind;
         }

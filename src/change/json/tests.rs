@@ -78,7 +78,8 @@ fn documents() -> impl Strategy<Value = Parsed> {
     leaf.prop_recursive(4, 40, 6, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..6).prop_map(Parsed::Array),
-            proptest::collection::btree_map(".{0,8}", inner, 0..6).prop_map(|map| Parsed::Object(map.into_iter().collect())),
+            proptest::collection::btree_map(".{0,8}", inner, 0..6)
+                .prop_map(|map| Parsed::Object(map.into_iter().collect())),
         ]
     })
 }
@@ -106,8 +107,15 @@ proptest! {
 #[test]
 fn numbers_print_as_the_server_prints_them() {
     let cases = [
-        (1.0, "1.0"), (-0.0, "-0.0"), (1e15, "1e15"), (123456789012345.0, "123456789012345.0"), (1e-15, "0.000000000000001"),
-        (1e-16, "1e-16"), (0.1, "0.1"), (1.5e300, "1.5e300"), (1e-14, "0.00000000000001"),
+        (1.0, "1.0"),
+        (-0.0, "-0.0"),
+        (1e15, "1e15"),
+        (123456789012345.0, "123456789012345.0"),
+        (1e-15, "0.000000000000001"),
+        (1e-16, "1e-16"),
+        (0.1, "0.1"),
+        (1.5e300, "1.5e300"),
+        (1e-14, "0.00000000000001"),
     ];
     for (number, expected) in cases {
         assert_eq!(printed(&[&[11][..], &f64::to_le_bytes(number)].concat()), expected);

@@ -20,17 +20,27 @@ pub(super) fn read(mut rest: Bytes<'_>, columns: &mut [Column]) -> Result<bool, 
             4 => names(field, columns).map(|()| says_names = true)?,
             5 => labels(field, columns, |layout| matches!(layout, Layout::Set(_)))?,
             6 => labels(field, columns, |layout| matches!(layout, Layout::Enum(_)))?,
-            7 => numbers(field, columns, |layout| matches!(layout, Layout::Geometry(_)), |column, kind| {
-                column.geometry = Some(kind);
-            })?,
+            7 => numbers(
+                field,
+                columns,
+                |layout| matches!(layout, Layout::Geometry(_)),
+                |column, kind| {
+                    column.geometry = Some(kind);
+                },
+            )?,
             8 => primary_key(field, columns).map(|()| key = true)?,
             9 => prefixed_key(field, columns).map(|()| key = true)?,
             10 => default_charset(field, columns, is_labelled)?,
             11 => charsets(field, columns, is_labelled)?,
             12 => visibility(field, columns),
-            13 => numbers(field, columns, |layout| matches!(layout, Layout::Vector(_)), |column, size| {
-                column.dimensions = Some(size);
-            })?,
+            13 => numbers(
+                field,
+                columns,
+                |layout| matches!(layout, Layout::Vector(_)),
+                |column, size| {
+                    column.dimensions = Some(size);
+                },
+            )?,
             _ => {} // fields of newer servers say more, not something else
         }
     }
@@ -75,7 +85,10 @@ fn charsets(field: Bytes<'_>, columns: &mut [Column], of: fn(Layout) -> bool) ->
 
 /// One number for each column of a kind.
 fn numbers(
-    mut field: Bytes<'_>, columns: &mut [Column], of: fn(Layout) -> bool, set: fn(&mut Column, u64),
+    mut field: Bytes<'_>,
+    columns: &mut [Column],
+    of: fn(Layout) -> bool,
+    set: fn(&mut Column, u64),
 ) -> Result<(), Broken> {
     for column in columns.iter_mut().filter(|column| of(column.layout)) {
         if field.is_empty() {

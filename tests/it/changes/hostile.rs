@@ -305,9 +305,10 @@ fn resealed(log: &mut [u8]) {
 
 #[test]
 fn fuzz_framing_and_meaning_with_sums_that_match() {
-    let seeds: Vec<_> = ["mysql-multi", "mariadb-multi", "mysql-partial-json-image-minimal", "mariadb-statement", "mysql-ddl"]
-        .map(log)
-        .to_vec();
+    let seeds: Vec<_> =
+        ["mysql-multi", "mariadb-multi", "mysql-partial-json-image-minimal", "mariadb-statement", "mysql-ddl"]
+            .map(log)
+            .to_vec();
     let mut dice = Dice(11);
     for n in 0..support::mutations() / 4 {
         let mut bytes = dice.mutate(&seeds[n % seeds.len()]);
