@@ -22,7 +22,7 @@ pub(super) fn date(raw: u64) -> Value<'static> {
 /// A date and time in the form before 5.6: the decimal number YYYYMMDDHHMMSS.
 pub(super) fn old_datetime(raw: u64) -> Result<Value<'static>, Broken> {
     let (day, time) = (raw / 1_000_000, raw % 1_000_000);
-    if day > 9999_99_99 {
+    if day > 99_999_999 {
         return Err(Broken("a date and time that no server writes"));
     }
     let date = Date { year: (day / 10_000) as u16, month: (day / 100 % 100) as u8, day: (day % 100) as u8 };
@@ -146,7 +146,7 @@ mod tests {
             let raw = if negative { -size } else { size };
             let three = u64::from(raw as u32 & 0xff_ffff);
             prop_assert_eq!(old_time(three), Value::Time { negative, hours, minutes, seconds, micros: 0, digits: 0 });
-            let moment = year * 10_000_000_000 + 12_31_00_00_00 + u64::from(minutes) * 100;
+            let moment = year * 10_000_000_000 + 1_231_000_000 + u64::from(minutes) * 100;
             let date = Date { year: year as u16, month: 12, day: 31 };
             prop_assert_eq!(old_datetime(moment), Ok(Value::DateTime { date, hours: 0, minutes, seconds: 0, micros: 0, digits: 0 }));
         }
