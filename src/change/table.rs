@@ -207,6 +207,7 @@ impl Table {
         let named = !self.columns.is_empty() && self.columns.iter().all(|column| column.name.is_some());
         let columns = self.columns.iter().enumerate().map(|(at, column)| ColumnFacts {
             name: column.name.clone().unwrap_or_else(|| Foreign::from(format!("@{}", at + 1))),
+            declared: None,
             key_part: column.key_part,
             nullable: column.nullable,
             labels: column.labels.clone(),

@@ -42,6 +42,12 @@ pub fn read<'a>(column: &Column, bytes: &'a [u8]) -> Result<Value<'a>, Broken> {
         Layout::Time(digits) => temporal::time(bytes, digits),
         Layout::DateTime(digits) => temporal::datetime(bytes, digits),
         Layout::Timestamp(digits) => temporal::timestamp(bytes, digits),
+        Layout::Char(_) if column.charset == Charset::Binary && bytes.len() < usize::from(column.width) => {
+            // The log leaves out the zeros at the end of BINARY(n), UUID and INET6.
+            let mut full = bytes.to_vec();
+            full.resize(column.width.into(), 0);
+            Ok(Value::Text { bytes: Cow::Owned(full), charset: column.charset })
+        }
         Layout::Char(_) | Layout::VarChar(_) | Layout::Blob(_) => {
             Ok(Value::Text { bytes: Cow::Borrowed(bytes), charset: column.charset })
         }

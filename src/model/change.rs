@@ -136,6 +136,8 @@ pub struct ChangedTable {
 pub struct ColumnFacts {
     /// Its name; `@1`, `@2` and so on where nothing told it.
     pub name: Foreign,
+    /// The type's first word in lower case, such as `uuid`; `None` where nothing told it.
+    pub declared: Option<Box<str>>,
     /// Its part of the primary key, from 0.
     pub key_part: Option<u16>,
     /// Whether it may hold NULL.

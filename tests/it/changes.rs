@@ -46,13 +46,16 @@ fn log(fixture: &str) -> Vec<u8> {
 }
 
 /// Fixtures with row events.
-const FIXTURES: [&str; 32] = [
+const FIXTURES: [&str; 35] = [
     "mariadb-alltypes",
     "mariadb-alltypes-fullmeta",
     "mariadb-checksum-none",
     "mariadb-compressed",
     "mariadb-ddl",
     "mariadb-ddl-minmeta",
+    "mariadb-columns",
+    "mariadb-odd",
+    "mysql-odd",
     "mariadb-empty",
     "mariadb-fk-cascade",
     "mariadb-fk-triggers",
@@ -126,8 +129,9 @@ fn every_value_of_every_row_is_what_the_vendors_tool_decodes() {
 
 #[test]
 fn the_changes_of_each_table_are_as_many_as_the_servers_made() {
+    let mut fixtures = 0;
     for fixture in FIXTURES {
-        let recorded = std::fs::read(vectors().join(fixture).join("rows.json")).unwrap();
+        let Ok(recorded) = std::fs::read(vectors().join(fixture).join("rows.json")) else { continue };
         let recorded: BTreeMap<String, BTreeMap<String, u64>> = serde_json::from_slice(&recorded).unwrap();
         let mut counted: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
         for log in logs(fixture) {
@@ -156,5 +160,7 @@ fn the_changes_of_each_table_are_as_many_as_the_servers_made() {
             assert_eq!(counted.get(table), Some(kinds), "{fixture}, {table}");
         }
         assert_eq!(counted.len(), recorded.len(), "{fixture}");
+        fixtures += 1;
     }
+    assert_eq!(fixtures, 32);
 }

@@ -36,6 +36,7 @@ pub(super) fn described(facts: &TableFacts, table: &Table) -> Result<(Table, Cha
         let part = part.and_then(|part| u16::try_from(part).ok());
         shown.push(ColumnFacts {
             name: Foreign::new(def.name.clone()),
+            declared: Some(def.kind.as_str().into()),
             key_part: if table.tells_key { column.key_part } else { part },
             nullable: column.nullable,
             labels: column.labels.clone(),

@@ -108,7 +108,8 @@ pub enum Value<'a> {
     },
     /// Text, or bytes where `charset` says so.
     Text {
-        /// As stored: trailing blanks (CHAR) and zeros (BINARY) may be cut off.
+        /// As stored: blanks at the end of a CHAR are cut off; so are zeros at the end of a BINARY, unless it is
+        /// known to be one (`charset`).
         bytes: Cow<'a, [u8]>,
         /// Their character set.
         charset: Charset,

@@ -6,7 +6,7 @@ use breakglass::change::frame::Limits;
 use breakglass::change::query::DdlVerb;
 use breakglass::change::schema::Described;
 use breakglass::change::transactions::{Ending, Fate, Fates, Item, LogFile, Survey, Transactions};
-use breakglass::model::change::{Certainty, Change, ChangeKind, Gtid, Value};
+use breakglass::model::change::{Certainty, Change, ChangeKind, Charset, Gtid, Place, Value};
 use breakglass::model::foreign::Foreign;
 use breakglass::sql::literal::Backslashes;
 
@@ -276,5 +276,107 @@ fn every_before_image_is_what_the_last_change_of_the_row_left() {
             }
         }
         assert!(agreed > 20, "{fixture}: {agreed}");
+    }
+}
+
+#[test]
+fn collations_have_the_character_sets_that_both_servers_say() {
+    for list in ["collations-mysql97.txt", "collations-mariadb1011.txt"] {
+        let text = std::fs::read_to_string(vectors().join(list)).unwrap();
+        assert!(text.lines().count() > 250);
+        for line in text.lines() {
+            let (id, name) = line.split_once('\t').unwrap();
+            let said = breakglass::change::charset::of_collation(id.parse().unwrap());
+            let expected =
+                if name == "binary" { Charset::Binary } else { breakglass::change::charset::named(name.as_bytes()) };
+            assert_ne!(expected, Charset::Unknown, "{list}: {line}");
+            assert_eq!(said, expected, "{list}: {line}");
+        }
+    }
+}
+
+/// Second column of each change on a table, after it or, of deletes, before it.
+fn texts(changes: &[Change], table: &str) -> Vec<String> {
+    let on_it = changes.iter().filter(|change| change.table.name.raw_str() == Some(table));
+    let images = on_it.filter_map(|change| Some((change.kind, change.after.as_ref().or(change.before.as_ref())?)));
+    images
+        .map(|(kind, image)| match &image.values[1] {
+            Some(Value::Text { bytes, .. }) => format!("{kind} {}", String::from_utf8_lossy(bytes)),
+            other => format!("{kind} {other:?}"),
+        })
+        .collect()
+}
+
+#[test]
+fn odd_transactions_of_real_servers_come_out_as_the_tables_were_left() {
+    let mariadb = changes(&logs("mariadb-odd"));
+    // ROLLBACK TO was logged because a table without transactions took part: its rows stay, the others go.
+    assert_eq!(texts(&mariadb, "m"), ["insert stays", "insert stays too"]);
+    assert_eq!(texts(&mariadb, "t"), ["insert kept", "insert after", "update xa one phase"]);
+    assert_eq!(texts(&mariadb, "c"), ["insert kept", "insert after"]);
+
+    let mysql = changes(&logs("mysql-odd"));
+    assert_eq!(texts(&mysql, "t"), ["insert kept", "insert after", "update xa one phase"]);
+    assert_eq!(texts(&mysql, "c"), ["insert kept", "insert after"]);
+    let said = mysql.iter().find(|change| change.kind == ChangeKind::Update).unwrap().statement.clone().unwrap();
+    assert_eq!(said.raw_str(), Some("update t set v='xa one phase' where id=1"));
+    let vector = mysql[0].after.as_ref().unwrap().values[3].clone().unwrap();
+    let floats: Vec<u8> = [1.0_f32, 2.0, 3.0].iter().flat_map(|number| number.to_le_bytes()).collect();
+    assert_eq!(vector, Value::Vector(floats.into()));
+}
+
+#[test]
+fn compressed_columns_and_fixed_bytes_come_out_whole() {
+    let bytes = log("mariadb-columns");
+    let mut known = breakglass::change::schema::Timeline::default();
+    let create = b"CREATE TABLE q.u(id int primary key, u uuid, i6 inet6, i4 inet4, vv varchar(300) compressed, \
+                   tt text compressed, bl blob compressed)";
+    known.read(create, b"", Place::default()).unwrap();
+    let of = LogFile { source: Arc::new("here".into()), name: Arc::new("log".into()) };
+    let mut log = Transactions::new(&bytes[..], 0, Limits::default());
+    let mut rows = vec![];
+    while let Some(item) = log.next().unwrap() {
+        let Item::Rows(item) = item else { continue };
+        let described = known.describe(item.event.table, item.place);
+        assert_eq!(described.unknown, None);
+        assert_eq!(described.shown.columns[1].declared.as_deref(), Some("uuid"));
+        rows.extend(item.changes(&of, &described, Fate::Happened).unwrap());
+    }
+    let bytes = |row: usize, column: usize| match &rows[row].after.as_ref().unwrap().values[column] {
+        Some(Value::Text { bytes, .. }) => bytes.to_vec(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(rows.len(), 6);
+    assert_eq!((bytes(0, 4), bytes(0, 5), bytes(0, 6)), (vec![b'a'; 200], vec![b'b'; 2000], vec![]));
+    assert_eq!((bytes(1, 4), bytes(1, 5), bytes(1, 6)), (b"short".to_vec(), b"shorter".to_vec(), vec![b'c'; 60_000]));
+    assert_eq!((bytes(2, 4), bytes(2, 5)), (vec![], vec![]));
+    let uuid = data_encoding::HEXLOWER.decode(b"123e4567e89b12d3a456426614174000").unwrap();
+    assert_eq!((bytes(0, 1), bytes(0, 3), bytes(3, 1)), (uuid, vec![1, 2, 3, 0], vec![0; 16]));
+    assert_eq!((bytes(2, 2), bytes(1, 3)), (vec![0; 16], vec![0; 4]));
+}
+
+#[test]
+fn definitions_in_the_log_are_enough_where_the_log_has_them_quoted_names_too() {
+    for fixture in ["mysql-odd", "mariadb-odd"] {
+        let mut known = breakglass::change::schema::Timeline::default();
+        let bytes = log(fixture);
+        let mut log = Transactions::new(&bytes[..], 0, Limits::default());
+        let mut seen = vec![];
+        while let Some(item) = log.next().unwrap() {
+            match item {
+                Item::Wall(ddl, statement) => {
+                    let place = Place { position: statement.facts.start, ..Place::default() };
+                    known.follow(&ddl, &statement.query, place);
+                }
+                Item::Rows(rows) if rows.event.table.name.raw_bytes() == b"q\"x" => {
+                    let shown = known.describe(rows.event.table, rows.place).shown;
+                    let columns = shown.columns.iter().map(|column| (column.name.to_string(), column.generated));
+                    seen.push(columns.collect::<Vec<_>>());
+                }
+                _ => {}
+            }
+        }
+        let (ab, g, z) = (("a b".to_owned(), Some(false)), ("g".to_owned(), Some(true)), ("z".to_owned(), Some(false)));
+        assert_eq!(seen, [vec![ab.clone(), g.clone()], vec![z, ab, g]], "{fixture}");
     }
 }

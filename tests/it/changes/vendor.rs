@@ -98,13 +98,25 @@ fn text(tool: Tool, column: &Column, cell: Cell<'_>, value: &Value<'_>) -> Vec<u
             let bytes = bits.to_le_bytes()[..usize::from(size)].to_vec(); // printed as they lie
             format!("b'{}'", bytes.iter().map(|byte| format!("{byte:08b}")).collect::<String>()).into_bytes()
         }
-        (Value::Text { .. } | Value::Geometry(_) | Value::Vector(_), Cell::Bytes(bytes)) => quoted(tool, bytes),
+        (Value::Vector(bytes), _) => vector(bytes),
+        (Value::Text { .. } | Value::Geometry(_), Cell::Bytes(bytes)) => quoted(tool, bytes),
         (Value::Json { text, .. }, _) => match serde_json::from_str::<String>(text) {
             Ok(plain) => quoted(tool, plain.as_bytes()), // a text alone is printed as SQL
             Err(_) => quoted(tool, text.as_bytes()),
         },
         _ => Plain(value).to_string().into_bytes(),
     }
+}
+
+/// Numbers as C's `%.5e` writes them.
+fn vector(bytes: &[u8]) -> Vec<u8> {
+    let numbers = bytes.chunks(4).map(|bytes| {
+        let text = format!("{:.5e}", f32::from_le_bytes(bytes.try_into().unwrap()));
+        let (digits, exponent) = text.split_once('e').unwrap();
+        let exponent: i32 = exponent.parse().unwrap();
+        format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs())
+    });
+    format!("[{}]", numbers.collect::<Vec<_>>().join(",")).into_bytes()
 }
 
 /// Signed, and unsigned behind it where that differs: the tools do not know which one it is.
