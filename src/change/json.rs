@@ -42,22 +42,25 @@ impl<'a> Tree<'a> {
         if bytes.is_empty() {
             return Ok(Self::Scalar(Scalar::Null));
         }
-        Self::of(document(bytes)?, 0)
+        let mut left = bytes.len() + 1;
+        Self::of(document(bytes)?, 0, &mut left)
     }
 
-    fn of(node: Node<'a>, depth: usize) -> Result<Self, Broken> {
+    /// `left` counts the values that the document's bytes can hold: more there are only where they share bytes.
+    fn of(node: Node<'a>, depth: usize, left: &mut usize) -> Result<Self, Broken> {
+        *left = left.checked_sub(1).ok_or(Broken("a JSON document whose parts share their bytes"))?;
         if depth > DEPTH {
             return Err(Broken("a JSON document that is nested too deep"));
         }
         match node {
             Node::Scalar(scalar) => Ok(Self::Scalar(scalar)),
             Node::Array(array) => {
-                let members = (0..array.len()).map(|at| Self::of(array.value(at)?, depth + 1));
+                let members = (0..array.len()).map(|at| Self::of(array.value(at)?, depth + 1, left));
                 members.collect::<Result<_, _>>().map(Self::Array)
             }
             Node::Object(object) => {
                 let members = (0..object.len())
-                    .map(|at| Ok((Cow::Borrowed(object.key(at)?), Self::of(object.value(at)?, depth + 1)?)));
+                    .map(|at| Ok((Cow::Borrowed(object.key(at)?), Self::of(object.value(at)?, depth + 1, left)?)));
                 members.collect::<Result<_, _>>().map(Self::Object)
             }
         }

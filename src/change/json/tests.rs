@@ -150,3 +150,18 @@ fn differences_replace_insert_and_remove() {
     assert!(patched(&before, &diff(0, "$.nowhere", Some(1.into()))).is_err());
     assert!(patched(&before, &diff(2, "$.a[9]", None)).is_err());
 }
+
+#[test]
+fn a_document_whose_parts_share_their_bytes_does_not_swell() {
+    // Arrays of two members that are both the next array: 2^60 values in a kilobyte.
+    let mut bytes = vec![2];
+    for level in 0..60_u16 {
+        let size = 10 * (60 - level) + 4;
+        bytes.extend_from_slice(&[2, 0]);
+        bytes.extend_from_slice(&size.to_le_bytes());
+        bytes.extend_from_slice(&[2, 10, 0, 2, 10, 0]);
+    }
+    bytes.extend_from_slice(&[0, 0, 4, 0]);
+    assert!(text(&bytes).is_err());
+    assert!(patched(&bytes, &diff(2, "$[0]", None)).is_err());
+}

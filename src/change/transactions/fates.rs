@@ -6,7 +6,7 @@ use std::io::Read;
 use crate::change::error::BinlogError;
 use crate::change::gtid::Xid;
 use crate::change::transactions::{Ending, Item, Transactions};
-use crate::model::change::Place;
+use crate::model::change::{BinlogPos, Place};
 
 /// What became of an event's rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,7 +62,8 @@ impl Fates {
 #[derive(Debug, Default)]
 pub struct Survey {
     fates: Fates,
-    begin: Place,
+    /// Where the open transaction begins.
+    begin: Option<Place>,
     /// Points to go back to in the open transaction.
     savepoints: Vec<(Vec<u8>, Place)>,
     prepared: BTreeMap<Xid, (Place, Place)>,
@@ -73,21 +74,22 @@ impl Survey {
     ///
     /// # Errors
     ///
-    /// As [`Transactions::next`]; what was found before is kept.
+    /// As [`Transactions::next`]; what was found before is kept, and the transaction that was open has no end.
     pub fn file<R: Read>(&mut self, log: &mut Transactions<R>) -> Result<(), BinlogError> {
         loop {
-            let item = log.next();
-            let is_end = matches!(item, Ok(None));
-            if let Ok(Some(item)) = item {
-                // Cheap enough to hold: no rows are in it.
-                match note_of(item) {
-                    Some(note) => self.note(note, log.place()),
-                    None => continue,
+            let note = match log.next() {
+                Ok(None) => return Ok(()),
+                Ok(Some(item)) => Ok(note_of(item)),
+                Err(error) => Err(error),
+            };
+            match note {
+                Ok(Some(note)) => self.note(note, log.place()),
+                Ok(None) => {}
+                Err(error) => {
+                    let end = Place { position: BinlogPos(u64::MAX), ..log.place() };
+                    self.note(Note::End(Ending::Cut), end);
+                    return Err(error);
                 }
-            } else if is_end {
-                return Ok(());
-            } else {
-                item?;
             }
         }
     }
@@ -95,7 +97,7 @@ impl Survey {
     fn note(&mut self, note: Note, place: Place) {
         match note {
             Note::Begin => {
-                self.begin = place;
+                self.begin = Some(place);
                 self.savepoints.clear();
             }
             Note::Savepoint(name) => {
@@ -105,14 +107,15 @@ impl Survey {
             }
             Note::RolledBackTo(name) => {
                 let at = self.savepoints.iter().position(|(other, _)| other.eq_ignore_ascii_case(&name));
-                let from = at.map_or(self.begin, |at| self.savepoints[at].1);
+                let from = at.map_or(self.begin.unwrap_or(place), |at| self.savepoints[at].1);
                 self.savepoints.truncate(at.map_or(0, |at| at + 1));
                 self.fates.roll_back(from, place);
             }
-            Note::End(Ending::Committed) => {}
-            Note::End(Ending::RolledBack) => self.fates.roll_back(self.begin, place),
-            Note::End(Ending::Cut) => drop(self.fates.open.insert(self.begin, (place, Fate::Cut))),
-            Note::End(Ending::Prepared(xid)) => drop(self.prepared.insert(xid, (self.begin, place))),
+            Note::End(ending) => {
+                if let Some(begin) = self.begin.take() {
+                    self.end(ending, begin, place);
+                }
+            }
             Note::XaDecided(xid, stays) => {
                 if let Some((first, last)) = self.prepared.remove(&xid)
                     && !stays
@@ -120,6 +123,15 @@ impl Survey {
                     self.fates.roll_back(first, last);
                 }
             }
+        }
+    }
+
+    fn end(&mut self, ending: Ending, begin: Place, last: Place) {
+        match ending {
+            Ending::Committed => {}
+            Ending::RolledBack => self.fates.roll_back(begin, last),
+            Ending::Cut => drop(self.fates.open.insert(begin, (last, Fate::Cut))),
+            Ending::Prepared(xid) => drop(self.prepared.insert(xid, (begin, last))),
         }
     }
 

@@ -6,9 +6,12 @@ use breakglass::change::error::BinlogError;
 use breakglass::change::frame::{FileEnd, Frames, Limits};
 use breakglass::change::json;
 use breakglass::change::kind;
+use breakglass::change::query::{Meaning, Query, meaning};
 use breakglass::change::rows::RowCells;
+use breakglass::change::schema::Timeline;
 use breakglass::change::table::Table;
-use breakglass::change::transactions::{Item, Transactions};
+use breakglass::change::transactions::{Ending, Fate, Item, Survey, Transactions};
+use breakglass::model::change::Place;
 use breakglass::report::Reportable as _;
 
 use crate::changes::vendor::{self, Tool};
@@ -357,4 +360,55 @@ fn fuzz_rows_without_sums() {
     let mut rows = vec![];
     let cut = rendered(&seed, Tool::MySql, &mut rows);
     assert!(matches!(cut, Err(BinlogError::Cut { .. })) && !rows.is_empty());
+}
+
+#[test]
+fn rows_whose_transaction_was_cut_off_are_known_not_to_have_an_end() {
+    let whole = logs("mysql-multi").remove(1);
+    let mut cuts = 0;
+    for at in (300..whole.len()).step_by(13) {
+        let mut survey = Survey::default();
+        let _ = survey.file(&mut Transactions::new(&whole[..at], 0, Limits::default()));
+        let fates = survey.finish();
+        let mut log = Transactions::new(&whole[..at], 0, Limits::default());
+        let mut open = vec![];
+        while let Ok(Some(item)) = log.next() {
+            match item {
+                Item::Begin(_) | Item::End(Ending::Committed | Ending::RolledBack | Ending::Prepared(_)) => {
+                    open.clear()
+                }
+                Item::Rows(rows) => open.push(rows.place),
+                _ => {}
+            }
+        }
+        cuts += open.len();
+        assert!(open.iter().all(|place| fates.of(*place) == Fate::Cut), "cut at {at}");
+    }
+    assert!(cuts > 20, "{cuts}");
+}
+
+#[test]
+fn fuzz_definitions_and_statements_that_change_them() {
+    let schemas =
+        ["mysql-alltypes", "mariadb-alltypes"].map(|name| unpacked(vectors().join(name).join("schema.sql.gz")));
+    let alters = [
+        "ALTER TABLE t ADD COLUMN (c INT FIRST, d ENUM('a','b''c')), DROP KEY k, RENAME COLUMN a TO b, CHANGE x y BIGINT",
+        "CREATE OR REPLACE TABLE `a``b`.c (x int generated always as (1+(2)) virtual, unique key (x)) charset latin1",
+        "XA COMMIT X'6f6e65',X'',1",
+        "RENAME TABLE a TO b, c.d TO e.f",
+        "ROLLBACK TO SAVEPOINT `x`",
+    ];
+    let mut dice = Dice(19);
+    for n in 0..support::mutations() / 4 {
+        let whole = &schemas[n % 2];
+        let from = dice.roll(whole.len() - 3000);
+        let mut timeline = Timeline::default();
+        let _ = timeline.read(&dice.mutate(&whole[from..from + 3000]), b"d", Place::default());
+        let _ = timeline.read(b"CREATE TABLE t (a int, x int, k int, unique key k (k))", b"d", Place::default());
+        let text = dice.mutate(alters[n % alters.len()].as_bytes());
+        let query = Query { thread: 1, schema: b"d", text: &text, dialect: Default::default() };
+        if let Meaning::Ddl(ddl) = meaning(&query) {
+            timeline.follow(&ddl, &query, Place { file: 1, ..Place::default() });
+        }
+    }
 }
