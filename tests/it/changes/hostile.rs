@@ -188,6 +188,13 @@ fn head() -> Vec<u8> {
 fn unknown_kinds_stop_the_reading_unless_they_may_be_skipped() {
     let unknown = [head(), event(150, b"?")].concat();
     assert!(matches!(read(&unknown).1, Err(BinlogError::UnknownEvent { kind: 150, .. })));
+    for kind in [0, 1, 11, 20, 21, 22, 43, 172] {
+        let error = read(&[head(), event(kind, &[0; 40])].concat()).1.unwrap_err();
+        assert_eq!(error.report().code, "binlog::unknown_event", "{kind}");
+    }
+    let nested = zstd::encode_all(&event(kind::TRANSACTION_PAYLOAD, b"")[..19 + 4], 3).unwrap();
+    let nested = event(kind::TRANSACTION_PAYLOAD, &[&[2, 1, 0, 0][..], &nested].concat());
+    assert!(matches!(read(&[head(), nested].concat()).1, Err(BinlogError::UnknownEvent { kind: 40, .. })));
     let mut ignorable = event(150, b"?");
     ignorable[17] = kind::FLAG_IGNORABLE as u8;
     let end = ignorable.len() - 4;
