@@ -130,9 +130,11 @@ impl Payload {
         if self.filled < self.plain.len() && self.start + len <= self.plain.len() {
             return;
         }
-        self.plain.copy_within(self.start..self.filled, 0);
-        self.filled -= self.start;
-        self.start = 0;
+        if self.start > 0 {
+            self.plain.copy_within(self.start..self.filled, 0);
+            self.filled -= self.start;
+            self.start = 0;
+        }
         if self.filled == self.plain.len() {
             self.plain.resize(self.plain.len() * 2, 0);
         }

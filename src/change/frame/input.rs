@@ -78,9 +78,11 @@ impl<R: Read> Input<R> {
         if self.buffer.len() - self.filled > 0 && self.start + len <= self.buffer.len() {
             return;
         }
-        self.buffer.copy_within(self.start..self.filled, 0);
-        self.filled -= self.start;
-        self.start = 0;
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.filled, 0);
+            self.filled -= self.start;
+            self.start = 0;
+        }
         if self.filled == self.buffer.len() || self.buffer.is_empty() {
             self.buffer.resize((self.buffer.len() * 2).max(CHUNK), 0);
         }

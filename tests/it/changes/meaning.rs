@@ -186,7 +186,9 @@ fn statements_and_walls_and_threads_are_told() {
     assert_eq!(said, annotated.len());
     let first = annotated[0].statement.as_ref().unwrap();
     assert_eq!(first.raw_str(), Some("UPDATE t SET v='B two' WHERE id=2"));
-    assert!(changes(&logs("mysql-multi")).iter().all(|change| change.transaction.thread.is_some()));
+    let mysql = changes(&logs("mysql-multi"));
+    assert!(mysql.iter().all(|change| change.transaction.thread.is_some()));
+    assert_eq!((mysql[0].kind, mysql[0].changed()), (ChangeKind::Update, vec![1]));
 }
 
 #[test]
