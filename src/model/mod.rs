@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod backup;
+pub mod change;
 pub mod dump;
 pub mod foreign;
 pub mod job;

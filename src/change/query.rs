@@ -1,0 +1,321 @@
+//! Query events: statements as text, and what they mean for rows.
+
+use crate::change::bytes::Bytes;
+use crate::change::charset::of_collation;
+use crate::change::error::Broken;
+use crate::change::gtid::Xid;
+use crate::model::change as model;
+use crate::sql::ident;
+use crate::sql::lexer::{Charset, Dialect};
+use crate::sql::literal::{Backslashes, unquote};
+use crate::sql::token::{Token, TokenKind, Tokens};
+
+/// A statement as the log has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<'a> {
+    /// The connection that ran it.
+    pub thread: u32,
+    /// Its default database; may be empty.
+    pub schema: &'a [u8],
+    /// Its text.
+    pub text: &'a [u8],
+    /// How its text is to be read.
+    pub dialect: Dialect,
+}
+
+/// The front of a query event; the text may have to be unpacked.
+pub(super) struct QueryHead<'a> {
+    pub thread: u32,
+    pub schema: &'a [u8],
+    pub dialect: Dialect,
+    pub rest: &'a [u8],
+}
+
+impl<'a> QueryHead<'a> {
+    pub fn parse(body: &'a [u8]) -> Result<Self, Broken> {
+        let mut rest = Bytes::new(body);
+        let (thread, _seconds) = (rest.u32()?, rest.u32()?);
+        let schema = usize::from(rest.u8()?);
+        let _error = rest.u16()?;
+        let variables = usize::from(rest.u16()?);
+        let dialect = dialect(rest.take(variables)?);
+        let schema = rest.take(schema)?;
+        rest.u8()?;
+        Ok(Self { thread, schema, dialect, rest: rest.rest() })
+    }
+
+    /// The statement, with its text unpacked.
+    pub fn with(&self, text: &'a [u8]) -> Query<'a> {
+        Query { thread: self.thread, schema: self.schema, text, dialect: self.dialect }
+    }
+}
+
+/// The statement of a LOAD DATA event, whose header is longer: a file's number, two offsets, how to treat duplicates.
+pub(super) fn load(body: &[u8]) -> Result<Query<'_>, Broken> {
+    let (front, rest) = body.split_at_checked(13).ok_or(Broken("it ends too early"))?;
+    let mut front = Bytes::new(front);
+    let (thread, _seconds, schema) = (front.u32()?, front.u32()?, usize::from(front.u8()?));
+    let (_error, variables) = (front.u16()?, usize::from(front.u16()?));
+    let mut rest = Bytes::new(rest);
+    rest.take(13)?;
+    let dialect = dialect(rest.take(variables)?);
+    let schema = rest.take(schema)?;
+    rest.u8()?;
+    Ok(Query { thread, schema, text: rest.rest(), dialect })
+}
+
+/// The session's settings, as far as they decide how the text is read.
+fn dialect(variables: &[u8]) -> Dialect {
+    let mut rest = Bytes::new(variables);
+    let mut dialect = Dialect::default();
+    // A variable of a newer server ends the walk: those that concern us come first.
+    while let Ok(code) = rest.u8() {
+        let step = match code {
+            0 | 10 => rest.take(4),
+            1 => rest.u64().map(|mode| {
+                dialect.ansi_quotes = mode & 4 != 0;
+                dialect.no_backslash_escapes = mode & (1 << 20) != 0;
+                &[][..]
+            }),
+            3 => rest.take(4),
+            4 => return with_client_charset(dialect, rest),
+            5 => rest.u8().and_then(|len| rest.take(len.into())),
+            6 => rest.u8().and_then(|len| rest.take(len.into())),
+            2 => rest.u8().and_then(|len| rest.take(usize::from(len) + 1)),
+            7 | 8 => rest.take(2),
+            9 => rest.take(8),
+            _ => break,
+        };
+        if step.is_err() {
+            break;
+        }
+    }
+    dialect
+}
+
+fn with_client_charset(mut dialect: Dialect, mut rest: Bytes<'_>) -> Dialect {
+    let client = rest.u16().map_or(model::Charset::Unknown, |id| of_collation(id.into()));
+    if let model::Charset::Named(name) = client {
+        dialect.charset = Charset::named(name.as_bytes()).unwrap_or_default();
+    }
+    dialect
+}
+
+/// What a statement in the log means for the rows around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meaning {
+    /// A transaction begins.
+    Begin,
+    /// It ends, and what it did stays.
+    Commit,
+    /// It ends, and what it did to transactional tables does not stay.
+    Rollback,
+    /// A point to go back to.
+    Savepoint(Vec<u8>),
+    /// Back to that point.
+    RollbackTo(Vec<u8>),
+    /// An XA transaction begins.
+    XaStart(Xid),
+    /// It has done its work.
+    XaEnd,
+    /// A prepared XA transaction is committed.
+    XaCommit(Xid),
+    /// A prepared XA transaction is rolled back.
+    XaRollback(Xid),
+    /// A definition changes, or with it all rows go: see [`Ddl`].
+    Ddl(Ddl),
+    /// Rows were changed, and the log has only the statement.
+    Dml,
+    /// Nothing for rows of tables: accounts, views, settings, temporary tables.
+    Other,
+}
+
+/// A change of definitions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ddl {
+    /// What it does.
+    pub verb: DdlVerb,
+    /// The tables it names, with the databases it names or ran in; for a database: its name and no table.
+    pub tables: Vec<TableName>,
+    /// Whether rows follow it in the same transaction: `CREATE TABLE .. SELECT`.
+    pub opens: bool,
+}
+
+/// What a change of definitions does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DdlVerb {
+    /// `CREATE TABLE`.
+    Create,
+    /// `ALTER TABLE`, `CREATE INDEX`, `DROP INDEX`.
+    Alter,
+    /// `DROP TABLE`: all rows go.
+    Drop,
+    /// `TRUNCATE TABLE`: all rows go.
+    Truncate,
+    /// `RENAME TABLE`.
+    Rename,
+    /// `DROP DATABASE`: all tables go.
+    DropDatabase,
+}
+
+/// A table's name with its database.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableName {
+    /// The database.
+    pub schema: Vec<u8>,
+    /// The table.
+    pub table: Vec<u8>,
+}
+
+/// Reads what a statement means.
+pub fn meaning(query: &Query<'_>) -> Meaning {
+    match query.text {
+        b"BEGIN" => return Meaning::Begin,
+        b"COMMIT" => return Meaning::Commit,
+        b"ROLLBACK" => return Meaning::Rollback,
+        _ => {}
+    }
+    let tokens = Tokens::code(query.text, query.dialect);
+    let Some(first) = tokens.first().filter(|token| token.kind == TokenKind::Word) else { return Meaning::Other };
+    let rest = tokens.get(1..).unwrap_or_default();
+    let word = String::from_utf8_lossy(first.text).to_ascii_uppercase();
+    match word.as_str() {
+        "BEGIN" => Meaning::Begin,
+        "START" => {
+            if starts(rest, &["TRANSACTION"]) {
+                Meaning::Begin
+            } else {
+                Meaning::Other
+            }
+        }
+        "COMMIT" => Meaning::Commit,
+        "SAVEPOINT" => rest.first().map_or(Meaning::Other, |name| Meaning::Savepoint(ident::unquote(name.text))),
+        "ROLLBACK" => rollback(rest),
+        "XA" => xa(rest, query.dialect).unwrap_or(Meaning::Other),
+        "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "LOAD" | "WITH" | "CALL" | "SELECT" | "DO" => Meaning::Dml,
+        "CREATE" | "ALTER" | "DROP" | "RENAME" | "TRUNCATE" => {
+            ddl(&word, rest, query.schema).map_or(Meaning::Other, Meaning::Ddl)
+        }
+        _ => Meaning::Other,
+    }
+}
+
+fn starts(tokens: &[Token<'_>], words: &[&str]) -> bool {
+    tokens.first().is_some_and(|token| token.is_any(words))
+}
+
+fn rollback(rest: &[Token<'_>]) -> Meaning {
+    let Some(at) = rest.iter().position(|token| token.is("TO")) else { return Meaning::Rollback };
+    let name = rest[at + 1..].iter().find(|token| !token.is("SAVEPOINT"));
+    name.map_or(Meaning::Rollback, |name| Meaning::RollbackTo(ident::unquote(name.text)))
+}
+
+fn xa(rest: &[Token<'_>], dialect: Dialect) -> Option<Meaning> {
+    let (verb, rest) = rest.split_first()?;
+    if verb.is("END") {
+        return Some(Meaning::XaEnd);
+    }
+    let mut parts = vec![];
+    let mut format = 1;
+    let mut is_hex = false;
+    for token in rest {
+        match token.kind {
+            TokenKind::Word if token.is("X") => is_hex = true,
+            TokenKind::Text => {
+                let backslashes = if dialect.no_backslash_escapes { Backslashes::Plain } else { Backslashes::Escape };
+                let text = unquote(token.text, backslashes);
+                let hex = data_encoding::HEXUPPER_PERMISSIVE.decode(&text);
+                parts.push(if is_hex { hex.ok()? } else { text });
+                is_hex = false;
+            }
+            TokenKind::Word => match std::str::from_utf8(token.text).ok()?.parse() {
+                Ok(number) => format = number,
+                Err(_) => break,
+            },
+            TokenKind::Sign(b',') => {}
+            _ => return None,
+        }
+    }
+    let mut parts = parts.into_iter();
+    let xid = Xid { format, global: parts.next()?, branch: parts.next().unwrap_or_default() };
+    match verb {
+        verb if verb.is_any(&["START", "BEGIN"]) => Some(Meaning::XaStart(xid)),
+        verb if verb.is("COMMIT") => Some(Meaning::XaCommit(xid)),
+        verb if verb.is("ROLLBACK") => Some(Meaning::XaRollback(xid)),
+        _ => None,
+    }
+}
+
+fn ddl(word: &str, rest: &[Token<'_>], schema: &[u8]) -> Option<Ddl> {
+    let skipped = ["OR", "REPLACE", "ONLINE", "OFFLINE", "IGNORE", "UNIQUE", "FULLTEXT", "SPATIAL", "VECTOR"];
+    let at = rest.iter().position(|token| !token.is_any(&skipped))?;
+    let (object, behind) = (&rest[at], &rest[at + 1..]);
+    if word == "TRUNCATE" {
+        let behind = if object.is("TABLE") { behind } else { &rest[at..] };
+        return Some(one(DdlVerb::Truncate, behind, schema));
+    }
+    if object.is_any(&["DATABASE", "SCHEMA"]) && word == "DROP" {
+        let name = name_at(after_exists(behind), b"")?.0;
+        let name = TableName { schema: name.table, table: vec![] };
+        return Some(Ddl { verb: DdlVerb::DropDatabase, tables: vec![name], opens: false });
+    }
+    if object.is("INDEX") && matches!(word, "CREATE" | "DROP") {
+        let on = behind.iter().position(|token| token.is("ON"))?;
+        return Some(one(DdlVerb::Alter, &behind[on + 1..], schema));
+    }
+    if !object.is_any(&["TABLE", "TABLES"]) {
+        return None;
+    }
+    match word {
+        "CREATE" => {
+            let ends = behind.last_chunk::<2>();
+            let opens = ends.is_some_and(|[start, what]| start.is("START") && what.is("TRANSACTION"));
+            Some(Ddl { opens, ..one(DdlVerb::Create, behind, schema) })
+        }
+        "ALTER" => Some(one(DdlVerb::Alter, behind, schema)),
+        "DROP" => Some(Ddl { verb: DdlVerb::Drop, tables: names(behind, schema), opens: false }),
+        _ => Some(Ddl { verb: DdlVerb::Rename, tables: names(behind, schema), opens: false }),
+    }
+}
+
+fn one(verb: DdlVerb, behind: &[Token<'_>], schema: &[u8]) -> Ddl {
+    let name = name_at(after_exists(behind), schema).map(|(name, _)| name);
+    Ddl { verb, tables: name.into_iter().collect(), opens: false }
+}
+
+/// Behind `IF EXISTS` and `IF NOT EXISTS`.
+pub(super) fn after_exists<'t, 'a>(tokens: &'t [Token<'a>]) -> &'t [Token<'a>] {
+    match tokens {
+        [first, second, rest @ ..] if first.is("IF") && second.is("EXISTS") => rest,
+        [first, second, third, rest @ ..] if first.is("IF") && second.is("NOT") && third.is("EXISTS") => rest,
+        all => all,
+    }
+}
+
+/// A table's name at the front, and what is behind it.
+pub(super) fn name_at<'t, 'a>(tokens: &'t [Token<'a>], schema: &[u8]) -> Option<(TableName, &'t [Token<'a>])> {
+    match tokens {
+        [first, dot, second, rest @ ..] if first.is_name() && dot.is_sign(b'.') => {
+            let (schema, table) = (ident::unquote(first.text), ident::unquote(second.text));
+            Some((TableName { schema, table }, rest))
+        }
+        [first, rest @ ..] if first.is_name() => {
+            Some((TableName { schema: schema.to_vec(), table: ident::unquote(first.text) }, rest))
+        }
+        _ => None,
+    }
+}
+
+/// All names of a list; of `RENAME TABLE a TO b, c TO d` old and new ones in turn.
+fn names(tokens: &[Token<'_>], schema: &[u8]) -> Vec<TableName> {
+    let mut found = vec![];
+    let mut rest = after_exists(tokens);
+    while let Some((name, behind)) = name_at(rest, schema) {
+        found.push(name);
+        match behind.split_first() {
+            Some((next, behind)) if next.is_sign(b',') || next.is("TO") => rest = behind,
+            _ => break,
+        }
+    }
+    found
+}

@@ -1,0 +1,206 @@
+//! What the columns of tables were called, and which were computed, at which place of a log.
+
+mod alter;
+mod column;
+mod create;
+mod fit;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::change::query::{Ddl, DdlVerb, Query, TableName, name_at};
+pub use crate::change::schema::column::ColumnDef;
+pub use crate::change::schema::create::{Key, TableFacts};
+pub use crate::change::schema::fit::Misfit;
+use crate::change::table::Table;
+use crate::model::change::{ChangedTable, Place};
+use crate::sql::ident;
+use crate::sql::lexer::{Dialect, LexError, Limits, Splitter, StatementEnd, StatementSink};
+use crate::sql::token::Tokens;
+
+/// Why nothing is known of a table at some place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// No source named it.
+    Never,
+    /// It did not exist there.
+    Gone,
+    /// A statement changed it in a way that cannot be followed.
+    Lost,
+    /// What is known does not fit the log's own description.
+    Misfit(Misfit),
+}
+
+/// A table as the log describes it, and as changes show it.
+#[derive(Debug, Clone)]
+pub struct Described {
+    /// To read values with: with signs, character sets and labels where they are known.
+    pub log: Arc<Table>,
+    /// To show.
+    pub shown: Arc<ChangedTable>,
+    /// Why the schema could not help; `None` where it did, or where the log says all by itself.
+    pub unknown: Option<Unknown>,
+}
+
+impl Described {
+    /// By what the log alone says.
+    pub fn by_log(table: &Arc<Table>, unknown: Option<Unknown>) -> Self {
+        Self { log: table.clone(), shown: table.facts(), unknown }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    Known(Arc<TableFacts>),
+    Gone,
+    Lost,
+}
+
+/// Tables by name, each with the places from which something else is true of it.
+#[derive(Debug, Clone, Default)]
+pub struct Timeline {
+    tables: BTreeMap<TableName, BTreeMap<Place, State>>,
+}
+
+impl Timeline {
+    /// Takes in a definition that is true from `from` on.
+    pub fn learn(&mut self, facts: TableFacts, from: Place) {
+        let name = facts.name.clone();
+        self.set(name, from, State::Known(Arc::new(facts)));
+    }
+
+    /// Takes in all tables of a dump, or of the text of `SHOW CREATE TABLE`; unqualified names belong to the
+    /// database of the last USE, or to `schema`. Says how many there were.
+    ///
+    /// # Errors
+    ///
+    /// When the text cannot be split into statements.
+    pub fn read(&mut self, text: &[u8], schema: &[u8], from: Place) -> Result<usize, LexError> {
+        let mut splitter = Splitter::new(Limits::default());
+        let mut sink = Definitions { schema: schema.to_vec(), found: vec![] };
+        splitter.feed(text, &mut sink)?;
+        splitter.feed(b"\n;", &mut sink)?; // SHOW CREATE TABLE ends without a delimiter
+        splitter.finish(&mut sink)?;
+        let count = sink.found.len();
+        sink.found.into_iter().for_each(|facts| self.learn(facts, from));
+        Ok(count)
+    }
+
+    /// Moves along with a change of definitions in the log, which is true from `place` on.
+    pub fn follow(&mut self, ddl: &Ddl, query: &Query<'_>, place: Place) {
+        match (ddl.verb, ddl.tables.as_slice()) {
+            (DdlVerb::Truncate, _) => {}
+            (DdlVerb::Drop, tables) => tables.iter().for_each(|name| self.set(name.clone(), place, State::Gone)),
+            (DdlVerb::DropDatabase, tables) => tables.iter().for_each(|name| self.drop_database(&name.schema, place)),
+            (DdlVerb::Create, [name, ..]) => self.create(name, query, place),
+            (DdlVerb::Rename, tables) => {
+                for pair in tables.chunks_exact(2) {
+                    self.rename(&pair[0], &pair[1], place);
+                }
+            }
+            (DdlVerb::Alter, [name, ..]) => self.alter(name, query, place),
+            (_, []) => {}
+        }
+    }
+
+    /// What is true of a table at a place.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing is known.
+    pub fn at(&self, name: &TableName, place: Place) -> Result<&Arc<TableFacts>, Unknown> {
+        let states = self.tables.get(name).ok_or(Unknown::Never)?;
+        match states.range(..=place).next_back() {
+            None => Err(Unknown::Never),
+            Some((_, State::Known(facts))) => Ok(facts),
+            Some((_, State::Gone)) => Err(Unknown::Gone),
+            Some((_, State::Lost)) => Err(Unknown::Lost),
+        }
+    }
+
+    /// The table of rows at a place, with all that is known of it: what the log says comes first, and what does
+    /// not fit the log is not used.
+    pub fn describe(&self, table: &Arc<Table>, place: Place) -> Described {
+        let name = TableName { schema: table.schema.raw_bytes().to_vec(), table: table.name.raw_bytes().to_vec() };
+        match self.at(&name, place) {
+            Ok(facts) => match fit::described(facts, table) {
+                Ok((log, shown)) => Described { log: Arc::new(log), shown: Arc::new(shown), unknown: None },
+                Err(misfit) => Described::by_log(table, Some(Unknown::Misfit(misfit))),
+            },
+            Err(unknown) => Described::by_log(table, Some(unknown)),
+        }
+    }
+
+    fn set(&mut self, name: TableName, place: Place, state: State) {
+        self.tables.entry(name).or_default().insert(place, state);
+    }
+
+    fn create(&mut self, name: &TableName, query: &Query<'_>, place: Place) {
+        let tokens = Tokens::code(query.text, query.dialect);
+        let state = match create::like(&tokens, query.schema) {
+            Some(model) => self.at(&model, place).map(|facts| facts.as_ref().clone()).ok(),
+            None => create::table(&tokens, query.schema, query.dialect),
+        };
+        let renamed = state.map(|facts| Arc::new(TableFacts { name: name.clone(), ..facts }));
+        self.set(name.clone(), place, renamed.map_or(State::Lost, State::Known));
+    }
+
+    fn rename(&mut self, from: &TableName, to: &TableName, place: Place) {
+        let state = match self.at(from, place) {
+            Ok(facts) => State::Known(Arc::new(TableFacts { name: to.clone(), ..facts.as_ref().clone() })),
+            Err(_) => State::Lost,
+        };
+        self.set(from.clone(), place, State::Gone);
+        self.set(to.clone(), place, state);
+    }
+
+    fn alter(&mut self, name: &TableName, query: &Query<'_>, place: Place) {
+        let Ok(facts) = self.at(name, place) else { return };
+        let tokens = Tokens::code(query.text, query.dialect);
+        let followed = alter::follow(facts, &tokens, query.dialect);
+        match followed {
+            Some(facts) if facts.name != *name => {
+                self.set(name.clone(), place, State::Gone);
+                self.learn(facts, place);
+            }
+            Some(facts) => self.learn(facts, place),
+            None => self.set(name.clone(), place, State::Lost),
+        }
+    }
+
+    fn drop_database(&mut self, schema: &[u8], place: Place) {
+        let inside: Vec<_> = self.tables.keys().filter(|name| name.schema == schema).cloned().collect();
+        inside.into_iter().for_each(|name| self.set(name, place, State::Gone));
+    }
+}
+
+/// Gathers the definitions of a dump.
+struct Definitions {
+    schema: Vec<u8>,
+    found: Vec<TableFacts>,
+}
+
+impl StatementSink for Definitions {
+    fn part(&mut self, _: &[u8]) {}
+
+    fn end(&mut self, end: &StatementEnd<'_>) -> Result<(), LexError> {
+        if end.insert.is_some() {
+            return Ok(());
+        }
+        self.statement(end.head, end.dialect);
+        Ok(())
+    }
+}
+
+impl Definitions {
+    fn statement(&mut self, text: &[u8], dialect: Dialect) {
+        let tokens = Tokens::code(text, dialect);
+        match tokens.as_slice() {
+            [first, name, ..] if first.is("USE") => self.schema = ident::unquote(name.text),
+            [first, rest @ ..] if first.is("CREATE") && name_at(rest, b"").is_some() => {
+                self.found.extend(create::table(&tokens, &self.schema, dialect));
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! `CREATE TABLE`.
+
+use crate::change::charset;
+use crate::change::query::{TableName, after_exists, name_at};
+use crate::change::schema::column::{ColumnDef, closing, column};
+use crate::model::change::Charset;
+use crate::sql::ident;
+use crate::sql::lexer::Dialect;
+use crate::sql::token::{Token, TokenKind};
+
+/// A table's definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableFacts {
+    /// Its name.
+    pub name: TableName,
+    /// Its columns, in the order in which rows have them.
+    pub columns: Vec<ColumnDef>,
+    /// The primary key's columns; empty without one.
+    pub primary: Vec<Vec<u8>>,
+    /// Unique keys.
+    pub unique: Vec<Key>,
+    /// The default of its texts.
+    pub charset: Charset,
+    /// The storage engine in lower case; empty where nothing told it.
+    pub engine: String,
+    /// Whether MariaDB keeps old versions of its rows.
+    pub versioned: bool,
+}
+
+impl TableFacts {
+    /// The columns that tell one row from all others: the primary key, else the first unique key without NULLs,
+    /// which servers then take for it; empty where there is none.
+    pub fn row_key(&self) -> &[Vec<u8>] {
+        let is_full = |name: &Vec<u8>| {
+            self.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name) && !column.nullable)
+        };
+        let mut unique = self.unique.iter().filter_map(|key| key.columns.as_deref());
+        match self.primary.as_slice() {
+            [] => unique.find(|columns| columns.iter().all(is_full)).unwrap_or_default(),
+            primary => primary,
+        }
+    }
+}
+
+/// A unique key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Its name; empty where it has none.
+    pub name: Vec<u8>,
+    /// Its columns; `None` where a part is an expression.
+    pub columns: Option<Vec<Vec<u8>>>,
+}
+
+/// `CREATE TABLE a LIKE b`: the other table's name.
+pub(super) fn like(tokens: &[Token<'_>], schema: &[u8]) -> Option<TableName> {
+    let (_, rest) = head(tokens, schema)?;
+    let rest = rest.strip_prefix_sign(b'(').unwrap_or(rest);
+    match rest.split_first() {
+        Some((word, behind)) if word.is("LIKE") => name_at(behind, schema).map(|(name, _)| name),
+        _ => None,
+    }
+}
+
+/// Reads a definition; `None` when it is none, or takes its columns from a query.
+pub(super) fn table(tokens: &[Token<'_>], schema: &[u8], dialect: Dialect) -> Option<TableFacts> {
+    let (name, rest) = head(tokens, schema)?;
+    if !rest.first()?.is_sign(b'(') {
+        return None;
+    }
+    let end = closing(rest)?;
+    let (inside, options) = (&rest[1..end], &rest[end + 1..]);
+    if options.iter().chain(inside.first()).any(|token| token.is_any(&["SELECT", "LIKE"])) {
+        return None;
+    }
+    let mut facts = TableFacts {
+        name,
+        columns: vec![],
+        primary: vec![],
+        unique: vec![],
+        charset: Charset::Unknown,
+        engine: String::new(),
+        versioned: false,
+    };
+    for part in parts(inside) {
+        element(&mut facts, part, dialect)?;
+    }
+    table_options(&mut facts, options);
+    finish(&mut facts);
+    Some(facts)
+}
+
+/// The name, and what is behind it.
+fn head<'t, 'a>(tokens: &'t [Token<'a>], schema: &[u8]) -> Option<(TableName, &'t [Token<'a>])> {
+    let at = tokens.iter().position(|token| token.is("TABLE")).filter(|at| *at <= 3)?;
+    let is_create = tokens.first()?.is("CREATE") && !tokens[..at].iter().any(|token| token.is("TEMPORARY"));
+    if is_create { name_at(after_exists(&tokens[at + 1..]), schema) } else { None }
+}
+
+trait Strip {
+    fn strip_prefix_sign(&self, sign: u8) -> Option<&Self>;
+}
+
+impl Strip for [Token<'_>] {
+    fn strip_prefix_sign(&self, sign: u8) -> Option<&Self> {
+        self.split_first().filter(|(first, _)| first.is_sign(sign)).map(|(_, rest)| rest)
+    }
+}
+
+/// What stands between the commas that are not inside parentheses.
+pub(super) fn parts<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
+    let (mut parts, mut from, mut depth) = (vec![], 0, 0_usize);
+    for (at, token) in tokens.iter().enumerate() {
+        match token.kind {
+            TokenKind::Sign(b'(') => depth += 1,
+            TokenKind::Sign(b')') => depth = depth.saturating_sub(1),
+            TokenKind::Sign(b',') if depth == 0 => {
+                parts.push(&tokens[from..at]);
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&tokens[from..]);
+    parts
+}
+
+/// Takes in a column or a key; `None` when it is neither.
+pub(super) fn element(facts: &mut TableFacts, part: &[Token<'_>], dialect: Dialect) -> Option<()> {
+    let first = part.first()?;
+    if first.kind == TokenKind::Word && first.is_any(&KEY_WORDS) {
+        key(facts, part);
+    } else {
+        let column = column(part, dialect)?;
+        add_keys(facts, &column);
+        facts.columns.push(column);
+    }
+    Some(())
+}
+
+/// Words that begin something else than a column.
+pub(super) const KEY_WORDS: [&str; 11] =
+    ["PRIMARY", "UNIQUE", "KEY", "INDEX", "CONSTRAINT", "FULLTEXT", "SPATIAL", "FOREIGN", "CHECK", "PERIOD", "VECTOR"];
+
+/// Keys that stand in a column's own definition.
+pub(super) fn add_keys(facts: &mut TableFacts, column: &ColumnDef) {
+    if column.is_key {
+        facts.primary = vec![column.name.clone()];
+    }
+    if column.is_unique {
+        facts.unique.push(Key { name: column.name.clone(), columns: Some(vec![column.name.clone()]) });
+    }
+}
+
+fn key(facts: &mut TableFacts, part: &[Token<'_>]) {
+    let Some(open) = part.iter().position(|token| token.is_sign(b'(')) else { return };
+    let words = &part[..open];
+    let is_primary = words.iter().any(|token| token.is("PRIMARY"));
+    let is_unique = words.iter().any(|token| token.is("UNIQUE"));
+    let Some(end) = closing(&part[open..]) else { return };
+    let columns = key_columns(&part[open + 1..open + end]);
+    if is_primary {
+        facts.primary = columns.unwrap_or_default();
+    } else if is_unique {
+        let name = words
+            .iter()
+            .rev()
+            .find(|token| token.is_name() && !token.is_any(&["UNIQUE", "KEY", "INDEX", "BTREE", "HASH", "USING"]));
+        facts.unique.push(Key { name: name.map_or(vec![], |name| ident::unquote(name.text)), columns });
+    }
+}
+
+/// Names of a key's columns; `None` for a key over a part of a column or an expression.
+fn key_columns(tokens: &[Token<'_>]) -> Option<Vec<Vec<u8>>> {
+    let parts = parts(tokens);
+    let column = |part: &[Token<'_>]| match part {
+        [name] | [name, _] if name.is_name() => Some(ident::unquote(name.text)),
+        [name, open, ..] if name.is_name() && open.is_sign(b'(') => Some(ident::unquote(name.text)),
+        _ => None,
+    };
+    parts.into_iter().map(column).collect()
+}
+
+pub(super) fn table_options(facts: &mut TableFacts, options: &[Token<'_>]) {
+    for (at, token) in options.iter().enumerate() {
+        let value = options[at + 1..].iter().find(|token| !token.is_sign(b'='));
+        if token.is_any(&["CHARSET", "COLLATE"]) || token.is("SET") {
+            facts.charset = value.map_or(Charset::Unknown, |name| charset::named(&ident::unquote(name.text)));
+        } else if token.is_any(&["ENGINE", "TYPE"]) {
+            let engine =
+                value.map_or(String::new(), |name| String::from_utf8_lossy(&ident::unquote(name.text)).into_owned());
+            facts.engine = engine.to_ascii_lowercase();
+        } else if token.is("VERSIONING") && at > 0 && options[at - 1].is("SYSTEM") {
+            facts.versioned = true;
+        } else if token.is("PARTITION") {
+            break;
+        }
+    }
+}
+
+/// Rows of a versioned table end in two columns that its definition may leave out.
+fn finish(facts: &mut TableFacts) {
+    if facts.versioned && !facts.columns.iter().any(|column| column.generated && column.kind == "timestamp") {
+        for name in ["row_start", "row_end"] {
+            facts.columns.push(ColumnDef {
+                name: name.into(),
+                kind: "timestamp".to_owned(),
+                numbers: vec![6],
+                labels: vec![],
+                unsigned: false,
+                charset: Charset::Unknown,
+                nullable: false,
+                generated: true,
+                updates_itself: false,
+                is_key: false,
+                is_unique: false,
+            });
+        }
+    }
+}

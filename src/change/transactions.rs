@@ -1,0 +1,341 @@
+//! What the events of a log tell: transactions with their rows, walls between them, and what cannot be undone.
+
+mod fates;
+mod groups;
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::sync::Arc;
+
+use crate::change::error::{BinlogError, Broken};
+use crate::change::frame::{Event, FileEnd, Format, Frames, Limits};
+use crate::change::gtid;
+use crate::change::kind;
+use crate::change::packed;
+use crate::change::query::{Ddl, Query, QueryHead, load};
+use crate::change::rows::{self, RowsEvent, RowsHead};
+use crate::change::schema::Described;
+use crate::change::table::Table;
+pub use crate::change::transactions::fates::{Fate, Fates, Survey};
+use crate::change::transactions::groups::{Group, Step};
+use crate::model::change::{BinlogPos, Certainty, Change, ChangeKey, Place, TransactionFacts};
+use crate::model::foreign::Foreign;
+use crate::model::units::Moment;
+
+/// The longest statement text that is kept.
+const STATEMENT: usize = 64 << 10;
+/// The most tables that a file describes at a time.
+const TABLES: usize = 1 << 16;
+
+/// How a transaction ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// What it did stays.
+    Committed,
+    /// What it did to transactional tables does not stay.
+    RolledBack,
+    /// It was prepared; a commit or rollback of this name decides.
+    Prepared(gtid::Xid),
+    /// The log goes on with something else: it was cut here, or its server crashed.
+    Cut,
+}
+
+/// One thing that a log tells.
+#[derive(Debug)]
+pub enum Item<'a> {
+    /// A transaction begins.
+    Begin(Arc<TransactionFacts>),
+    /// Rows of the transaction that is open.
+    Rows(RowsItem<'a>),
+    /// A point to go back to.
+    Savepoint(Vec<u8>),
+    /// Everything since that point did not happen.
+    RolledBackTo(Vec<u8>),
+    /// The open transaction ends.
+    End(Ending),
+    /// A prepared XA transaction is committed (`true`) or rolled back.
+    XaDecided(gtid::Xid, bool),
+    /// Definitions change, or all rows of a table go.
+    Wall(Ddl, StatementItem<'a>),
+    /// Rows changed, and the log has only the statement: this cannot be undone.
+    Statement(StatementItem<'a>),
+    /// Changes were lost by the server that wrote the log.
+    Incident,
+    /// The log goes on in that file.
+    Rotate(Foreign),
+}
+
+/// A statement that the log has as text.
+#[derive(Debug, Clone)]
+pub struct StatementItem<'a> {
+    /// The statement.
+    pub query: Query<'a>,
+    /// Its transaction, or what is known of it alone.
+    pub facts: Arc<TransactionFacts>,
+}
+
+/// The rows of one event.
+#[derive(Debug)]
+pub struct RowsItem<'a> {
+    /// The rows.
+    pub event: RowsEvent<'a>,
+    /// Their transaction.
+    pub facts: &'a Arc<TransactionFacts>,
+    /// The statement, where it was logged.
+    pub statement: Option<&'a Arc<Foreign>>,
+    /// When the statement began.
+    pub stated_at: Moment,
+    /// Where the event begins.
+    pub place: Place,
+    /// Rows that earlier events of the same position had: inside a compressed payload all share one.
+    pub first_row: u32,
+}
+
+impl RowsItem<'_> {
+    /// The changes of this event, owned, as everything above shows them. `table` is what is known of the table.
+    ///
+    /// # Errors
+    ///
+    /// [`BinlogError::Malformed`] when a row is not what the table says.
+    pub fn changes(&self, of: &LogFile, table: &Described, fate: Fate) -> Result<Vec<Change>, BinlogError> {
+        let position = self.place.position;
+        let certainty = match (fate, self.event.is_incomplete(), table.shown.named) {
+            (Fate::Undecided, ..) => Certainty::Undecided,
+            (_, true, _) => Certainty::Incomplete,
+            (_, false, false) => Certainty::Unnamed,
+            (_, false, true) => Certainty::Exact,
+        };
+        let mut cells = rows::RowCells::default();
+        let mut walk = self.event.rows();
+        let mut changes = vec![];
+        while walk.read(&mut cells).map_err(|broken| broken.at(position))? {
+            let row = self.first_row.saturating_add(changes.len() as u32);
+            changes.push(Change {
+                key: ChangeKey { source: of.source.clone(), file: of.name.clone(), position, row },
+                kind: self.event.kind,
+                table: table.shown.clone(),
+                before: cells.image_before(&table.log).map_err(|broken| broken.at(position))?,
+                after: cells.image_after(&table.log).map_err(|broken| broken.at(position))?,
+                transaction: self.facts.clone(),
+                stated_at: self.stated_at,
+                statement: self.statement.cloned(),
+                certainty,
+            });
+        }
+        Ok(changes)
+    }
+}
+
+/// The names that the keys of changes carry.
+#[derive(Debug, Clone)]
+pub struct LogFile {
+    /// The change source, as the operator named it.
+    pub source: Arc<Foreign>,
+    /// The binary log's name.
+    pub name: Arc<Foreign>,
+}
+
+/// Reads the items of one file.
+pub struct Transactions<R> {
+    frames: Frames<R>,
+    limits: Limits,
+    group: Group,
+    tables: HashMap<u64, Arc<Table>>,
+    /// The table of the rows event that is current.
+    table: Option<Arc<Table>>,
+    statement: Option<Arc<Foreign>>,
+    /// Whether the last rows event was its statement's last.
+    is_over: bool,
+    /// Rows or a statement unpacked.
+    unpacked: Vec<u8>,
+    /// The payload whose rows were counted last, and how many there were.
+    counted: (BinlogPos, u32),
+    place: Place,
+}
+
+impl<R: Read> Transactions<R> {
+    /// Reads file number `file` of a sequence from its first byte on.
+    pub fn new(input: R, file: u32, limits: Limits) -> Self {
+        Self {
+            frames: Frames::new(input, limits),
+            limits,
+            group: Group::default(),
+            tables: HashMap::new(),
+            table: None,
+            statement: None,
+            is_over: false,
+            unpacked: vec![],
+            counted: (BinlogPos(0), 0),
+            place: Place { file, ..Place::default() },
+        }
+    }
+
+    /// What the file's first event says; `None` before it was read.
+    pub fn format(&self) -> Option<&Format> {
+        self.frames.format()
+    }
+
+    /// How the file ended.
+    pub fn end(&self) -> FileEnd {
+        self.frames.end()
+    }
+
+    /// Where the last item began.
+    pub fn place(&self) -> Place {
+        self.place
+    }
+
+    /// The next item; `None` at the end of the file, and after an error.
+    ///
+    /// # Errors
+    ///
+    /// Everything in [`BinlogError`].
+    #[expect(clippy::should_implement_trait, reason = "an item borrows the reader: no iterator can lend")]
+    pub fn next(&mut self) -> Result<Option<Item<'_>>, BinlogError> {
+        let step = loop {
+            if let Some(step) = self.group.waiting() {
+                break step;
+            }
+            if !self.frames.advance()? {
+                match self.group.end_of_file() {
+                    Some(step) => break step,
+                    None => return Ok(None),
+                }
+            }
+            self.see().map_err(|error| error.unwrap_or_else(|broken| broken.at(self.place.position)))?;
+        };
+        let at = self.place.position;
+        self.item(step).map(Some).map_err(|broken| broken.at(at))
+    }
+
+    /// Takes in the current event.
+    fn see(&mut self) -> Result<(), Result<BinlogError, Broken>> {
+        let Some(event) = self.frames.event() else { return Ok(()) };
+        self.place = Place { position: event.start, inner: event.inner.unwrap_or(0), ..self.place };
+        let (body, kind) = (event.body, event.header.kind);
+        match kind {
+            kind::TABLE_MAP => self.table_map().map_err(Err)?,
+            kind::QUERY | kind::QUERY_COMPRESSED => {
+                let head = QueryHead::parse(body).map_err(Err)?;
+                let mut text = head.rest;
+                if kind == kind::QUERY_COMPRESSED {
+                    packed::event(head.rest, self.limits.event, &mut self.unpacked).map_err(Err)?;
+                    text = &self.unpacked;
+                }
+                self.group.query(&head.with(text), &event.header, self.place);
+            }
+            kind::ROWS_QUERY => self.statement = Some(text(body.get(1..).unwrap_or_default())),
+            kind::ANNOTATE_ROWS => self.statement = Some(text(body)),
+            _ if rows::is_rows(kind) => self.rows_event()?,
+            _ => self.group.event(&event, self.place).map_err(Err)?,
+        }
+        if matches!(kind, kind::ROWS_QUERY | kind::ANNOTATE_ROWS) {
+            self.is_over = false;
+        }
+        Ok(())
+    }
+
+    fn table_map(&mut self) -> Result<(), Broken> {
+        let Some(event) = self.frames.event() else { return Ok(()) };
+        if std::mem::take(&mut self.is_over) {
+            self.statement = None;
+            if self.tables.len() > TABLES {
+                self.tables.clear();
+            }
+        }
+        let id = Table::id_of(event.body)?;
+        if self.tables.get(&id).is_none_or(|table| !table.is(event.body)) {
+            self.tables.insert(id, Arc::new(Table::parse(event.body)?));
+        }
+        Ok(())
+    }
+
+    fn rows_event(&mut self) -> Result<(), Result<BinlogError, Broken>> {
+        let Some(event) = self.frames.event() else { return Ok(()) };
+        let id = Table::id_of(event.body).map_err(Err)?;
+        let Some(table) = self.tables.get(&id) else {
+            // An event without rows for no table at all ends a statement that touched nothing.
+            let flags = event.body.get(6..8).map_or(0, |flags| u16::from_le_bytes([flags[0], flags[1]]));
+            if id == DUMMY_TABLE && flags & rows::STATEMENT_END != 0 {
+                return Ok(());
+            }
+            return Err(Ok(BinlogError::NoTableMap { at: event.start, table: id }));
+        };
+        let head = RowsHead::parse(event.header.kind, event.body, table).map_err(Err)?;
+        head.unpack(self.limits.event, &mut self.unpacked).map_err(Err)?;
+        if head.flags() & rows::STATEMENT_END != 0 {
+            self.is_over = true;
+        }
+        self.table = Some(table.clone());
+        self.group.rows(&event.header, self.place);
+        Ok(())
+    }
+
+    fn item(&mut self, step: Step) -> Result<Item<'_>, Broken> {
+        if matches!(step, Step::Rows) {
+            let first_row = self.count()?;
+            return self.rows_item(first_row).map(Item::Rows);
+        }
+        Ok(match step {
+            Step::Begin(facts) => Item::Begin(facts),
+            Step::Savepoint(name) => Item::Savepoint(name),
+            Step::RolledBackTo(name) => Item::RolledBackTo(name),
+            Step::End(ending) => Item::End(ending),
+            Step::XaDecided(xid, stays) => Item::XaDecided(xid, stays),
+            Step::Incident => Item::Incident,
+            Step::Rotate(file) => Item::Rotate(file),
+            Step::Wall(ddl, facts) => Item::Wall(ddl, self.statement_item(facts)?),
+            Step::Statement(facts) => Item::Statement(self.statement_item(facts)?),
+            Step::Rows => return Err(NO_EVENT),
+        })
+    }
+
+    /// Rows that earlier events of the same payload had: they share its position.
+    fn count(&mut self) -> Result<u32, Broken> {
+        let Some(Event { start, inner: Some(_), .. }) = self.frames.event() else { return Ok(0) };
+        let first = if self.counted.0 == start { self.counted.1 } else { 0 };
+        let mut rows = self.rows_item(0)?.event.rows();
+        let mut count = 0_u32;
+        while rows.skip()? {
+            count = count.saturating_add(1);
+        }
+        self.counted = (start, first.saturating_add(count));
+        Ok(first)
+    }
+
+    fn rows_item(&self, first_row: u32) -> Result<RowsItem<'_>, Broken> {
+        let (Some(event), Some(table), Some(facts)) = (self.frames.event(), &self.table, self.group.facts()) else {
+            return Err(NO_EVENT);
+        };
+        let head = RowsHead::parse(event.header.kind, event.body, table)?;
+        Ok(RowsItem {
+            event: head.with(table, &self.unpacked),
+            facts,
+            statement: self.statement.as_ref(),
+            stated_at: Moment::from_seconds(event.header.timestamp.into()),
+            place: self.place,
+            first_row,
+        })
+    }
+
+    fn statement_item(&self, facts: Arc<TransactionFacts>) -> Result<StatementItem<'_>, Broken> {
+        let event = self.frames.event().ok_or(NO_EVENT)?;
+        let head = QueryHead::parse(event.body)?;
+        let mut query = head.with(head.rest);
+        match event.header.kind {
+            kind::QUERY_COMPRESSED => query.text = &self.unpacked,
+            // In front of the text: file number, two offsets and how duplicates are handled.
+            kind::EXECUTE_LOAD_QUERY => query = load(event.body)?,
+            _ => {}
+        }
+        Ok(StatementItem { query, facts })
+    }
+}
+
+/// The number that an event without any table gives.
+const DUMMY_TABLE: u64 = 0xff_ffff;
+const NO_EVENT: Broken = Broken("an event that is no longer there");
+
+fn text(bytes: &[u8]) -> Arc<Foreign> {
+    Arc::new(Foreign::new(&bytes[..bytes.len().min(STATEMENT)]))
+}

@@ -1,0 +1,164 @@
+//! Which rows of a log came to nothing: a first pass finds them, so that a second one can leave them out.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use crate::change::error::BinlogError;
+use crate::change::gtid::Xid;
+use crate::change::transactions::{Ending, Item, Transactions};
+use crate::model::change::{BinlogPos, Place};
+
+/// What became of an event's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// They were committed.
+    Happened,
+    /// They were rolled back: to a savepoint, with their transaction, or after XA PREPARE.
+    RolledBack,
+    /// They were prepared, and nothing that was read decides about them.
+    Undecided,
+    /// Their transaction has no end in the log.
+    Cut,
+}
+
+/// What became of the rows of all events of a sequence of files.
+#[derive(Debug, Clone, Default)]
+pub struct Fates {
+    /// First and last place of what was rolled back, by the first.
+    rolled_back: BTreeMap<Place, Place>,
+    /// As well, of transactions without an end; parts of them may have been rolled back all the same.
+    open: BTreeMap<Place, (Place, Fate)>,
+}
+
+impl Fates {
+    /// What became of the rows of the event at that place.
+    pub fn of(&self, place: Place) -> Fate {
+        let before = self.rolled_back.range(..=place).next_back();
+        if before.is_some_and(|(_, last)| place <= *last) {
+            return Fate::RolledBack;
+        }
+        match self.open.range(..=place).next_back() {
+            Some((_, (last, fate))) if place <= *last => *fate,
+            _ => Fate::Happened,
+        }
+    }
+
+    /// Whether everything happened.
+    pub fn is_empty(&self) -> bool {
+        self.rolled_back.is_empty() && self.open.is_empty()
+    }
+
+    /// Spans that were rolled back never overlap, except that one may hold others: it takes their place.
+    fn roll_back(&mut self, first: Place, last: Place) {
+        let inside: Vec<_> = self.rolled_back.range(first..=last).map(|(first, _)| *first).collect();
+        for place in inside {
+            self.rolled_back.remove(&place);
+        }
+        self.rolled_back.insert(first, last);
+    }
+}
+
+/// Finds the fates: memory grows with what was rolled back or prepared, not with the log.
+#[derive(Debug, Default)]
+pub struct Survey {
+    fates: Fates,
+    /// Where the open transaction begins.
+    begin: Option<Place>,
+    /// Points to go back to in the open transaction.
+    savepoints: Vec<(Vec<u8>, Place)>,
+    prepared: BTreeMap<Xid, (Place, Place)>,
+}
+
+impl Survey {
+    /// Reads one file from its beginning to its end; the files of a sequence in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Transactions::next`]; what was found before is kept, and the transaction that was open has no end.
+    pub fn file<R: Read>(&mut self, log: &mut Transactions<R>) -> Result<(), BinlogError> {
+        loop {
+            let note = match log.next() {
+                Ok(None) => return Ok(()),
+                Ok(Some(item)) => Ok(note_of(item)),
+                Err(error) => Err(error),
+            };
+            match note {
+                Ok(Some(note)) => self.note(note, log.place()),
+                Ok(None) => {}
+                Err(error) => {
+                    let end = Place { position: BinlogPos(u64::MAX), ..log.place() };
+                    self.note(Note::End(Ending::Cut), end);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn note(&mut self, note: Note, place: Place) {
+        match note {
+            Note::Begin => {
+                self.begin = Some(place);
+                self.savepoints.clear();
+            }
+            Note::Savepoint(name) => {
+                // A name used again moves its point.
+                self.savepoints.retain(|(other, _)| !other.eq_ignore_ascii_case(&name));
+                self.savepoints.push((name, place));
+            }
+            Note::RolledBackTo(name) => {
+                let at = self.savepoints.iter().position(|(other, _)| other.eq_ignore_ascii_case(&name));
+                let from = at.map_or(self.begin.unwrap_or(place), |at| self.savepoints[at].1);
+                self.savepoints.truncate(at.map_or(0, |at| at + 1));
+                self.fates.roll_back(from, place);
+            }
+            Note::End(ending) => {
+                if let Some(begin) = self.begin.take() {
+                    self.end(ending, begin, place);
+                }
+            }
+            Note::XaDecided(xid, stays) => {
+                if let Some((first, last)) = self.prepared.remove(&xid)
+                    && !stays
+                {
+                    self.fates.roll_back(first, last);
+                }
+            }
+        }
+    }
+
+    fn end(&mut self, ending: Ending, begin: Place, last: Place) {
+        match ending {
+            Ending::Committed => {}
+            Ending::RolledBack => self.fates.roll_back(begin, last),
+            Ending::Cut => drop(self.fates.open.insert(begin, (last, Fate::Cut))),
+            Ending::Prepared(xid) => drop(self.prepared.insert(xid, (begin, last))),
+        }
+    }
+
+    /// The fates; what is still prepared is undecided.
+    pub fn finish(mut self) -> Fates {
+        for (first, last) in std::mem::take(&mut self.prepared).into_values() {
+            self.fates.open.insert(first, (last, Fate::Undecided));
+        }
+        self.fates
+    }
+}
+
+enum Note {
+    Begin,
+    Savepoint(Vec<u8>),
+    RolledBackTo(Vec<u8>),
+    End(Ending),
+    XaDecided(Xid, bool),
+}
+
+fn note_of(item: Item<'_>) -> Option<Note> {
+    match item {
+        Item::Begin(_) => Some(Note::Begin),
+        Item::Savepoint(name) => Some(Note::Savepoint(name)),
+        Item::RolledBackTo(name) => Some(Note::RolledBackTo(name)),
+        Item::End(ending) => Some(Note::End(ending)),
+        Item::XaDecided(xid, stays) => Some(Note::XaDecided(xid, stays)),
+        Item::Rows(_) | Item::Wall(..) | Item::Statement(_) | Item::Incident | Item::Rotate(_) => None,
+    }
+}
