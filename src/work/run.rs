@@ -217,7 +217,8 @@ fn not_whole(backup: &Backup, proof: &Proof) -> Report {
     RestoreError::NotWhole { backup: label, verdict, outcome: proof.outcome, proof: None }.report()
 }
 
-/// A server plan rests on the census, and the census on a whole proof: verifies as a visible job.
+/// What goes to a server rests on the census, and which members are chosen on what they say: both on a whole
+/// proof. Verifies as a visible job.
 async fn prove_first(session: &Session, backup: &Arc<Backup>) -> Result<Proof, Report> {
     let job = start_verify(session, &backup.id, Rung::Whole)?;
     let view = session.ended(job).await;

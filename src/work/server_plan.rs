@@ -205,6 +205,10 @@ impl Ingredients<'_> {
             let text = format!("drop, replace or fill {}: {}", count(names.len() as u64, "table"), some(&names));
             steps.push(step(StepEffect::Overwrites, text));
         }
+        if inside.table_count > inside.tables.len().max(replaces.len()) as u64 {
+            let text = "drop, replace or fill more tables of the same names: the dump has more than are listed";
+            steps.push(step(StepEffect::Overwrites, text));
+        }
         if inside.routines + inside.triggers + inside.events > 0 && self.request.tables.is_none() {
             let text = "replace routines, triggers and events of the same names";
             steps.push(step(StepEffect::Overwrites, text));

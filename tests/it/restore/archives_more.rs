@@ -13,11 +13,13 @@ use breakglass::model::sink::{MysqlSink, ServerFacts, Sink};
 use breakglass::model::trust::{Proof, Rung, VerdictOutcome};
 use breakglass::seal::public::PublicKey;
 use breakglass::seal::sealed::Sealer;
+use breakglass::server::connect;
 use breakglass::work::keys::KeySource;
 use breakglass::work::parts::{Rename, folded};
 use tempfile::TempDir;
 
-use super::console::{Console, dir, finding, over, sink, stops};
+use super::console::{Console, approved, dir, finding, over, sink, stops};
+use super::loads::until_blocked;
 use super::vector;
 use crate::support;
 use crate::support::databases::{Product, server, servers};
@@ -277,9 +279,35 @@ async fn a_load_that_stops_lists_the_databases_that_were_begun_and_no_other() {
         let plan = console.plan(ARCHIVE, Sink::Databases(server.reference())).await.unwrap();
         let report = console.run(plan).await.unwrap();
         assert_eq!(report.outcome, RestoreOutcome::Partly, "{:?}", report.failures);
-        assert_eq!(report.databases, [first.name.clone()]);
+        assert_eq!(report.databases, std::slice::from_ref(&first.name));
         assert!(report.failures[0].contains(&first.name), "{:?}", report.failures);
-        assert!(!server.sql("SHOW DATABASES").contains(&second.name));
+        assert!(!server.sql("SHOW DATABASES").contains(&format!("{}\n", second.name)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_appears_while_another_is_loaded_is_not_written_to() {
+    for server in servers() {
+        let (first, second) = (server.database(), server.unused());
+        first.sql("CREATE TABLE orders (id INT)");
+        let files = [&first, &second].map(|database| (member(&database.name), dump_of(&database.name)));
+        let (_folder, console) = archive(&files).await;
+        let plan = console.plan(ARCHIVE, Sink::Databases(server.reference())).await.unwrap();
+        let mut holder = connect(&server.reference(), None).await.unwrap();
+        holder.enter_database(&first.foreign()).await.unwrap();
+        holder.load(b"LOCK TABLES orders WRITE").await.unwrap();
+        let job = console.session.start_restore(approved(plan)).unwrap();
+        until_blocked(&first);
+        server.sql(&format!("CREATE DATABASE `{}`; CREATE TABLE `{0}`.theirs (x INT)", second.name));
+        holder.load(b"UNLOCK TABLES").await.unwrap();
+        let report = console.report(job).await.unwrap();
+        assert_eq!(report.outcome, RestoreOutcome::Partly, "{:?}", report.failures);
+        assert_eq!(report.databases, std::slice::from_ref(&first.name));
+        assert!(report.failures[0].contains(&second.name), "{:?}", report.failures);
+        assert_eq!(
+            (first.sql("SELECT COUNT(*) FROM orders"), second.sql("SHOW TABLES")),
+            ("3\n".into(), "theirs\n".into())
+        );
     }
 }
 

@@ -28,7 +28,7 @@ async fn start(console: &Console, database: &Database) -> JobId {
 }
 
 /// Waits until a session on the server waits for a lock of this database.
-fn until_blocked(database: &Database) {
+pub fn until_blocked(database: &Database) {
     let began = Instant::now();
     let question = format!(
         "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = '{}' AND STATE LIKE 'Waiting for table%'",
