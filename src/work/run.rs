@@ -44,6 +44,18 @@ pub(super) fn listed(session: &Session, id: &BackupId) -> Result<Arc<Backup>, Re
     })
 }
 
+/// With the proof that is known by now, which the next look at the catalog will show: what a backup is called and
+/// whether it is an archive follow from it.
+fn proven_by_now(backup: Arc<Backup>, proof: Option<&Proof>) -> Arc<Backup> {
+    match proof {
+        Some(proof) if backup.proof.is_none() => {
+            let proof = Proof { mib_digests: vec![], ..proof.clone() };
+            Arc::new(Backup { proof: Some(Box::new(proof)), ..(*backup).clone() })
+        }
+        _ => backup,
+    }
+}
+
 pub(super) fn store_of(session: &Session, backup: &Backup) -> Result<Arc<dyn Store>, Report> {
     let slot = session.0.browser.slot(&backup.target);
     let slot = slot.ok_or_else(|| Report::new(Fault::Failed, "run::no_target", "its target is gone", ""))?;
@@ -170,13 +182,13 @@ pub async fn plan(session: &Session, request: PlanRequest) -> Result<RestorePlan
     if let Some(bad) = backup.proof.as_ref().filter(|proof| proof.outcome.is_bad()) {
         return Err(not_whole(&backup, bad));
     }
-    let (mut backup, mut request) = (backup, request);
+    let (mut backup, mut request) = (proven_by_now(backup, proof.as_ref()), request);
     // Which members are those of a database is known only when they have been read.
     let chosen = request.databases.is_some() && (plan::is_archive(&backup) || backup.shape.format == Format::Sealed);
     if (request.into.server().is_some() || chosen) && proof.as_ref().is_none_or(|proof| proof.inside.is_none()) {
         proof = Some(prove_first(session, &backup).await?);
         // As it stands with its proof: the same plan must come out the next time.
-        backup = listed(session, &request.backup)?;
+        backup = proven_by_now(listed(session, &request.backup)?, proof.as_ref());
     }
     name_the_one(&mut request, proof.as_ref());
     let side = match request.into.server().cloned() {
@@ -327,6 +339,8 @@ pub fn start_restore(
         let what = "the backup changed since the plan was made".to_owned();
         return Err(RestoreError::PlanVoid { what }.report());
     }
+    let proof = session.0.proofs.releasing(&backup.id, &backup.stamp);
+    let backup = proven_by_now(backup, proof.as_ref());
     same_names(agreed, &backup)?;
     let store = store_of(session, &backup)?;
     let digest = agreed.digest();
@@ -338,7 +352,7 @@ pub fn start_restore(
         store,
         backup: backup.clone(),
         keys,
-        proof: session.0.proofs.releasing(&backup.id, &backup.stamp),
+        proof,
         out,
         password: agreed.into.server().and_then(|server| password(session, server)),
     };
