@@ -55,7 +55,9 @@ impl UndoTable {
                     labels: column.labels.iter().map(|label| label.raw_bytes().to_vec()).collect(),
                     labels_in: if told { column.charset } else { Charset::Named("utf8mb4") },
                     pad: is_binary.then_some(column.width.into()),
-                    uuid: facts.and_then(|facts| facts.columns.get(at)).is_some_and(|def| def.kind == "uuid"),
+                    is_address: facts
+                        .and_then(|facts| facts.columns.get(at))
+                        .is_some_and(|def| matches!(def.kind.as_str(), "uuid" | "inet4" | "inet6")),
                 },
             }
         });
@@ -288,12 +290,7 @@ fn insert(table: &UndoTable, row: &RowImage) -> Result<Action, Reason> {
     Ok(Action::Insert { columns: columns.join(","), row: literals.join(",") })
 }
 
-fn update(
-    table: &UndoTable,
-    change: &Change,
-    before: &RowImage,
-    after: &RowImage,
-) -> Result<Option<Action>, Reason> {
+fn update(table: &UndoTable, change: &Change, before: &RowImage, after: &RowImage) -> Result<Option<Action>, Reason> {
     let changed = change.changed();
     if changed.is_empty() {
         return Ok(None);

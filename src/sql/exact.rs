@@ -15,8 +15,8 @@ pub struct Form {
     pub labels_in: Charset,
     /// The width of a BINARY column: rows leave trailing zeros out, and literals must have them.
     pub pad: Option<usize>,
-    /// MariaDB's UUID, whose stored bytes are in another order than those of its literals.
-    pub uuid: bool,
+    /// MariaDB's UUID, INET4 or INET6: bytes to store with, but a text when it is cast to bytes.
+    pub is_address: bool,
 }
 
 /// Why a value has no exact literal.
@@ -46,9 +46,6 @@ pub enum Inexact {
     /// Only what was done to a document.
     #[error("the log only has what was done to the JSON document")]
     Patch,
-    /// A UUID in its stored order.
-    #[error("a UUID, whose stored form is not its text")]
-    Uuid,
 }
 
 /// The literal to store a value with.
@@ -72,7 +69,6 @@ pub fn literal(value: &Value<'_>, form: &Form) -> Result<String, Inexact> {
         Value::Year(year) => year.to_string(),
         Value::Date(_) | Value::Time { .. } | Value::DateTime { .. } => temporal(value),
         Value::Timestamp { seconds, micros, digits } => timestamp(*seconds, *micros, *digits),
-        Value::Text { .. } if form.uuid => return Err(Inexact::Uuid),
         Value::Text { bytes, .. } => text(bytes, form)?,
         Value::Enum(number) => {
             let (bytes, charset) = label(*number, form)?;
@@ -101,7 +97,7 @@ pub fn condition(name: &str, value: &Value<'_>, form: &Form) -> Result<String, I
         Value::Enum(0) => format!("{name}+0 <=> 0"),
         Value::Enum(number) => labelled(name, label(*number, form)?.0, form),
         Value::Set(bits) => labelled(name, &labels(*bits, form)?, form),
-        Value::Text { .. } if form.uuid => return Err(Inexact::Uuid),
+        Value::Text { bytes, .. } if form.is_address => format!("{name} <=> {}", hex(&padded(bytes, form))),
         Value::Text { bytes, .. } => format!("CAST({name} AS BINARY) <=> {}", hex(&padded(bytes, form))),
         Value::Json { text, .. } => {
             format!("CAST(CAST({name} AS CHAR CHARACTER SET utf8mb4) AS BINARY) <=> {}", hex(text.as_bytes()))
@@ -119,6 +115,7 @@ pub fn condition(name: &str, value: &Value<'_>, form: &Form) -> Result<String, I
 /// As [`literal`].
 pub fn lookup(name: &str, value: &Value<'_>, form: &Form) -> Result<Option<String>, Inexact> {
     match value {
+        Value::Text { .. } if form.is_address => Ok(None),
         Value::Text { .. } | Value::Enum(1..) | Value::Set(_) | Value::Bit { .. } | Value::Year(_) => {
             Ok(Some(format!("{name}={}", literal(value, form)?)))
         }
@@ -136,9 +133,9 @@ fn labelled(name: &str, label: &[u8], form: &Form) -> String {
 }
 
 /// Shortest digits that read back as the same number, always with an exponent: without one, a literal is a
-/// decimal, and large ones are cut. In quotes, because MariaDB makes 0 of a bare `-0e0`.
+/// decimal, and large ones are cut. (MariaDB stores no -0, whatever it is given.)
 fn float(number: f64) -> Result<String, Inexact> {
-    if number.is_finite() { Ok(format!("'{number:e}'")) } else { Err(Inexact::NoNumber) }
+    if number.is_finite() { Ok(format!("{number:e}")) } else { Err(Inexact::NoNumber) }
 }
 
 fn temporal(value: &Value<'_>) -> String {
@@ -251,18 +248,17 @@ mod tests {
         let number = |value: Value<'_>| literal(&value, &Form::default()).unwrap();
         assert_eq!(number(Value::UInt(u64::MAX)), "18446744073709551615");
         assert_eq!(number(Value::Int(9_007_199_254_740_993)), "9007199254740993");
-        assert_eq!(number(Value::Double((-0.0_f64).to_bits())), "'-0e0'");
-        assert_eq!(number(Value::Double(1e300_f64.to_bits())), "'1e300'");
-        assert_eq!(number(Value::Float(0.1_f32.to_bits())), "'1.0000000149011612e-1'");
+        assert_eq!(number(Value::Double((-0.0_f64).to_bits())), "-0e0");
+        assert_eq!(number(Value::Double(1e300_f64.to_bits())), "1e300");
+        assert_eq!(number(Value::Float(0.1_f32.to_bits())), "1.0000000149011612e-1");
         assert_eq!(literal(&Value::Double(f64::NAN.to_bits()), &Form::default()), Err(Inexact::NoNumber));
         assert_eq!(literal(&Value::Bare { bits: 255, size: 1 }, &Form::default()), Err(Inexact::Sign));
     }
 
     #[test]
     fn d07_timestamps_are_in_utc() {
-        let at = |seconds, micros, digits| {
-            literal(&Value::Timestamp { seconds, micros, digits }, &Form::default()).unwrap()
-        };
+        let at =
+            |seconds, micros, digits| literal(&Value::Timestamp { seconds, micros, digits }, &Form::default()).unwrap();
         assert_eq!(at(0, 0, 0), "'0000-00-00 00:00:00'");
         assert_eq!(at(951_782_400, 120_000, 2), "'2000-02-29 00:00:00.12'");
         assert_eq!(at(u32::MAX, 999_999, 6), "'2106-02-07 06:28:15.999999'");
@@ -315,7 +311,7 @@ mod tests {
             prop_assume!(number.is_finite());
             let written = literal(&Value::Double(bits), &Form::default()).unwrap();
             prop_assert!(written.contains('e'));
-            prop_assert_eq!(written.trim_matches('\'').parse::<f64>().unwrap().to_bits(), bits);
+            prop_assert_eq!(written.parse::<f64>().unwrap().to_bits(), bits);
         }
     }
 }
