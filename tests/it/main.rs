@@ -22,3 +22,4 @@ mod state;
 mod support;
 mod targets;
 mod terminal;
+mod undo;
