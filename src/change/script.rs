@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::change::reverse::{Action, Inverse, Plan};
+use crate::model::change::ChangeKind;
 use crate::model::foreign::Foreign;
 
 /// The most rows that one INSERT puts back.
@@ -98,8 +99,7 @@ fn head(plan: &Plan, header: &Header, statements: usize, digest: &[u8; 32]) -> S
         comment(&mut text, &format!("{label}: {value}"));
     }
     let count = |kind| plan.inverses.iter().filter(|inverse| inverse.action.kind() == kind).count();
-    use crate::model::change::ChangeKind::{Delete, Insert, Update};
-    let (back, set, gone) = (count(Insert), count(Update), count(Delete));
+    let (back, set, gone) = (count(ChangeKind::Insert), count(ChangeKind::Update), count(ChangeKind::Delete));
     comment(&mut text, &format!("rows: {back} put back, {set} set back, {gone} taken away"));
     comment(&mut text, &format!("statements: {statements}"));
     for hazard in &plan.hazards {

@@ -184,7 +184,7 @@ impl<'a> Cursor<'a> {
 
     fn digits(&mut self) -> Read<()> {
         let digits = self.run(|byte| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte));
-        if digits.len() % 2 == 0 { self.must("'") } else { Err("half a byte") }
+        if digits.len().is_multiple_of(2) { self.must("'") } else { Err("half a byte") }
     }
 
     /// A string that reads the same whether backslashes escape or not: there are none.
