@@ -8,7 +8,7 @@ use crate::support;
 
 const MARIADB: &[u8] = include_bytes!("vectors/dbacked/plain/mariadb1011.sql");
 const MYSQL: &[u8] = include_bytes!("vectors/dbacked/plain/mysql97-with-gtid.sql");
-const DATABACKER: &[u8] = include_bytes!("vectors/sql/databacker-bakery.sql");
+const DATABACKER: &[u8] = include_bytes!("vectors/databacker/plain/bakery_2026-10-05T01:00:00Z.sql");
 
 /// Everything a sink can see, in one line a piece.
 #[derive(Default)]

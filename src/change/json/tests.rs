@@ -165,3 +165,11 @@ fn a_document_whose_parts_share_their_bytes_does_not_swell() {
     assert!(text(&bytes).is_err());
     assert!(patched(&bytes, &diff(2, "$[0]", None)).is_err());
 }
+
+/// What the property above once failed on.
+#[test]
+fn a_tiny_number_keeps_its_last_bit() {
+    let number: f64 = "-5.3242350861941146e-114".parse().unwrap();
+    let text = printed(&[&[11][..], &number.to_le_bytes()].concat());
+    assert_eq!(text.parse::<f64>().unwrap().to_bits(), number.to_bits());
+}
