@@ -1,7 +1,7 @@
 //! The `OTEL_*` variables that say where telemetry goes.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -152,13 +152,13 @@ impl Settings {
     }
 }
 
-fn certificates(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>, EmitError> {
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, EmitError> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
     read.map_err(|source| unreadable(path, source))
 }
 
-fn unreadable(path: &PathBuf, source: rustls::pki_types::pem::Error) -> EmitError {
-    EmitError::Certificate { path: path.clone(), source: Box::new(source) }
+fn unreadable(path: &Path, source: rustls::pki_types::pem::Error) -> EmitError {
+    EmitError::Certificate { path: path.to_owned(), source: Box::new(source) }
 }
 
 /// The endpoint for traces: as it is where it is named for them, else with the path that the protocol adds.
