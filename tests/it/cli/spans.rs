@@ -1,16 +1,23 @@
 //! Telemetry of our own jobs: sent where the environment says, read back with the official messages, in nobody's way.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use super::Home;
 use super::demo::{Sandbox, id, sandbox};
+use crate::support::databases::make_certificates;
 
 /// One request: its head in lower case, its body.
 struct Taken {
@@ -28,6 +35,10 @@ fn receiver(answers: &'static [&'static str]) -> (String, JoinHandle<Vec<Taken>>
 
 fn take(listener: &TcpListener, answer: &str) -> Taken {
     let (stream, _) = listener.accept().unwrap();
+    take_from(stream, answer)
+}
+
+fn take_from(stream: impl Read + Write, answer: &str) -> Taken {
     let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -37,7 +48,7 @@ fn take(listener: &TcpListener, answer: &str) -> Taken {
     let length = head.split("content-length: ").nth(1).unwrap().lines().next().unwrap().parse().unwrap();
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
-    let mut stream: TcpStream = reader.into_inner();
+    let mut stream = reader.into_inner();
     stream
         .write_all(format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").as_bytes())
         .unwrap();
@@ -144,4 +155,53 @@ fn nothing_is_sent_unless_it_is_asked_for_and_what_makes_no_sense_is_only_logged
         assert_eq!(output.status.code(), Some(0), "{variables:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
     assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+/// A receiver behind TLS that asks for a certificate of the same authority: what it took, or why it took nothing.
+fn guarded_receiver(folder: &Path) -> (String, JoinHandle<Result<Taken, String>>) {
+    let read = |name: &str| CertificateDer::from_pem_file(folder.join(name)).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(read("ca.pem")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build().unwrap();
+    let key = PrivateKeyDer::from_pem_file(folder.join("server-key.pem")).unwrap();
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_client_cert_verifier(clients).with_single_cert(vec![read("server.pem")], key).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let taking = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut tls = ServerConnection::new(Arc::new(config)).unwrap();
+        while tls.is_handshaking() {
+            if let Err(error) = tls.complete_io(&mut stream) {
+                let _ = tls.complete_io(&mut stream); // says why
+                return Err(error.to_string());
+            }
+        }
+        Ok(take_from(StreamOwned::new(tls, stream), "200 OK"))
+    });
+    (url, taking)
+}
+
+#[test]
+fn an_endpoint_behind_tls_is_asked_for_its_certificate_and_shown_ours() {
+    let home = Home::new();
+    std::fs::write(home.path("one.sql"), "CREATE TABLE t (a int);\nINSERT INTO t VALUES (1);\n-- Dump completed\n")
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    make_certificates(folder.path());
+    // The authority, and whether our own certificate is shown.
+    for (authority, ours, taken) in [("ca.pem", true, true), ("ca.pem", false, false), ("other-ca.pem", true, false)] {
+        let (url, taking) = guarded_receiver(folder.path());
+        let mut command = home.command(&["verify", "./one.sql"]);
+        command.env("OTEL_EXPORTER_OTLP_ENDPOINT", url).env("OTEL_EXPORTER_OTLP_TIMEOUT", "1500");
+        command.env("OTEL_EXPORTER_OTLP_CERTIFICATE", folder.path().join(authority));
+        if ours {
+            command.env("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", folder.path().join("server.pem"));
+            command.env("OTEL_EXPORTER_OTLP_CLIENT_KEY", folder.path().join("server-key.pem"));
+        }
+        assert_eq!(command.output().unwrap().status.code(), Some(0));
+        let result = taking.join().unwrap();
+        assert_eq!(result.is_ok(), taken, "{authority} {ours}: {:?}", result.err());
+    }
 }
