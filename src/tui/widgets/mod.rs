@@ -1,5 +1,6 @@
 //! Reusable parts of screens.
 
+pub mod body;
 pub mod checklist;
 pub mod density;
 pub mod gauge;

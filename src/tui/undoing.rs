@@ -1,0 +1,55 @@
+//! What the console knows of the recovery that is open.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::script::{RecoveryId, RecoveryPhase, RecoveryView, ScriptPage, ScriptStatement, ScriptTransaction};
+use crate::tui::widgets::pages::Pages;
+
+/// The recovery that is open: its newest snapshot, and the statements near the cursor.
+pub struct Undoing {
+    /// Its newest snapshot.
+    pub view: Arc<RecoveryView>,
+    /// Statements by their place in the script.
+    pub statements: Pages<ScriptStatement>,
+    transactions: BTreeMap<u64, ScriptTransaction>,
+    /// What was searched for last; empty: nothing.
+    pub search: String,
+}
+
+impl Undoing {
+    /// Begins with a snapshot.
+    pub fn new(view: Arc<RecoveryView>) -> Self {
+        let statements = Pages::new(usize::try_from(view.changes).unwrap_or(usize::MAX));
+        Self { view, statements, transactions: BTreeMap::new(), search: String::new() }
+    }
+
+    /// Takes a newer snapshot; statements that are held are asked for anew, and shown until they come.
+    pub fn renew(&mut self, view: Arc<RecoveryView>) {
+        self.statements.grow(usize::try_from(view.changes).unwrap_or(usize::MAX));
+        self.statements.ask_anew();
+        self.view = view;
+    }
+
+    /// Takes a page of statements over.
+    pub fn put(&mut self, id: RecoveryId, page: usize, content: ScriptPage) {
+        if id != self.view.id {
+            return; // of one that was closed meanwhile
+        }
+        self.statements.put(page, content.statements);
+        self.transactions.extend(content.transactions.into_iter().map(|one| (one.number, one)));
+        while self.transactions.len() > 4096 {
+            self.transactions.pop_first();
+        }
+    }
+
+    /// A transaction of the script.
+    pub fn transaction(&self, number: u64) -> Option<&ScriptTransaction> {
+        self.transactions.get(&number)
+    }
+
+    /// Whether everything was read.
+    pub fn is_read(&self) -> bool {
+        matches!(self.view.phase, RecoveryPhase::Ready | RecoveryPhase::Refused)
+    }
+}
