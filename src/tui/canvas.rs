@@ -18,6 +18,10 @@ pub enum Hit {
     Backup(BackupId),
     /// Puts the cursor on a job.
     Job(JobId),
+    /// Puts the cursor on an entry of a change source.
+    Entry(u64),
+    /// Puts the cursor on a statement of a script.
+    Statement(u64),
     /// Runs a command.
     Run(Command),
 }

@@ -7,11 +7,11 @@ mod list;
 mod timeline;
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use ratatui::layout::Rect;
 
-use crate::model::changes::{Entry, TableRef};
+use crate::model::changes::{Entry, TableRef, TransactionLine};
 use crate::model::units::grouped;
 use crate::tui::canvas::{Canvas, Hit, Line, below, indent, row, span};
 use crate::tui::command::{Command, Offer, Reason};
@@ -39,7 +39,7 @@ pub struct Changes {
     /// The entry's number: a filter or a reload must not slide the cursor onto another one.
     chosen: u64,
     /// Entries chosen to be undone together.
-    marked: BTreeSet<u64>,
+    marked: BTreeMap<u64, TransactionLine>,
     zoom: u8,
     /// Among the estate's sources, while none is open.
     source: usize,
@@ -110,8 +110,8 @@ impl Changes {
         let Some(Entry::Transaction(line)) = log.at(at) else {
             return Flow::Say("a wall cannot be marked: only transactions are undone".to_owned());
         };
-        if !self.marked.remove(&line.number) {
-            self.marked.insert(line.number);
+        if self.marked.remove(&line.number).is_none() {
+            self.marked.insert(line.number, line.clone());
         }
         if let Some(entry) = log.at(at + 1) {
             self.chosen = entry.number();
@@ -123,7 +123,7 @@ impl Changes {
         match self.current(log) {
             Some(Entry::Transaction(line)) => Flow::Open(Box::new(RowList::of(log, line))),
             Some(Entry::Wall(wall)) => Flow::Open(Box::new(WallFacts::new(log, wall))),
-            None => Flow::Pass,
+            None => Flow::Stay,
         }
     }
 
