@@ -9,6 +9,7 @@ pub mod charset;
 pub mod error;
 pub mod frame;
 pub mod gtid;
+pub mod index;
 pub mod json;
 pub mod kind;
 mod packed;

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backup;
 pub mod change;
+pub mod changes;
 pub mod dump;
 pub mod foreign;
 pub mod job;
