@@ -17,6 +17,7 @@ mod payload;
 pub mod query;
 pub mod reread;
 pub mod reverse;
+pub mod review;
 pub mod rows;
 pub mod schema;
 pub mod script;

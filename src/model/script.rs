@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::model::change::{Change, ChangeKey, ChangeKind};
+use crate::model::changes::{Coverage, Rows, TableRef, Wall};
 use crate::model::foreign::Foreign;
 use crate::model::plan::words;
 pub use crate::model::script::now::{CheckView, ColumnNow, Later, RowNow, RowState, StateCounts};
@@ -18,11 +19,6 @@ pub use crate::model::script::options::{Checks, Commits, Decision, Extent, Gaps,
 pub use crate::model::script::review::{Origin, Review, ReviewHazard, ReviewedTable, StatementHazard};
 use crate::model::units::Moment;
 use crate::report::Report;
-
-/// A recovery that is open in a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct RecoveryId(pub u64);
 
 /// Whether a change is undone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
@@ -71,13 +67,8 @@ impl fmt::Display for ScriptDigest {
 /// How far a recovery is. Everything that it shows is a snapshot: ask again when the session has news.
 #[derive(Debug, Clone)]
 pub enum RecoveryPhase {
-    /// The logs are read: bytes of all bytes, where that is known.
-    Reading {
-        /// So many.
-        done: u64,
-        /// Of so many; 0: not known yet.
-        total: u64,
-    },
+    /// The logs are read; the job says how far that is.
+    Reading,
     /// Everything can be undone.
     Ready,
     /// Something in the range cannot be undone: [`RecoveryView::refused`] says what.
@@ -89,16 +80,14 @@ pub enum RecoveryPhase {
 /// A recovery script before it is a file.
 #[derive(Debug, Clone)]
 pub struct RecoveryView {
-    /// Which recovery.
-    pub id: RecoveryId,
     /// What it undoes, in words: `5c0e..:99120, shop.orders`.
     pub title: String,
     /// The change source, as the operator named it.
-    pub source: String,
+    pub source: Arc<Foreign>,
     /// How far it is.
     pub phase: RecoveryPhase,
     /// What of the logs was read.
-    pub coverage: ScriptCoverage,
+    pub coverage: Coverage,
     /// Changes that could be undone, one row each, whatever is chosen.
     pub changes: u64,
     /// Of how many transactions.
@@ -147,35 +136,15 @@ pub struct ChoiceCounts {
     pub overwrite: u64,
 }
 
-/// The range of logs behind a script.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct ScriptCoverage {
-    /// The first moment.
-    pub from: Option<Moment>,
-    /// The last moment.
-    pub to: Option<Moment>,
-    /// What is missing, in words; empty: nothing.
-    pub gaps: Vec<String>,
-    /// `13:00:02 to 14:31:57, no gap`.
-    #[serde(skip)]
-    pub words: String,
-}
-
 /// One table of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptTable {
-    /// Its database.
-    pub schema: Foreign,
-    /// Its name.
-    pub name: Foreign,
+    /// Which.
+    pub table: TableRef,
     /// Whether its changes are undone unless something else is said of one.
     pub choice: Choice,
-    /// Rows put back.
-    pub inserts: u64,
-    /// Rows set back.
-    pub updates: u64,
-    /// Rows taken away.
-    pub deletes: u64,
+    /// Changes by their kind: what was inserted is taken away, and so on.
+    pub rows: Rows,
 }
 
 /// One change and what undoes it.
@@ -237,7 +206,7 @@ pub struct RefusedChange {
     /// Which change; of a statement or a definition, the place of its event.
     pub key: ChangeKey,
     /// The table, where there is one.
-    pub table: Option<String>,
+    pub table: Option<TableRef>,
     /// Why. Safe to draw, and without row values.
     pub reason: String,
 }
@@ -271,36 +240,16 @@ pub struct Offer {
     pub sql: Vec<String>,
 }
 
-/// A statement in the range that changed a definition, or took all rows of a table.
+/// A statement in the range that changed a definition, or took all rows of a table: an undo stops there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScriptWall {
-    /// The log's name.
-    pub file: Foreign,
-    /// Where its event begins.
-    pub position: u64,
-    /// When it ran.
-    pub at: Moment,
-    /// The statement, cut to a few hundred bytes.
-    pub statement: Foreign,
-    /// What it destroyed, in words.
-    pub destroyed: String,
-    /// The newest backup that still has it, and the position up to which changes can be replayed on top.
-    pub way_back: Option<WayBack>,
-}
-
-/// How what a wall destroyed can be had again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct WayBack {
-    /// The backup's id.
-    pub backup: String,
-    /// `target:name`.
-    pub label: String,
-    /// When it was taken.
-    pub taken_at: Moment,
-    /// Whether the log was read from before it was taken.
-    pub reaches: bool,
-    /// `FILE:POSITION`: changes up to there can be replayed on top of it.
+    /// The statement, what it destroyed, and the newest backup that still has it.
+    #[serde(flatten)]
+    pub wall: Wall,
+    /// `FILE:POSITION`: changes up to there can be replayed on top of the backup.
     pub replay_to: String,
+    /// Whether the logs reach back to before the backup was taken, so that nothing is missing in between.
+    pub reaches: bool,
 }
 
 /// A transaction of which only a part is undone.
@@ -311,5 +260,5 @@ pub struct PartialTransaction {
     /// Changes of it that are undone.
     pub undone: u64,
     /// Changes of it that are not, by table.
-    pub left: Vec<(String, u64)>,
+    pub left: Vec<(TableRef, u64)>,
 }

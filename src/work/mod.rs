@@ -37,6 +37,7 @@ pub mod plan;
 mod preview;
 mod proofbook;
 pub mod questions;
+pub mod recover;
 mod release;
 pub mod restore;
 pub mod retention;

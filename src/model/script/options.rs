@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::model::foreign::Foreign;
+use crate::model::changes::{TableFilter, TableRef};
 use crate::model::script::{Choice, Mode};
 
 /// How a script is written.
@@ -14,8 +14,8 @@ pub struct ScriptOptions {
     pub mode: Mode,
     /// One transaction for all, or one for each of those that are undone.
     pub commits: Commits,
-    /// Tables that are left as they are, as `schema.table` or `table`.
-    pub exclude: Vec<Foreign>,
+    /// Tables that are left as they are.
+    pub exclude: Vec<TableFilter>,
     /// Whether a script may be written although something of the range is missing.
     pub gaps: Gaps,
     /// What becomes of tables that do not roll back.
@@ -89,12 +89,7 @@ pub enum Which {
     /// All of one transaction, by its place in the script.
     Transaction(u64),
     /// All of a table.
-    Table {
-        /// Its database.
-        schema: Foreign,
-        /// Its name.
-        name: Foreign,
-    },
+    Table(TableRef),
 }
 
 /// What a person chose for one statement, or for several.

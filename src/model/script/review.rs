@@ -108,6 +108,10 @@ pub enum StatementHazard {
     DynamicSql,
     /// A condition that is not a comparison of columns with values.
     Expression,
+    /// A character set or mode is set to something that cannot be known.
+    UnknownSetting,
+    /// From here on it could not be read.
+    Unread,
 }
 
 impl StatementHazard {
@@ -148,6 +152,10 @@ impl StatementHazard {
             Self::NoDatabase => "names a table without its database: where it goes depends on the session",
             Self::DynamicSql => "runs SQL that is put together while it runs",
             Self::Expression => "computes something: what it does depends on the rows that it finds",
+            Self::UnknownSetting => {
+                "sets a character set or sql_mode that cannot be known: text behind it may mean something else"
+            }
+            Self::Unread => "a part of it cannot be read safely: what it does there is not known",
         }
     }
 }
