@@ -6,9 +6,11 @@
 pub mod app;
 pub mod canvas;
 pub mod command;
+mod desk;
 pub mod detail;
 pub mod door;
 pub mod glyphs;
+mod heard;
 pub mod keymap;
 pub mod layers;
 pub mod live;

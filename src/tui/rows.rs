@@ -4,7 +4,7 @@ use crate::model::change::{Change, ChangeKind, RowImage, TransactionFacts};
 use crate::model::changes::Shown;
 use crate::model::script::ColumnNow;
 use crate::model::units::{Moment, grouped};
-use crate::tui::canvas::{Line, span};
+use crate::tui::canvas::span;
 use crate::tui::theme::Role;
 use crate::tui::widgets::body::Paragraph;
 

@@ -3,25 +3,30 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::script::{RecoveryId, RecoveryPhase, RecoveryView, ScriptPage, ScriptStatement, ScriptTransaction};
+use crate::model::job::JobId;
+use crate::model::script::{RecoveryPhase, RecoveryView, ScriptPage, ScriptStatement, ScriptTransaction};
 use crate::tui::widgets::pages::Pages;
 
 /// The recovery that is open: its newest snapshot, and the statements near the cursor.
 pub struct Undoing {
+    /// The job that reads the logs for it; it names the recovery.
+    pub job: JobId,
     /// Its newest snapshot.
     pub view: Arc<RecoveryView>,
     /// Statements by their place in the script.
     pub statements: Pages<ScriptStatement>,
     transactions: BTreeMap<u64, ScriptTransaction>,
+    /// The headless command that makes the same script.
+    pub twin: String,
     /// What was searched for last; empty: nothing.
     pub search: String,
 }
 
 impl Undoing {
     /// Begins with a snapshot.
-    pub fn new(view: Arc<RecoveryView>) -> Self {
+    pub fn new(job: JobId, twin: String, view: Arc<RecoveryView>) -> Self {
         let statements = Pages::new(usize::try_from(view.changes).unwrap_or(usize::MAX));
-        Self { view, statements, transactions: BTreeMap::new(), search: String::new() }
+        Self { job, view, statements, transactions: BTreeMap::new(), twin, search: String::new() }
     }
 
     /// Takes a newer snapshot; statements that are held are asked for anew, and shown until they come.
@@ -32,10 +37,7 @@ impl Undoing {
     }
 
     /// Takes a page of statements over.
-    pub fn put(&mut self, id: RecoveryId, page: usize, content: ScriptPage) {
-        if id != self.view.id {
-            return; // of one that was closed meanwhile
-        }
+    pub fn put(&mut self, page: usize, content: ScriptPage) {
         self.statements.put(page, content.statements);
         self.transactions.extend(content.transactions.into_iter().map(|one| (one.number, one)));
         while self.transactions.len() > 4096 {

@@ -12,7 +12,7 @@ use crate::tui::world::World;
 /// Something to read.
 pub struct Paper {
     crumb: &'static str,
-    paragraphs: Vec<Paragraph>,
+    make: Box<dyn Fn(u16) -> Vec<Paragraph>>,
     twin: Option<String>,
     body: Body,
 }
@@ -20,7 +20,12 @@ pub struct Paper {
 impl Paper {
     /// Shows paragraphs under this name; `twin` is the headless command that prints the same.
     pub fn new(crumb: &'static str, paragraphs: Vec<Paragraph>, twin: Option<String>) -> Self {
-        Self { crumb, paragraphs, twin, body: Body::default() }
+        Self::sized(crumb, move |_| paragraphs.clone(), twin)
+    }
+
+    /// The same, of paragraphs that follow the width.
+    pub fn sized(crumb: &'static str, make: impl Fn(u16) -> Vec<Paragraph> + 'static, twin: Option<String>) -> Self {
+        Self { crumb, make: Box::new(make), twin, body: Body::default() }
     }
 }
 
@@ -50,6 +55,6 @@ impl Pane for Paper {
     }
 
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
-        self.body.view(&self.paragraphs, scene, area, canvas);
+        self.body.view(&(self.make)(area.width.saturating_sub(3)), scene, area, canvas);
     }
 }

@@ -139,7 +139,7 @@ impl RowList {
         }
     }
 
-    fn take_life(&mut self, life: &Result<Life, Box<Report>>) -> Flow {
+    fn take_life(&mut self, life: &Result<Box<Life>, Box<Report>>) -> Flow {
         match life {
             Ok(life) => {
                 self.changes.clone_from(&life.changes);
@@ -305,7 +305,8 @@ impl Pane for RowList {
         }
         match (command, &self.what, self.current()) {
             (Command::Open, _, Some(change)) => {
-                let paper = Paper::new("Row", paragraphs(change, 96), Some(self.twin.clone()));
+                let change = change.clone();
+                let paper = Paper::sized("Row", move |width| paragraphs(&change, width), Some(self.twin.clone()));
                 Flow::Open(Box::new(paper))
             }
             (Command::Follow, ..) => self.follow(),
