@@ -167,6 +167,18 @@ impl<'a> Canvas<'a> {
         }
     }
 
+    /// A rule down the first column of `area`, between two parts of a screen.
+    pub fn bar(&mut self, area: Rect) {
+        for y in area.top()..area.bottom() {
+            self.cell(area.x, y, &self.glyphs.bar.to_string(), Role::Rule);
+        }
+    }
+
+    /// What stands in a cell.
+    pub fn symbol(&self, x: u16, y: u16) -> &str {
+        self.buffer.cell((x, y)).map_or(" ", |cell| cell.symbol())
+    }
+
     /// Lets the mouse do what a key does.
     pub fn clickable(&mut self, area: Rect, hit: Hit) {
         self.hits.push((area, hit));

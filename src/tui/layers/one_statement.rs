@@ -99,7 +99,10 @@ impl Pane for OneStatement {
                 let paragraphs = statement::paragraphs(statement, undoing, area.width.saturating_sub(3));
                 self.body.view(&paragraphs, scene, area, canvas);
             }
-            None => drop(canvas.text(indent(row(area, 1), 3), Role::Text, "This statement is on its way, or its recovery is not open any more.")),
+            None => {
+                let words = "This statement is on its way, or its recovery is not open any more.";
+                canvas.text(indent(row(area, 1), 3), Role::Text, words);
+            }
         }
     }
 }

@@ -73,7 +73,12 @@ impl RowList {
     /// The rows of one transaction that pass the filter.
     pub fn of(log: &Log, line: &TransactionLine) -> Self {
         let label = rows::label(&line.facts);
-        let title = format!("{label}, {} UTC, {}", rows::clock(line.facts.committed_at, true), rows::counted(line.rows.all(), "row"));
+        let tables = match line.tables.first() {
+            Some((table, _)) if line.table_count == 1 => format!("{table}, "),
+            _ => String::new(),
+        };
+        let time = rows::clock(line.facts.committed_at, true);
+        let title = format!("{label}, {tables}{time} UTC, {}", rows::counted(line.rows.all(), "row"));
         let which = match &line.facts.gtid {
             Some(gtid) => format!(" --gtid {gtid}"),
             None => {
@@ -180,23 +185,34 @@ impl RowList {
         }
     }
 
-    fn heads(&self) -> [Column; 6] {
-        let column = |title, least, most, side, rank| Column { title, least, most, side, rank };
-        let (time, tables) = if self.is_life() { (18, 4) } else { (0, 1) };
+    /// The columns, those of no width being left out.
+    fn heads(&self, width: u16) -> [Column; 6] {
+        let column = |title, most: u16, least: u16, rank| Column { title, least, most, side: Side::Left, rank };
+        let (time, label) = if self.is_life() { (if self.is_one_day() { 12 } else { 18 }, 12) } else { (0, 0) };
+        let table = match &self.what {
+            What::Entry { line, .. } if line.table_count > 1 => 30,
+            _ => 0,
+        };
+        let key = if width < 100 { 16 } else { 28 };
         [
-            column("COMMITTED UTC", time, time, Side::Left, if self.is_life() { 1 } else { 9 }),
-            column("KIND", 6, 6, Side::Left, 0),
-            column("TABLE", 10, 30, Side::Left, tables),
-            column("KEY", 10, 30, Side::Left, 0),
-            column("TRANSACTION", if self.is_life() { 11 } else { 0 }, 18, Side::Left, if self.is_life() { 3 } else { 9 }),
-            column("WHAT CHANGED", 16, 160, Side::Left, 0),
+            column("TIME UTC", time, time, 1),
+            column("KIND", 6, 6, 0),
+            column("TABLE", table, 12.min(table), 2),
+            column("KEY", key, 10, 0),
+            column("TRANSACTION", label, label, 3),
+            column("WHAT CHANGED", 160, 16, 0),
         ]
+    }
+
+    fn is_one_day(&self) -> bool {
+        let day = |change: Option<&Change>| change.map(|change| change.transaction.committed_at.day());
+        day(self.changes.first()) == day(self.changes.last())
     }
 
     fn cells(&self, change: &Change) -> [Line; 6] {
         let text = |text: String| vec![span(Role::Text, text)];
         [
-            text(rows::clock(change.transaction.committed_at, true)),
+            text(rows::clock(change.transaction.committed_at, !self.is_one_day())),
             vec![span(rows::role(change.kind), rows::verb(change.kind))],
             text(rows::table(change)),
             text(rows::key(change)),
@@ -206,8 +222,8 @@ impl RowList {
     }
 
     fn list(&self, area: Rect, canvas: &mut Canvas<'_>) {
-        let every = self.heads();
-        let shown: Vec<usize> = (0..every.len()).filter(|at| every[*at].most > 0 && every[*at].least > 0).collect();
+        let every = self.heads(area.width);
+        let shown: Vec<usize> = (0..every.len()).filter(|at| every[*at].most > 0).collect();
         let columns: Vec<Column> = shown.iter().map(|at| every[*at]).collect();
         let layout = Layout::fit(&columns, area.width.saturating_sub(3));
         layout.heads(&columns, indent(row(area, 0), 3), canvas);
@@ -387,10 +403,7 @@ impl Pane for RowList {
         }
         let width = area.width * 50 / 100;
         let aside = indent(area, width);
-        for (line, at) in area.rows().zip(aside.rows()) {
-            let bar = canvas.glyphs.bar.to_string();
-            canvas.text(Rect { width: 1, y: line.y, ..at }, Role::Rule, &bar);
-        }
+        canvas.bar(aside);
         self.list(Rect { width: width.saturating_sub(1), ..area }, canvas);
         if let Some(change) = self.current() {
             let inner = indent(aside, 2);

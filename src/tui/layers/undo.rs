@@ -131,7 +131,7 @@ impl Pane for Undo {
     fn view(&self, _scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         let inner = indent(area, 3);
         canvas.text(row(inner, 0), Role::Title, "Undo what?");
-        canvas.text(row(inner, 1), Role::Dim, "A script is made and shown for review. Nothing is written yet, and nothing here can run it.");
+        canvas.text(row(inner, 1), Role::Dim, "A script is made and shown for review: nothing is written, nothing runs it.");
         for (nth, (_, words)) in self.asks.iter().enumerate() {
             let (sign, role) = if nth == self.chosen { ("> ", Role::Selection) } else { ("  ", Role::Text) };
             canvas.spans(row(inner, 2 + nth as u16), &[span(role, format!("{sign}{words}"))]);

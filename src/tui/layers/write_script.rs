@@ -157,7 +157,7 @@ impl WriteScript {
 /// What was written, and what a person does with it.
 pub fn written(done: &Written) -> Paper {
     let mut all = vec![
-        Paragraph::Title("The script is written and was read again: it does what was planned, and nothing else".to_owned()),
+        Paragraph::Title("Written, and read again: it does what was planned, and nothing else".to_owned()),
         Paragraph::Field("file", Role::Good, escape(&done.script)),
     ];
     all.extend(done.beside.iter().map(|path| Paragraph::Field("", Role::Text, escape(path))));
@@ -252,7 +252,7 @@ impl Pane for WriteScript {
 
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         let inner = indent(area, 3);
-        let title = format!("Write the script: {}. Nothing here can run it.", self.title);
+        let title = format!("Write the script: {}", self.title);
         canvas.text(row(inner, 0), Role::Title, &title);
         for (nth, what) in self.rows.iter().enumerate() {
             let line = row(inner, 1 + nth as u16);
@@ -265,7 +265,7 @@ impl Pane for WriteScript {
                 Row::Path if here && scene.on_top => self.path.view(field, canvas),
                 Row::Recipients if here && scene.on_top => self.recipients.view(field, canvas),
                 Row::Recipients if words.is_empty() => {
-                    canvas.text(field, Role::Dim, "nobody: in the clear, readable by you alone (files of public keys)");
+                    canvas.text(field, Role::Dim, "nobody: readable by you alone; or files of public keys");
                 }
                 _ => {
                     canvas.text(field, if here { Role::Selection } else { Role::Text }, &escape(&words));
@@ -273,7 +273,7 @@ impl Pane for WriteScript {
             }
         }
         let last = row(inner, 2 + self.rows.len() as u16);
-        let words = if self.waiting { "writing, and reading it again..." } else { "It is written beside its name first, and takes it when it was proven. A file that is there is never replaced." };
+        let words = if self.waiting { "writing, and reading it again..." } else { "Proven before it takes its name; never over a file that is there." };
         canvas.spans(last, &[span(Role::Dim, words)]);
     }
 }

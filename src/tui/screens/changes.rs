@@ -47,6 +47,8 @@ pub struct Changes {
     window: Cell<(usize, usize)>,
     /// Steps of zoom that still show more.
     deepest: Cell<u8>,
+    /// Whether a source was open when it was drawn last: the footer names what can be done.
+    is_open: Cell<bool>,
 }
 
 impl Changes {
@@ -245,10 +247,13 @@ impl Pane for Changes {
     }
 
     fn word(&self, command: Command) -> Option<&'static str> {
-        (command == Command::Open).then_some("rows")
+        (command == Command::Open && self.is_open.get()).then_some("rows")
     }
 
     fn hints(&self) -> &'static [Command] {
+        if !self.is_open.get() {
+            return &[Command::Open, Command::OpenSource, Command::GoBackups, Command::Palette, Command::Help, Command::Quit];
+        }
         &[
             Command::Open,
             Command::Undo,
@@ -267,6 +272,7 @@ impl Pane for Changes {
     }
 
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
+        self.is_open.set(scene.world.changes.is_some());
         let Some(log) = &scene.world.changes else {
             return empty::no_source(scene, self.source, area, canvas);
         };
@@ -283,7 +289,7 @@ impl Pane for Changes {
         let list = if area.width >= WIDE {
             let width = area.width * 60 / 100;
             let pane = indent(list, width);
-            canvas.divider(Rect { width: 1, ..pane });
+            canvas.bar(pane);
             aside::view(log, self.current(log), scene, indent(pane, 2), canvas);
             Rect { width, ..list }
         } else {

@@ -22,7 +22,6 @@ use crate::tui::layers::write_script::WriteScript;
 use crate::tui::msg::Effect;
 use crate::tui::pane::{Flow, Pane, Scene};
 use crate::tui::screens::moved;
-use crate::tui::theme::Role;
 use crate::tui::undoing::Undoing;
 use crate::tui::widgets::body::lines;
 use crate::tui::world::World;
@@ -39,6 +38,8 @@ pub struct Recovery {
     marked: BTreeSet<u64>,
     /// First visible statement and how many lines are visible.
     window: Cell<(usize, usize)>,
+    /// Whether a recovery was open when it was drawn last: the footer names what can be done.
+    is_open: Cell<bool>,
 }
 
 impl Recovery {
@@ -237,6 +238,9 @@ impl Pane for Recovery {
     }
 
     fn hints(&self) -> &'static [Command] {
+        if !self.is_open.get() {
+            return &[Command::GoChanges, Command::Review, Command::Palette, Command::Help, Command::Quit];
+        }
         &[
             Command::Open,
             Command::WriteScript,
@@ -254,6 +258,7 @@ impl Pane for Recovery {
     }
 
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
+        self.is_open.set(scene.world.recovery.is_some());
         let Some(undoing) = &scene.world.recovery else {
             return head::none(scene, area, canvas);
         };
@@ -271,10 +276,7 @@ impl Pane for Recovery {
         let list = if area.width >= WIDE {
             let width = area.width * 52 / 100;
             let pane = indent(body, width);
-            let bar = canvas.glyphs.bar.to_string();
-            for line in pane.rows() {
-                canvas.text(Rect { width: 1, ..line }, Role::Rule, &bar);
-            }
+            canvas.bar(pane);
             let inner = indent(pane, 2);
             if let Some(statement) = undoing.statements.get(cursor) {
                 let paragraphs = statement::paragraphs(statement, undoing, inner.width.saturating_sub(1));

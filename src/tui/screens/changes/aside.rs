@@ -73,14 +73,14 @@ pub fn transaction(one: &TransactionLine) -> Vec<Paragraph> {
 fn tables(log: &Log, width: u16) -> Vec<Line> {
     let tables = &log.view.tables;
     let mut all = vec![vec![span(Role::Title, format!("{}, most rows first", counted(tables.len() as u64, "table")))]];
-    let name = usize::from(width).saturating_sub(3 * 12).max(10);
-    all.push(vec![span(Role::Head, format!("{}{:>12}{:>12}{:>12}", fitted("TABLE", name), "INSERTED", "UPDATED", "DELETED"))]);
+    let name = usize::from(width).saturating_sub(3 * 10).max(10);
+    all.push(vec![span(Role::Head, format!("{}{:>10}{:>10}{:>10}", fitted("TABLE", name), "INSERTED", "UPDATED", "DELETED"))]);
     for totals in tables.iter().take(8) {
         let role = if totals.named { Role::Text } else { Role::Warn };
         let rows = totals.rows;
         all.push(vec![
             span(role, fitted(&totals.table.to_string(), name)),
-            span(Role::Text, format!("{:>12}{:>12}{:>12}", grouped(rows.inserts), grouped(rows.updates), grouped(rows.deletes))),
+            span(Role::Text, format!("{:>10}{:>10}{:>10}", grouped(rows.inserts), grouped(rows.updates), grouped(rows.deletes))),
         ]);
     }
     if tables.len() > 8 {

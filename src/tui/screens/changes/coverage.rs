@@ -28,7 +28,7 @@ pub fn line(log: &Log, width: u16) -> Line {
         ViewState::Reading => vec![span(Role::Dim, format!("so far {} to {}", time(from), time(to)))],
         _ => {
             let day = if short || !one_day { String::new() } else { format!("{} ", from.day()) };
-            let word = if short { "" } else { "covered " };
+            let word = if width < 100 { "" } else { "covered " };
             vec![span(Role::Text, format!("{word}{day}{} to {}", time(from), time(to)))]
         }
     };

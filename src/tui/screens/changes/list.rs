@@ -29,18 +29,18 @@ pub struct Rows<'a> {
     pub window: &'a Cell<(usize, usize)>,
 }
 
-fn columns(with_day: bool) -> [Column; 8] {
+fn columns(with_day: bool, widest: u16) -> [Column; 8] {
     let column = |title, least, most, side, rank| Column { title, least, most, side, rank };
     let time = if with_day { 18 } else { 12 };
     [
         column("TIME UTC", time, time, Side::Left, 0),
         column("KIND", 6, 6, Side::Left, 0),
-        column("TABLE", 12, 32, Side::Left, 1),
-        column("ROWS", 9, 13, Side::Right, 0),
-        column("SIZE", 4, 5, Side::Right, 5),
-        column("TRANSACTION", 11, 20, Side::Left, 3),
+        column("TABLE", widest.min(14), widest, Side::Left, 1),
+        column("ROWS", 9, 11, Side::Right, 0),
+        column("SIZE", 5, 5, Side::Right, 5),
+        column("TRANSACTION", 12, 14, Side::Left, 2),
         column("THREAD", 6, 8, Side::Right, 6),
-        column("STATEMENT", 10, 120, Side::Left, 4),
+        column("STATEMENT", 14, 160, Side::Left, 4),
     ]
 }
 
@@ -50,11 +50,17 @@ pub fn with_day(log: &Log) -> bool {
     day(&log.view.coverage.from) != day(&log.view.coverage.to)
 }
 
+/// The columns that the longest name of a table takes, within reason.
+fn widest(log: &Log) -> u16 {
+    let names = log.view.tables.iter().take(200).map(|totals| totals.table.to_string().chars().count());
+    names.max().unwrap_or(0).clamp(8, 32) as u16 + 3
+}
+
 /// Heads and rows.
 pub fn view(rows: &Rows<'_>, area: Rect, canvas: &mut Canvas<'_>) {
     let log = rows.log;
     let with_day = with_day(log);
-    let columns = columns(with_day);
+    let columns = columns(with_day, widest(log));
     let layout = Layout::fit(&columns, area.width.saturating_sub(MARGIN));
     layout.heads(&columns, indent(row(area, 0), MARGIN), canvas);
     let body = below(area, 1);

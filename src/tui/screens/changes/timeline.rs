@@ -152,7 +152,13 @@ fn axis_line(axis: &Axis, here: Option<Moment>, shape: &Shape, area: Rect, canva
         canvas.text(indent(area, LABEL + column), Role::Dim, &text);
     }
     if let Some(column) = here.and_then(|here| axis.column(here)) {
-        canvas.text(Rect { width: 1, ..indent(area, LABEL + column) }, Role::Key, "^");
+        let cell = Rect { width: 1, ..indent(area, LABEL + column) };
+        // Where a time stands, the cursor is seen in it.
+        if canvas.symbol(cell.x, cell.y) == " " {
+            canvas.text(cell, Role::Key, "^");
+        } else {
+            canvas.paint(cell, Role::Selection);
+        }
     }
 }
 

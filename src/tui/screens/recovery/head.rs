@@ -55,8 +55,9 @@ pub fn foot(undoing: &Undoing, height: u16) -> Vec<Line> {
     if matches!(view.phase, RecoveryPhase::Refused) {
         let more = view.refusals.saturating_sub(view.refused.len() as u64);
         let rest = if more > 0 { format!(" {} more reasons are not listed.", grouped(more)) } else { String::new() };
-        let text = format!("One change that cannot be undone stops all: nothing can be written.{rest}");
-        return vec![vec![span(Role::Danger, text)]];
+        let text = "One change that cannot be undone stops all: nothing can be written.";
+        let keys = format!("d reads every reason, t leaves tables out.{rest}");
+        return vec![vec![span(Role::Danger, text)], vec![span(Role::Dim, keys)]];
     }
     let mut lines = vec![counts(view)];
     if height >= 20 {

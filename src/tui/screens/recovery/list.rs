@@ -24,14 +24,20 @@ pub struct Rows<'a> {
     pub window: &'a Cell<(usize, usize)>,
 }
 
-const COLUMNS: [Column; 6] = [
-    Column { title: "STATE NOW", least: 14, most: 14, side: Side::Left, rank: 0 },
-    Column { title: "IN", least: 4, most: 4, side: Side::Left, rank: 0 },
-    Column { title: "DOES", least: 6, most: 6, side: Side::Left, rank: 1 },
-    Column { title: "TABLE", least: 10, most: 28, side: Side::Left, rank: 3 },
-    Column { title: "ROW", least: 12, most: 28, side: Side::Left, rank: 0 },
-    Column { title: "NOTE OR SQL", least: 10, most: 160, side: Side::Left, rank: 4 },
-];
+fn columns(undoing: &Undoing, width: u16) -> [Column; 6] {
+    let names = undoing.view.tables.iter().take(200).map(|table| table.table.to_string().chars().count());
+    let widest = names.max().unwrap_or(0).clamp(8, 28) as u16;
+    let row = if width < 100 { 16 } else { 28 };
+    let column = |title, least, most, rank| Column { title, least, most, side: Side::Left, rank };
+    [
+        column("STATE NOW", 14, 14, 0),
+        column("IN", 4, 4, 0),
+        column("DOES", 6, 6, 1),
+        column("TABLE", widest.min(14), widest, 3),
+        column("ROW", 12, row, 2),
+        column("NOTE OR SQL", 12, 160, 4),
+    ]
+}
 
 const REASONS: [Column; 3] = [
     Column { title: "POSITION", least: 18, most: 28, side: Side::Left, rank: 1 },
@@ -74,8 +80,9 @@ pub fn view(rows: &Rows<'_>, area: Rect, canvas: &mut Canvas<'_>) {
     if is_refused(rows.undoing) {
         return reasons(rows, area, canvas);
     }
-    let layout = Layout::fit(&COLUMNS, area.width.saturating_sub(MARGIN));
-    layout.heads(&COLUMNS, indent(row(area, 0), MARGIN), canvas);
+    let columns = columns(rows.undoing, area.width);
+    let layout = Layout::fit(&columns, area.width.saturating_sub(MARGIN));
+    layout.heads(&columns, indent(row(area, 0), MARGIN), canvas);
     let body = below(area, 1);
     let height = usize::from(body.height);
     let top = top(rows, height);
@@ -94,8 +101,13 @@ pub fn view(rows: &Rows<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         }
         let line = row(body, used);
         match statement {
-            Some(statement) => one(rows, statement, &layout, line, canvas),
-            None => drop(canvas.text(indent(line, MARGIN), Role::Dim, "...")),
+            Some(statement) => {
+                margin(rows, statement, line, canvas);
+                layout.row(&columns, &cells(statement), indent(line, MARGIN), canvas);
+            }
+            None => {
+                canvas.text(indent(line, MARGIN), Role::Dim, "...");
+            }
         }
         if nth == rows.cursor {
             canvas.text(Rect { width: 1, ..line }, Role::Text, ">");
@@ -131,18 +143,17 @@ fn group(undoing: &Undoing, transaction: Option<u64>, line: Rect, canvas: &mut C
     let Some(one) = transaction.and_then(|number| undoing.transaction(number)) else { return };
     let thread = one.thread.map_or_else(String::new, |thread| format!(", connection {thread}"));
     let label = crate::tui::rows::short_gtid(&one.label);
-    let words = format!("undoes {label} of {} UTC{thread}: {}", clock(one.committed_at, true), counted(one.statements, "statement"));
+    let words = format!("undoes {label} of {}: {}{thread}", clock(one.committed_at, false), counted(one.statements, "statement"));
     canvas.text(indent(line, 1), Role::Head, &words);
 }
 
-fn one(rows: &Rows<'_>, statement: &ScriptStatement, layout: &Layout, line: Rect, canvas: &mut Canvas<'_>) {
+fn margin(rows: &Rows<'_>, statement: &ScriptStatement, line: Rect, canvas: &mut Canvas<'_>) {
     let mark = match (statement.now.state, &statement.sql) {
         (_, Err(_)) => span(Role::Danger, "x"),
         (RowState::Unknown | RowState::Matches | RowState::Undone, _) => span(Role::Text, " "),
         _ => span(Role::Warn, "!"),
     };
     canvas.spans(indent(line, 2), &[mark]);
-    layout.row(&COLUMNS, &cells(statement), indent(line, MARGIN), canvas);
     if rows.marked.contains(&statement.number) {
         canvas.text(Rect { width: 1, ..indent(line, 1) }, Role::Marked, "*");
     }

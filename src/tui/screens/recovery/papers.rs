@@ -32,8 +32,8 @@ pub fn hazards(undoing: &Undoing) -> Paper {
     for hazard in &view.hazards {
         all.push(Paragraph::Text(Role::Warn, format!("{}: {}", hazard.code, hazard.text)));
         for offer in &hazard.offers {
-            all.push(Paragraph::Text(Role::Text, format!("  {} (by hand; not in the script):", offer.what)));
-            all.extend(offer.sql.iter().map(|sql| Paragraph::Text(Role::Dim, format!("    {sql}"))));
+            all.push(Paragraph::Field("by hand", Role::Text, format!("{} (not in the script):", offer.what)));
+            all.extend(offer.sql.iter().map(|sql| Paragraph::Field("", Role::Dim, sql.clone())));
         }
     }
     walls(undoing, &mut all);
@@ -107,7 +107,7 @@ pub fn review(review: &Review) -> Paper {
     let script = crate::model::foreign::escape(&review.script);
     let mut all = vec![
         Paragraph::Title(format!("{script}: {}, {}", ByteSize(review.bytes).words(), counted(review.statements, "statement"))),
-        Paragraph::Field("written by", Role::Text, review.origin.words().to_owned()),
+        Paragraph::Field("made by", Role::Text, review.origin.words().to_owned()),
     ];
     if !review.altered.is_empty() {
         all.push(Paragraph::Field("altered", Role::Danger, crate::model::foreign::escape(&review.altered)));
