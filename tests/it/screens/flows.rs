@@ -349,7 +349,6 @@ fn the_wire_carries_little_and_nothing_when_idle() {
             for key in ["down", "up", "down", "down", "up", "down", "down", "down", "down", "down"] {
                 let moved;
                 (list, moved) = list.press(key);
-                println!("{palette:?} {key} {moved}");
                 worst = worst.max(moved);
             }
             assert_eq!(list.frame().len(), 0, "idle");
