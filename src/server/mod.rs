@@ -20,6 +20,7 @@ pub mod options;
 mod password;
 mod probe;
 mod reduce;
+pub mod rows_now;
 mod tls;
 
 pub use connect::{Connection, KillHandle, Killed, connect};

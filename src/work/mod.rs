@@ -41,6 +41,7 @@ pub mod recover;
 mod release;
 pub mod restore;
 pub mod retention;
+pub mod review;
 mod rewrite;
 mod run;
 pub mod salvage;
