@@ -144,7 +144,9 @@ pub enum UndoError {
     #[error("{} changes cannot be undone", .0.total)]
     #[diagnostic(
         code(undo::refused),
-        help("nothing was written; each reason is listed: leave those changes out by a filter, or give what is missing")
+        help(
+            "nothing was written; each reason is listed: leave those changes out by a filter, or give what is missing"
+        )
     )]
     Refused(Refusals),
     /// A log could not be read.

@@ -178,8 +178,7 @@ impl RowsNow {
                 false => format!("LEFT(CAST({name} AS CHAR CHARACTER SET utf8mb4),{SHOWN})"),
             });
         }
-        let sql =
-            format!("SELECT {} FROM {} WHERE {} LIMIT 1", wanted.join(","), named(&table.table)?, all_of(find));
+        let sql = format!("SELECT {} FROM {} WHERE {} LIMIT 1", wanted.join(","), named(&table.table)?, all_of(find));
         let rows = self.connection.ask(&sql).await?;
         let value = |row: &Row, at| bytes(row, at).map(Foreign::new);
         Ok(rows.first().map(|row| (0..columns.len()).map(|at| value(row, at)).collect()))

@@ -43,8 +43,17 @@ impl ColumnNowFacts {
     /// Whether its values are bytes that are no text.
     pub fn is_bytes(&self) -> bool {
         let bytes = ["binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "bit", "vector"];
-        let shapes =
-            ["geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon", "geomcollection", "geometrycollection"];
+        let shapes = [
+            "geometry",
+            "point",
+            "linestring",
+            "polygon",
+            "multipoint",
+            "multilinestring",
+            "multipolygon",
+            "geomcollection",
+            "geometrycollection",
+        ];
         bytes.contains(&self.kind.as_str()) || shapes.contains(&self.kind.as_str())
     }
 

@@ -41,7 +41,8 @@ fn plain(code: &'static str, text: String) -> ScriptHazard {
 
 /// Triggers fire on undo and write again; nothing here takes that decision from a person.
 fn of_triggers(table: &TableRef, triggers: &[&Trigger]) -> ScriptHazard {
-    let names: Vec<String> = triggers.iter().map(|one| format!("{} ({} {})", one.name, one.timing, one.event)).collect();
+    let names: Vec<String> =
+        triggers.iter().map(|one| format!("{} ({} {})", one.name, one.timing, one.event)).collect();
     let many = if triggers.len() == 1 { "1 trigger" } else { &format!("{} triggers", triggers.len()) };
     let text = format!("{many} would fire on {table}: {}", names.join(", "));
     let full = |one: &Trigger| Some(format!("{}.{}", quoted(&one.table.schema)?, quoted(&one.name)?));

@@ -60,11 +60,8 @@ fn inserted(statement: &RowStatement, tuple: &[Literal], table: &TableNow) -> Op
         true => table.columns.iter().filter(|column| !column.generated).map(|column| column.name.clone()).collect(),
     };
     let pairs = || columns.iter().zip(tuple);
-    let pair = |(column, value): (&Foreign, &Literal)| Pair {
-        column: column.clone(),
-        how: How::Same,
-        value: value.clone(),
-    };
+    let pair =
+        |(column, value): (&Foreign, &Literal)| Pair { column: column.clone(), how: How::Same, value: value.clone() };
     let mut find = vec![];
     for part in &table.key {
         let own = pairs().find(|(column, value)| same(column, part) && **value != Literal::Null)?;
@@ -142,7 +139,8 @@ pub(super) fn hazards(statement: &RowStatement, table: &TableNow) -> Vec<Stateme
     let facts = |pair: &Pair| table.columns.iter().find(|column| same(&column.name, &pair.column));
     let is_negative = |value: &Literal| matches!(value, Literal::Number(text) if text.starts_with('-'));
     let pairs = || statement.only.iter().chain(&statement.set);
-    let lost = |pair: &Pair| is_negative(&pair.value) && facts(pair).is_some_and(|column| column.full.contains("unsigned"));
+    let lost =
+        |pair: &Pair| is_negative(&pair.value) && facts(pair).is_some_and(|column| column.full.contains("unsigned"));
     if pairs().any(lost) {
         found.push(StatementHazard::SignLost);
     }

@@ -97,7 +97,8 @@ pub async fn review(session: &Session, request: ReviewRequest) -> Result<Reviewe
         with_rows(&mut reviewed, &request.file, &server).await?;
     }
     let Review { script, origin, statements, .. } = &reviewed.review;
-    let detail = format!("{}, {statements} statements, {} kinds of hazards", origin.words(), reviewed.review.hazards.len());
+    let detail =
+        format!("{}, {statements} statements, {} kinds of hazards", origin.words(), reviewed.review.hazards.len());
     let result = if reviewed.fault().is_none() { "ok" } else { "hazards" };
     session.event("review", script, result, &detail)?;
     Ok(reviewed)
@@ -129,13 +130,8 @@ fn open(path: &Path) -> Result<File, Report> {
 fn read(path: &Path) -> Result<Reviewed, Report> {
     let mut file = open(path)?;
     let reading = review::read(&mut file, &mut |_, _| ()).map_err(|error| unreadable(path, &error))?;
-    let mut reviewed = Reviewed {
-        review: told(path, &reading),
-        header: vec![],
-        server: None,
-        around: vec![],
-        rows: vec![],
-    };
+    let mut reviewed =
+        Reviewed { review: told(path, &reading), header: vec![], server: None, around: vec![], rows: vec![] };
     if reading.origin == Origin::Breakglass {
         prove(path, reading.bytes, &mut reviewed)?;
     }
@@ -226,7 +222,8 @@ struct Batch {
 async fn with_rows(reviewed: &mut Reviewed, path: &Path, server: &Look) -> Result<(), Report> {
     let mut rows_now = server.open().await?;
     reviewed.server = Some(server.label());
-    let tables: Vec<TableRef> = reviewed.review.tables.iter().filter_map(|one| table_of(&one.table.to_string())).collect();
+    let tables: Vec<TableRef> =
+        reviewed.review.tables.iter().filter_map(|one| table_of(&one.table.to_string())).collect();
     let around = rows_now.surroundings(&tables).await.map_err(|error| error.report())?;
     reviewed.around = around::hazards(&around, &tables);
     let (sender, mut batches) = mpsc::channel(WAITING);
