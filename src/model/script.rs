@@ -69,8 +69,13 @@ impl fmt::Display for ScriptDigest {
 /// How far a recovery is. Everything that it shows is a snapshot: ask again when the session has news.
 #[derive(Debug, Clone)]
 pub enum RecoveryPhase {
-    /// The logs are read; the job says how far that is.
-    Reading,
+    /// The logs are read: bytes of all bytes.
+    Reading {
+        /// So many.
+        done: u64,
+        /// Of so many; 0: not known yet.
+        total: u64,
+    },
     /// Everything can be undone.
     Ready,
     /// Something in the range cannot be undone: [`RecoveryView::refused`] says what.
@@ -154,7 +159,7 @@ pub struct ScriptTable {
 pub struct ScriptStatement {
     /// Its place in the script, from 0; the newest change comes first.
     pub number: u64,
-    /// The place of its transaction, from 0; the newest one comes first.
+    /// Its transaction, by the number that it has in the logs.
     pub transaction: u64,
     /// The change, with both images.
     pub change: Arc<Change>,
@@ -177,7 +182,7 @@ pub struct ScriptStatement {
 /// One transaction that is undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptTransaction {
-    /// Its place in the script, from 0.
+    /// Its number in the logs.
     pub number: u64,
     /// Its GTID or the place of its begin, in words.
     pub label: String,
@@ -187,9 +192,9 @@ pub struct ScriptTransaction {
     pub committed_at: Moment,
     /// The connection that ran it.
     pub thread: Option<u32>,
-    /// The first of its statements in the script.
+    /// The first of its statements on this page.
     pub first: u64,
-    /// How many there are.
+    /// How many of them are on this page.
     pub statements: u64,
 }
 
