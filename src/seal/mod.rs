@@ -9,6 +9,7 @@ mod cbc;
 mod certificate;
 mod chacha;
 mod cms;
+pub mod chunks;
 pub mod databacker;
 pub mod dbacked;
 mod der;

@@ -47,6 +47,7 @@ pub mod series;
 mod server_plan;
 pub mod session;
 mod single;
+mod spool;
 pub mod sink;
 pub mod unlock;
 mod verdict;

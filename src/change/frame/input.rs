@@ -26,6 +26,11 @@ impl<R: Read> Input<R> {
         Self { from, buffer: vec![], start: 0, filled: 0, at: 0, ended: false }
     }
 
+    /// The same reader, which stands at that byte of the file.
+    pub fn moved_to(self, at: u64) -> Self {
+        Self { at, ..self }
+    }
+
     /// Bytes of the file that were taken.
     pub fn at(&self) -> u64 {
         self.at
