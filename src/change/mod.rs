@@ -23,4 +23,5 @@ pub mod script;
 pub mod table;
 mod temporal;
 pub mod transactions;
+pub mod undo;
 pub mod value;

@@ -26,8 +26,8 @@ impl<R: Read> Input<R> {
         Self { from, buffer: vec![], start: 0, filled: 0, at: 0, ended: false }
     }
 
-    /// The same reader, which stands at that byte of the file.
-    pub fn moved_to(self, at: u64) -> Self {
+    /// The same, when `at` bytes of the file were taken elsewhere.
+    pub fn from_byte(self, at: u64) -> Self {
         Self { at, ..self }
     }
 

@@ -86,17 +86,23 @@ impl Survey {
                 Ok(Some(note)) => self.note(note, log.place()),
                 Ok(None) => {}
                 Err(error) => {
-                    self.broke_off(log.place());
+                    self.broken_off(log.place());
                     return Err(error);
                 }
             }
         }
     }
 
-    /// The file could not be read on behind `place`: a transaction that is open has no end.
-    pub fn broke_off(&mut self, place: Place) {
-        let end = Place { position: BinlogPos(u64::MAX), ..place };
-        self.note(Note::End(Ending::Cut), end);
+    /// Takes in one item of a file that is read elsewhere.
+    pub(in crate::change) fn see(&mut self, item: &Item<'_>, place: Place) {
+        if let Some(note) = Note::of(item) {
+            self.note(note, place);
+        }
+    }
+
+    /// The file cannot be read behind that place: the transaction that was open has no end.
+    pub fn broken_off(&mut self, place: Place) {
+        self.note(Note::End(Ending::Cut), Place { position: BinlogPos(u64::MAX), ..place });
     }
 
     /// Takes in what [`Note::of`] an item of somebody else's walk told; `place` is where the item began.

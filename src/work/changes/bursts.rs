@@ -84,7 +84,16 @@ pub fn find(stats: &Stats) -> Vec<Burst> {
                 }
             };
             let words = format!("{name}: {} {verb} {how}", grouped(rows));
-            found.push(Burst { table: name, kind, rows, from: span.0, to: span.1, transactions, entry: largest.entry, words });
+            found.push(Burst {
+                table: name,
+                kind,
+                rows,
+                from: span.0,
+                to: span.1,
+                transactions,
+                entry: largest.entry,
+                words,
+            });
         }
     }
     found.sort_by_key(|burst| std::cmp::Reverse(burst.rows));

@@ -45,7 +45,10 @@ pub struct Listing {
 /// # Errors
 ///
 /// When its place cannot be listed, or has no logs.
-pub async fn list(source: &mut Source, cancel: &CancellationToken) -> Result<(Listing, std::sync::Arc<dyn Store>), Report> {
+pub async fn list(
+    source: &mut Source,
+    cancel: &CancellationToken,
+) -> Result<(Listing, std::sync::Arc<dyn Store>), Report> {
     let store = source.open()?;
     let mut stem = None;
     if let Some(key) = source.key.clone() {
@@ -193,7 +196,10 @@ fn missing(logs: &[Found], index: &[LogName]) -> Vec<Gap> {
             kind: GapKind::MissingFiles,
             after: edge(name),
             before: None,
-            words: format!("the index goes on with {} behind {name}, which is not here", Foreign::new(next.bare.clone())),
+            words: format!(
+                "the index goes on with {} behind {name}, which is not here",
+                Foreign::new(next.bare.clone())
+            ),
         });
     }
     gaps
@@ -220,7 +226,8 @@ mod tests {
 
     #[test]
     fn d30_logs_come_in_the_order_of_their_numbers_and_holes_are_named() {
-        let listing = arranged(objects(&["b.000010", "b.000009.gz", "b.1000000", "b.000012", "ibdata1"]), None, &[]).unwrap();
+        let listing =
+            arranged(objects(&["b.000010", "b.000009.gz", "b.1000000", "b.000012", "ibdata1"]), None, &[]).unwrap();
         assert_eq!(names(&listing), ["b.000009.gz", "b.000010", "b.000012", "b.1000000"]);
         assert_eq!(listing.gaps.len(), 2);
         assert_eq!(listing.gaps[0].words, "1 file is missing between b.000010 and b.000012");

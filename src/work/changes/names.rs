@@ -53,11 +53,14 @@ mod tests {
 
     #[test]
     fn logs_are_known_by_their_names_whatever_their_ending() {
-        let name = |key: &str| log_name(key.as_bytes()).map(|name| (String::from_utf8(name.stem).unwrap(), name.sequence));
+        let name =
+            |key: &str| log_name(key.as_bytes()).map(|name| (String::from_utf8(name.stem).unwrap(), name.sequence));
         assert_eq!(name("binlog.000412"), Some(("binlog".to_owned(), 412)));
         assert_eq!(name("a/b/mysql-bin.000001.gz"), Some(("mysql-bin".to_owned(), 1)));
         assert_eq!(name("db1.prod-bin.1000000.zst"), Some(("db1.prod-bin".to_owned(), 1_000_000)));
-        for other in ["binlog.index", "ibdata1", "binlog.0412", ".000412", "dump.sql.gz", "x.000412.sql", "binlog.00041a", ""] {
+        for other in
+            ["binlog.index", "ibdata1", "binlog.0412", ".000412", "dump.sql.gz", "x.000412.sql", "binlog.00041a", ""]
+        {
             assert_eq!(name(other), None, "{other}");
         }
         assert_eq!(bare(b"x/binlog.000412.gz"), b"binlog.000412");

@@ -113,7 +113,12 @@ fn of_target(target: Option<&EstateTarget>, path: &str) -> Result<(Target, Optio
     };
     if path.split('/').any(|part| part == "..") {
         let advice = "the path of a change source lies below its target";
-        return Err(Report::new(Fault::Usage, "changes::path", format!("{} leads out of the target", escape(path)), advice));
+        return Err(Report::new(
+            Fault::Usage,
+            "changes::path",
+            format!("{} leads out of the target", escape(path)),
+            advice,
+        ));
     }
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let location = below(&target.location, folder);
@@ -127,7 +132,9 @@ fn of_url(text: &str) -> Result<(Target, Option<Foreign>), Report> {
         None => text,
         Some("binlog+file" | "binlog+s3" | "binlog+sftp" | "binlog+scp") => text.trim_start_matches("binlog+"),
         Some("file" | "s3" | "sftp" | "scp") => text,
-        Some(scheme @ ("mysql" | "mariadb" | "binlog+smb" | "smb" | "dbtrail+mysql" | "dbtrail+s3" | "dbtrail+file")) => {
+        Some(
+            scheme @ ("mysql" | "mariadb" | "binlog+smb" | "smb" | "dbtrail+mysql" | "dbtrail+s3" | "dbtrail+file"),
+        ) => {
             return Err(ChangesError::Later { scheme: scheme.to_owned() }.report());
         }
         Some(_) => {

@@ -98,7 +98,11 @@ impl Stats {
 
     fn checkpoint(&mut self, place: Place, at: Moment) {
         let spacing = self.spacing.max(32);
-        if self.checkpoints.last().is_some_and(|last| self.entries < last.entry + spacing && last.place.file == place.file) {
+        if self
+            .checkpoints
+            .last()
+            .is_some_and(|last| self.entries < last.entry + spacing && last.place.file == place.file)
+        {
             return;
         }
         self.checkpoints.push(Checkpoint { entry: self.entries, place, at });

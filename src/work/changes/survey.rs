@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::change::error::BinlogError;
@@ -87,14 +86,14 @@ impl Surveyed {
         &mut self,
         (index, log): (u32, &Log),
         ctx: &JobCtx,
-        definitions: &Definitions,
+        definitions: &mut Definitions,
         mut tell: impl FnMut(&Self),
     ) {
         let reader = Counted { inner: Forward::new(log.bytes.clone(), BinlogPos(0)), ctx: ctx.clone() };
         let mut events = Transactions::new(reader, index, Limits::default());
         let mut at = At { index, log, next: None };
         let (mut read, mut told) = (0, Instant::now());
-        definitions.learn_at_start(&mut self.timeline, index);
+        definitions.learn_at_start(&mut self.timeline);
         let broken = loop {
             let (note, is_rows) = match events.next() {
                 Ok(Some(item)) => match self.item(&item, &mut at, definitions) {
@@ -117,13 +116,13 @@ impl Surveyed {
             }
         };
         if broken.is_some() {
-            self.fates.broke_off(events.place());
+            self.fates.broken_off(events.place());
             self.stats.end(crate::change::transactions::Ending::Cut);
         }
         self.close(&events, &at, broken.filter(|_| !ctx.cancel.is_cancelled()));
     }
 
-    fn item(&mut self, item: &Item<'_>, at: &mut At<'_>, definitions: &Definitions) -> Result<(), BinlogError> {
+    fn item(&mut self, item: &Item<'_>, at: &mut At<'_>, definitions: &mut Definitions) -> Result<(), BinlogError> {
         match item {
             Item::Begin(facts) => self.stats.begin(facts, at.index),
             Item::Rows(rows) => {
@@ -147,7 +146,7 @@ impl Surveyed {
         Ok(())
     }
 
-    fn wall(&mut self, ddl: &Ddl, statement: &StatementItem<'_>, at: &At<'_>, definitions: &Definitions) {
+    fn wall(&mut self, ddl: &Ddl, statement: &StatementItem<'_>, at: &At<'_>, definitions: &mut Definitions) {
         let place = Place { file: at.index, position: statement.facts.start, inner: 0 };
         let entry = self.stats.number();
         definitions.learn_before(&mut self.timeline, place, &self.last_walls);
@@ -217,8 +216,7 @@ impl Surveyed {
             self.first_error = Some(error.report());
         }
         self.note_gtids(trace.before.as_ref(), &trace.here);
-        self.before =
-            Some(Before { edge: end, end: events.end(), next: at.next.clone(), readable: problem.is_none() });
+        self.before = Some(Before { edge: end, end: events.end(), next: at.next.clone(), readable: problem.is_none() });
         self.problems.extend(problem);
     }
 
@@ -246,9 +244,15 @@ impl Surveyed {
         } else if known_gap {
             None
         } else if let Some(gtid) = missing {
-            Some((GapKind::MissingGtids, format!("{first} says that {gtid} came before it, and {last} does not have it")))
+            Some((
+                GapKind::MissingGtids,
+                format!("{first} says that {gtid} came before it, and {last} does not have it"),
+            ))
         } else if let Some(next) = before.next.filter(|next| next != first) {
-            Some((GapKind::OtherSuccessor, format!("{last} says that {next} follows, and {first} is the next one here")))
+            Some((
+                GapKind::OtherSuccessor,
+                format!("{last} says that {next} follows, and {first} is the next one here"),
+            ))
         } else if before.end == FileEnd::Open && said.is_none() {
             Some((GapKind::OpenEnd, format!("{last} does not say that it is complete, and {first} follows")))
         } else {
@@ -261,7 +265,7 @@ impl Surveyed {
     }
 
     /// Everything was read.
-    pub fn finish(&mut self, definitions: &Definitions) -> Fates {
+    pub fn finish(&mut self, definitions: &mut Definitions) -> Fates {
         self.stats.finish();
         definitions.learn_rest(&mut self.timeline, &self.last_walls);
         std::mem::take(&mut self.fates).finish()

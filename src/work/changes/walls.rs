@@ -73,14 +73,15 @@ pub fn backup_for(wall: &Wall, catalog: &Catalog) -> Option<WallBackup> {
         let listed = |tables: &[Foreign]| table.table.raw_bytes().is_empty() || tables.contains(&table.table);
         databases.contains(&table.schema) && tables.is_none_or(listed)
     };
-    let fits = catalog.backups.iter().filter(|backup| backup.is_good() && backup.taken.at < wall.at).find(|backup| {
-        let inside = backup.proof.as_ref().and_then(|proof| proof.inside.as_ref());
-        // The list of tables is cut at a thousand: then it says nothing of the others.
-        let whole = inside.filter(|inside| inside.tables.len() as u64 == inside.table_count);
-        let tables: Option<Vec<Foreign>> =
-            whole.map(|inside| inside.tables.iter().map(|table| table.name.clone()).collect());
-        wall.tables.iter().all(|table| has(table, &backup.databases, tables.as_deref()))
-    })?;
+    let fits =
+        catalog.backups.iter().filter(|backup| backup.is_good() && backup.taken.at < wall.at).find(|backup| {
+            let inside = backup.proof.as_ref().and_then(|proof| proof.inside.as_ref());
+            // The list of tables is cut at a thousand: then it says nothing of the others.
+            let whole = inside.filter(|inside| inside.tables.len() as u64 == inside.table_count);
+            let tables: Option<Vec<Foreign>> =
+                whole.map(|inside| inside.tables.iter().map(|table| table.name.clone()).collect());
+            wall.tables.iter().all(|table| has(table, &backup.databases, tables.as_deref()))
+        })?;
     let trust = fits.proof.as_ref().map_or_else(String::new, |proof| ladder::in_words(proof));
     Some(WallBackup { id: fits.id.clone(), label: fits.label(), taken: fits.taken.at, trust })
 }
