@@ -2,6 +2,7 @@
 
 mod fates;
 mod groups;
+mod trace;
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -16,8 +17,9 @@ use crate::change::query::{Ddl, Query, QueryHead, load};
 use crate::change::rows::{self, RowsEvent, RowsHead};
 use crate::change::schema::Described;
 use crate::change::table::Table;
-pub use crate::change::transactions::fates::{Fate, Fates, Survey};
+pub use crate::change::transactions::fates::{Fate, Fates, Note, Survey};
 use crate::change::transactions::groups::{Group, Step};
+pub use crate::change::transactions::trace::{Known, Trace};
 use crate::model::change::{BinlogPos, Certainty, Change, ChangeKey, Place, TransactionFacts};
 use crate::model::foreign::Foreign;
 use crate::model::units::Moment;
@@ -157,6 +159,7 @@ pub struct Transactions<R> {
     /// The payload whose rows were counted last, and how many there were.
     counted: (BinlogPos, u32),
     place: Place,
+    trace: Trace,
 }
 
 /// A table map that is valid, and how many events had been seen when it was given last.
@@ -219,7 +222,26 @@ impl<R: Read> Transactions<R> {
             unpacked: vec![],
             counted: (BinlogPos(0), 0),
             place: Place { file, ..Place::default() },
+            trace: Trace::default(),
         }
+    }
+
+    /// Reads on from `at`, where a transaction begins, of a file whose first event says `format`.
+    pub fn from_transaction(input: R, at: Place, format: Format, limits: Limits) -> Self {
+        let mut log = Self::new(input, at.file, limits);
+        log.frames = log.frames.moved_to(at.position, format);
+        log.place = at;
+        log
+    }
+
+    /// Times and GTIDs of what was read of this file by now.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// How far the file was read.
+    pub fn at(&self) -> BinlogPos {
+        self.frames.at()
     }
 
     /// What the file's first event says; `None` before it was read.
@@ -303,6 +325,7 @@ impl<R: Read> Transactions<R> {
         let Some(event) = self.frames.event() else { return Ok(()) };
         self.place = Place { position: event.start, inner: event.inner.unwrap_or(0), ..self.place };
         let (body, kind) = (event.body, event.header.kind);
+        self.trace.see(&event).map_err(Err)?;
         match kind {
             kind::TABLE_MAP => self.table_map().map_err(Err)?,
             kind::QUERY | kind::QUERY_COMPRESSED => {

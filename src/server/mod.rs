@@ -13,6 +13,7 @@
 
 pub mod compat;
 mod connect;
+mod definitions;
 mod error;
 mod load;
 mod login;
