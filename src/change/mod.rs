@@ -24,4 +24,5 @@ pub mod script;
 pub mod table;
 mod temporal;
 pub mod transactions;
+pub mod undo;
 pub mod value;

@@ -79,6 +79,12 @@ pub fn read(file: &mut (impl Read + Seek), each: &mut dyn FnMut(&RowStatement, u
     Ok(reader.finish())
 }
 
+/// Reads one statement that changes rows, as breakglass writes it; `None` for anything else.
+pub fn of_statement(text: &[u8]) -> Option<RowStatement> {
+    let dialect = Dialect::default();
+    statement::read(&Tokens::code(text.strip_suffix(b";").unwrap_or(text), dialect), dialect, None)
+}
+
 struct Reader<'e> {
     each: &'e mut dyn FnMut(&RowStatement, u64),
     reading: Reading,

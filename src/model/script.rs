@@ -1,5 +1,6 @@
 //! Recovery scripts as people review them: what undoes each change, what stands there now, and what was chosen.
 
+mod around;
 mod now;
 mod options;
 mod review;
@@ -14,6 +15,7 @@ use crate::model::change::{Change, ChangeKey, ChangeKind};
 use crate::model::changes::{Coverage, Rows, TableRef, Wall};
 use crate::model::foreign::Foreign;
 use crate::model::plan::words;
+pub use crate::model::script::around::{ColumnNowFacts, ForeignKey, Surroundings, TableNow, Trigger};
 pub use crate::model::script::now::{CheckView, ColumnNow, Later, RowNow, RowState, StateCounts};
 pub use crate::model::script::options::{Checks, Commits, Decision, Extent, Gaps, Lasting, ScriptOptions, Which};
 pub use crate::model::script::review::{Origin, Review, ReviewHazard, ReviewedTable, StatementHazard};
@@ -67,8 +69,13 @@ impl fmt::Display for ScriptDigest {
 /// How far a recovery is. Everything that it shows is a snapshot: ask again when the session has news.
 #[derive(Debug, Clone)]
 pub enum RecoveryPhase {
-    /// The logs are read; the job says how far that is.
-    Reading,
+    /// The logs are read: bytes of all bytes.
+    Reading {
+        /// So many.
+        done: u64,
+        /// Of so many; 0: not known yet.
+        total: u64,
+    },
     /// Everything can be undone.
     Ready,
     /// Something in the range cannot be undone: [`RecoveryView::refused`] says what.
@@ -152,7 +159,7 @@ pub struct ScriptTable {
 pub struct ScriptStatement {
     /// Its place in the script, from 0; the newest change comes first.
     pub number: u64,
-    /// The place of its transaction, from 0; the newest one comes first.
+    /// Its transaction, by the number that it has in the logs.
     pub transaction: u64,
     /// The change, with both images.
     pub change: Arc<Change>,
@@ -175,7 +182,7 @@ pub struct ScriptStatement {
 /// One transaction that is undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScriptTransaction {
-    /// Its place in the script, from 0.
+    /// Its number in the logs.
     pub number: u64,
     /// Its GTID or the place of its begin, in words.
     pub label: String,
@@ -185,9 +192,9 @@ pub struct ScriptTransaction {
     pub committed_at: Moment,
     /// The connection that ran it.
     pub thread: Option<u32>,
-    /// The first of its statements in the script.
+    /// The first of its statements on this page.
     pub first: u64,
-    /// How many there are.
+    /// How many of them are on this page.
     pub statements: u64,
 }
 

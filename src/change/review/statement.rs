@@ -3,6 +3,7 @@
 use crate::change::review::literal::{self, Literal};
 use crate::model::change::ChangeKind;
 use crate::model::foreign::Foreign;
+use crate::sql::compare::View;
 use crate::sql::ident;
 use crate::sql::lexer::Dialect;
 use crate::sql::token::{Token, TokenKind};
@@ -35,8 +36,8 @@ pub enum How {
     Equals,
     /// `<=>`, or `IS NULL`.
     Same,
-    /// Byte by byte: `CAST(column AS BINARY) <=> ..` and its like.
-    Bytes,
+    /// `<=>`, of the column in one of the ways that show its bytes.
+    Seen(View),
 }
 
 /// A column compared with a value, or set to it.
@@ -290,7 +291,7 @@ impl<'t, 'a> Cursor<'t, 'a> {
 
     fn pair(&mut self) -> Option<Pair> {
         let parens = (0..).take_while(|_| self.eat_sign(b'(')).count();
-        let (column, wrapped) = self.operand()?;
+        let (column, view) = self.operand()?;
         let (how, value) = if self.eat("IS") {
             self.eat("NULL").then_some((How::Same, Literal::Null))?
         } else if self.eat_sign(b'=') {
@@ -304,31 +305,55 @@ impl<'t, 'a> Cursor<'t, 'a> {
         }
         // The next word must end the comparison: `a = 1 + b` is none.
         let ends = self.peek().is_none_or(|token| token.is_any(&["AND", "LIMIT", "ORDER", "OR", "XOR"]));
-        ends.then_some(Pair { column, how: if wrapped { How::Bytes } else { how }, value })
+        ends.then_some(Pair { column, how: view.map_or(how, How::Seen), value })
     }
 
-    /// A column, by itself or in one of the functions that show its bytes; whether it is in one.
-    fn operand(&mut self) -> Option<(Foreign, bool)> {
-        let first = self.peek()?;
+    /// A column, by itself or in one of the ways that show its bytes.
+    fn operand(&mut self) -> Option<(Foreign, Option<View>)> {
         let calls = self.tokens.get(self.at + 1).is_some_and(|token| token.is_sign(b'('));
-        if !(calls && first.kind == TokenKind::Word && first.is_any(&["CAST", "HEX", "CONVERT", "BINARY"])) {
-            if first.is("BINARY") && self.tokens.get(self.at + 1).is_some_and(Token::is_name) {
-                self.at += 1;
-                return Some((self.column()?, true));
-            }
+        if calls && self.peek()?.is("HEX") {
+            self.at += 2;
             let column = self.column()?;
-            // `column+0`: a bit, a year or an enum by its number.
-            let zero = matches!(self.rest(), [plus, zero, ..] if plus.is_sign(b'+') && zero.text == b"0");
-            self.at += if zero { 2 } else { 0 };
-            return Some((column, false));
+            return self.eat_sign(b')').then_some((column, Some(View::Hex)));
         }
-        self.at += 2;
-        let (column, _) = self.operand()?;
-        // `AS CHAR CHARACTER SET utf8mb4`, `USING utf8mb4`, up to the parenthesis that belongs to it.
-        while self.peek().is_some_and(|token| token.kind == TokenKind::Word) {
+        if calls && self.peek()?.is("CAST") {
+            self.at += 2;
+            return self.bytes_of();
+        }
+        if self.peek()?.is("BINARY") && self.tokens.get(self.at + 1).is_some_and(Token::is_name) {
             self.at += 1;
+            return Some((self.column()?, Some(View::Bytes)));
         }
-        self.eat_sign(b')').then_some((column, true))
+        let column = self.column()?;
+        let zero = matches!(self.rest(), [plus, zero, ..] if plus.is_sign(b'+') && zero.text == b"0");
+        self.at += if zero { 2 } else { 0 };
+        Some((column, zero.then_some(View::Number)))
+    }
+
+    /// Behind `CAST(`: what is cast to bytes.
+    fn bytes_of(&mut self) -> Option<(Foreign, Option<View>)> {
+        let calls = self.tokens.get(self.at + 1).is_some_and(|token| token.is_sign(b'('));
+        let (column, view) = if calls && self.peek()?.is("CAST") {
+            self.at += 2;
+            let column = self.column()?;
+            self.words(&["AS", "CHAR", "CHARACTER", "SET", "utf8mb4"]).then_some(())?;
+            (column, View::TextBytes)
+        } else if calls && self.peek()?.is("CONVERT") {
+            self.at += 2;
+            let column = self.column()?;
+            self.words(&["USING", "utf8mb4"]).then_some(())?;
+            (column, View::Utf8Bytes)
+        } else {
+            (self.column()?, View::Bytes)
+        };
+        if view != View::Bytes {
+            self.eat_sign(b')').then_some(())?;
+        }
+        (self.words(&["AS", "BINARY"]) && self.eat_sign(b')')).then_some((column, Some(view)))
+    }
+
+    fn words(&mut self, words: &[&str]) -> bool {
+        words.iter().all(|word| self.eat(word))
     }
 
     fn insert(&mut self, statement: &mut RowStatement) {
@@ -427,7 +452,9 @@ mod tests {
              AND CAST(CAST(`j` AS CHAR CHARACTER SET utf8mb4) AS BINARY) <=> X'7B7D' AND `y`+0 <=> 1999 AND HEX(`g`) <=> '00'",
         );
         assert!(ours.traits.is_guarded && !ours.traits.computes, "{ours:?}");
-        assert_eq!(ours.only.len(), 5);
+        let hows: Vec<How> = ours.only.iter().map(|pair| pair.how).collect();
+        let seen = [View::Bytes, View::TextBytes, View::Number, View::Hex].map(How::Seen);
+        assert_eq!(hows, [&[How::Equals][..], &seen].concat());
 
         let rows = one("INSERT INTO t (a,b) VALUES (1,'x'),(2,NULL)");
         assert_eq!((rows.rows, rows.tuples.len(), rows.columns.len()), (2, 2, 2));

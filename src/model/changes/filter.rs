@@ -232,7 +232,8 @@ impl Compiled {
             && (filter.threads.is_empty() || facts.thread.is_some_and(|thread| filter.threads.contains(&thread)))
     }
 
-    fn takes_time(&self, at: Moment) -> bool {
+    /// Whether a time of commit passes.
+    pub fn takes_time(&self, at: Moment) -> bool {
         let late = |until: Moment| {
             let whole = until.0.rem_euclid(1000) == 0;
             at.0 > if whole { until.0.saturating_add(999) } else { until.0 }

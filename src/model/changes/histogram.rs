@@ -15,8 +15,24 @@ pub struct Histogram {
     /// Seconds of one bar: a power of two.
     width: i64,
     /// By table's index and the bar's number since 1970.
-    bars: BTreeMap<(u32, i64), Rows>,
+    bars: BTreeMap<(u32, i64), Cell>,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Cell {
+    rows: Rows,
+    /// Transactions with rows of a kind.
+    transactions: Rows,
+}
+
+impl Cell {
+    fn merge(&mut self, other: Self) {
+        self.rows.merge(other.rows);
+        self.transactions.merge(other.transactions);
+    }
+}
+
+const KINDS: [ChangeKind; 3] = [ChangeKind::Insert, ChangeKind::Update, ChangeKind::Delete];
 
 impl Default for Histogram {
     fn default() -> Self {
@@ -41,10 +57,12 @@ impl Histogram {
         self.width
     }
 
-    /// Counts rows of a table that were committed at a time.
+    /// Counts a transaction's rows of a table that were committed at a time.
     pub fn add(&mut self, table: u32, at: Moment, rows: Rows) {
         let number = at.0.div_euclid(1000).div_euclid(self.width);
-        self.bars.entry((table, number)).or_default().merge(rows);
+        let mut cell = Cell { rows, ..Cell::default() };
+        KINDS.into_iter().filter(|kind| rows.of(*kind) > 0).for_each(|kind| cell.transactions.add(kind, 1));
+        self.bars.entry((table, number)).or_default().merge(cell);
         while self.bars.len() > BARS {
             self.fold();
         }
@@ -53,8 +71,8 @@ impl Histogram {
     fn fold(&mut self) {
         let bars = std::mem::take(&mut self.bars);
         self.width = self.width.saturating_mul(2);
-        for ((table, number), rows) in bars {
-            self.bars.entry((table, number.div_euclid(2))).or_default().merge(rows);
+        for ((table, number), cell) in bars {
+            self.bars.entry((table, number.div_euclid(2))).or_default().merge(cell);
         }
     }
 
@@ -62,7 +80,7 @@ impl Histogram {
     #[must_use]
     pub fn renumbered(&self, order: &[u32]) -> Self {
         let new = |old: u32| order.get(old as usize).copied().unwrap_or(old);
-        let bars = self.bars.iter().map(|((table, number), rows)| ((new(*table), *number), *rows)).collect();
+        let bars = self.bars.iter().map(|((table, number), cell)| ((new(*table), *number), *cell)).collect();
         Self { width: self.width, bars }
     }
 
@@ -77,20 +95,20 @@ impl Histogram {
         let used = (last - first) / each + 1;
         let mut bars: Vec<Bar> =
             (0..used).map(|at| Bar { from: moment(at), to: moment(at + 1), rows: Rows::default() }).collect();
-        for ((table, number), rows) in &self.bars {
+        for ((table, number), cell) in &self.bars {
             if (first..=last).contains(number) && of(*table) {
-                bars[((number - first) / each) as usize].rows.merge(*rows);
+                bars[((number - first) / each) as usize].rows.merge(cell.rows);
             }
         }
         bars
     }
 
-    /// Every bar as it is kept: table, kind, when it begins, rows.
-    pub fn raw(&self) -> impl Iterator<Item = (u32, ChangeKind, Moment, u64)> + '_ {
-        let kinds = [ChangeKind::Insert, ChangeKind::Update, ChangeKind::Delete];
-        self.bars.iter().flat_map(move |((table, number), rows)| {
+    /// Every bar as it is kept: table, kind, when it begins, rows, and of how many transactions.
+    pub fn raw(&self) -> impl Iterator<Item = (u32, ChangeKind, Moment, u64, u64)> + '_ {
+        self.bars.iter().flat_map(move |((table, number), cell)| {
             let at = Moment::from_seconds(number.saturating_mul(self.width));
-            kinds.into_iter().map(move |kind| (*table, kind, at, rows.of(kind))).filter(|(.., rows)| *rows > 0)
+            let bar = move |kind| (*table, kind, at, cell.rows.of(kind), cell.transactions.of(kind));
+            KINDS.into_iter().map(bar).filter(|(_, _, _, rows, _)| *rows > 0)
         })
     }
 

@@ -84,9 +84,9 @@ pub enum Checks {
 /// Which statements a choice is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Which {
-    /// One, by its place in the script.
+    /// One, by its place in the script; it must be on a page that was asked for.
     Statement(u64),
-    /// All of one transaction, by its place in the script.
+    /// All of one transaction, by its number in the logs; it must be on a page that was asked for.
     Transaction(u64),
     /// All of a table.
     Table(TableRef),

@@ -48,6 +48,10 @@ pub enum RecoverError {
     #[error("this session is read-only")]
     #[diagnostic(code(recover::read_only), help("the estate says read_only, or --read-only was given"))]
     ReadOnly,
+    /// The machine gives no pipe or thread.
+    #[error("the script cannot be proved while it is sealed")]
+    #[diagnostic(code(recover::pipe), help("nothing was written; end other programs, and try again"))]
+    Pipe(#[source] std::io::Error),
     /// It was stopped.
     #[error("stopped by you; nothing was written")]
     #[diagnostic(code(recover::interrupted))]
@@ -60,6 +64,7 @@ impl Reportable for RecoverError {
             Self::Refused { .. } | Self::Gaps { .. } | Self::ReadOnly => Fault::Refused,
             Self::Nothing { .. } => Fault::Inconclusive,
             Self::NoSuch { .. } => Fault::Usage,
+            Self::Pipe(_) => Fault::Failed,
             Self::Interrupted => Fault::Interrupted,
         }
     }
