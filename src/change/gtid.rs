@@ -109,6 +109,11 @@ fn tag_of(rest: &mut Bytes<'_>) -> Result<Option<Box<str>>, Broken> {
     Ok(std::str::from_utf8(bytes).ok().filter(|tag| !tag.is_empty()).map(Box::from))
 }
 
+/// A tag in a list of sets: one byte of doubled length, then its letters.
+pub(super) fn set_tag(rest: &mut Bytes<'_>) -> Result<Option<Box<str>>, Broken> {
+    tag_of(rest)
+}
+
 /// A number whose first byte tells by its trailing ones how many bytes follow.
 fn variable(rest: &mut Bytes<'_>) -> Result<u64, Broken> {
     let first = rest.u8()?;

@@ -4,6 +4,7 @@
 //! get wrong in the same way. Every line must be one of a few; whatever is not fails.
 
 mod grammar;
+mod walk;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,8 @@ use crate::change::reread::grammar::statement;
 use crate::change::reverse::Plan;
 use crate::change::script::{CHECKS, CLOSING, COUNT, DECIDE, GROUP, HIDDEN, OPENING, ROWS, RUN_HIDDEN, SETTLED, STOP};
 use crate::model::change::ChangeKind;
+
+pub use crate::change::reread::walk::{Condition, ConditionForm, ScriptStatement, Statements};
 
 /// What a script does: rows by table (its quoted name) and kind.
 pub type Doings = BTreeMap<(String, ChangeKind), u64>;

@@ -101,6 +101,10 @@ pub enum Reason {
     Engine(Foreign),
     /// Whether its transaction was committed is not in the log.
     Undecided,
+    /// The log ends inside its transaction.
+    Cut,
+    /// It was chosen to overwrite a row, and the table has no key to find it by.
+    NoKey,
     /// The change was logged as a statement: its rows are not in the log.
     Statement(Foreign),
     /// A definition changed, or all rows of a table went.
@@ -119,6 +123,8 @@ impl fmt::Display for Reason {
             Self::Inexact(column, why) => write!(f, "column {column}: {why}"),
             Self::Engine(engine) => write!(f, "tables of the engine {engine} keep changes after ROLLBACK"),
             Self::Undecided => f.write_str("its transaction was prepared, and its end is not in the log"),
+            Self::Cut => f.write_str("the log ends inside its transaction"),
+            Self::NoKey => f.write_str("its table has no key by which a row could be found to overwrite it"),
             Self::Statement(text) => write!(f, "it was logged as a statement, without rows: {text}"),
             Self::Wall(text) => write!(f, "a definition changed: {text}"),
             Self::Incident => f.write_str("the server that wrote the log lost changes here"),
@@ -133,6 +139,35 @@ pub struct Refusal {
     pub key: ChangeKey,
     /// Why.
     pub reason: Reason,
+}
+
+/// Changes that cannot be undone, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Refusals {
+    /// The first [`Refusals::KEPT`] of them.
+    pub first: Vec<Refusal>,
+    /// How many there are.
+    pub total: u64,
+}
+
+impl Refusals {
+    /// How many are kept.
+    pub const KEPT: usize = 1000;
+
+    /// One more.
+    pub fn push(&mut self, refusal: Refusal) {
+        self.total += 1;
+        if self.first.len() < Self::KEPT {
+            self.first.push(refusal);
+        }
+    }
+
+    /// Some more.
+    pub fn extend(&mut self, others: Self) {
+        self.total += others.total;
+        let room = Self::KEPT.saturating_sub(self.first.len());
+        self.first.extend(others.first.into_iter().take(room));
+    }
 }
 
 /// What a reviewer must know of a script that is exact as far as it goes.
@@ -342,6 +377,12 @@ fn whole(table: &UndoTable, row: &RowImage) -> Result<String, Reason> {
     Ok(only.join(" AND ") + limit)
 }
 
+fn literal(value: &Value<'_>, form: &Form) -> Result<String, Inexact> {
+    let mut out = vec![];
+    exact::write_literal(&mut out, value, form)?;
+    Ok(String::from_utf8(out).unwrap_or_default())
+}
+
 impl UndoColumn {
     fn quoted(&self) -> Result<&str, Reason> {
         self.quoted.as_deref().ok_or(Reason::Name)
@@ -352,16 +393,21 @@ impl UndoColumn {
     }
 
     fn literal(&self, value: &Value<'_>) -> Result<String, Reason> {
-        exact::literal(value, &self.form).map_err(|why| Reason::Inexact(self.name.clone(), why))
+        literal(value, &self.form).map_err(|why| Reason::Inexact(self.name.clone(), why))
     }
 
     fn condition(&self, value: &Value<'_>, only: &mut Vec<String>) -> Result<(), Reason> {
         let inexact = |why| Reason::Inexact(self.name.clone(), why);
         let name = self.quoted()?;
         if self.is_key {
-            only.extend(exact::lookup(name, value, &self.form).map_err(inexact)?);
+            let mut out = vec![];
+            if exact::write_lookup(&mut out, name.as_bytes(), value, &self.form).map_err(inexact)? {
+                only.extend(String::from_utf8(out));
+            }
         }
-        only.push(exact::condition(name, value, &self.form).map_err(inexact)?);
+        let mut out = vec![];
+        exact::write_condition(&mut out, name.as_bytes(), value, &self.form).map_err(inexact)?;
+        only.extend(String::from_utf8(out));
         Ok(())
     }
 }

@@ -76,13 +76,11 @@ impl Timeline {
     ///
     /// When the text cannot be split into statements.
     pub fn read(&mut self, text: &[u8], schema: &[u8], from: Place) -> Result<usize, LexError> {
-        let mut splitter = Splitter::new(Limits::default());
-        let mut sink = Definitions { schema: schema.to_vec(), found: vec![] };
-        splitter.feed(text, &mut sink)?;
-        splitter.feed(b"\n;", &mut sink)?; // SHOW CREATE TABLE ends without a delimiter
-        splitter.finish(&mut sink)?;
-        let count = sink.found.len();
-        sink.found.into_iter().for_each(|facts| self.learn(facts, from));
+        let mut reader = DefinitionReader::new(schema);
+        reader.feed(text)?;
+        let found = reader.finish()?;
+        let count = found.len();
+        found.into_iter().for_each(|facts| self.learn(facts, from));
         Ok(count)
     }
 
@@ -171,6 +169,40 @@ impl Timeline {
     fn drop_database(&mut self, schema: &[u8], place: Place) {
         let inside: Vec<_> = self.tables.keys().filter(|name| name.schema == schema).cloned().collect();
         inside.into_iter().for_each(|name| self.set(name, place, State::Gone));
+    }
+}
+
+/// Reads the definitions out of a dump of any size, piece by piece.
+pub struct DefinitionReader {
+    splitter: Splitter,
+    sink: Definitions,
+}
+
+impl DefinitionReader {
+    /// Unqualified names belong to `schema` until a USE says otherwise.
+    pub fn new(schema: &[u8]) -> Self {
+        let sink = Definitions { schema: schema.to_vec(), found: vec![] };
+        Self { splitter: Splitter::new(Limits::default()), sink }
+    }
+
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the text cannot be split into statements.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), LexError> {
+        self.splitter.feed(bytes, &mut self.sink)
+    }
+
+    /// All tables of the dump.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::feed`].
+    pub fn finish(mut self) -> Result<Vec<TableFacts>, LexError> {
+        self.splitter.feed(b"\n;", &mut self.sink)?; // SHOW CREATE TABLE ends without a delimiter
+        self.splitter.finish(&mut self.sink)?;
+        Ok(self.sink.found)
     }
 }
 

@@ -69,6 +69,10 @@ pub struct Header {
     pub lines: Vec<(&'static str, Foreign)>,
     /// Whether foreign keys are checked while the script runs.
     pub unchecked_keys: bool,
+    /// What a reviewer must know beside what follows from the changes, such as triggers.
+    pub hazards: Vec<Foreign>,
+    /// Whatever else helps, such as statements to run by hand; nothing of it is run.
+    pub notes: Vec<Foreign>,
 }
 
 /// A script and what is in it.

@@ -7,7 +7,7 @@ use clap::{Args as ArgGroup, Parser, Subcommand, ValueEnum};
 
 use crate::cli::error::CliError;
 use crate::cli::print::{Form, Printer};
-use crate::cli::{audit, config, demo, exit, key, ls, man, restore, salvage, seal, show, verify};
+use crate::cli::{audit, config, demo, exit, key, ls, man, restore, review, salvage, seal, show, verify};
 use crate::model::foreign::escape;
 use crate::report::{Fault, Reportable};
 
@@ -108,6 +108,8 @@ pub enum Verb {
     Verify(verify::VerifyArgs),
     /// Restore a backup into a folder, standard output or a MySQL server, after showing the plan
     Restore(Box<restore::RestoreArgs>),
+    /// Read a recovery script: what it would do, its hazards, the rows as they are now; it is never run
+    Review(review::ReviewArgs),
     /// Get out of a cut or damaged backup what is left of it, into a folder that says so
     Salvage(salvage::SalvageArgs),
     /// Seal a file or standard input for the holders of the given public keys

@@ -12,11 +12,13 @@ mod key;
 mod lines;
 mod ls;
 mod man;
+mod paragraphs;
 mod passphrase;
 mod plan_text;
 pub mod print;
 mod progress;
 mod restore;
+mod review;
 mod salvage;
 mod seal;
 mod show;
@@ -75,6 +77,7 @@ async fn perform(door: &Door, verb: Verb) -> Result<u8, Report> {
         Verb::Show(args) => show::run(door, args).await,
         Verb::Verify(args) => verify::run(door, args).await,
         Verb::Restore(args) => restore::run(door, *args).await,
+        Verb::Review(args) => review::run(door, args).await,
         Verb::Salvage(args) => salvage::run(door, args).await,
         Verb::Seal(args) => seal::seal(door, args).await,
         Verb::Unseal(args) => seal::unseal(door, args).await,

@@ -95,6 +95,8 @@ pub struct OutputFile {
     file: File,
     partial: Unfinished,
     path: PathBuf,
+    /// Where the next byte goes; behind all others unless it went back.
+    at: u64,
     written: u64,
     behind: Behind,
 }
@@ -139,6 +141,7 @@ impl OutputFile {
             file,
             partial: Unfinished(Some(partial)),
             path: path.to_owned(),
+            at: 0,
             written: 0,
             behind: Behind::default(),
         })
@@ -163,7 +166,7 @@ impl OutputFile {
         if length < self.written {
             self.file.set_len(length)?;
             self.file.seek(SeekFrom::Start(length))?;
-            self.written = length;
+            (self.at, self.written) = (length, length);
         }
         Ok(())
     }
@@ -207,6 +210,16 @@ impl Parked {
         &self.path
     }
 
+    /// Opens the bytes to be read again, from their beginning, before they have their name.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn reopen(&self) -> Result<File, OutputError> {
+        let partial = self.partial.0.as_deref().unwrap_or(&self.path);
+        File::open(partial).map_err(|source| named(&self.path, self.written, source))
+    }
+
     /// Gives the bytes their name, without ever replacing another file.
     ///
     /// # Errors
@@ -230,13 +243,21 @@ impl Parked {
 impl Write for OutputFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let taken = self.file.write(bytes)?;
-        self.written += taken as u64;
+        self.at += taken as u64;
+        self.written = self.written.max(self.at);
         self.behind.reached(&self.file, self.written);
         Ok(taken)
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+impl Seek for OutputFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.at = self.file.seek(to)?;
+        Ok(self.at)
     }
 }
 
@@ -300,6 +321,19 @@ mod tests {
         output.write_all(b"\n-- cut\n").unwrap();
         assert_eq!(output.finish().unwrap(), 17);
         assert_eq!(fs::read_to_string(&path).unwrap(), "SELECT 1;\n-- cut\n");
+    }
+
+    #[test]
+    fn what_stands_at_the_front_may_be_written_last_and_is_read_again_before_it_has_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut output = OutputFile::create(&folder.path().join("undo.sql")).unwrap();
+        output.write_all(b"....DELETE").unwrap();
+        output.seek(SeekFrom::Start(0)).unwrap();
+        output.write_all(b"-- a").unwrap();
+        assert_eq!(output.written(), 10);
+        let parked = output.park().unwrap();
+        assert_eq!(io::read_to_string(parked.reopen().unwrap()).unwrap(), "-- aDELETE");
+        assert_eq!(parked.finish().unwrap(), 10);
     }
 
     #[test]

@@ -50,6 +50,11 @@ pub enum JobSpec {
         /// The folder, as `--into` takes it.
         into: String,
     },
+    /// Read a change source.
+    Changes {
+        /// SOURCE, escaped.
+        source: String,
+    },
 }
 
 impl JobSpec {
@@ -59,13 +64,15 @@ impl JobSpec {
             Self::Verify { .. } => "verify",
             Self::Restore { .. } => "restore",
             Self::Salvage { .. } => "salvage",
+            Self::Changes { .. } => "changes",
         }
     }
 
-    /// The backup it works on.
-    pub fn backup(&self) -> &BackupId {
+    /// The backup it works on, where it is one.
+    pub fn backup(&self) -> Option<&BackupId> {
         match self {
-            Self::Verify { backup, .. } | Self::Restore { backup, .. } | Self::Salvage { backup, .. } => backup,
+            Self::Verify { backup, .. } | Self::Restore { backup, .. } | Self::Salvage { backup, .. } => Some(backup),
+            Self::Changes { .. } => None,
         }
     }
 }
@@ -85,6 +92,10 @@ pub enum Phase {
     Restoring,
     /// Writing what comes out of a broken backup.
     Salvaging,
+    /// Bringing files that do not lie here.
+    Fetching,
+    /// Reading binary logs.
+    Reading,
     /// Comparing, syncing, renaming.
     Finishing,
 }
@@ -98,6 +109,8 @@ impl Phase {
             Self::Verifying => "verifying",
             Self::Restoring => "restoring",
             Self::Salvaging => "salvaging",
+            Self::Fetching => "fetching",
+            Self::Reading => "reading",
             Self::Finishing => "finishing",
         }
     }
@@ -154,6 +167,17 @@ pub enum Ending {
     Restored(Box<RestoreReport>),
     /// A salvage brought something out, never known to be everything.
     Salvaged(Box<SalvageReport>),
+    /// A change source was read.
+    Surveyed {
+        /// Transactions that changed rows.
+        transactions: u64,
+        /// Rows.
+        rows: u64,
+        /// Holes.
+        gaps: u64,
+        /// What is wrong with files.
+        problems: u64,
+    },
     /// It could not be done.
     Failed(#[serde(skip)] Option<Box<Report>>),
     /// Stopped before anything was written.

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backup;
 pub mod change;
+pub mod changes;
 pub mod dump;
 pub mod foreign;
 pub mod job;
@@ -10,6 +11,7 @@ pub mod plan;
 pub mod question;
 pub mod retention;
 pub mod salvage;
+pub mod script;
 pub mod seal;
 pub mod sftp;
 pub mod sink;

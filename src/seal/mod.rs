@@ -8,6 +8,7 @@ mod agekey;
 mod cbc;
 mod certificate;
 mod chacha;
+pub mod chunks;
 mod cms;
 pub mod databacker;
 pub mod dbacked;

@@ -13,6 +13,7 @@
 
 pub mod compat;
 mod connect;
+mod definitions;
 mod error;
 mod load;
 mod login;
@@ -20,6 +21,7 @@ pub mod options;
 mod password;
 mod probe;
 mod reduce;
+pub mod rows_now;
 mod tls;
 
 pub use connect::{Connection, KillHandle, Killed, connect};

@@ -22,6 +22,10 @@ pub enum Place {
     /// 1
     #[default]
     Backups,
+    /// 3
+    Changes,
+    /// 4
+    Recovery,
     /// 5
     Keys,
     /// 6
@@ -59,7 +63,7 @@ impl Default for Look {
 pub struct App {
     /// What is known.
     pub world: World,
-    /// The four screens, and which one is shown.
+    /// The screens, and which one is shown.
     pub home: Home,
     /// What lies on top of it, the topmost last.
     pub layers: Vec<Box<dyn Pane>>,
@@ -210,12 +214,7 @@ impl App {
             return vec![span(said.role, said.text.clone())];
         }
         if self.layers.last().is_some_and(|layer| layer.context() == Context::Filter) {
-            let problem = self.world.query().problems().first();
-            let tokens =
-                || format!("words, or {}", crate::work::filter::TOKENS.map(|token| format!("{token}:")).join(" "));
-            return vec![
-                problem.map_or_else(|| span(Role::Dim, tokens()), |problem| span(Role::Warn, problem.clone())),
-            ];
+            return vec![self.filter_words()];
         }
         if self.world.running() > 0 {
             return status_line(&self.world, self.look.glyphs, width);
@@ -237,6 +236,25 @@ impl App {
             return vec![span(Role::Dim, self.world.tip.clone())];
         }
         vec![]
+    }
+
+    /// What can be typed into the filter line, or what is wrong with it.
+    fn filter_words(&self) -> Span {
+        let tokens = |tokens: &[&str]| tokens.iter().map(|token| format!("{token}:")).collect::<Vec<_>>().join(" ");
+        let (problem, words) = match self.home.place {
+            Place::Changes => {
+                let day = self.world.changes.as_ref().map_or(self.world.now, crate::tui::log::Log::day);
+                let text = self.layers.last().and_then(|layer| layer.typing()).map_or("", |(text, _)| text);
+                let typed = crate::tui::tokens::Typed::parse(text, day);
+                (typed.problems.first().cloned(), tokens(&crate::tui::tokens::TOKENS))
+            }
+            Place::Recovery => (None, "looks in tables, rows, states, notes and SQL".to_owned()),
+            _ => {
+                let words = format!("words, or {}", tokens(&crate::work::filter::TOKENS));
+                (self.world.query().problems().first().cloned(), words)
+            }
+        };
+        problem.map_or_else(|| span(Role::Dim, words), |problem| span(Role::Warn, problem))
     }
 
     fn pending_words(&self) -> Line {

@@ -18,6 +18,10 @@ pub enum Hit {
     Backup(BackupId),
     /// Puts the cursor on a job.
     Job(JobId),
+    /// Puts the cursor on an entry of a change source.
+    Entry(u64),
+    /// Puts the cursor on a statement of a script.
+    Statement(u64),
     /// Runs a command.
     Run(Command),
 }
@@ -161,6 +165,18 @@ impl<'a> Canvas<'a> {
                 self.cell(area.x, y, &glyph.to_string(), Role::Rule);
             }
         }
+    }
+
+    /// A rule down the first column of `area`, between two parts of a screen.
+    pub fn bar(&mut self, area: Rect) {
+        for y in area.top()..area.bottom() {
+            self.cell(area.x, y, &self.glyphs.bar.to_string(), Role::Rule);
+        }
+    }
+
+    /// What stands in a cell.
+    pub fn symbol(&self, x: u16, y: u16) -> &str {
+        self.buffer.cell((x, y)).map_or(" ", |cell| cell.symbol())
     }
 
     /// Lets the mouse do what a key does.

@@ -99,6 +99,46 @@ pub enum Command {
     No,
     /// Rub out what was typed.
     Erase,
+    /// The screen of changes.
+    GoChanges,
+    /// The screen of recovery scripts.
+    GoRecovery,
+    /// Open a change source.
+    OpenSource,
+    /// Tell what the columns were called.
+    Columns,
+    /// A shorter time on the timeline.
+    ZoomIn,
+    /// A longer time on the timeline.
+    ZoomOut,
+    /// Only some tables.
+    OnlyTables,
+    /// The life of one row.
+    Follow,
+    /// What a wall destroyed.
+    Wall,
+    /// What was read, and what is missing.
+    Coverage,
+    /// Make a script that undoes.
+    Undo,
+    /// Compare with the rows as they are now.
+    Compare,
+    /// Leave a statement out, or take it in again.
+    Exclude,
+    /// Leave tables out.
+    ExcludeTables,
+    /// Strict or overwrite.
+    Overwrite,
+    /// Write a note to a statement.
+    Note,
+    /// What a second person signs.
+    SignOff,
+    /// Write the script to a file.
+    WriteScript,
+    /// Read a script that somebody wrote.
+    Review,
+    /// Hazards, and why nothing can be written.
+    Hazards,
 }
 
 /// What a command may do to the world outside.
@@ -131,14 +171,14 @@ pub struct Entry {
 const fn entry(command: Command, name: &'static str, hint: &'static str, title: &'static str, rank: u8) -> Entry {
     let danger = match command {
         Command::Start => Danger::Destroys,
-        Command::Restore | Command::Salvage | Command::Arm => Danger::Writes,
+        Command::Restore | Command::Salvage | Command::Arm | Command::WriteScript => Danger::Writes,
         _ => Danger::Safe,
     };
     Entry { command, name, hint, title, danger, rank }
 }
 
 /// The list.
-pub const COMMANDS: [Entry; 47] = [
+pub const COMMANDS: [Entry; 67] = [
     entry(Command::Open, "open", "open", "open what is under the cursor", 1),
     entry(Command::Start, "start", "start", "start what the plan says", 0),
     entry(Command::Yes, "yes", "yes, do it", "yes, do it", 1),
@@ -155,6 +195,24 @@ pub const COMMANDS: [Entry; 47] = [
     entry(Command::Name, "name", "rename", "restore it under another name", 2),
     entry(Command::Rename, "rename", "elsewhere", "restore to another place or name", 5),
     entry(Command::Diff, "diff", "", "show what rewriting changes", 50),
+    entry(Command::OpenSource, "open-source", "open a log", "open a change source: binary logs", 10),
+    entry(Command::Undo, "undo", "undo", "make a script that undoes this, what is marked, or all that the filter keeps", 2),
+    entry(Command::OnlyTables, "only-tables", "table", "only some tables", 5),
+    entry(Command::Follow, "follow", "follow row", "the life of one row, through changes of its key", 6),
+    entry(Command::Wall, "wall", "wall", "what this wall destroyed, and which backup still has it", 7),
+    entry(Command::ZoomIn, "zoom-in", "", "timeline: a shorter time", 19),
+    entry(Command::ZoomOut, "zoom-out", "", "timeline: a longer time", 19),
+    entry(Command::Columns, "columns", "columns", "tell what the columns were called", 18),
+    entry(Command::Coverage, "coverage", "coverage", "what was read, what is missing, what cannot be undone", 19),
+    entry(Command::Compare, "compare", "compare", "compare with the rows as they are now, on a server", 4),
+    entry(Command::Exclude, "exclude", "exclude", "leave out of the script, or take in again", 3),
+    entry(Command::ExcludeTables, "exclude-tables", "tables", "leave whole tables out", 7),
+    entry(Command::Overwrite, "overwrite", "overwrite", "undo it even where the row was changed since, or only if not", 6),
+    entry(Command::Note, "note", "note", "write a note to it, for whoever signs", 10),
+    entry(Command::SignOff, "sign-off", "sign-off", "the summary that a second person signs", 5),
+    entry(Command::WriteScript, "write-script", "write", "write the script to a file; nothing runs it", 2),
+    entry(Command::Review, "review", "open a script", "read a script that was written before", 12),
+    entry(Command::Hazards, "hazards", "hazards", "hazards, and what cannot be undone, with every reason", 8),
     entry(Command::LoadKey, "load-key", "load key", "load a private key", 4),
     entry(Command::LockKeys, "lock-keys", "lock keys", "lock: forget all keys; jobs go on", 7),
     entry(Command::LockNow, "lock-now", "lock now!", "lock now!: forget all keys and cancel jobs", 12),
@@ -181,7 +239,9 @@ pub const COMMANDS: [Entry; 47] = [
     entry(Command::GoKeys, "go-keys", "keys", "go to Keys", 21),
     entry(Command::GoJobs, "go-jobs", "jobs", "go to Jobs", 17),
     entry(Command::GoAudit, "go-audit", "audit", "go to Audit", 23),
-    entry(Command::GoLater, "go-later", "", "History, Changes, Recovery: not in this version yet", 50),
+    entry(Command::GoChanges, "go-changes", "changes", "go to Changes", 21),
+    entry(Command::GoRecovery, "go-recovery", "recovery", "go to Recovery", 21),
+    entry(Command::GoLater, "go-later", "", "History: not in this version yet", 50),
     entry(Command::Refresh, "refresh", "", "list all targets again", 30),
     entry(Command::Redraw, "redraw", "", "draw everything anew", 50),
     entry(Command::Suspend, "suspend", "", "leave the terminal to the shell for a while", 50),
@@ -214,6 +274,8 @@ pub fn of_context(context: Context) -> &'static [Command] {
             C::Help,
             C::GoBackups,
             C::GoLater,
+            C::GoChanges,
+            C::GoRecovery,
             C::GoKeys,
             C::GoJobs,
             C::GoAudit,
@@ -234,6 +296,33 @@ pub fn of_context(context: Context) -> &'static [Command] {
         Context::Keys => &[],
         Context::Jobs => &[C::Cancel],
         Context::Audit => &[C::CheckChain],
+        Context::Changes => &[
+            C::OpenSource,
+            C::Undo,
+            C::OnlyTables,
+            C::Follow,
+            C::Wall,
+            C::ZoomIn,
+            C::ZoomOut,
+            C::Columns,
+            C::Coverage,
+            C::Cancel,
+        ],
+        Context::Rows => &[C::Follow, C::Undo],
+        Context::Wall => &[C::Restore, C::Undo],
+        Context::Recovery => &[
+            C::Compare,
+            C::Exclude,
+            C::ExcludeTables,
+            C::Overwrite,
+            C::Note,
+            C::SignOff,
+            C::WriteScript,
+            C::Hazards,
+            C::Review,
+            C::Cancel,
+        ],
+        Context::Statement => &[C::Exclude, C::Overwrite, C::Note],
         Context::Plan => &[C::Start, C::Rename, C::Databases, C::Tables, C::Diff],
         Context::Choice => &[C::MarkAll, C::Name],
         Context::Confirm | Context::Quit => &[C::Yes, C::No],

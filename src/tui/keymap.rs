@@ -23,6 +23,16 @@ pub enum Context {
     Jobs,
     /// The screen of audit records.
     Audit,
+    /// The screen of changes.
+    Changes,
+    /// Rows of a transaction, or the life of one row.
+    Rows,
+    /// What a wall destroyed.
+    Wall,
+    /// The screen of recovery scripts.
+    Recovery,
+    /// One statement of a script.
+    Statement,
     /// A restore plan.
     Plan,
     /// A list of things to choose from.
@@ -47,13 +57,18 @@ pub enum Context {
 
 impl Context {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 21] = [
         Self::Global,
         Self::Backups,
         Self::Detail,
         Self::Keys,
         Self::Jobs,
         Self::Audit,
+        Self::Changes,
+        Self::Rows,
+        Self::Wall,
+        Self::Recovery,
+        Self::Statement,
         Self::Plan,
         Self::Choice,
         Self::Confirm,
@@ -75,6 +90,11 @@ impl Context {
             Self::Keys => "keys",
             Self::Jobs => "jobs",
             Self::Audit => "audit",
+            Self::Changes => "changes",
+            Self::Rows => "rows",
+            Self::Wall => "wall",
+            Self::Recovery => "recovery",
+            Self::Statement => "statement",
             Self::Plan => "plan",
             Self::Choice => "choice",
             Self::Confirm => "confirm",

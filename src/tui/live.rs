@@ -13,6 +13,8 @@ use crate::model::seal::{Fingerprint, KeyFacts};
 use crate::model::sink::{Protection, Sink};
 use crate::model::units::Moment;
 use crate::report::{Fault, Report};
+use crate::tui::desk;
+use crate::tui::desk::Desk;
 use crate::tui::msg::{Backend, Effect, Forget, KeyFrom, Msg, PlanAsk, Retry};
 use crate::tui::widgets::secret_field::SecretText;
 use crate::tui::world::{Armed, GoodCopy, KeyOffer, LoadedKey, ServerLine, Snapshot, TargetLine, TargetState, World};
@@ -39,6 +41,7 @@ pub struct Live {
     session: Session,
     sender: mpsc::Sender<Msg>,
     receiver: Option<mpsc::Receiver<Msg>>,
+    desk: Desk,
 }
 
 /// What the console knows before anything was listed.
@@ -55,6 +58,7 @@ pub fn world(session: &Session) -> World {
     world.read_only = session.is_read_only();
     world.idle_lock = estate.policy.idle_lock;
     world.servers = servers.collect();
+    world.sources = desk::sources(estate);
     world.key_offers = offers(session, &Catalog::default());
     world.log_file = session.paths().log_file().display().to_string();
     world
@@ -81,11 +85,17 @@ impl Live {
     /// Starts following the session; lists nothing yet.
     pub fn new(session: Session) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
-        let follower =
-            Follower { session: session.clone(), sender: sender.clone(), jobs: HashMap::new(), keys: vec![] };
+        let desk = Desk::new(session.clone(), sender.clone());
+        let follower = Follower {
+            session: session.clone(),
+            sender: sender.clone(),
+            jobs: HashMap::new(),
+            keys: vec![],
+            desk: desk.clone(),
+        };
         tokio::spawn(follower.follow());
         tokio::spawn(tell_questions(session.attend(), sender.clone()));
-        Self { session, sender, receiver: Some(receiver) }
+        Self { session, sender, receiver: Some(receiver), desk }
     }
 
     fn say(&self, msg: Msg) {
@@ -226,6 +236,7 @@ impl Backend for Live {
                 });
             }
             Effect::Copy(_) | Effect::Suspend | Effect::Redraw | Effect::Quit => {} // the loop's own
+            effect => self.desk.perform(effect),
         }
     }
 
@@ -269,6 +280,7 @@ struct Follower {
     /// Lines told so far, and whether the end was told.
     jobs: HashMap<JobId, (u64, bool)>,
     keys: Vec<LoadedKey>,
+    desk: Desk,
 }
 
 impl Follower {
@@ -313,6 +325,7 @@ impl Follower {
             });
             self.sender.send(Msg::Armed(armed)).await?;
         }
+        self.desk.tell(changed).await?;
         Ok(())
     }
 

@@ -7,10 +7,17 @@ use tokio::sync::mpsc;
 
 use crate::model::audit::{AuditRecord, ChainState};
 use crate::model::backup::BackupId;
+use crate::model::changes::{
+    ChangeFilter, ChangesRequest, ChangesView, EntryPage, Life, Literal, PageRequest, RowsPage, RowsRequest, TableRef,
+    TransactionLine,
+};
 use crate::model::foreign::Foreign;
 use crate::model::job::{Fact, JobId, JobSpec, Progress};
 use crate::model::plan::{Confirmed, RestorePlan};
 use crate::model::salvage::AgreedSalvage;
+use crate::model::script::{
+    Commits, Decision, Extent, Gaps, RecoveryView, Review, ScriptDigest, ScriptPage, Which,
+};
 use crate::model::seal::KeyFacts;
 use crate::model::trust::Rung;
 use crate::model::units::Moment;
@@ -62,6 +69,30 @@ pub enum Msg {
     Armed(Option<Armed>),
     /// What a target's login asks now; `None`: nothing any more.
     Asked(Option<Asking>),
+    /// A change source is open; this job reads it.
+    LogOpened(JobId, Box<ChangesRequest>),
+    /// What is known of the change source has grown.
+    Log(JobId, Arc<ChangesView>),
+    /// Entries that were asked for.
+    Entries(JobId, Box<PageRequest>, Result<EntryPage, Box<Report>>),
+    /// Rows that were asked for.
+    Rows(JobId, Box<RowsRequest>, Result<RowsPage, Box<Report>>),
+    /// The life of a row.
+    Life(JobId, TableRef, Vec<Literal>, Result<Box<Life>, Box<Report>>),
+    /// A recovery is open; this job reads for it. With the headless command that makes the same script.
+    RecoveryOpened(JobId, String, Arc<RecoveryView>),
+    /// What is known of the recovery has changed.
+    Recovery(JobId, Arc<RecoveryView>),
+    /// Statements of a page that was asked for.
+    Statements(JobId, usize, Result<ScriptPage, Box<Report>>),
+    /// A statement that was searched for; `None`: there is none that way.
+    Found(JobId, Option<u64>),
+    /// What a second person signs.
+    Summary(JobId, String),
+    /// The script is a file.
+    Written(JobId, Box<Written>),
+    /// A finished script was read.
+    Reviewed(Box<Review>),
     /// A sentence for the status line.
     Said(String),
     /// Something that was asked for failed.
@@ -124,6 +155,57 @@ pub struct PlanAsk {
     pub choices: Vec<(String, String)>,
 }
 
+/// What is to be undone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UndoAsk {
+    /// These transactions; empty: everything that the filter keeps.
+    pub entries: Vec<TransactionLine>,
+    /// The filter of the list.
+    pub filter: ChangeFilter,
+    /// How much of a transaction is undone.
+    pub extent: Extent,
+    /// In words.
+    pub title: String,
+    /// SOURCE and its column facts, as the command line takes them.
+    pub source: String,
+    /// The filter, as the command line takes it.
+    pub flags: String,
+}
+
+/// How a script is written; paths as on the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WriteAsk {
+    /// The file.
+    pub path: String,
+    /// Files with public keys that it is sealed for; empty: in the clear.
+    pub recipients: Vec<String>,
+    /// The file of a second script that does again what the first one undoes.
+    pub redo: Option<String>,
+    /// The file of a script for tables that do not roll back.
+    pub lasting: Option<String>,
+    /// How often it commits.
+    pub commits: Commits,
+    /// Whether gaps are a reason not to write it.
+    pub gaps: Gaps,
+}
+
+/// A script that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The file.
+    pub script: String,
+    /// Other files beside it.
+    pub beside: Vec<String>,
+    /// Statements in it.
+    pub statements: u64,
+    /// Transactions that it undoes.
+    pub transactions: u64,
+    /// Changes that were left out by choice.
+    pub excluded: u64,
+    /// Of its statements.
+    pub digest: ScriptDigest,
+}
+
 /// How keys are forgotten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forget {
@@ -159,6 +241,30 @@ pub enum Effect {
     Disarm,
     /// Answer what a target's login asks, or decline it.
     Answer(u64, Option<SecretText>),
+    /// Open a change source.
+    OpenChanges(Box<ChangesRequest>),
+    /// Some entries of it.
+    Entries(JobId, Box<PageRequest>),
+    /// Some rows of it.
+    Rows(JobId, Box<RowsRequest>),
+    /// The life of one row.
+    Follow(JobId, TableRef, Vec<Literal>),
+    /// Work out what undoes something.
+    Undo(JobId, Box<UndoAsk>),
+    /// A page of statements, by its number.
+    Statements(JobId, usize),
+    /// Choose for statements or tables.
+    Decide(JobId, Vec<(Which, Decision)>),
+    /// Search a statement from that one on, forward or not; without a text, one that is worth a look.
+    FindStatement(JobId, String, u64, bool),
+    /// Look at the rows as they are now.
+    Compare(JobId, String),
+    /// The text that a second person signs.
+    Summarize(JobId),
+    /// Write the script.
+    WriteScript(JobId, Box<WriteAsk>),
+    /// Read a finished script.
+    Review(String),
     /// Check the audit chain.
     CheckChain,
     /// Put a text on the clipboard of the terminal (OSC 52). Never a secret.
@@ -172,6 +278,11 @@ pub enum Effect {
 }
 
 impl Effect {
+    /// Opens a change source without further column facts.
+    pub fn open_changes(source: &str) -> Self {
+        Self::OpenChanges(Box::new(ChangesRequest { source: source.to_owned(), ..ChangesRequest::default() }))
+    }
+
     /// What it is, without any secret: for logs and tests.
     pub fn words(&self) -> String {
         match self {
@@ -190,6 +301,29 @@ impl Effect {
             Self::Disarm => "disarm".into(),
             Self::Answer(id, Some(_)) => format!("answer question {id}"),
             Self::Answer(id, None) => format!("decline question {id}"),
+            Self::OpenChanges(request) => {
+                let schemas: String = request.schemas.iter().map(|schema| format!(" with {schema}")).collect();
+                format!("open changes {}{schemas}", request.source)
+            }
+            Self::Entries(job, request) => format!("entries of {job} {:?} {:?}", request.from, request.direction),
+            Self::Rows(job, request) => format!("rows of {job} {:?} from {}", request.of, request.from.rows),
+            Self::Follow(job, table, key) => {
+                let key = key.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+                format!("follow {table} {key} in {job}")
+            }
+            Self::Undo(job, ask) => format!("undo {} of {job}, {:?}", ask.title, ask.extent),
+            Self::Statements(job, page) => format!("statements of {job} page {page}"),
+            Self::Decide(job, decisions) => {
+                let all = decisions.iter().map(|(which, decision)| format!("{which:?} {decision:?}"));
+                format!("decide {job} {}", all.collect::<Vec<_>>().join(", "))
+            }
+            Self::FindStatement(job, text, from, forward) => {
+                format!("find `{text}` in {job} {} {from}", if *forward { "behind" } else { "before" })
+            }
+            Self::Compare(job, server) => format!("compare {job} with {server}"),
+            Self::Summarize(job) => format!("summarize {job}"),
+            Self::WriteScript(job, ask) => format!("write {job} to {}", ask.path),
+            Self::Review(path) => format!("review {path}"),
             Self::CheckChain => "check chain".into(),
             Self::Copy(text) => format!("copy {text}"),
             Self::Suspend => "suspend".into(),

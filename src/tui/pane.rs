@@ -43,6 +43,25 @@ pub enum Flow {
     Sort,
     /// To another screen, leaving all layers.
     Go(Place),
+    /// Something is done with the list of the open change source.
+    Log(LogAct),
+    /// This layer goes, and something is done with that list.
+    LeaveLog(LogAct),
+    /// This layer goes, and statements of the open recovery are searched.
+    LeaveSearch(String),
+}
+
+/// What can be done with the list of the open change source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogAct {
+    /// To an entry, with a sentence about it; empty: none.
+    Jump(u64, String),
+    /// To its end.
+    End,
+    /// The other way round.
+    Turn,
+    /// Filter by this.
+    Filter(String),
 }
 
 /// How much of the screen a layer covers.
@@ -103,6 +122,16 @@ pub trait Pane {
     /// Hears news before the program deals with it; `Pass` leaves it to the program.
     fn hear(&mut self, _news: &Msg, _world: &World) -> Flow {
         Flow::Pass
+    }
+
+    /// Hears news that pages of lists are, wherever this layer lies.
+    fn overhear(&mut self, _news: &Msg) -> Flow {
+        Flow::Stay
+    }
+
+    /// Work that is needed to show more; asked after every message, and each only once.
+    fn needs(&mut self, _world: &World) -> Vec<Effect> {
+        vec![]
     }
 
     /// Which question of a target's login it poses: it goes when that is answered elsewhere or taken back.

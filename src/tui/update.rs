@@ -8,10 +8,12 @@ use crate::model::units::Moment;
 use crate::tui::app::{App, Place, Said};
 use crate::tui::canvas::Hit;
 use crate::tui::command::{Command, Danger, Reason, entry_of};
+use crate::tui::heard;
+use crate::tui::heard::Heard;
 use crate::tui::keymap::{Context, Meaning, Stroke};
 use crate::tui::layers;
 use crate::tui::msg::{Effect, Forget, Msg};
-use crate::tui::pane::{Flow, Pane};
+use crate::tui::pane::{Flow, LogAct, Pane};
 use crate::tui::screens::jobs::ending_words;
 use crate::tui::theme::Role;
 use crate::tui::world::{JobLine, TargetLine};
@@ -25,8 +27,9 @@ const LOG: usize = 500;
 /// Turns one message into a new state and the work it asks for. Never blocks, never awaits, touches
 /// neither the terminal nor the clock.
 pub fn update(app: &mut App, msg: Msg) -> Vec<Effect> {
-    let effects = updated(app, msg);
+    let mut effects = updated(app, msg);
     pose(app);
+    effects.extend(heard::needs(app));
     effects
 }
 
@@ -163,8 +166,26 @@ fn follow(app: &mut App, flow: Flow, command: Option<Command>) -> Vec<Effect> {
             say(app, Role::Text, format!("sorted {}", sort.words()));
         }
         Flow::Go(place) => go(app, place),
+        Flow::Log(act) => acted(app, act),
+        Flow::LeaveLog(act) => {
+            app.layers.pop();
+            acted(app, act);
+        }
+        Flow::LeaveSearch(text) => {
+            app.layers.pop();
+            if let Some(undoing) = &mut app.world.recovery {
+                undoing.search = text;
+            }
+            return run(app, Command::Next);
+        }
     }
     vec![]
+}
+
+fn acted(app: &mut App, act: LogAct) {
+    if let Some(words) = heard::act(app, act) {
+        say(app, Role::Text, words);
+    }
 }
 
 /// Says what begins, where nothing else on the screen would.
@@ -182,6 +203,15 @@ fn started(app: &mut App, effects: Vec<Effect>) -> Vec<Effect> {
                 }
             }
             Effect::Answer(..) => app.world.question = None,
+            Effect::Undo(..) => {
+                app.world.recovery = None;
+                app.home.place = Place::Recovery;
+            }
+            Effect::Review(path) => say(app, Role::Text, format!("reading {}", crate::model::foreign::escape(path))),
+            Effect::OpenChanges(request) => {
+                let source = crate::model::foreign::escape(&request.source);
+                say(app, Role::Text, format!("opening {source}"));
+            }
             Effect::Quit => app.done = true,
             _ => {}
         }
@@ -227,10 +257,12 @@ fn global(app: &mut App, command: Command) -> Vec<Effect> {
         Command::Help => open(app, Box::new(layers::help::Help::new(app))),
         Command::Filter => say(app, Role::Dim, "nothing to filter here"),
         Command::GoBackups => go(app, Place::Backups),
+        Command::GoChanges => go(app, Place::Changes),
+        Command::GoRecovery => go(app, Place::Recovery),
         Command::GoKeys => go(app, Place::Keys),
         Command::GoJobs => go(app, Place::Jobs),
         Command::GoAudit => go(app, Place::Audit),
-        Command::GoLater => say(app, Role::Dim, "History, Changes and Recovery are not in this version yet"),
+        Command::GoLater => say(app, Role::Dim, "History is not in this version yet"),
         Command::LoadKey => open(app, Box::new(layers::key_source::KeySource::new(&app.world))),
         Command::LockKeys | Command::LockNow => return lock(app, command),
         Command::Arm => return arm(app),
@@ -256,6 +288,9 @@ fn back(app: &mut App) {
     }
     if app.home.place == Place::Backups && !app.world.filter_text().is_empty() {
         app.world.filter("");
+        return;
+    }
+    if heard::unfiltered(app) {
         return;
     }
     if app.home.place != Place::Backups {
@@ -334,6 +369,21 @@ fn heard(app: &mut App, news: Msg) -> Vec<Effect> {
         Flow::Pass => {}
         flow => return follow(app, flow, None),
     }
+    if let Some(layer) = heard::overheard(app, &news) {
+        insert(app, layer);
+    }
+    let news = match heard::heard(app, news) {
+        Heard::Other(news) => news,
+        Heard::Taken => return vec![],
+        Heard::Say(text) => {
+            say(app, Role::Text, text);
+            return vec![];
+        }
+        Heard::Show(layer) => {
+            insert(app, layer);
+            return vec![];
+        }
+    };
     match news {
         Msg::Catalog(snapshot) => app.world.set_catalog(*snapshot),
         Msg::Target(name, state) => match app.world.targets.iter_mut().find(|target| target.name == name) {

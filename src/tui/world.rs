@@ -11,6 +11,8 @@ use crate::model::job::{Ending, JobId, JobSpec, Progress};
 use crate::model::seal::{Fingerprint, KeyFacts};
 use crate::model::units::Moment;
 use crate::report::Report;
+use crate::tui::log::Log;
+use crate::tui::undoing::Undoing;
 use crate::work::filter::{Index, Narrowed, Query};
 use crate::work::questions::Asking;
 
@@ -43,6 +45,12 @@ pub struct World {
     pub audit: Vec<AuditRecord>,
     /// What the last check of the chain said.
     pub chain: Option<ChainState>,
+    /// Change sources that the estate names.
+    pub sources: Vec<SourceLine>,
+    /// The change source that is open.
+    pub changes: Option<Log>,
+    /// The recovery that is open.
+    pub recovery: Option<Undoing>,
     /// What a target's login asks.
     pub question: Option<Asking>,
     /// Where the log file is, for the words beside a failure.
@@ -172,6 +180,15 @@ pub struct ServerLine {
     pub address: String,
     /// Whether writes need arming.
     pub protected: bool,
+}
+
+/// A change source that the estate names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceLine {
+    /// Its name.
+    pub name: String,
+    /// Where it is, safe to draw.
+    pub words: String,
 }
 
 /// A target and how its listing stands.

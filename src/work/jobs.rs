@@ -250,11 +250,12 @@ impl Meter {
             (self.sampled, self.sampled_done) = (now, done);
         }
         let still = now.saturating_duration_since(self.moved);
-        let stalled = (still >= STALL && matches!(self.phase, Phase::Verifying | Phase::Restoring | Phase::Salvaging))
-            .then(|| {
-                let why = self.waiting.clone().unwrap_or_else(|| "no bytes arrive".to_owned());
-                (still, why)
-            });
+        let stalled = (still >= STALL
+            && matches!(self.phase, Phase::Verifying | Phase::Restoring | Phase::Salvaging | Phase::Fetching))
+        .then(|| {
+            let why = self.waiting.clone().unwrap_or_else(|| "no bytes arrive".to_owned());
+            (still, why)
+        });
         let rate = mean(&self.samples).map(Rate);
         Progress {
             phase: self.phase,

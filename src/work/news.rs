@@ -23,6 +23,10 @@ impl Changed {
     pub const AUDIT: Self = Self(16);
     /// A server was armed or its arming ended.
     pub const ARMED: Self = Self(32);
+    /// A change source: its view has grown or is complete.
+    pub const CHANGES: Self = Self(64);
+    /// A recovery: its view has grown, or rows were looked at.
+    pub const RECOVERY: Self = Self(128);
 
     /// Whether this includes that.
     pub fn has(self, other: Self) -> bool {

@@ -28,6 +28,7 @@ use crate::target;
 use crate::target::{Credentials, Patience, Ssh, parse_backup};
 use crate::work::browse::{Browser, Slot};
 use crate::work::catalog::{TargetState, TargetView};
+use crate::work::changes::Handles;
 use crate::work::config;
 use crate::work::config::{Configuration, HeldSecret, HeldSecrets};
 use crate::work::news::News;
@@ -84,6 +85,7 @@ impl Session {
             ad_hoc,
             touched: Mutex::new(Instant::now()),
             spans: Spans::open(&env),
+            handles: Handles::default(),
             cancel,
         }));
         tokio::spawn(session.clone().watch_idle());

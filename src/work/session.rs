@@ -29,6 +29,7 @@ use crate::seal::keyring::KeyRing;
 use crate::seal::secret::Secret;
 use crate::work::browse::Browser;
 use crate::work::catalog::Catalog;
+use crate::work::changes::Handles;
 use crate::work::jobs::{JobCtx, JobView};
 use crate::work::keys;
 use crate::work::keys::{KeySource, Loaded};
@@ -107,6 +108,7 @@ pub(super) struct Inner {
     pub ad_hoc: Option<Foreign>,
     pub touched: Mutex<Instant>,
     pub spans: Spans,
+    pub handles: Handles,
     pub cancel: CancellationToken,
 }
 

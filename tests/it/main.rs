@@ -11,6 +11,7 @@ mod house;
 mod keys;
 mod ladder;
 mod readme;
+mod recover;
 mod restore;
 mod salvage;
 mod screens;

@@ -1,7 +1,9 @@
 //! What the screens show: two planes, what is written and what it means.
 
+mod changes;
 mod flows;
 mod hostile;
+mod incident;
 mod questions;
 mod sample;
 mod stage;

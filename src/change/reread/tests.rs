@@ -103,7 +103,7 @@ fn nothing_but_the_expected_statements_passes() {
 proptest! {
     #[test]
     fn d27_no_comment_is_broken_out_of(words in "\\PC{0,40}|[\\x00-\\x7f]{0,40}|(\\n|\\r|;|\u{2028}|DROP TABLE t|\\*/|\0){0,9}") {
-        let header = Header { lines: vec![("source", Foreign::from(words.as_str()))], unchecked_keys: true };
+        let header = Header { lines: vec![("source", Foreign::from(words.as_str()))], unchecked_keys: true, ..Header::default() };
         let script = script::write(&plan(), &header);
         let plain = script::write(&plan(), &Header { unchecked_keys: true, ..Header::default() });
         let code = |text: &str| text.lines().filter(|line| !line.starts_with("-- ")).collect::<Vec<_>>().join("\n");

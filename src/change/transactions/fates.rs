@@ -79,22 +79,34 @@ impl Survey {
         loop {
             let note = match log.next() {
                 Ok(None) => return Ok(()),
-                Ok(Some(item)) => Ok(note_of(item)),
+                Ok(Some(item)) => Ok(Note::of(&item)),
                 Err(error) => Err(error),
             };
             match note {
                 Ok(Some(note)) => self.note(note, log.place()),
                 Ok(None) => {}
                 Err(error) => {
-                    let end = Place { position: BinlogPos(u64::MAX), ..log.place() };
-                    self.note(Note::End(Ending::Cut), end);
+                    self.broken_off(log.place());
                     return Err(error);
                 }
             }
         }
     }
 
-    fn note(&mut self, note: Note, place: Place) {
+    /// Takes in one item of a file that is read elsewhere.
+    pub(in crate::change) fn see(&mut self, item: &Item<'_>, place: Place) {
+        if let Some(note) = Note::of(item) {
+            self.note(note, place);
+        }
+    }
+
+    /// The file cannot be read behind that place: the transaction that was open has no end.
+    pub fn broken_off(&mut self, place: Place) {
+        self.note(Note::End(Ending::Cut), Place { position: BinlogPos(u64::MAX), ..place });
+    }
+
+    /// Takes in what [`Note::of`] an item of somebody else's walk told; `place` is where the item began.
+    pub fn note(&mut self, note: Note, place: Place) {
         match note {
             Note::Begin => {
                 self.begin = Some(place);
@@ -144,21 +156,31 @@ impl Survey {
     }
 }
 
-enum Note {
+/// What decides about rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// A transaction begins.
     Begin,
+    /// A point to go back to.
     Savepoint(Vec<u8>),
+    /// Back to that point.
     RolledBackTo(Vec<u8>),
+    /// The transaction ends.
     End(Ending),
+    /// A prepared one stays, or does not.
     XaDecided(Xid, bool),
 }
 
-fn note_of(item: Item<'_>) -> Option<Note> {
-    match item {
-        Item::Begin(_) => Some(Note::Begin),
-        Item::Savepoint(name) => Some(Note::Savepoint(name)),
-        Item::RolledBackTo(name) => Some(Note::RolledBackTo(name)),
-        Item::End(ending) => Some(Note::End(ending)),
-        Item::XaDecided(xid, stays) => Some(Note::XaDecided(xid, stays)),
-        Item::Rows(_) | Item::Wall(..) | Item::Statement(_) | Item::Incident | Item::Rotate(_) => None,
+impl Note {
+    /// What an item says; `None` for most.
+    pub fn of(item: &Item<'_>) -> Option<Self> {
+        match item {
+            Item::Begin(_) => Some(Self::Begin),
+            Item::Savepoint(name) => Some(Self::Savepoint(name.clone())),
+            Item::RolledBackTo(name) => Some(Self::RolledBackTo(name.clone())),
+            Item::End(ending) => Some(Self::End(ending.clone())),
+            Item::XaDecided(xid, stays) => Some(Self::XaDecided(xid.clone(), *stays)),
+            Item::Rows(_) | Item::Wall(..) | Item::Statement(_) | Item::Incident | Item::Rotate(_) => None,
+        }
     }
 }

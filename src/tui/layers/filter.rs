@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use crate::tui::canvas::Canvas;
 use crate::tui::command::{Command, Offer};
 use crate::tui::keymap::Context;
-use crate::tui::pane::{Cover, Flow, Pane, Scene};
+use crate::tui::pane::{Cover, Flow, LogAct, Pane, Scene};
 use crate::tui::widgets::input::LineInput;
 use crate::tui::widgets::secret_field::SecretText;
 use crate::tui::world::World;
@@ -14,12 +14,38 @@ use crate::tui::world::World;
 /// The filter line.
 pub struct Filter {
     input: LineInput,
+    takes: Takes,
+}
+
+/// Who takes what was typed, and when.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    /// The list of backups, at every key.
+    Live,
+    /// The list of changes, on enter: it may take a pass over the log.
+    Changes,
+    /// The statements of a script, on enter.
+    Search,
 }
 
 impl Filter {
     /// Starts with what is being filtered by.
     pub fn new(text: &str) -> Self {
-        Self { input: LineInput::new(text) }
+        Self { input: LineInput::new(text), takes: Takes::Live }
+    }
+
+    /// Filters changes once it is complete.
+    pub fn on_enter(text: &str) -> Self {
+        Self { takes: Takes::Changes, ..Self::new(text) }
+    }
+
+    /// Searches statements once it is complete.
+    pub fn search(text: &str) -> Self {
+        Self { takes: Takes::Search, ..Self::new(text) }
+    }
+
+    fn typed(&self) -> Flow {
+        if self.takes == Takes::Live { Flow::Filter(self.input.text().to_owned()) } else { Flow::Stay }
     }
 }
 
@@ -42,10 +68,14 @@ impl Pane for Filter {
 
     fn update(&mut self, command: Command, _world: &World) -> Flow {
         match command {
-            Command::Open => Flow::Leave,
+            Command::Open => match self.takes {
+                Takes::Live => Flow::Leave,
+                Takes::Changes => Flow::LeaveLog(LogAct::Filter(self.input.text().to_owned())),
+                Takes::Search => Flow::LeaveSearch(self.input.text().trim().to_owned()),
+            },
             Command::Erase => {
                 self.input.set("");
-                Flow::Filter(String::new())
+                self.typed()
             }
             Command::Up | Command::Down | Command::PageUp | Command::PageDown => Flow::Below(command),
             _ => Flow::Pass,
@@ -57,12 +87,12 @@ impl Pane for Filter {
     }
 
     fn key(&mut self, key: &KeyEvent, _world: &World) -> Flow {
-        if self.input.key(key) { Flow::Filter(self.input.text().to_owned()) } else { Flow::Stay }
+        if self.input.key(key) { self.typed() } else { Flow::Stay }
     }
 
     fn paste(&mut self, text: SecretText, _world: &World) -> Flow {
         self.input.paste(&String::from_utf8_lossy(text.expose()));
-        Flow::Filter(self.input.text().to_owned())
+        self.typed()
     }
 
     fn typing(&self) -> Option<(&str, usize)> {
@@ -71,7 +101,7 @@ impl Pane for Filter {
 
     fn word(&self, command: Command) -> Option<&'static str> {
         match command {
-            Command::Open => Some("keep"),
+            Command::Open => Some(if self.takes == Takes::Search { "search" } else { "keep" }),
             Command::Erase => Some("erase"),
             _ => None,
         }

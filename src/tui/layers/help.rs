@@ -33,12 +33,21 @@ impl Help {
         section(&mut lines, "Everywhere", Context::Global, &app.keymap, &offers);
         lines.push(vec![]);
         lines.push(vec![span(Role::Title, "Filter")]);
-        let tokens = crate::work::filter::TOKENS.map(|token| format!("{token}:")).join(" ");
-        lines.push(vec![span(Role::Text, format!("  words, and tokens: {tokens}"))]);
-        lines.push(vec![span(
-            Role::Text,
-            "  such as  shop after:7d trust:whole -target:nas  (a leading - turns a term around)",
-        )]);
+        let of_changes = matches!(context, Context::Changes | Context::Rows);
+        let (tokens, such): (&[&str], _) = if of_changes {
+            let such = "  such as  shop.orders kind:delete since:14:02 where:status=paid statement:\"DELETE FROM\"";
+            (&crate::tui::tokens::TOKENS, such)
+        } else {
+            let such = "  such as  shop after:7d trust:whole -target:nas  (a leading - turns a term around)";
+            (&crate::work::filter::TOKENS, such)
+        };
+        let words = if of_changes { "tables, and tokens as the flags of changes" } else { "words, and tokens" };
+        let tokens: Vec<String> = tokens.iter().map(|token| format!("{token}:")).collect();
+        for (nth, some) in tokens.chunks(7).enumerate() {
+            let head = if nth == 0 { format!("  {words}: ") } else { "    ".to_owned() };
+            lines.push(vec![span(Role::Text, format!("{head}{}", some.join(" ")))]);
+        }
+        lines.push(vec![span(Role::Text, such)]);
         Self { lines, top: 0, size: Cell::new(1) }
     }
 }

@@ -174,6 +174,7 @@ impl Pane for Jobs {
             JobSpec::Salvage { backup, into } => {
                 format!("breakglass salvage {backup} --into '{}'", into.replace('\'', "'\\''"))
             }
+            JobSpec::Changes { source } => format!("breakglass changes '{}' --summary", source.replace('\'', "'\\''")),
         })
     }
 
@@ -328,6 +329,12 @@ pub fn ending_words(ending: &Ending) -> (Role, String) {
             SalvageOutcome::Partly => (Role::Warn, format!("salvaged, not restored: {}", report.words())),
             SalvageOutcome::Cancelled => (Role::Warn, format!("stopped; salvaged by then: {}", report.words())),
         },
+        Ending::Surveyed { transactions, rows, gaps: 0, problems: 0 } => {
+            (Role::Good, format!("{} rows in {} transactions, no gap", grouped(*rows), grouped(*transactions)))
+        }
+        Ending::Surveyed { rows, gaps, problems, .. } => {
+            (Role::Warn, format!("{} rows, {gaps} gaps, {problems} problems", grouped(*rows)))
+        }
         Ending::Failed(Some(report)) => (Role::Danger, report.headline.clone()),
         Ending::Failed(None) => (Role::Danger, "failed".to_owned()),
         Ending::Cancelled => (Role::Warn, "stopped; nothing was written".to_owned()),

@@ -2,9 +2,11 @@
 
 pub mod audit;
 pub mod backups;
+pub mod changes;
 pub mod empty;
 pub mod jobs;
 pub mod keys;
+pub mod recovery;
 
 use crate::tui::app::Place;
 use crate::tui::pane::Pane;
@@ -16,6 +18,10 @@ pub struct Home {
     pub place: Place,
     /// Every backup of every target.
     pub backups: backups::Backups,
+    /// What changed and when.
+    pub changes: changes::Changes,
+    /// A recovery script before it is a file.
+    pub recovery: recovery::Recovery,
     /// Keys in memory and keys on offer.
     pub keys: keys::Keys,
     /// Work of this session.
@@ -29,6 +35,8 @@ impl Home {
     pub fn pane(&self) -> &dyn Pane {
         match self.place {
             Place::Backups => &self.backups,
+            Place::Changes => &self.changes,
+            Place::Recovery => &self.recovery,
             Place::Keys => &self.keys,
             Place::Jobs => &self.jobs,
             Place::Audit => &self.audit,
@@ -39,6 +47,8 @@ impl Home {
     pub fn pane_mut(&mut self) -> &mut dyn Pane {
         match self.place {
             Place::Backups => &mut self.backups,
+            Place::Changes => &mut self.changes,
+            Place::Recovery => &mut self.recovery,
             Place::Keys => &mut self.keys,
             Place::Jobs => &mut self.jobs,
             Place::Audit => &mut self.audit,

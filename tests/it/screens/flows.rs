@@ -24,6 +24,7 @@ use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::incident;
 use super::sample;
 use super::stage::Stage;
 use super::{broken, busy, planned, planned_archive, planned_small, planned_with, quiet};
@@ -343,6 +344,15 @@ fn the_wire_carries_little_and_nothing_when_idle() {
             (rows, moved) = rows.press("down");
             worst = worst.max(moved);
         }
+        for stage in [incident::read(SIZE), incident::undone(SIZE), incident::read(SIZE).press("n enter")] {
+            let (mut list, _) = Line::open(stage, palette);
+            for key in ["down", "up", "down", "down", "up", "down", "down", "down", "down", "down"] {
+                let moved;
+                (list, moved) = list.press(key);
+                worst = worst.max(moved);
+            }
+            assert_eq!(list.frame().len(), 0, "idle");
+        }
         println!("{palette:?}: full paint {full} bytes, cursor move at most {worst} bytes");
         assert!(worst <= 400, "{palette:?}: a cursor move took {worst} bytes");
         line.stage = line.stage.send(Msg::Now(Moment(sample::now().0 + 30_000)));
@@ -411,6 +421,12 @@ fn ascii_mode_draws_ascii_only() {
         stage = stage.press(keys);
         assert!(stage.text().is_ascii(), "{}", stage.text());
     }
+    let mut stage = incident::undone((120, 40));
+    stage.app.look.glyphs = &ASCII;
+    for keys in ["down", "enter", "esc", "d", "esc", "3", "n", "]", "enter", "enter", "esc", "esc", "v", "esc", "t", "esc", "o"] {
+        stage = stage.press(keys);
+        assert!(stage.text().is_ascii(), "{}", stage.text());
+    }
 }
 
 #[test]
@@ -442,6 +458,14 @@ impl Act {
             Self::News(3) => Msg::Failed(Box::new(super::denied())),
             Self::News(4) => Msg::KeyLoaded(sample::loaded_key().facts),
             Self::News(5) => Msg::KeyLocked(KeyFrom::File("x".into()), "x".into()),
+            Self::News(6) => Msg::Log(incident::LOG, Arc::new(incident::view(true))),
+            Self::News(7) => Msg::Log(incident::LOG, Arc::default()),
+            Self::News(8) => Msg::LogOpened(incident::LOG, Box::default()),
+            Self::News(9) => Msg::Recovery(incident::UNDO, Arc::new(incident::recovery())),
+            Self::News(10) => Msg::Recovery(incident::UNDO, Arc::new(incident::refused())),
+            Self::News(11) => Msg::Found(incident::UNDO, Some(7_000_000)),
+            Self::News(12) => Msg::Summary(incident::UNDO, "sign".into()),
+            Self::News(13) => Msg::Reviewed(Box::new(incident::review())),
             Self::News(_) => {
                 let into = "server:staging/shop_bg_1121".to_owned();
                 let ask = PlanAsk {
@@ -472,7 +496,7 @@ fn any_act() -> impl Strategy<Value = Act> {
         4 => proptest::sample::select(commands).prop_map(Act::Run),
         1 => ".{0,12}".prop_map(Act::Paste),
         1 => (0i64..100_000).prop_map(Act::Later),
-        2 => (0usize..7).prop_map(Act::News),
+        2 => (0usize..15).prop_map(Act::News),
     ]
 }
 
@@ -482,9 +506,14 @@ proptest! {
     fn no_sequence_of_messages_and_sizes_panics(
         acts in proptest::collection::vec(any_act(), 0..60),
         sizes in proptest::collection::vec((1u16..140, 1u16..50), 4),
-        choosing: bool,
+        begin in 0_u8..4,
     ) {
-        let mut stage = if choosing { planned_archive(sizes[0]).press("b") } else { Stage::new(sample::busy(), sizes[0]) };
+        let mut stage = match begin {
+            0 => planned_archive(sizes[0]).press("b"),
+            1 => incident::read(sizes[0]),
+            2 => incident::undone(sizes[0]),
+            _ => Stage::new(sample::busy(), sizes[0]),
+        };
         for (nth, act) in acts.into_iter().enumerate() {
             stage.resize(sizes[nth % 4]);
             stage = stage.send(act.msg());

@@ -22,6 +22,8 @@ pub struct Stage {
     /// Effects that were asked for, in words.
     pub asked: Vec<String>,
     size: (u16, u16),
+    /// Answers what lists ask for.
+    answers: fn(&Effect) -> Option<Msg>,
 }
 
 impl Stage {
@@ -31,18 +33,29 @@ impl Stage {
 
     pub fn with_glyphs(world: World, size: (u16, u16), glyphs: &'static Glyphs) -> Self {
         let app = App::new(world, Keymap::built_in(), Look { theme: Theme::probe(), glyphs });
-        let mut stage = Self { app, asked: vec![], size };
+        let mut stage = Self { app, asked: vec![], size, answers: |_| None };
         stage.buffer(); // views learn how many rows are visible
         stage
     }
 
     pub fn send(mut self, msg: Msg) -> Self {
-        for effect in update(&mut self.app, msg) {
-            if !matches!(effect, Effect::SniffFirst(_)) {
-                self.asked.push(effect.words());
+        let mut msgs = std::collections::VecDeque::from([msg]);
+        while let Some(msg) = msgs.pop_front() {
+            for effect in update(&mut self.app, msg) {
+                if let Some(answer) = (self.answers)(&effect) {
+                    msgs.push_back(answer);
+                } else if !matches!(effect, Effect::SniffFirst(_)) {
+                    self.asked.push(effect.words());
+                }
             }
+            self.buffer();
         }
-        self.buffer();
+        self
+    }
+
+    /// From now on, this answers what lists ask for; what it answers is not among what was asked.
+    pub fn answering(mut self, answers: fn(&Effect) -> Option<Msg>) -> Self {
+        self.answers = answers;
         self
     }
 

@@ -1,0 +1,320 @@
+//! What is asked of changes: the same filter for lists, scripts and screens, and for every kind of source.
+
+use miette::Diagnostic;
+use regex::bytes::Regex;
+use thiserror::Error;
+
+use crate::model::change::{BinlogPos, Change, ChangeKind, ChangedTable, RowImage, TransactionFacts, Value};
+use crate::model::changes::gtids::GtidSet;
+use crate::model::changes::literal::Literal;
+use crate::model::foreign::{Foreign, escape};
+use crate::model::units::Moment;
+use crate::report::{Fault, Reportable};
+
+/// Every condition must hold; of a list, one of its members. Names and values are compared byte for byte, so `a`
+/// finds neither `A` nor `a `; only names of columns ignore the case of ASCII letters, as servers do.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ChangeFilter {
+    /// `--schema-name`.
+    pub schemas: Vec<Foreign>,
+    /// `--table`.
+    pub tables: Vec<TableFilter>,
+    /// `--kind`.
+    pub kinds: Vec<ChangeKind>,
+    /// `--since`: committed then or later.
+    pub since: Option<Moment>,
+    /// `--until`: committed then or earlier; a time without a fraction means its whole second.
+    pub until: Option<Moment>,
+    /// `--from-position`: events that begin there or later.
+    pub from: Option<PositionBound>,
+    /// `--to-position`: events that begin before it.
+    pub to: Option<PositionBound>,
+    /// `--gtid`.
+    pub gtids: Option<GtidSet>,
+    /// `--thread`.
+    pub threads: Vec<u32>,
+    /// `--key`: values of the key's columns, in the order of the key; before or after.
+    pub keys: Vec<Vec<Literal>>,
+    /// `--changed-column`: updates that changed one of them.
+    pub changed: Vec<String>,
+    /// `--where`: columns with that value, before or after; all must hold.
+    pub values: Vec<(String, Literal)>,
+    /// `--statement`: a pattern that the statement's text has, where the server logged it.
+    pub statement: Option<String>,
+}
+
+/// A table, perhaps with its database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableFilter {
+    /// The database; `None`: any.
+    pub schema: Option<Foreign>,
+    /// The table.
+    pub table: Foreign,
+}
+
+impl TableFilter {
+    /// Reads `table` or `schema.table`; the first dot separates.
+    pub fn parse(text: &str) -> Self {
+        match text.split_once('.') {
+            Some((schema, table)) => Self { schema: Some(schema.into()), table: table.into() },
+            None => Self { schema: None, table: text.into() },
+        }
+    }
+
+    fn takes(&self, schema: &Foreign, table: &Foreign) -> bool {
+        self.table == *table && self.schema.as_ref().is_none_or(|wanted| wanted == schema)
+    }
+}
+
+/// A place in the files of a source, as people write it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PositionBound {
+    /// The file; `None` where the source has only one.
+    pub file: Option<Foreign>,
+    /// The byte in it.
+    pub position: BinlogPos,
+}
+
+impl PositionBound {
+    /// Reads `binlog.000412:1234` or `1234`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (file, position) = match text.rsplit_once(':') {
+            Some((file, position)) if !file.is_empty() => (Some(Foreign::from(file)), position),
+            Some(_) => return None,
+            None => (None, text),
+        };
+        Some(Self { file, position: BinlogPos(position.parse().ok()?) })
+    }
+}
+
+/// Why a filter cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Diagnostic)]
+pub enum FilterError {
+    /// A position names a file that the source does not have.
+    #[error("the source has no file {file}")]
+    #[diagnostic(code(filter::no_file), help("`breakglass changes SOURCE --summary` lists its files"))]
+    NoFile {
+        /// Escaped.
+        file: String,
+    },
+    /// A position without a file, for a source of several.
+    #[error("a position alone does not say in which of the {files} files")]
+    #[diagnostic(code(filter::which_file), help("write FILE:POSITION, such as binlog.000412:1234"))]
+    WhichFile {
+        /// How many there are.
+        files: usize,
+    },
+    /// The pattern is none.
+    #[error("the pattern for statements cannot be read: {what}")]
+    #[diagnostic(code(filter::pattern), help("patterns are those of Rust's regex crate; (?i) ignores case"))]
+    Pattern {
+        /// Escaped.
+        what: String,
+    },
+}
+
+impl Reportable for FilterError {
+    fn fault(&self) -> Fault {
+        Fault::Usage
+    }
+}
+
+/// What is known of an event before its rows are read.
+#[derive(Debug, Clone, Copy)]
+pub struct EventFacts<'a> {
+    /// Counts the files of the source from 0.
+    pub file: u32,
+    /// Where the event begins.
+    pub position: BinlogPos,
+    /// The table's database.
+    pub schema: &'a Foreign,
+    /// The table.
+    pub table: &'a Foreign,
+    /// What happened to the rows.
+    pub kind: ChangeKind,
+    /// Their transaction.
+    pub transaction: &'a TransactionFacts,
+    /// The statement, where it was logged.
+    pub statement: Option<&'a Foreign>,
+}
+
+/// The values of one row, read when they are asked for.
+pub trait RowValues {
+    /// The value of a column before; `None` where there is no such image, or the image leaves it out.
+    fn before(&self, column: usize) -> Option<Value<'_>>;
+    /// The value of a column after.
+    fn after(&self, column: usize) -> Option<Value<'_>>;
+}
+
+impl RowValues for Change {
+    fn before(&self, column: usize) -> Option<Value<'_>> {
+        of_image(self.before.as_ref(), column)
+    }
+
+    fn after(&self, column: usize) -> Option<Value<'_>> {
+        of_image(self.after.as_ref(), column)
+    }
+}
+
+fn of_image(image: Option<&RowImage>, column: usize) -> Option<Value<'_>> {
+    image?.values.get(column)?.clone()
+}
+
+/// A filter that is ready: cheap to ask per event, and of rows only what it needs.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    filter: ChangeFilter,
+    from: (u32, BinlogPos),
+    to: (u32, BinlogPos),
+    statement: Option<Statement>,
+}
+
+/// A pattern over a statement's text.
+#[derive(Debug, Clone)]
+pub struct Statement(Regex);
+
+impl ChangeFilter {
+    /// Whether everything passes.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Makes it ready for a source of these files.
+    ///
+    /// # Errors
+    ///
+    /// [`FilterError`].
+    pub fn compile(&self, files: &[Foreign]) -> Result<Compiled, FilterError> {
+        let place = |bound: &PositionBound| match &bound.file {
+            Some(file) => {
+                let at = files.iter().position(|known| known == file);
+                let at = at.ok_or_else(|| FilterError::NoFile { file: file.to_string() })?;
+                Ok((u32::try_from(at).unwrap_or(u32::MAX), bound.position))
+            }
+            None if files.len() <= 1 => Ok((0, bound.position)),
+            None => Err(FilterError::WhichFile { files: files.len() }),
+        };
+        let pattern = |text: &String| {
+            let pattern = Regex::new(text).map_err(|error| FilterError::Pattern { what: escape(&error.to_string()) });
+            pattern.map(Statement)
+        };
+        Ok(Compiled {
+            from: self.from.as_ref().map(place).transpose()?.unwrap_or_default(),
+            to: self.to.as_ref().map(place).transpose()?.unwrap_or((u32::MAX, BinlogPos(u64::MAX))),
+            statement: self.statement.as_ref().map(pattern).transpose()?,
+            filter: self.clone(),
+        })
+    }
+}
+
+impl Compiled {
+    /// The filter it was made of.
+    pub fn filter(&self) -> &ChangeFilter {
+        &self.filter
+    }
+
+    /// Whether a file has anything between the positions.
+    pub fn takes_file(&self, file: u32) -> bool {
+        (self.from.0..=self.to.0).contains(&file)
+    }
+
+    /// Whether a place lies between the positions.
+    pub fn takes_place(&self, file: u32, position: BinlogPos) -> bool {
+        (self.from..self.to).contains(&(file, position))
+    }
+
+    /// Whether a transaction's own facts pass: time, GTID, connection.
+    pub fn takes_transaction(&self, facts: &TransactionFacts) -> bool {
+        let filter = &self.filter;
+        let gtid = || facts.gtid.as_ref();
+        self.takes_time(facts.committed_at)
+            && filter.gtids.as_ref().is_none_or(|set| gtid().is_some_and(|gtid| set.has(gtid)))
+            && (filter.threads.is_empty() || facts.thread.is_some_and(|thread| filter.threads.contains(&thread)))
+    }
+
+    /// Whether a time of commit passes.
+    pub fn takes_time(&self, at: Moment) -> bool {
+        let late = |until: Moment| {
+            let whole = until.0.rem_euclid(1000) == 0;
+            at.0 > if whole { until.0.saturating_add(999) } else { until.0 }
+        };
+        self.filter.since.is_none_or(|since| at >= since) && !self.filter.until.is_some_and(late)
+    }
+
+    /// Whether a table passes.
+    pub fn takes_table(&self, schema: &Foreign, table: &Foreign) -> bool {
+        let filter = &self.filter;
+        (filter.schemas.is_empty() || filter.schemas.contains(schema))
+            && (filter.tables.is_empty() || filter.tables.iter().any(|one| one.takes(schema, table)))
+    }
+
+    /// Whether rows of an event may pass; where [`Self::wants_rows`] is not true, all of them do.
+    pub fn takes_event(&self, event: &EventFacts<'_>) -> bool {
+        let filter = &self.filter;
+        let text = || event.statement.map(Foreign::raw_bytes);
+        self.takes_place(event.file, event.position)
+            && (filter.kinds.is_empty() || filter.kinds.contains(&event.kind))
+            && (filter.changed.is_empty() || event.kind == ChangeKind::Update)
+            && self.takes_table(event.schema, event.table)
+            && self.takes_transaction(event.transaction)
+            && self.statement.as_ref().is_none_or(|pattern| text().is_some_and(|text| pattern.0.is_match(text)))
+    }
+
+    /// Whether rows have to be looked into.
+    pub fn wants_rows(&self) -> bool {
+        let filter = &self.filter;
+        !(filter.keys.is_empty() && filter.changed.is_empty() && filter.values.is_empty())
+    }
+
+    /// Whether one row passes. A column that the table does not have, or whose name is unknown, never does.
+    pub fn takes_row(&self, table: &ChangedTable, row: &impl RowValues) -> bool {
+        let filter = &self.filter;
+        let column = |name: &str| {
+            let named = |bytes: &[u8]| bytes.eq_ignore_ascii_case(name.as_bytes());
+            table.columns.iter().position(|column| named(column.name.raw_bytes()))
+        };
+        let either = |at: usize, wanted: &Literal| {
+            let is = |value: Option<Value<'_>>| value.is_some_and(|value| wanted.is(&value, &table.columns[at]));
+            is(row.before(at)) || is(row.after(at))
+        };
+        let changed = |name: &String| column(name).is_some_and(|at| has_changed(row, at));
+        (filter.keys.is_empty() || filter.keys.iter().any(|key| table.has_that_key(row, key)))
+            && (filter.changed.is_empty() || filter.changed.iter().any(changed))
+            && filter.values.iter().all(|(name, wanted)| column(name).is_some_and(|at| either(at, wanted)))
+    }
+}
+
+fn has_changed(row: &impl RowValues, at: usize) -> bool {
+    row.after(at).is_some_and(|after| row.before(at).as_ref() != Some(&after))
+}
+
+impl ChangedTable {
+    /// Whether it is known which columns tell one row from all others.
+    pub fn has_key(&self) -> bool {
+        self.columns.iter().any(|column| column.key_part.is_some())
+    }
+
+    /// Indexes of the key's columns, in the order of the key.
+    pub fn key_columns(&self) -> Vec<usize> {
+        let parts = self.columns.iter().enumerate().filter_map(|(at, column)| Some((column.key_part?, at)));
+        let mut parts: Vec<_> = parts.collect();
+        parts.sort_unstable();
+        parts.into_iter().map(|(_, at)| at).collect()
+    }
+
+    /// Whether a row has that key before or after.
+    pub fn has_that_key(&self, row: &impl RowValues, key: &[Literal]) -> bool {
+        let columns = self.key_columns();
+        let is = |at: usize, wanted: &Literal, value: Option<Value<'_>>| {
+            value.is_some_and(|value| wanted.is(&value, &self.columns[at]))
+        };
+        let pairs = || columns.iter().copied().zip(key);
+        columns.len() == key.len()
+            && !key.is_empty()
+            && (pairs().all(|(at, wanted)| is(at, wanted, row.before(at)))
+                || pairs().all(|(at, wanted)| is(at, wanted, row.after(at))))
+    }
+}
+
+#[cfg(test)]
+mod tests;

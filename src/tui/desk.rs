@@ -1,0 +1,261 @@
+//! The open change source and the open recovery behind the console's loop.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::mpsc;
+
+use crate::model::changes::{ChangeFilter, ChangesRequest, GtidSet, PageRequest, PositionBound, RowsRequest};
+use crate::model::change::BinlogPos;
+use crate::model::foreign::escape;
+use crate::model::job::JobId;
+use crate::model::script::ScriptOptions;
+use crate::report::Report;
+use crate::tui::msg::{Effect, Msg, UndoAsk, WriteAsk, Written};
+use crate::tui::tokens::quoted;
+use crate::tui::widgets::pages::PAGE;
+use crate::tui::world::SourceLine;
+use crate::work::Estate;
+use crate::work::changes::ChangesHandle;
+use crate::work::news::Changed;
+use crate::work::recover::{ExportOptions, RecoveryHandle};
+use crate::work::session::Session;
+
+/// The open change source and the open recovery. Cheap to clone.
+#[derive(Clone)]
+pub struct Desk {
+    session: Session,
+    sender: mpsc::Sender<Msg>,
+    open: Arc<Mutex<Open>>,
+}
+
+/// Only one of each is open; another one takes its place.
+#[derive(Default)]
+struct Open {
+    changes: Option<ChangesHandle>,
+    recovery: Option<RecoveryHandle>,
+}
+
+/// Change sources that the estate names.
+pub fn sources(estate: &Estate) -> Vec<SourceLine> {
+    estate
+        .changes
+        .iter()
+        .map(|source| {
+            let path = source.path.as_deref().unwrap_or_default();
+            let words = match (&source.target, &source.url) {
+                (Some(target), _) => format!("{target}:{path}"),
+                (None, Some(url)) => url.clone(),
+                (None, None) => String::new(),
+            };
+            SourceLine { name: source.name.clone(), words: escape(&words) }
+        })
+        .collect()
+}
+
+impl Desk {
+    /// Nothing is open.
+    pub fn new(session: Session, sender: mpsc::Sender<Msg>) -> Self {
+        Self { session, sender, open: Arc::default() }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn changes(&self, job: JobId) -> Option<ChangesHandle> {
+        self.open().changes.clone().filter(|handle| handle.job() == job)
+    }
+
+    fn recovery(&self, job: JobId) -> Option<RecoveryHandle> {
+        self.open().recovery.clone().filter(|handle| handle.job() == job)
+    }
+
+    /// Answers with what a future gives; a failure is told as one.
+    fn answer(&self, work: impl Future<Output = Result<Msg, Report>> + Send + 'static) {
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            let msg = work.await.unwrap_or_else(|report| Msg::Failed(Box::new(report)));
+            let _ = sender.send(msg).await;
+        });
+    }
+
+    fn failed(&self, report: Report) {
+        self.answer(std::future::ready(Err(report)));
+    }
+
+    /// Starts what an effect asks for and returns at once; other effects are left alone.
+    pub fn perform(&self, effect: Effect) {
+        match effect {
+            Effect::OpenChanges(request) => self.open_changes(*request),
+            Effect::Entries(job, request) => self.entries(job, *request),
+            Effect::Rows(job, request) => self.rows(job, *request),
+            Effect::Follow(job, table, key) => {
+                let Some(handle) = self.changes(job) else { return };
+                self.answer(async move {
+                    let life = handle.life(table.clone(), key.clone()).await;
+                    Ok(Msg::Life(job, table, key, life.map(Box::new).map_err(Box::new)))
+                });
+            }
+            Effect::Undo(job, ask) => self.undo(job, &ask),
+            Effect::Statements(job, page) => {
+                let Some(handle) = self.recovery(job) else { return };
+                self.answer(async move {
+                    let content = handle.page((page * PAGE) as u64, PAGE).await;
+                    Ok(Msg::Statements(job, page, content.map_err(Box::new)))
+                });
+            }
+            Effect::Decide(job, decisions) => {
+                let Some(handle) = self.recovery(job) else { return };
+                for (which, decision) in decisions {
+                    if let Err(report) = handle.decide(&which, decision) {
+                        return self.failed(report);
+                    }
+                }
+                // The words that a person sees next are of after the choice.
+                self.answer(async move { Ok(Msg::Recovery(job, handle.view())) });
+            }
+            Effect::FindStatement(job, ..) => self.answer(async move { Ok(Msg::Found(job, None)) }),
+            Effect::Compare(job, server) => {
+                let Some(handle) = self.recovery(job) else { return };
+                match handle.check_now(&server) {
+                    Ok(()) => self.answer(async move { Ok(Msg::Recovery(job, handle.view())) }),
+                    Err(report) => self.failed(report),
+                }
+            }
+            Effect::Summarize(job) => {
+                let Some(handle) = self.recovery(job) else { return };
+                self.answer(async move { Ok(Msg::Summary(job, handle.summary().await?)) });
+            }
+            Effect::WriteScript(job, ask) => self.write(job, *ask),
+            _ => {}
+        }
+    }
+
+    fn open_changes(&self, request: ChangesRequest) {
+        match self.session.open_changes(request.clone()) {
+            Ok(handle) => {
+                let job = handle.job();
+                if let Some(before) = self.open().changes.replace(handle.clone()) {
+                    self.session.cancel(before.job());
+                }
+                let (sender, view) = (self.sender.clone(), handle.view());
+                tokio::spawn(async move {
+                    let _ = sender.send(Msg::LogOpened(job, Box::new(request))).await;
+                    let _ = sender.send(Msg::Log(job, view)).await;
+                });
+            }
+            Err(report) => self.failed(report),
+        }
+    }
+
+    fn entries(&self, job: JobId, request: PageRequest) {
+        let Some(handle) = self.changes(job) else { return };
+        self.answer(async move {
+            let page = handle.page(request.clone()).await.map_err(Box::new);
+            Ok(Msg::Entries(job, Box::new(request), page))
+        });
+    }
+
+    fn rows(&self, job: JobId, request: RowsRequest) {
+        let Some(handle) = self.changes(job) else { return };
+        self.answer(async move {
+            let page = handle.rows(request.clone()).await.map_err(Box::new);
+            Ok(Msg::Rows(job, Box::new(request), page))
+        });
+    }
+
+    fn undo(&self, job: JobId, ask: &UndoAsk) {
+        let Some(handle) = self.changes(job) else { return };
+        let (filter, flags) = chosen(ask);
+        let options = ScriptOptions { extent: ask.extent, ..ScriptOptions::default() };
+        let twin = format!("breakglass recover {}{flags} -o undo.sql", ask.source);
+        match self.session.open_recovery(&handle, filter, options) {
+            Ok(recovery) => {
+                let (job, view) = (recovery.job(), recovery.view());
+                if let Some(before) = self.open().recovery.replace(recovery) {
+                    self.session.cancel(before.job());
+                }
+                self.answer(async move { Ok(Msg::RecoveryOpened(job, twin, view)) });
+            }
+            Err(report) => self.failed(report),
+        }
+    }
+
+    fn write(&self, job: JobId, ask: WriteAsk) {
+        let Some(handle) = self.recovery(job) else { return };
+        self.answer(async move {
+            let options = ExportOptions {
+                recipients: ask.recipients.iter().map(|path| expanded(path)).collect(),
+                redo: ask.redo.as_deref().map(expanded),
+                lasting: ask.lasting.as_deref().map(expanded),
+            };
+            let done = handle.export(&expanded(&ask.path), options).await?;
+            let words = |path: &PathBuf| path.display().to_string();
+            Ok(Msg::Written(
+                job,
+                Box::new(Written {
+                    script: words(&done.script),
+                    beside: done.beside.iter().map(words).collect(),
+                    statements: done.statements,
+                    transactions: done.transactions,
+                    excluded: done.excluded,
+                    digest: done.digest,
+                }),
+            ))
+        });
+    }
+
+    /// Tells what has grown.
+    pub async fn tell(&self, changed: Changed) -> Result<(), mpsc::error::SendError<Msg>> {
+        let (changes, recovery) = {
+            let open = self.open();
+            (open.changes.clone(), open.recovery.clone())
+        };
+        if let (Some(handle), true) = (changes, changed.has(Changed::CHANGES)) {
+            self.sender.send(Msg::Log(handle.job(), handle.view())).await?;
+        }
+        if let (Some(handle), true) = (recovery, changed.has(Changed::RECOVERY)) {
+            self.sender.send(Msg::Recovery(handle.job(), handle.view())).await?;
+        }
+        Ok(())
+    }
+}
+
+/// `~/` is the home folder.
+fn expanded(path: &str) -> PathBuf {
+    let home = path.strip_prefix("~/").zip(std::env::home_dir());
+    home.map_or_else(|| path.into(), |(rest, home)| home.join(rest))
+}
+
+/// The filter that means just the chosen transactions, and the same as flags.
+fn chosen(ask: &UndoAsk) -> (ChangeFilter, String) {
+    if ask.entries.is_empty() {
+        return (ask.filter.clone(), ask.flags.clone());
+    }
+    let gtids: Option<Vec<String>> = ask.entries.iter().map(|line| line.facts.gtid.as_ref().map(ToString::to_string)).collect();
+    match gtids.map(|gtids| gtids.join(",")) {
+        Some(gtids) => {
+            let filter = ChangeFilter { gtids: GtidSet::parse(&gtids), ..ask.filter.clone() };
+            (filter, format!("{} --gtid {}", ask.flags, quoted(&gtids)))
+        }
+        None => {
+            let first = ask.entries.iter().min_by_key(|line| line.place);
+            let last = ask.entries.iter().max_by_key(|line| line.place);
+            let bound = |line: &crate::model::changes::TransactionLine, beyond: u64| PositionBound {
+                file: Some((*line.file).clone()),
+                position: BinlogPos(line.place.position.0.saturating_add(beyond)),
+            };
+            let from = first.map(|line| bound(line, 0));
+            let to = last.map(|line| bound(line, line.bytes.max(1)));
+            let words = |flag: &str, bound: &Option<PositionBound>| {
+                bound.as_ref().map_or_else(String::new, |bound| {
+                    let file = bound.file.as_ref().and_then(|file| file.raw_str()).unwrap_or_default();
+                    format!(" --{flag} {}", quoted(&format!("{file}:{}", bound.position)))
+                })
+            };
+            let flags = format!("{}{}{}", ask.flags, words("from-position", &from), words("to-position", &to));
+            (ChangeFilter { from, to, ..ask.filter.clone() }, flags)
+        }
+    }
+}

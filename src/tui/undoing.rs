@@ -1,0 +1,57 @@
+//! What the console knows of the recovery that is open.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::model::job::JobId;
+use crate::model::script::{RecoveryPhase, RecoveryView, ScriptPage, ScriptStatement, ScriptTransaction};
+use crate::tui::widgets::pages::Pages;
+
+/// The recovery that is open: its newest snapshot, and the statements near the cursor.
+pub struct Undoing {
+    /// The job that reads the logs for it; it names the recovery.
+    pub job: JobId,
+    /// Its newest snapshot.
+    pub view: Arc<RecoveryView>,
+    /// Statements by their place in the script.
+    pub statements: Pages<ScriptStatement>,
+    transactions: BTreeMap<u64, ScriptTransaction>,
+    /// The headless command that makes the same script.
+    pub twin: String,
+    /// What was searched for last; empty: nothing.
+    pub search: String,
+}
+
+impl Undoing {
+    /// Begins with a snapshot.
+    pub fn new(job: JobId, twin: String, view: Arc<RecoveryView>) -> Self {
+        let statements = Pages::new(usize::try_from(view.changes).unwrap_or(usize::MAX));
+        Self { job, view, statements, transactions: BTreeMap::new(), twin, search: String::new() }
+    }
+
+    /// Takes a newer snapshot; statements that are held are asked for anew, and shown until they come.
+    pub fn renew(&mut self, view: Arc<RecoveryView>) {
+        self.statements.grow(usize::try_from(view.changes).unwrap_or(usize::MAX));
+        self.statements.ask_anew();
+        self.view = view;
+    }
+
+    /// Takes a page of statements over.
+    pub fn put(&mut self, page: usize, content: ScriptPage) {
+        self.statements.put(page, content.statements);
+        self.transactions.extend(content.transactions.into_iter().map(|one| (one.number, one)));
+        while self.transactions.len() > 4096 {
+            self.transactions.pop_first();
+        }
+    }
+
+    /// A transaction of the script.
+    pub fn transaction(&self, number: u64) -> Option<&ScriptTransaction> {
+        self.transactions.get(&number)
+    }
+
+    /// Whether everything was read.
+    pub fn is_read(&self) -> bool {
+        matches!(self.view.phase, RecoveryPhase::Ready | RecoveryPhase::Refused)
+    }
+}

@@ -1,0 +1,205 @@
+//! Column facts: what tables were called and made of, and from which place of the log on that is true.
+//!
+//! A definition that was true at a place holds back to the last change of that table's definition before the place,
+//! and is moved along by the changes behind it. A dump says its place (`CHANGE MASTER TO`, `CHANGE REPLICATION SOURCE
+//! TO`), `--schema FILE@binlog.000412:1234` gives one; everything else is taken to be true at the end of the log.
+
+use std::collections::HashMap;
+
+use crate::change::query::TableName;
+use crate::change::schema::{TableFacts, Timeline};
+use crate::model::change::{BinlogPos, Place};
+use crate::model::changes::{FactsSource, PositionBound};
+use crate::model::foreign::Foreign;
+use crate::work::changes::names::{bare, log_name};
+
+/// Where definitions were true.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Valid {
+    /// Before the first event of the source.
+    Before,
+    /// At that place.
+    At(Place),
+    /// At the end, or later.
+    End,
+}
+
+/// Definitions that were true together.
+#[derive(Debug, Clone)]
+pub struct DefinitionSet {
+    /// The tables.
+    pub tables: Vec<TableFacts>,
+    /// Where they were true.
+    pub valid: Valid,
+}
+
+/// All definitions that were given; what was learned is taken out.
+#[derive(Debug, Default)]
+pub struct Definitions {
+    sets: Vec<DefinitionSet>,
+}
+
+impl Definitions {
+    /// Adds a set; later ones win.
+    pub fn add(&mut self, set: DefinitionSet) {
+        self.sets.push(set);
+    }
+
+    /// Definitions that name no database wait until it is known in which ones the log has such tables.
+    pub fn settle_homeless(&mut self, settle: impl Fn(&mut DefinitionSet)) {
+        self.sets.iter_mut().for_each(settle);
+    }
+
+    /// What was true before the first event.
+    pub fn learn_at_start(&mut self, timeline: &mut Timeline) {
+        self.learn(timeline, &HashMap::new(), |valid| valid == Valid::Before);
+    }
+
+    /// What was true before a change of definitions, which then moves it along.
+    pub fn learn_before(&mut self, timeline: &mut Timeline, wall: Place, last: &HashMap<TableName, Place>) {
+        self.learn(timeline, last, |valid| matches!(valid, Valid::At(place) if place < wall));
+    }
+
+    /// Everything else.
+    pub fn learn_rest(&mut self, timeline: &mut Timeline, last: &HashMap<TableName, Place>) {
+        self.learn(timeline, last, |_| true);
+    }
+
+    fn learn(&mut self, timeline: &mut Timeline, last: &HashMap<TableName, Place>, now: impl Fn(Valid) -> bool) {
+        if self.sets.is_empty() {
+            return;
+        }
+        let (ready, mut rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.sets).into_iter().partition(|set| now(set.valid));
+        // Those without a database are true at the end only: nothing says whose changes would move them along.
+        let is_homeless = |facts: &TableFacts| facts.name.schema.is_empty();
+        let homeless: Vec<_> =
+            ready.iter().flat_map(|set| &set.tables).filter(|facts| is_homeless(facts)).cloned().collect();
+        if !homeless.is_empty() && !now(Valid::End) {
+            rest.insert(0, DefinitionSet { tables: homeless, valid: Valid::End });
+        }
+        self.sets = rest;
+        for facts in ready.into_iter().flat_map(|set| set.tables).filter(|facts| !is_homeless(facts)) {
+            let from = last.get(&facts.name).copied().unwrap_or_default();
+            timeline.learn(facts, from);
+        }
+    }
+}
+
+/// The place of a position in the files of a source.
+pub fn valid_at(bound: Option<&PositionBound>, files: &[Foreign]) -> Valid {
+    let Some(bound) = bound else { return Valid::End };
+    let Some(wanted) = &bound.file else { return Valid::End };
+    let wanted = bare(wanted.raw_bytes());
+    if let Some(at) = files.iter().position(|file| file.raw_bytes() == wanted) {
+        let file = u32::try_from(at).unwrap_or(u32::MAX);
+        return Valid::At(Place { file, position: bound.position, inner: 0 });
+    }
+    let number = |name: &[u8]| log_name(name).map(|name| name.sequence);
+    let first = files.first().and_then(|file| number(file.raw_bytes()));
+    match (number(wanted), first) {
+        (Some(wanted), Some(first)) if wanted < first => Valid::Before,
+        _ => Valid::End,
+    }
+}
+
+/// From where on a set is taken to be true, in words.
+pub fn valid_words(valid: Valid, files: &[Foreign]) -> String {
+    match valid {
+        Valid::Before => "from before the first event, moved along by every change of a definition".to_owned(),
+        Valid::At(place) => {
+            let file = files.get(place.file as usize).map_or_else(String::new, Foreign::to_string);
+            format!(
+                "at {file}:{}, back to the last change of a definition before it, and moved along behind it",
+                place.position
+            )
+        }
+        Valid::End => "at the end of the log, and back to each table's last change of its definition".to_owned(),
+    }
+}
+
+/// Splits `FILE@binlog.000412:1234`; what stands behind the last `@` must be a position.
+pub fn with_position(text: &str) -> (&str, Option<PositionBound>) {
+    match text.rsplit_once('@') {
+        Some((front, position)) if position.contains(':') && !position.contains('/') => {
+            match PositionBound::parse(position) {
+                Some(bound) if !front.is_empty() => (front, Some(bound)),
+                _ => (text, None),
+            }
+        }
+        _ => (text, None),
+    }
+}
+
+/// The position that a dump names in its head, in a comment or not.
+pub fn position_in(head: &[u8]) -> Option<PositionBound> {
+    let upper = head.to_ascii_uppercase();
+    let end =
+        [&b"\nCREATE TABLE"[..], b"\nINSERT INTO"].iter().filter_map(|mark| memchr::memmem::find(&upper, mark)).min();
+    let (head, upper) = (&head[..end.unwrap_or(head.len())], &upper[..end.unwrap_or(upper.len())]);
+    let file_at = memchr::memmem::find(upper, b"_LOG_FILE=")? + b"_LOG_FILE=".len();
+    let quote = *head.get(file_at).filter(|byte| matches!(byte, b'\'' | b'"'))?;
+    let name = head[file_at + 1..].split(|byte| *byte == quote).next()?;
+    let rest = file_at + 1 + name.len();
+    let position_at = rest + memchr::memmem::find(&upper[rest..], b"_LOG_POS=")? + b"_LOG_POS=".len();
+    let line_ends = memchr::memchr(b'\n', &head[rest..]).map_or(head.len(), |at| rest + at);
+    if position_at > line_ends || name.is_empty() || name.len() > 255 {
+        return None;
+    }
+    let digits = head[position_at..].iter().take(20).take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = std::str::from_utf8(&head[position_at..position_at + digits]).ok()?;
+    Some(PositionBound { file: Some(Foreign::new(name)), position: BinlogPos(digits.parse().ok()?) })
+}
+
+/// What is told of a source of facts.
+pub fn told(from: &str, tables: usize, valid: String) -> FactsSource {
+    FactsSource { from: crate::model::foreign::escape(from), tables, valid, problem: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn d22_a_dump_says_at_which_position_it_was_true() {
+        let at =
+            |text: &str| position_in(text.as_bytes()).map(|bound| (bound.file.unwrap().to_string(), bound.position.0));
+        let master = "-- MySQL dump\n\n-- CHANGE MASTER TO MASTER_LOG_FILE='binlog.000412', MASTER_LOG_POS=1234;\nCREATE TABLE t (a int);";
+        assert_eq!(at(master), Some(("binlog.000412".to_owned(), 1234)));
+        let source = "CHANGE REPLICATION SOURCE TO SOURCE_LOG_FILE='b.000001', SOURCE_LOG_POS=157;\n";
+        assert_eq!(at(source), Some(("b.000001".to_owned(), 157)));
+        let later =
+            "-- dump\nCREATE TABLE t (a text);\nINSERT INTO t VALUES (\"\nMASTER_LOG_FILE='x', MASTER_LOG_POS=4\");\n";
+        assert_eq!(at(later), None);
+        assert_eq!(at("MASTER_LOG_FILE='x'\n, MASTER_LOG_POS=4"), None);
+    }
+
+    #[test]
+    fn a_position_may_stand_behind_the_file() {
+        assert_eq!(with_position("./dump.sql").1, None);
+        assert_eq!(with_position("mysql://user@host:3306/"), ("mysql://user@host:3306/", None));
+        let (file, bound) = with_position("./d@y.sql@binlog.000412:1234");
+        assert_eq!((file, bound.unwrap().position), ("./d@y.sql", BinlogPos(1234)));
+    }
+
+    #[test]
+    fn a_position_in_an_older_log_was_true_before_all() {
+        let files = [Foreign::from("b.000010"), Foreign::from("b.000011")];
+        let valid = |text: &str| valid_at(PositionBound::parse(text).as_ref(), &files);
+        assert_eq!(valid("b.000009:4"), Valid::Before);
+        assert_eq!(valid("b.000012:4"), Valid::End);
+        assert_eq!(valid("b.000011:77"), Valid::At(Place { file: 1, position: BinlogPos(77), inner: 0 }));
+        assert_eq!(valid("77"), Valid::End);
+    }
+
+    proptest! {
+        #[test]
+        fn heads_of_any_bytes_are_read(mut bytes in proptest::collection::vec(any::<u8>(), 0..200), at in 0..200_usize) {
+            let at = at.min(bytes.len());
+            bytes.splice(at..at, b"MASTER_LOG_FILE='a', MASTER_LOG_POS=".iter().copied());
+            let _ = position_in(&bytes);
+        }
+    }
+}

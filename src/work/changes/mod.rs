@@ -1,0 +1,25 @@
+//! Change sources: from their names to files, bytes, coverage, statistics, pages of transactions and rows.
+
+mod bursts;
+mod error;
+mod facts;
+mod fetch;
+mod given;
+mod handle;
+mod life;
+mod listing;
+mod names;
+mod pages;
+mod source;
+mod stats;
+mod survey;
+mod view;
+mod walk;
+mod walls;
+mod wanted;
+
+pub use crate::work::changes::error::ChangesError;
+pub(in crate::work) use crate::work::changes::handle::Handles;
+pub use crate::work::changes::handle::{ChangesHandle, Streamed};
+pub use crate::work::changes::walk::Opened;
+pub use crate::work::changes::wanted::Chosen;

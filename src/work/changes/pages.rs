@@ -1,0 +1,411 @@
+//! Pages: entries and rows, read when they are asked for.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crate::change::error::BinlogError;
+use crate::change::rows::RowCells;
+use crate::change::transactions::{Ending, Fate};
+use crate::model::change::{BinlogPos, Change, Place, TransactionFacts};
+use crate::model::changes::{
+    ChangesView, Compiled, Direction, Entry, EntryPage, EventFacts, PageFrom, PageRequest, RowCursor, Rows, RowsOf,
+    RowsPage, RowsRequest, Settled, TableRef, TransactionLine,
+};
+use crate::model::foreign::Foreign;
+use crate::model::units::Moment;
+use crate::report::{Report, Reportable};
+use crate::work::changes::error::ChangesError;
+use crate::work::changes::stats::Checkpoint;
+use crate::work::changes::walk::{Opened, Seen, Spot, Visit, change};
+use crate::work::changes::walls;
+use crate::work::changes::wanted::{Cells, Chosen};
+
+/// Whether rows of an event pass, all of them or some.
+fn takes(filter: &Compiled, seen: &Seen<'_>) -> bool {
+    let Seen::Rows { item, fate, .. } = seen else { return false };
+    *fate != Fate::RolledBack
+        && filter.takes_event(&EventFacts {
+            file: item.place.file,
+            position: item.place.position,
+            schema: &item.event.table.schema,
+            table: &item.event.table.name,
+            kind: item.event.kind,
+            transaction: item.facts,
+            statement: item.statement.map(Arc::as_ref),
+        })
+}
+
+/// A transaction that is being put together.
+struct Line {
+    facts: Arc<TransactionFacts>,
+    place: Place,
+    fate: Fate,
+    tables: Vec<(TableRef, Rows)>,
+    all_rows: u64,
+    statement: Option<Arc<Foreign>>,
+    texts: u64,
+}
+
+/// Gathers entries.
+struct Entries<'o> {
+    opened: &'o Opened,
+    view: &'o ChangesView,
+    chosen: &'o Chosen,
+    /// Entries before it are passed over.
+    from: u64,
+    /// Entries committed before it as well.
+    since: Option<Moment>,
+    /// The first entry behind the last one that is wanted.
+    beyond: u64,
+    most: usize,
+    line: Option<Line>,
+    found: Vec<Entry>,
+    /// More may follow.
+    more: bool,
+}
+
+impl Entries<'_> {
+    fn push(&mut self, entry: Entry) -> ControlFlow<()> {
+        if entry.number() < self.from || self.since.is_some_and(|since| entry.at() < since) {
+            return ControlFlow::Continue(());
+        }
+        self.since = None;
+        if self.found.len() == self.most {
+            self.more = true;
+            return ControlFlow::Break(());
+        }
+        self.found.push(entry);
+        ControlFlow::Continue(())
+    }
+
+    fn rows(&mut self, seen: &Seen<'_>) -> Result<(), BinlogError> {
+        let Seen::Rows { item, table, fate } = seen else { return Ok(()) };
+        let wanted = takes(&self.chosen.0, seen);
+        let Some(line) = &mut self.line else { return Ok(()) };
+        line.fate = if line.fate == Fate::Happened { *fate } else { line.fate };
+        let (mut cells, mut walk, mut all, mut passing) = (RowCells::default(), item.event.rows(), 0, 0);
+        let looks = wanted && self.chosen.0.wants_rows();
+        let broken = |broken: crate::change::error::Broken| broken.at(item.place.position);
+        loop {
+            let more = if looks { walk.read(&mut cells) } else { walk.skip() };
+            if !more.map_err(broken)? {
+                break;
+            }
+            all += 1;
+            let row = Cells { table: &table.log, cells: &cells };
+            passing += u64::from(wanted && (!looks || self.chosen.0.takes_row(&table.shown, &row)));
+        }
+        if *fate != Fate::RolledBack {
+            line.all_rows += all;
+        }
+        if line.statement.is_none() {
+            line.statement = item.statement.cloned();
+        }
+        if passing > 0 {
+            let name = TableRef { schema: item.event.table.schema.clone(), table: item.event.table.name.clone() };
+            let at = match line.tables.iter().position(|(known, _)| *known == name) {
+                Some(at) => at,
+                None => {
+                    line.tables.push((name, Rows::default()));
+                    line.tables.len() - 1
+                }
+            };
+            line.tables[at].1.add(item.event.kind, passing);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, spot: Spot, ending: &Ending) -> ControlFlow<()> {
+        let Some(mut line) = self.line.take() else { return ControlFlow::Continue(()) };
+        let mut rows = Rows::default();
+        line.tables.iter().for_each(|(_, some)| rows.merge(*some));
+        let bare = self.chosen.0.filter().is_empty() && line.texts > 0;
+        if rows.all() == 0 && !bare || *ending == Ending::RolledBack {
+            return ControlFlow::Continue(());
+        }
+        line.tables.sort_by_key(|(_, rows)| std::cmp::Reverse(rows.all()));
+        let table_count = line.tables.len() as u64;
+        line.tables.truncate(TransactionLine::TABLES);
+        let settled = match (ending, line.fate) {
+            (Ending::Cut, _) | (_, Fate::Cut) => Settled::Cut,
+            (_, Fate::Undecided) => Settled::Undecided,
+            _ => Settled::Committed,
+        };
+        self.push(Entry::Transaction(TransactionLine {
+            number: spot.entry,
+            place: line.place,
+            file: self.opened.log_file(line.place.file).name,
+            facts: line.facts,
+            settled,
+            rows,
+            all_rows: line.all_rows,
+            bytes: spot.at.position.0.saturating_sub(line.place.position.0),
+            tables: line.tables,
+            table_count,
+            statement: line.statement,
+            text_statements: line.texts,
+        }))
+    }
+}
+
+impl Visit for Entries<'_> {
+    fn see(&mut self, spot: Spot, seen: Seen<'_>) -> Result<ControlFlow<()>, BinlogError> {
+        if spot.entry >= self.beyond && !matches!(seen, Seen::End(..)) {
+            self.more = true;
+            return Ok(ControlFlow::Break(()));
+        }
+        match seen {
+            Seen::Begin(facts) => {
+                self.line = Some(Line {
+                    facts: facts.clone(),
+                    place: Place { file: spot.at.file, position: facts.start, inner: 0 },
+                    fate: Fate::Happened,
+                    tables: vec![],
+                    all_rows: 0,
+                    statement: None,
+                    texts: 0,
+                });
+            }
+            Seen::Rows { .. } => self.rows(&seen)?,
+            Seen::Text(..) => self.line.iter_mut().for_each(|line| line.texts += 1),
+            Seen::End(ending, true) => return Ok(self.end(spot, ending)),
+            Seen::End(_, false) => self.line = None,
+            Seen::Wall(ddl, statement) => {
+                let place = Place { file: spot.at.file, position: statement.facts.start, inner: 0 };
+                if crate::change::index::Wanted::wall(self.chosen, ddl, statement, place) {
+                    let known = self.view.walls.binary_search_by_key(&spot.entry, |wall| wall.entry);
+                    let wall = match known {
+                        Ok(at) => self.view.walls[at].clone(),
+                        Err(_) => {
+                            let file = self.opened.log_file(spot.at.file).name;
+                            walls::wall(ddl, statement, (&file, place), spot.entry)
+                        }
+                    };
+                    return Ok(self.push(Entry::Wall(wall)));
+                }
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// Reads a page of entries.
+///
+/// # Errors
+///
+/// When the filter cannot be used.
+pub fn entries(opened: &Opened, view: &ChangesView, request: &PageRequest) -> Result<EntryPage, Report> {
+    let chosen = Chosen(request.filter.compile(&opened.names).map_err(|error| error.report())?);
+    let most = request.count.clamp(1, PageRequest::MOST);
+    let pager = Pager { opened, view, chosen: &chosen, most };
+    let from = match (request.from, request.direction) {
+        (PageFrom::Entry(entry), _) => entry,
+        (PageFrom::End, _) => opened.entries.saturating_sub(1),
+        (PageFrom::Time(at), direction) => {
+            let first = pager.first_since(at);
+            match direction {
+                Direction::Forward => first,
+                Direction::Backward if first == 0 => return Ok(EntryPage::default()),
+                Direction::Backward => first - 1,
+            }
+        }
+    };
+    Ok(match (request.direction, request.from) {
+        (Direction::Forward, PageFrom::End) | (Direction::Backward, _) => pager.backward(from),
+        (Direction::Forward, _) => pager.forward(from),
+    })
+}
+
+struct Pager<'o> {
+    opened: &'o Opened,
+    view: &'o ChangesView,
+    chosen: &'o Chosen,
+    most: usize,
+}
+
+impl<'o> Pager<'o> {
+    fn gather(&self, start: Checkpoint, (from, beyond): (u64, u64), since: Option<Moment>, most: usize) -> Entries<'o> {
+        let Self { opened, view, chosen, .. } = *self;
+        let mut entries =
+            Entries { opened, view, chosen, from, since, beyond, most, line: None, found: vec![], more: false };
+        opened.walk(start, &mut entries);
+        entries
+    }
+
+    fn forward(&self, from: u64) -> EntryPage {
+        let found = self.gather(self.opened.checkpoint(from), (from, u64::MAX), None, self.most);
+        let next = found.found.last().filter(|_| found.more).map(|last| last.number() + 1);
+        EntryPage { previous: from.checked_sub(1), next, entries: found.found }
+    }
+
+    /// Goes back block by block; the entries of one block are few.
+    fn backward(&self, up_to: u64) -> EntryPage {
+        let mut beyond = up_to.saturating_add(1).min(self.opened.entries);
+        let end = beyond;
+        let mut found: Vec<Entry> = vec![];
+        while beyond > 0 && found.len() < self.most {
+            let start = self.opened.checkpoint(beyond - 1);
+            let block = self.gather(start, (start.entry, beyond), None, usize::MAX).found;
+            found.splice(0..0, block);
+            if start.entry >= beyond {
+                break;
+            }
+            beyond = start.entry;
+        }
+        let cut = found.len().saturating_sub(self.most);
+        let previous = match cut {
+            0 => beyond.checked_sub(1),
+            _ => found[cut].number().checked_sub(1),
+        };
+        found.drain(..cut);
+        EntryPage { next: (end < self.opened.entries).then_some(end), previous, entries: found }
+    }
+
+    /// The first entry that was committed at that time or later. Commits of a log are nearly in order: the entries
+    /// in front of a checkpoint that is later are looked at, too.
+    fn first_since(&self, at: Moment) -> u64 {
+        let checkpoints = &self.opened.checkpoints;
+        let near = checkpoints.iter().position(|checkpoint| checkpoint.at >= at).unwrap_or(checkpoints.len());
+        let start = near.checked_sub(1).and_then(|at| checkpoints.get(at)).copied();
+        let start = start.unwrap_or_else(|| self.opened.start());
+        let found = self.gather(start, (0, u64::MAX), Some(at), 1).found;
+        found.first().map_or(self.opened.entries, Entry::number)
+    }
+}
+
+/// Gathers rows.
+struct Gathering<'o> {
+    opened: &'o Opened,
+    filter: &'o Compiled,
+    only: Option<u64>,
+    from: RowCursor,
+    most: usize,
+    /// Rows of the current entry that passed.
+    nth: RowCursor,
+    page: RowsPage,
+}
+
+impl Gathering<'_> {
+    fn rows(&mut self, spot: Spot, seen: &Seen<'_>) -> Result<ControlFlow<()>, BinlogError> {
+        let Seen::Rows { item, table, fate } = seen else { return Ok(ControlFlow::Continue(())) };
+        if spot.entry < self.from.entry || !takes(self.filter, seen) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        if self.nth.entry != spot.entry {
+            self.nth = RowCursor { entry: spot.entry, rows: 0 };
+        }
+        let passed = if spot.entry == self.from.entry { self.from.rows } else { 0 };
+        let of = self.opened.log_file(item.place.file);
+        let (mut cells, mut walk, mut row) = (RowCells::default(), item.event.rows(), 0);
+        let broken = |broken: crate::change::error::Broken| broken.at(item.place.position);
+        loop {
+            let skips = !self.filter.wants_rows() && self.nth.rows < passed;
+            if !(if skips { walk.skip() } else { walk.read(&mut cells) }).map_err(broken)? {
+                return Ok(ControlFlow::Continue(()));
+            }
+            row += 1;
+            let values = Cells { table: &table.log, cells: &cells };
+            if !skips && self.filter.wants_rows() && !self.filter.takes_row(&table.shown, &values) {
+                continue;
+            }
+            if self.nth.rows >= passed {
+                if self.page.changes.len() == self.most {
+                    self.page.next = Some(self.nth);
+                    return Ok(ControlFlow::Break(()));
+                }
+                self.page.changes.push(change(&of, item, (&cells, row - 1), table, *fate)?);
+            }
+            self.nth.rows += 1;
+        }
+    }
+}
+
+impl Visit for Gathering<'_> {
+    fn see(&mut self, spot: Spot, seen: Seen<'_>) -> Result<ControlFlow<()>, BinlogError> {
+        if self.only.is_some_and(|only| spot.entry > only) {
+            return Ok(ControlFlow::Break(()));
+        }
+        self.rows(spot, &seen)
+    }
+}
+
+/// Reads a page of rows.
+///
+/// # Errors
+///
+/// When the filter cannot be used, or there is no such entry.
+pub fn rows(opened: &Opened, request: &RowsRequest) -> Result<RowsPage, Report> {
+    let filter = request.filter.compile(&opened.names).map_err(|error| error.report())?;
+    let only = match request.of {
+        RowsOf::Entry(entry) if entry >= opened.entries => {
+            return Err(ChangesError::NoEntry { entry, entries: opened.entries }.report());
+        }
+        RowsOf::Entry(entry) => Some(entry),
+        RowsOf::Everything => None,
+    };
+    let from = match only {
+        Some(entry) if request.from.entry != entry => RowCursor { entry, rows: 0 },
+        _ => request.from,
+    };
+    let most = request.count.clamp(1, RowsRequest::MOST);
+    let mut gathering = Gathering {
+        opened,
+        filter: &filter,
+        only,
+        from,
+        most,
+        nth: RowCursor { entry: u64::MAX, rows: 0 },
+        page: RowsPage::default(),
+    };
+    opened.walk(opened.checkpoint(from.entry), &mut gathering);
+    Ok(gathering.page)
+}
+
+/// Hands every row that passes to `take`, in order, until it has enough.
+///
+/// # Errors
+///
+/// Nothing; what cannot be read is told to `broken`.
+pub fn stream(
+    opened: &Opened,
+    filter: &Compiled,
+    take: impl FnMut(Change) -> ControlFlow<()>,
+    broken: impl FnMut(u32, BinlogPos, BinlogError) -> ControlFlow<()>,
+) {
+    struct Streaming<'o, T, B> {
+        opened: &'o Opened,
+        filter: &'o Compiled,
+        take: T,
+        broken: B,
+    }
+    impl<T, B> Visit for Streaming<'_, T, B>
+    where
+        T: FnMut(Change) -> ControlFlow<()>,
+        B: FnMut(u32, BinlogPos, BinlogError) -> ControlFlow<()>,
+    {
+        fn see(&mut self, spot: Spot, seen: Seen<'_>) -> Result<ControlFlow<()>, BinlogError> {
+            if !takes(self.filter, &seen) {
+                return Ok(ControlFlow::Continue(()));
+            }
+            let Seen::Rows { item, table, fate } = seen else { return Ok(ControlFlow::Continue(())) };
+            let of = self.opened.log_file(spot.at.file);
+            let (mut cells, mut walk, mut row) = (RowCells::default(), item.event.rows(), 0);
+            while walk.read(&mut cells).map_err(|broken| broken.at(item.place.position))? {
+                row += 1;
+                let values = Cells { table: &table.log, cells: &cells };
+                if self.filter.wants_rows() && !self.filter.takes_row(&table.shown, &values) {
+                    continue;
+                }
+                if (self.take)(change(&of, item, (&cells, row - 1), table, fate)?).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        }
+
+        fn broken(&mut self, file: u32, at: BinlogPos, error: BinlogError) -> ControlFlow<()> {
+            (self.broken)(file, at, error)
+        }
+    }
+    opened.walk(opened.start(), &mut Streaming { opened, filter, take, broken });
+}

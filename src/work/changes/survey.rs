@@ -1,0 +1,297 @@
+//! The pass over a whole source: every event once, in order, in bounded memory.
+
+use std::collections::HashMap;
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
+
+use crate::change::error::BinlogError;
+use crate::change::frame::{FileEnd, Limits, Product};
+use crate::change::query::{Ddl, DdlVerb, TableName};
+use crate::change::schema::Timeline;
+use crate::change::transactions::{Fates, Item, Known, Note, StatementItem, Survey, Transactions};
+use crate::model::change::{BinlogPos, Place};
+use crate::model::changes::{Coverage, Edge, Gap, GapKind, LogFacts, Problem, TextStatement, Wall};
+use crate::model::foreign::Foreign;
+use crate::model::units::Moment;
+use crate::report::{Fault, Report, Reportable};
+use crate::work::changes::facts::Definitions;
+use crate::work::changes::fetch::{Forward, Log};
+use crate::work::changes::stats::Stats;
+use crate::work::changes::walls::{self, text};
+use crate::work::jobs::JobCtx;
+
+/// Walls and statements that are kept to be shown.
+const KEPT: usize = 1_000;
+/// How often what is known is handed on.
+const RHYTHM: Duration = Duration::from_millis(500);
+
+/// What a pass has found by now.
+#[derive(Default)]
+pub struct Surveyed {
+    pub stats: Stats,
+    pub timeline: Timeline,
+    pub walls: Vec<Wall>,
+    pub more_walls: u64,
+    pub statements: Vec<TextStatement>,
+    pub files: Vec<LogFacts>,
+    pub coverage: Coverage,
+    pub problems: Vec<Problem>,
+    /// Why the first file that cannot be read cannot be.
+    pub first_error: Option<Report>,
+    fates: Survey,
+    /// The last change of definitions of each table.
+    last_walls: HashMap<TableName, Place>,
+    /// GTIDs that are known up to here, as far as all files say theirs.
+    known: Option<Known>,
+    /// The end of the file before.
+    before: Option<Before>,
+}
+
+/// How the file before ended.
+struct Before {
+    edge: Edge,
+    end: FileEnd,
+    /// The file that it says follows.
+    next: Option<Foreign>,
+    readable: bool,
+}
+
+/// Reads a log and counts it towards the job.
+struct Counted {
+    inner: Forward,
+    ctx: JobCtx,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.ctx.cancel.is_cancelled() {
+            return Err(io::Error::other("stopped"));
+        }
+        let n = self.inner.read(buf)?;
+        self.ctx.advance(n as u64);
+        Ok(n)
+    }
+}
+
+/// One file of the pass.
+struct At<'f> {
+    index: u32,
+    log: &'f Log,
+    next: Option<Foreign>,
+}
+
+impl Surveyed {
+    /// Reads one file; `tell` is called now and then with what is known.
+    pub fn file(
+        &mut self,
+        (index, log): (u32, &Log),
+        ctx: &JobCtx,
+        definitions: &mut Definitions,
+        mut tell: impl FnMut(&Self),
+    ) {
+        let reader = Counted { inner: Forward::new(log.bytes.clone(), BinlogPos(0)), ctx: ctx.clone() };
+        let mut events = Transactions::new(reader, index, Limits::default());
+        let mut at = At { index, log, next: None };
+        let (mut read, mut told) = (0, Instant::now());
+        definitions.learn_at_start(&mut self.timeline);
+        let broken = loop {
+            let (note, is_rows) = match events.next() {
+                Ok(Some(item)) => match self.item(&item, &mut at, definitions) {
+                    Ok(()) => (Note::of(&item), matches!(item, Item::Rows(_))),
+                    Err(broken) => break Some(broken),
+                },
+                Ok(None) => break None,
+                Err(broken) => break Some(broken),
+            };
+            if is_rows {
+                self.stats.bytes(events.at().0.saturating_sub(read));
+            }
+            read = events.at().0;
+            if let Some(note) = note {
+                self.fates.note(note, events.place());
+            }
+            if told.elapsed() >= RHYTHM {
+                told = Instant::now();
+                tell(self);
+            }
+        };
+        if broken.is_some() {
+            self.fates.broken_off(events.place());
+            self.stats.end(crate::change::transactions::Ending::Cut);
+        }
+        self.close(&events, &at, broken.filter(|_| !ctx.cancel.is_cancelled()));
+    }
+
+    fn item(&mut self, item: &Item<'_>, at: &mut At<'_>, definitions: &mut Definitions) -> Result<(), BinlogError> {
+        match item {
+            Item::Begin(facts) => self.stats.begin(facts, at.index),
+            Item::Rows(rows) => {
+                let place = rows.place;
+                self.stats.rows(&rows.event, place).map_err(|broken| broken.at(place.position))?;
+            }
+            Item::Savepoint(name) => self.stats.savepoint(name),
+            Item::RolledBackTo(name) => self.stats.rolled_back_to(name),
+            Item::End(ending) => self.stats.end(ending.clone()),
+            Item::XaDecided(xid, stays) => self.stats.decided(xid, *stays),
+            Item::Wall(ddl, statement) => self.wall(ddl, statement, at, definitions),
+            Item::Statement(statement) => self.statement(statement, at),
+            Item::Incident => self.coverage.gaps.push(Gap {
+                kind: GapKind::Incident,
+                after: None,
+                before: None,
+                words: format!("the server that wrote {} says that it lost events there", at.log.name),
+            }),
+            Item::Rotate(next) => at.next = Some(next.clone()),
+        }
+        Ok(())
+    }
+
+    fn wall(&mut self, ddl: &Ddl, statement: &StatementItem<'_>, at: &At<'_>, definitions: &mut Definitions) {
+        let place = Place { file: at.index, position: statement.facts.start, inner: 0 };
+        let entry = self.stats.number();
+        definitions.learn_before(&mut self.timeline, place, &self.last_walls);
+        self.timeline.follow(ddl, &statement.query, place);
+        if ddl.verb != DdlVerb::Truncate {
+            for table in &ddl.tables {
+                self.last_walls.insert(table.clone(), place);
+                self.stats.wall(&table.schema, &table.table);
+            }
+        }
+        match self.walls.len() < KEPT {
+            true => self.walls.push(walls::wall(ddl, statement, (&at.log.name, place), entry)),
+            false => self.more_walls += 1,
+        }
+    }
+
+    fn statement(&mut self, statement: &StatementItem<'_>, at: &At<'_>) {
+        self.stats.text();
+        if self.statements.len() < KEPT {
+            self.statements.push(TextStatement {
+                file: (*at.log.name).clone(),
+                position: statement.facts.start,
+                at: statement.facts.committed_at,
+                thread: statement.facts.thread,
+                schema: Foreign::new(statement.query.schema),
+                statement: text(statement.query.text),
+            });
+        }
+    }
+
+    /// The file was read: what it was, how it hangs together with the one before, how it ends.
+    fn close<R: Read>(&mut self, events: &Transactions<R>, at: &At<'_>, broken: Option<BinlogError>) {
+        let trace = events.trace();
+        let moment = |seconds: Option<u32>| seconds.map(|seconds| Moment::from_seconds(seconds.into()));
+        let edge = |position, at_time| Edge { file: (*at.log.name).clone(), position, at: at_time };
+        let problem = broken.as_ref().map(|error| of_log(&at.log.name, events.at(), error));
+        let problem = problem.or_else(|| at.log.broken.clone());
+        let problem = problem.or_else(|| (!at.log.is_unchanged()).then(|| changed(&at.log.name)));
+        let start = edge(BinlogPos(4), moment(trace.first));
+        self.join(&start, trace.before.as_ref());
+        if self.coverage.from.is_none() && trace.first.is_some() {
+            self.coverage.from = Some(start);
+        }
+        let end = edge(events.at(), moment(trace.last));
+        if trace.last.is_some() {
+            self.coverage.to = Some(end.clone());
+        }
+        self.coverage.open_end = events.end() == FileEnd::Open;
+        let format = events.format();
+        self.files.push(LogFacts {
+            name: (*at.log.name).clone(),
+            sequence: at.log.sequence,
+            stored: at.log.stored,
+            size: events.at().0,
+            server: format.map_or_else(String::new, |format| {
+                let product = if format.product == Product::MariaDb { "mariadb" } else { "mysql" };
+                let (major, minor, patch) = format.version;
+                format!("{product} {major}.{minor}.{patch}")
+            }),
+            from: moment(trace.first),
+            to: moment(trace.last),
+            checksums: format.is_some_and(|format| !format.checks.is_empty()),
+            problem: problem.clone(),
+        });
+        self.stats.totals.bytes += events.at().0;
+        if let (Some(error), None) = (broken, &self.first_error) {
+            self.first_error = Some(error.report());
+        }
+        self.note_gtids(trace.before.as_ref(), &trace.here);
+        self.before = Some(Before { edge: end, end: events.end(), next: at.next.clone(), readable: problem.is_none() });
+        self.problems.extend(problem);
+    }
+
+    fn note_gtids(&mut self, before: Option<&Known>, here: &Known) {
+        let mut known = self.known.take().unwrap_or_default();
+        if let Some(before) = before {
+            known.merge(before);
+        }
+        known.merge(here);
+        self.known = Some(known);
+    }
+
+    /// Compares how the file before ended with how this one begins.
+    fn join(&mut self, start: &Edge, said_before: Option<&Known>) {
+        let Some(before) = self.before.take() else { return };
+        let known_gap = self.coverage.gaps.iter().any(|gap| {
+            gap.kind == GapKind::MissingFiles && gap.before.as_ref().is_some_and(|edge| edge.file == start.file)
+        });
+        let said = said_before.filter(|said| !said.is_empty());
+        let missing = said.and_then(|said| said.beyond(self.known.as_ref()?));
+        let (last, first) = (&before.edge.file, &start.file);
+        let kind_and_words = if !before.readable {
+            let words = format!("{last} cannot be read from byte {} on, up to {first}", before.edge.position);
+            Some((GapKind::Unreadable, words))
+        } else if known_gap {
+            None
+        } else if let Some(gtid) = missing {
+            Some((
+                GapKind::MissingGtids,
+                format!("{first} says that {gtid} came before it, and {last} does not have it"),
+            ))
+        } else if let Some(next) = before.next.filter(|next| next != first) {
+            Some((
+                GapKind::OtherSuccessor,
+                format!("{last} says that {next} follows, and {first} is the next one here"),
+            ))
+        } else if before.end == FileEnd::Open && said.is_none() {
+            Some((GapKind::OpenEnd, format!("{last} does not say that it is complete, and {first} follows")))
+        } else {
+            None
+        };
+        if let Some((kind, words)) = kind_and_words {
+            let gap = Gap { kind, after: Some(before.edge), before: Some(start.clone()), words };
+            self.coverage.gaps.push(gap);
+        }
+    }
+
+    /// Everything was read.
+    pub fn finish(&mut self, definitions: &mut Definitions) -> Fates {
+        self.stats.finish();
+        definitions.learn_rest(&mut self.timeline, &self.last_walls);
+        std::mem::take(&mut self.fates).finish()
+    }
+}
+
+/// What is wrong with a log, at its place.
+pub fn of_log(file: &Foreign, at: BinlogPos, error: &BinlogError) -> Problem {
+    let report = error.report();
+    Problem {
+        file: file.clone(),
+        position: at,
+        code: report.code,
+        words: report.causes.iter().fold(report.headline, |words, cause| format!("{words}: {cause}")),
+        advice: report.advice,
+        damage: error.fault() == Fault::Integrity,
+    }
+}
+
+fn changed(file: &Foreign) -> Problem {
+    Problem {
+        file: file.clone(),
+        position: BinlogPos(0),
+        code: "changes::changed".to_owned(),
+        words: "the file was replaced or cut while it was read".to_owned(),
+        advice: "read it again; copy logs before a server purges them".to_owned(),
+        damage: true,
+    }
+}

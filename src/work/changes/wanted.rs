@@ -1,0 +1,86 @@
+//! The filter of `model` over the rows of a log: one for lists, pages and scripts.
+
+use crate::change::index::{RowView, RowsFacts, Wanted};
+use crate::change::query::Ddl;
+use crate::change::rows::RowCells;
+use crate::change::table::Table;
+use crate::change::transactions::StatementItem;
+use crate::model::change::{Place, Value};
+use crate::model::changes::{Compiled, EventFacts, RowValues};
+use crate::model::foreign::Foreign;
+
+/// The cells of a row, read as values when a filter asks.
+pub struct Cells<'c, 'a> {
+    /// What they are read with.
+    pub table: &'c Table,
+    /// The cells.
+    pub cells: &'c RowCells<'a>,
+}
+
+impl RowValues for Cells<'_, '_> {
+    fn before(&self, column: usize) -> Option<Value<'_>> {
+        self.cells.value_before(self.table, column).ok().flatten()
+    }
+
+    fn after(&self, column: usize) -> Option<Value<'_>> {
+        self.cells.value_after(self.table, column).ok().flatten()
+    }
+}
+
+/// A filter that the engine of undo asks.
+#[derive(Debug, Clone)]
+pub struct Chosen(pub Compiled);
+
+impl Wanted for Chosen {
+    fn rows(&self, rows: &RowsFacts<'_>) -> bool {
+        self.0.takes_event(&EventFacts {
+            file: rows.place.file,
+            position: rows.place.position,
+            schema: &rows.table.schema,
+            table: &rows.table.name,
+            kind: rows.kind,
+            transaction: rows.transaction,
+            statement: rows.statement,
+        })
+    }
+
+    fn looks_at_rows(&self) -> bool {
+        self.0.wants_rows()
+    }
+
+    fn row(&self, row: &RowView<'_, '_>) -> bool {
+        self.0.takes_row(&row.table.shown, &Cells { table: &row.table.log, cells: row.cells })
+    }
+
+    fn statement(&self, statement: &StatementItem<'_>, place: Place) -> bool {
+        self.stands_within(statement, place)
+    }
+
+    fn wall(&self, ddl: &Ddl, statement: &StatementItem<'_>, place: Place) -> bool {
+        let named = |schema: &[u8], table: &[u8]| {
+            let (schema, table) = (Foreign::new(schema), Foreign::new(table));
+            // Of a whole database any of its tables may be wanted.
+            self.0.takes_table(&schema, &table) || (table.raw_bytes().is_empty() && self.may_want(&schema))
+        };
+        self.stands_within(statement, place)
+            && (ddl.tables.is_empty() || ddl.tables.iter().any(|name| named(&name.schema, &name.table)))
+    }
+
+    fn incident(&self, place: Place) -> bool {
+        self.0.takes_place(place.file, place.position)
+    }
+}
+
+impl Chosen {
+    /// Between the positions and the times that are asked for; whoever ran it, rows may have gone with it.
+    fn stands_within(&self, statement: &StatementItem<'_>, place: Place) -> bool {
+        self.0.takes_place(place.file, place.position) && self.0.takes_time(statement.facts.committed_at)
+    }
+
+    fn may_want(&self, schema: &Foreign) -> bool {
+        let filter = self.0.filter();
+        (filter.schemas.is_empty() || filter.schemas.contains(schema))
+            && (filter.tables.is_empty()
+                || filter.tables.iter().any(|table| table.schema.as_ref().is_none_or(|wanted| wanted == schema)))
+    }
+}

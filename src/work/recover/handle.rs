@@ -1,0 +1,388 @@
+//! An open recovery: what both doors hold while a script is chosen and looked at.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::change::undo::{UndoError, Undoing};
+use crate::model::changes::ChangeFilter;
+use crate::model::script::{
+    CheckView, Decision, RecoveryPhase, RecoveryView, RowNow, ScriptHazard, ScriptOptions, ScriptPage,
+    ScriptStatement, ScriptTransaction, Which,
+};
+use crate::report::{Report, Reportable};
+use crate::work::changes::ChangesHandle;
+use crate::work::news::Changed;
+use crate::work::recover::error::RecoverError;
+use crate::work::recover::export::{self, ExportOptions, Recovered};
+use crate::work::recover::made::{Made, Material, Reading, Wish, row_words};
+use crate::work::recover::state::{State, label};
+use crate::work::recover::{chain, material, words};
+use crate::work::session::{Session, held};
+
+/// An open recovery. Cheap to clone; dropping the last one stops its work and lets go of its index.
+#[derive(Clone)]
+pub struct RecoveryHandle(Arc<Inner>);
+
+struct Inner {
+    session: Session,
+    filter: ChangeFilter,
+    cancel: CancellationToken,
+    reading: Arc<Reading>,
+    state: Arc<Mutex<State>>,
+    /// Rung when a phase ends or a digest is worked out.
+    settled: Arc<Notify>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+impl Session {
+    /// Opens a recovery over a change source; the logs are read once more in the background, and the view grows.
+    ///
+    /// # Errors
+    ///
+    /// When the filter cannot be understood. Whatever happens later is in the view.
+    pub fn open_recovery(
+        &self,
+        from: &ChangesHandle,
+        filter: ChangeFilter,
+        options: ScriptOptions,
+    ) -> Result<RecoveryHandle, Report> {
+        let material = material::of(from, &filter)?;
+        RecoveryHandle::open(self, material, filter, options)
+    }
+}
+
+impl RecoveryHandle {
+    /// Opens a recovery over what a script is made of.
+    ///
+    /// # Errors
+    ///
+    /// When no thread can be started.
+    pub fn open(
+        session: &Session,
+        material: Material,
+        filter: ChangeFilter,
+        options: ScriptOptions,
+    ) -> Result<Self, Report> {
+        let cancel = session.0.cancel.child_token();
+        let news = session.0.news.clone();
+        let tell = Box::new(move || news.tell(Changed::RECOVERY));
+        let reading = Arc::new(Reading { cancel: cancel.clone(), tell: Some(tell), ..Reading::default() });
+        let title = words::title(&material.view, &filter);
+        let state = Arc::new(Mutex::new(State::new(title, material.view.clone())));
+        let settled = Arc::default();
+        let inner = Inner { session: session.clone(), filter, cancel, reading, state, settled };
+        let handle = Self(Arc::new(inner));
+        handle.read(material, options)?;
+        Ok(handle)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        held(&self.0.state)
+    }
+
+    fn tell(&self) {
+        self.0.settled.notify_waiters();
+        self.0.session.0.news.tell(Changed::RECOVERY);
+    }
+
+    /// Reads the logs on a thread of its own, which does not keep the recovery open.
+    fn read(&self, material: Material, options: ScriptOptions) -> Result<(), Report> {
+        let weak = Arc::downgrade(&self.0);
+        let reading = self.0.reading.clone();
+        let work = move || {
+            let made = Made::make(material, options, &*reading);
+            let Some(inner) = weak.upgrade() else { return };
+            let handle = Self(inner);
+            match made {
+                Ok(made) => handle.made(made),
+                Err(_) => handle.state().fail(RecoverError::Interrupted.report()),
+            }
+            handle.tell();
+        };
+        on_thread("recover", work)
+    }
+
+    fn made(&self, made: Made) {
+        let made = Arc::new(made);
+        let choices = made.choices();
+        {
+            let mut state = self.state();
+            state.made = Some(made.clone());
+            state.choices = choices;
+        }
+        let everything = Wish { watch: Some(&*self.0.reading), ..Wish::default() };
+        // Whatever is left out later: numbers of statements count everything.
+        match made.tried(&everything) {
+            Ok(written) => self.state().all = Some(written),
+            Err(UndoError::Refused(_)) => {} // what is left out may be what cannot be undone
+            Err(error) => return self.state().fail(error.report()),
+        }
+        let total = match made.changes() {
+            Ok(total) => total,
+            Err(error) => return self.state().fail(error.report()),
+        };
+        let told = chain::hazards(&made, &self.0.filter, &self.0.reading);
+        {
+            let mut state = self.state();
+            (state.total, state.told) = (total, told);
+        }
+        self.choose(&made);
+    }
+
+    /// Works out what a script with the current choices would be.
+    fn choose(&self, made: &Made) {
+        let (decided, choices) = {
+            let state = self.state();
+            (state.decided, state.choices.clone())
+        };
+        let wish = Wish { choices, watch: Some(&*self.0.reading), ..self.wish(made) };
+        let tried = made.tried(&wish);
+        let mut state = self.state();
+        if state.decided != decided {
+            return; // something else was chosen meanwhile
+        }
+        match tried {
+            Ok(written) => state.tried(written),
+            Err(UndoError::Refused(refusals)) => state.refuse(refusals),
+            Err(error) => state.fail(error.report()),
+        }
+    }
+
+    /// What the header says; the same for a try and for the file, so that both have one digest.
+    fn wish<'r>(&self, made: &Made) -> Wish<'r> {
+        let state = self.state();
+        Wish { header: words::header(made, &self.0.filter, &state), choices: state.choices.clone(), ..Wish::default() }
+    }
+
+    /// What is known by now; never blocks for long. `Changed::RECOVERY` tells when there is more.
+    pub fn view(&self) -> Arc<RecoveryView> {
+        let mut view = self.state().view();
+        if let RecoveryPhase::Reading { done, total } = &mut view.phase {
+            *done = self.0.reading.done.load(Ordering::Relaxed);
+            *total = self.state().source.totals.bytes;
+        }
+        Arc::new(view)
+    }
+
+    /// Waits until the logs have been read, and what is chosen has been worked out.
+    ///
+    /// # Errors
+    ///
+    /// Why they could not be read, or that it was stopped. A refusal is none: the view has it.
+    pub async fn complete(&self) -> Result<Arc<RecoveryView>, Report> {
+        loop {
+            let settled = self.0.settled.notified();
+            let view = self.view();
+            match &view.phase {
+                RecoveryPhase::Failed(report) => return Err((**report).clone()),
+                RecoveryPhase::Refused => return Ok(view),
+                RecoveryPhase::Ready if view.digest.is_some() => return Ok(view),
+                RecoveryPhase::Ready | RecoveryPhase::Reading { .. } => {}
+            }
+            tokio::select! {
+                () = settled => {}
+                () = self.0.cancel.cancelled() => return Err(RecoverError::Interrupted.report()),
+                () = tokio::time::sleep(std::time::Duration::from_millis(200)) => {}
+            }
+        }
+    }
+
+    /// The index, as soon as the logs have been read.
+    pub(in crate::work) fn ready(&self) -> Result<Arc<Made>, Report> {
+        let not_yet = || RecoverError::Nothing { why: "the logs are still being read".to_owned() }.report();
+        self.state().made.clone().ok_or_else(not_yet)
+    }
+
+    /// Statements from number `first` on, with their transactions; at most [`Self::PAGE`].
+    ///
+    /// # Errors
+    ///
+    /// When the logs cannot be read any more, or not yet.
+    pub async fn page(&self, first: u64, count: usize) -> Result<ScriptPage, Report> {
+        let made = self.ready()?;
+        let wish = self.wish(&made);
+        let count = count.min(Self::PAGE);
+        let rows = aside(move || made.page(&wish, first, count).map_err(|error| error.report())).await?;
+        let mut state = self.state();
+        state.serve(&rows);
+        let made = state.made.clone();
+        let mut page = ScriptPage::default();
+        for (number, row) in rows {
+            if page.transactions.last().is_none_or(|last| last.number != row.transaction) {
+                page.transactions.push(transaction(made.as_deref(), number, &row));
+            }
+            if let Some(last) = page.transactions.last_mut() {
+                last.statements += 1;
+            }
+            page.statements.push(statement(&state, number, row));
+        }
+        Ok(page)
+    }
+
+    /// The most statements of a page.
+    pub const PAGE: usize = 500;
+
+    /// Chooses for one statement, a transaction or a table. The view's digest is worked out anew.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such thing in the script.
+    pub fn decide(&self, which: &Which, decision: Decision) -> Result<(), Report> {
+        let is_note = matches!(decision, Decision::Note(_));
+        self.state().decide(which, decision).map_err(|error| error.report())?;
+        self.tell();
+        let Ok(made) = self.ready() else { return Ok(()) };
+        if is_note {
+            return Ok(());
+        }
+        let weak = Arc::downgrade(&self.0);
+        on_thread("choose", move || {
+            if let Some(inner) = weak.upgrade() {
+                let handle = Self(inner);
+                handle.choose(&made);
+                handle.tell();
+            }
+        })
+    }
+
+    /// A text that a second person can sign: what the script undoes, what it leaves, its hazards, its digest.
+    ///
+    /// # Errors
+    ///
+    /// When the logs cannot be read any more, or nothing is left to undo.
+    pub async fn summary(&self) -> Result<String, Report> {
+        let view = self.complete().await?;
+        let notes: Vec<(u64, String)> =
+            self.state().notes().map(|(number, _, note)| (*number, note.to_owned())).collect();
+        Ok(words::summary(&view, &self.0.filter, &notes))
+    }
+
+    /// Writes the script as it is chosen now, beside its final name, proves it, and gives it its name.
+    ///
+    /// # Errors
+    ///
+    /// [`RecoverError`]: refusals, gaps; a path that is taken. Nothing that looks whole is left behind.
+    pub async fn export(&self, path: &Path, options: ExportOptions) -> Result<Recovered, Report> {
+        let view = self.complete().await?;
+        let made = self.ready()?;
+        let wish = self.wish(&made);
+        let job = export::Job { made, wish, view, path: path.to_owned(), options };
+        let recovered = export::run(&self.0.session, job).await?;
+        self.state().written = Some(recovered.script.clone());
+        self.tell();
+        Ok(recovered)
+    }
+
+    /// The session that it was opened in.
+    pub(in crate::work) fn session(&self) -> &Session {
+        &self.0.session
+    }
+
+    /// Ends when nobody holds the recovery any more.
+    pub(in crate::work) fn cancel(&self) -> &CancellationToken {
+        &self.0.cancel
+    }
+
+    /// What is known of the rows now, from whoever looked.
+    pub(in crate::work) fn look_again(&self, check: CheckView) {
+        self.state().look_again(check);
+        self.tell();
+    }
+
+    /// As [`look_again`](Self::look_again), of some statements, and how far the look is.
+    pub(in crate::work) fn looked_at(&self, rows: Vec<(u64, RowNow)>, check: CheckView) {
+        let mut state = self.state();
+        for (number, now) in rows {
+            state.looked_at(number, now);
+        }
+        state.check = check;
+        drop(state);
+        self.tell();
+    }
+
+    /// What stands around the tables; the script's header says it too.
+    pub(in crate::work) fn surrounded(&self, hazards: Vec<ScriptHazard>) {
+        self.state().around = hazards;
+        self.tell();
+    }
+
+    /// Changes of one window, and the number of the first of them: for whoever looks at their rows.
+    pub(in crate::work) fn window(&self, made: &Made, at: usize) -> Result<Vec<Undoing>, Report> {
+        made.window(&self.wish(made), at).map_err(|error| error.report())
+    }
+}
+
+fn statement(state: &State, number: u64, row: Undoing) -> ScriptStatement {
+    let (now, note) = state.beside(number);
+    let sql = match row.sql {
+        Ok(sql) => Ok(sql.unwrap_or_default()),
+        Err(reason) => Err(reason.to_string()),
+    };
+    let kind = match row.change.kind {
+        crate::model::change::ChangeKind::Insert => crate::model::change::ChangeKind::Delete,
+        crate::model::change::ChangeKind::Delete => crate::model::change::ChangeKind::Insert,
+        kind => kind,
+    };
+    ScriptStatement {
+        number,
+        transaction: row.transaction,
+        kind,
+        row: row_words(&row.change),
+        change: Arc::new(row.change),
+        sql,
+        choice: row.choice,
+        mode: row.mode,
+        note,
+        now,
+    }
+}
+
+fn transaction(made: Option<&Made>, number: u64, row: &Undoing) -> ScriptTransaction {
+    let facts = &row.change.transaction;
+    let file = &row.change.key.file;
+    let _ = made;
+    ScriptTransaction {
+        number: row.transaction,
+        label: label(&file.to_string(), facts),
+        file: (**file).clone(),
+        committed_at: facts.committed_at,
+        thread: facts.thread,
+        first: number,
+        statements: 0,
+    }
+}
+
+fn on_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Report> {
+    let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(work);
+    spawned.map(drop).map_err(|error| {
+        let advice = "end other programs, and try again";
+        Report::new(crate::report::Fault::Failed, "recover::thread", "no thread can be started", advice).because(error)
+    })
+}
+
+/// Runs work that reads logs away from the threads that serve the doors.
+pub(super) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Report> + Send + 'static,
+) -> Result<T, Report> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(broken) => std::panic::resume_unwind(broken.into_panic()),
+    }
+}
+
+/// The name of a file for a session that asks where scripts go.
+pub fn proposed(title: &str) -> PathBuf {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' };
+    let name: String = title.chars().map(plain).collect();
+    let name = name.trim_matches(['-', '.']);
+    PathBuf::from(format!("{}.sql", if name.is_empty() { "undo" } else { &name[..name.len().min(100)] }))
+}

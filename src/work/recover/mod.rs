@@ -1,0 +1,17 @@
+//! Recovery scripts: changes that were chosen become a file for people. Nothing here can reach a database.
+
+mod chain;
+mod error;
+mod export;
+pub mod file_at;
+mod handle;
+mod made;
+mod material;
+mod state;
+mod words;
+
+pub use crate::work::recover::error::RecoverError;
+pub use crate::work::recover::export::{ExportOptions, Recovered};
+pub use crate::work::recover::handle::{RecoveryHandle, proposed};
+pub use crate::work::recover::made::{Made, Material, Reading, Wish, row_words};
+pub use crate::work::recover::words::filter_words;

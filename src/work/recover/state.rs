@@ -1,0 +1,409 @@
+//! What an open recovery knows, and the snapshots that doors draw.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::change::reverse::{Hazard, Refusal, Refusals};
+use crate::change::undo::{Choices, RowPlace, Undoing, Written};
+use crate::model::change::{BinlogPos, ChangeKind, TransactionFacts};
+use crate::model::changes::{ChangesView, Coverage, Rows, TableRef, WallVerb};
+use crate::model::foreign::Foreign;
+use crate::model::script::{
+    CheckView, Choice, ChoiceCounts, Decision, Mode, Offer, PartialTransaction, RecoveryPhase, RecoveryView,
+    RefusedChange, RowNow, RowState, ScriptDigest, ScriptHazard, ScriptTable, ScriptWall, StateCounts, Which,
+};
+use crate::report::Report;
+use crate::work::recover::error::RecoverError;
+use crate::work::recover::made::Made;
+
+/// Statements of pages that were served, for which something can be chosen.
+const SEEN: usize = 20_000;
+/// Rows that do not match and whose columns are kept.
+const DETAILS: usize = 10_000;
+
+/// What is known of a statement that was on a page.
+#[derive(Debug, Clone)]
+struct Seen {
+    number: u64,
+    place: RowPlace,
+    transaction: u64,
+}
+
+/// What an open recovery knows.
+pub struct State {
+    pub title: String,
+    pub phase: RecoveryPhase,
+    pub source: Arc<ChangesView>,
+    pub made: Option<Arc<Made>>,
+    pub choices: Choices,
+    notes: BTreeMap<u64, (RowPlace, String)>,
+    seen: VecDeque<Seen>,
+    /// Counts decisions: what was worked out for an older one is thrown away.
+    pub decided: u64,
+    /// Of everything, whatever is chosen.
+    pub all: Option<Written>,
+    /// Of what is chosen; `None` while it is worked out.
+    pub chosen: Option<Written>,
+    last: Option<Written>,
+    /// How many changes there are, whatever is chosen.
+    pub total: u64,
+    pub refusals: Refusals,
+    /// One for each statement that was looked at.
+    states: Vec<RowState>,
+    details: HashMap<u64, RowNow>,
+    pub check: CheckView,
+    /// What a server says of the tables.
+    pub around: Vec<ScriptHazard>,
+    /// What the changes themselves tell, such as chains that do not hold.
+    pub told: Vec<ScriptHazard>,
+    pub written: Option<PathBuf>,
+}
+
+impl State {
+    pub fn new(title: String, source: Arc<ChangesView>) -> Self {
+        Self {
+            title,
+            phase: RecoveryPhase::Reading { done: 0, total: 0 },
+            source,
+            made: None,
+            choices: Choices::default(),
+            notes: BTreeMap::new(),
+            seen: VecDeque::new(),
+            decided: 0,
+            all: None,
+            chosen: None,
+            last: None,
+            total: 0,
+            refusals: Refusals::default(),
+            states: vec![],
+            details: HashMap::new(),
+            check: CheckView::default(),
+            around: vec![],
+            told: vec![],
+            written: None,
+        }
+    }
+
+    pub fn fail(&mut self, report: Report) {
+        self.phase = RecoveryPhase::Failed(Box::new(report));
+    }
+
+    /// Takes what a try with the current choices came to.
+    pub fn tried(&mut self, written: Written) {
+        self.phase = RecoveryPhase::Ready;
+        self.refusals = Refusals::default();
+        self.last = Some(written.clone());
+        self.chosen = Some(written);
+    }
+
+    pub fn refuse(&mut self, refusals: Refusals) {
+        self.phase = RecoveryPhase::Refused;
+        self.refusals = refusals;
+        self.chosen = None;
+    }
+
+    /// Remembers what was on a page.
+    pub fn serve(&mut self, rows: &[(u64, Undoing)]) {
+        for (number, row) in rows {
+            self.seen.push_back(Seen { number: *number, place: row.place, transaction: row.transaction });
+        }
+        let over = self.seen.len().saturating_sub(SEEN);
+        self.seen.drain(..over);
+    }
+
+    /// What is known of the row of a statement now, and what was written beside it.
+    pub fn beside(&self, number: u64) -> (RowNow, String) {
+        let state = usize::try_from(number).ok().and_then(|at| self.states.get(at)).copied().unwrap_or_default();
+        let now = self.details.get(&number).cloned().unwrap_or_default();
+        let note = self.notes.get(&number).map(|(_, note)| note.clone()).unwrap_or_default();
+        (RowNow { state, ..now }, note)
+    }
+
+    /// Notes of rows as they are now.
+    pub fn looked_at(&mut self, number: u64, now: RowNow) {
+        let Ok(at) = usize::try_from(number) else { return };
+        if self.states.len() <= at {
+            self.states.resize(at + 1, RowState::Unknown);
+        }
+        self.states[at] = now.state;
+        if now.state != RowState::Matches && self.details.len() < DETAILS {
+            self.details.insert(number, now);
+        }
+    }
+
+    /// A look at the rows begins: what was known of them is forgotten.
+    pub fn look_again(&mut self, check: CheckView) {
+        self.states.clear();
+        self.details.clear();
+        self.check = check;
+    }
+
+    /// Takes a decision.
+    ///
+    /// # Errors
+    ///
+    /// [`RecoverError::NoSuch`].
+    pub fn decide(&mut self, which: &Which, decision: Decision) -> Result<(), RecoverError> {
+        let choice = match decision {
+            Decision::Note(note) => return self.note(which, note),
+            Decision::Choose(choice) => (Some(choice), None),
+            Decision::Mode(mode) => (None, Some(mode)),
+        };
+        match which {
+            Which::Table(table) => self.table(table, choice)?,
+            Which::Statement(number) => {
+                let fits = |seen: &Seen| seen.number == *number;
+                self.rows(fits, choice, || format!("statement {number} on a page"))?;
+            }
+            Which::Transaction(number) => {
+                let fits = |seen: &Seen| seen.transaction == *number;
+                self.rows(fits, choice, || format!("transaction {number} on a page"))?;
+            }
+        }
+        self.decided += 1;
+        self.chosen = None;
+        Ok(())
+    }
+
+    fn rows(
+        &mut self,
+        fits: impl Fn(&Seen) -> bool,
+        (choice, mode): (Option<Choice>, Option<Mode>),
+        what: impl Fn() -> String,
+    ) -> Result<(), RecoverError> {
+        let places: Vec<RowPlace> = self.seen.iter().filter(|seen| fits(seen)).map(|seen| seen.place).collect();
+        if places.is_empty() {
+            return Err(RecoverError::NoSuch { what: what() });
+        }
+        let default = (Choice::Include, self.choices.mode);
+        for place in places {
+            let chosen = self.choices.rows.entry(place).or_insert(default);
+            *chosen = (choice.unwrap_or(chosen.0), mode.unwrap_or(chosen.1));
+            if *chosen == default && self.choices.excluded.is_empty() {
+                self.choices.rows.remove(&place);
+            }
+        }
+        Ok(())
+    }
+
+    fn table(
+        &mut self,
+        table: &TableRef,
+        (choice, mode): (Option<Choice>, Option<Mode>),
+    ) -> Result<(), RecoverError> {
+        let is_there = self.tables().iter().any(|known| known.table == *table);
+        if !is_there {
+            return Err(RecoverError::NoSuch { what: format!("table {table}") });
+        }
+        if mode.is_some() {
+            return Err(RecoverError::NoSuch { what: "mode of a whole table: choose it for its statements".to_owned() });
+        }
+        let name = (table.schema.clone(), table.table.clone());
+        match choice {
+            Some(Choice::Exclude) => drop(self.choices.excluded.insert(name)),
+            _ => drop(self.choices.excluded.remove(&name)),
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, which: &Which, note: String) -> Result<(), RecoverError> {
+        let Which::Statement(number) = which else {
+            return Err(RecoverError::NoSuch { what: "note but of one statement".to_owned() });
+        };
+        let seen = self.seen.iter().find(|seen| seen.number == *number);
+        let place = seen.ok_or_else(|| RecoverError::NoSuch { what: format!("statement {number} on a page") })?.place;
+        match note.trim() {
+            "" => drop(self.notes.remove(number)),
+            note => drop(self.notes.insert(*number, (place, crate::model::foreign::escape(note)))),
+        }
+        Ok(())
+    }
+
+    /// Notes with the places that they stand beside.
+    pub fn notes(&self) -> impl Iterator<Item = (&u64, &RowPlace, &str)> {
+        self.notes.iter().map(|(number, (place, note))| (number, place, note.as_str()))
+    }
+
+    fn tables(&self) -> Vec<ScriptTable> {
+        let Some(made) = &self.made else { return vec![] };
+        let mut tables: BTreeMap<TableRef, Rows> = BTreeMap::new();
+        for (name, events) in &made.index.tables {
+            let table = TableRef { schema: Foreign::new(name.schema.clone()), table: Foreign::new(name.table.clone()) };
+            let rows = Rows { inserts: events.inserts, updates: events.updates, deletes: events.deletes };
+            tables.insert(table, if self.all.is_some() { Rows::default() } else { rows });
+        }
+        for ((table, kind), rows) in self.all.iter().flat_map(|all| &all.doings) {
+            let Some(table) = table_of(table) else { continue };
+            // What puts a row back undoes a delete.
+            let of = match kind {
+                ChangeKind::Insert => ChangeKind::Delete,
+                ChangeKind::Update => ChangeKind::Update,
+                ChangeKind::Delete => ChangeKind::Insert,
+            };
+            tables.entry(table).or_default().add(of, *rows);
+        }
+        let choice = |table: &TableRef| {
+            let is_out = self.choices.excluded.contains(&(table.schema.clone(), table.table.clone()));
+            if is_out { Choice::Exclude } else { Choice::Include }
+        };
+        tables.into_iter().map(|(table, rows)| ScriptTable { choice: choice(&table), table, rows }).collect()
+    }
+
+    fn counts(&self) -> ChoiceCounts {
+        let rows = |written: &Option<Written>| written.as_ref().map_or(0, |written| written.doings.values().sum());
+        let included: u64 = rows(if self.chosen.is_some() { &self.chosen } else { &self.last });
+        let overwrite = self.choices.rows.values().filter(|(choice, mode)| {
+            *choice == Choice::Include && *mode == Mode::Overwrite
+        });
+        let overwrite = if self.choices.mode == Mode::Overwrite { included } else { overwrite.count() as u64 };
+        ChoiceCounts {
+            included,
+            excluded: self.total.saturating_sub(included),
+            unknown: included.saturating_sub(self.states().looked_at()),
+            overwrite,
+        }
+    }
+
+    fn states(&self) -> StateCounts {
+        let mut counts = StateCounts::default();
+        self.states.iter().for_each(|state| counts.add(*state));
+        counts
+    }
+
+    /// Everything that a door shows.
+    pub fn view(&self) -> RecoveryView {
+        let written = self.chosen.as_ref().or(self.last.as_ref());
+        let mut hazards: Vec<ScriptHazard> =
+            written.iter().flat_map(|written| written.hazards.iter().map(hazard)).collect();
+        hazards.extend(self.told.iter().cloned());
+        hazards.extend(self.around.iter().cloned());
+        let (partial, partials) = self.partial();
+        RecoveryView {
+            title: self.title.clone(),
+            source: self.source.source.clone(),
+            phase: self.phase.clone(),
+            coverage: self.source.coverage.clone(),
+            changes: self.total,
+            transactions: self.made.as_ref().map_or(0, |made| made.index.transactions()),
+            counts: self.counts(),
+            states: self.states(),
+            tables: self.tables(),
+            refused: self.refusals.first.iter().map(refused).collect(),
+            refusals: self.refusals.total,
+            hazards,
+            walls: self.walls(),
+            partial,
+            partials,
+            digest: self.chosen.as_ref().map(|written| ScriptDigest(written.digest)),
+            check: self.check.clone(),
+            written: self.written.clone(),
+        }
+    }
+
+    /// Definitions that changed where something is to be undone.
+    fn walls(&self) -> Vec<ScriptWall> {
+        let places: Vec<(&Foreign, BinlogPos)> =
+            self.refusals.first.iter().map(|refusal| (&*refusal.key.file, refusal.key.position)).collect();
+        let stands = |file: &Foreign, at: BinlogPos| places.iter().any(|(name, place)| *name == file && *place == at);
+        let walls = self.source.walls.iter().filter(|wall| stands(&wall.file, wall.place.position));
+        let from = self.source.coverage.from.as_ref().and_then(|edge| edge.at);
+        let script_wall = |wall: &crate::model::changes::Wall| {
+            let taken = wall.backup.as_ref().map(|backup| backup.taken);
+            ScriptWall {
+                replay_to: format!("{}:{}", wall.file, wall.place.position),
+                reaches: taken.zip(from).is_some_and(|(taken, from)| from <= taken) && !has_gap(&self.source.coverage),
+                wall: wall.clone(),
+            }
+        };
+        walls.filter(|wall| wall.verb != WallVerb::Create).map(script_wall).collect()
+    }
+
+    /// Transactions of which a part stays, in words.
+    pub fn view_partial(&self) -> Vec<String> {
+        let words = |part: PartialTransaction| {
+            let left: Vec<String> = part.left.iter().map(|(table, rows)| format!("{rows} of {table}")).collect();
+            format!("{}: {} undone, left: {}", part.label, part.undone, left.join(", "))
+        };
+        self.partial().0.into_iter().map(words).collect()
+    }
+
+    fn partial(&self) -> (Vec<PartialTransaction>, u64) {
+        let Some(made) = self.made.as_ref().filter(|made| !made.is_whole()) else { return (vec![], 0) };
+        let partial = &made.index.partial;
+        let one = |part: &crate::change::index::PartOf| {
+            let file = made.index.files.get(part.file as usize).map(|file| file.of.name.to_string());
+            let left = part.left.iter().map(|(name, rows)| {
+                let table = TableRef { schema: Foreign::new(name.schema.clone()), table: Foreign::new(name.table.clone()) };
+                (table, *rows)
+            });
+            let label = label(&file.unwrap_or_default(), &part.transaction);
+            PartialTransaction { label, undone: part.wanted, left: left.collect() }
+        };
+        (partial.first.iter().map(one).collect(), partial.total)
+    }
+}
+
+fn has_gap(coverage: &Coverage) -> bool {
+    !coverage.gaps.is_empty()
+}
+
+/// What people call a transaction: its GTID, else where it begins.
+pub fn label(file: &str, facts: &TransactionFacts) -> String {
+    facts.gtid.as_ref().map_or_else(|| format!("{file}:{}", facts.start), ToString::to_string)
+}
+
+/// A refusal as doors show it.
+pub fn refused(refusal: &Refusal) -> RefusedChange {
+    RefusedChange { key: refusal.key.clone(), table: None, reason: refusal.reason.to_string() }
+}
+
+/// A hazard of the script itself, as doors show it.
+pub fn hazard(hazard: &Hazard) -> ScriptHazard {
+    let code = match hazard {
+        Hazard::NoKey(_) => "no_key",
+        Hazard::EngineUnknown(_) => "engine_unknown",
+    };
+    ScriptHazard { code, text: hazard.to_string(), offers: Vec::<Offer>::new() }
+}
+
+/// A quoted name with its database, taken apart.
+pub fn table_of(quoted: &str) -> Option<TableRef> {
+    let mut names = vec![];
+    let mut rest = quoted;
+    while let Some(inner) = rest.strip_prefix('`') {
+        let mut name = String::new();
+        let mut chars = inner.char_indices().peekable();
+        let end = loop {
+            match (chars.next()?, chars.peek()) {
+                ((_, '`'), Some((_, '`'))) => {
+                    name.push('`');
+                    chars.next();
+                }
+                ((at, '`'), _) => break at,
+                ((_, other), _) => name.push(other),
+            }
+        };
+        names.push(Foreign::from(name));
+        rest = inner[end + 1..].strip_prefix('.').unwrap_or(&inner[end + 1..]);
+    }
+    match <[Foreign; 2]>::try_from(names) {
+        Ok([schema, table]) if rest.is_empty() => Some(TableRef { schema, table }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoted_names_are_taken_apart() {
+        let table = |schema: &str, table: &str| Some(TableRef { schema: schema.into(), table: table.into() });
+        assert_eq!(table_of("`shop`.`orders`"), table("shop", "orders"));
+        assert_eq!(table_of("`a``.b`.`c.d`"), table("a`.b", "c.d"));
+        for none in ["shop.orders", "`shop`", "`a`.`b`.`c`", "`a`.`b`x", "`a"] {
+            assert_eq!(table_of(none), None, "{none}");
+        }
+    }
+}
