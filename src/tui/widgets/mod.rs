@@ -5,4 +5,5 @@ pub mod gauge;
 pub mod input;
 pub mod secret_field;
 pub mod spark;
+pub mod strip;
 pub mod table;
