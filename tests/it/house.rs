@@ -6,17 +6,18 @@ use std::path::{Path, PathBuf};
 use crate::support::root;
 
 /// Each room, and the rooms whose doors it may use beside its own.
-const MAY_IMPORT: [(&str, &[&str]); 12] = [
+const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("model", &["report"]),
     ("report", &["model"]),
     ("sql", &["model", "report"]),
     ("seal", &["model", "report", "sql"]),
     ("format", &["model", "report", "sql"]),
     ("change", &["model", "report", "sql"]),
+    ("telemetry", &["model", "report", "sql"]),
     ("target", &["model", "report"]),
     ("server", &["model", "report", "sql"]),
     ("disk", &["model", "report"]),
-    ("work", &["model", "report", "sql", "seal", "format", "change", "target", "server", "disk"]),
+    ("work", &["model", "report", "sql", "seal", "format", "change", "telemetry", "target", "server", "disk"]),
     ("cli", &["model", "report", "work"]),
     ("tui", &["model", "report", "work"]),
 ];

@@ -1,0 +1,3 @@
+//! Runs as telemetry saw them, and what their past says.
+
+pub mod signals;
