@@ -6,6 +6,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use crate::model::backup::BackupId;
+use crate::model::foreign::Foreign;
 use crate::model::job::JobId;
 use crate::tui::command::Command;
 use crate::tui::glyphs::Glyphs;
@@ -18,6 +19,10 @@ pub enum Hit {
     Backup(BackupId),
     /// Puts the cursor on a job.
     Job(JobId),
+    /// Puts the cursor on a series of the history.
+    Series(Foreign),
+    /// Puts the cursor on one of several lines that never change their place while they are shown.
+    Line(usize),
     /// Runs a command.
     Run(Command),
 }

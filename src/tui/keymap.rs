@@ -17,6 +17,14 @@ pub enum Context {
     Backups,
     /// Everything about one backup.
     Detail,
+    /// The screen of the past.
+    History,
+    /// The runs of one series.
+    Runs,
+    /// One run.
+    Run,
+    /// What a monitor would be told, and other sheets to read.
+    Checks,
     /// The screen of keys.
     Keys,
     /// The screen of jobs.
@@ -47,10 +55,14 @@ pub enum Context {
 
 impl Context {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::Global,
         Self::Backups,
         Self::Detail,
+        Self::History,
+        Self::Runs,
+        Self::Run,
+        Self::Checks,
         Self::Keys,
         Self::Jobs,
         Self::Audit,
@@ -72,6 +84,10 @@ impl Context {
             Self::Global => "global",
             Self::Backups => "backups",
             Self::Detail => "detail",
+            Self::History => "history",
+            Self::Runs => "runs",
+            Self::Run => "run",
+            Self::Checks => "checks",
             Self::Keys => "keys",
             Self::Jobs => "jobs",
             Self::Audit => "audit",

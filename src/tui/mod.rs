@@ -14,6 +14,7 @@ pub mod layers;
 pub mod live;
 pub mod msg;
 pub mod pane;
+pub mod past;
 pub mod plain;
 pub mod runtime;
 pub mod screens;

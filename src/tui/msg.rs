@@ -16,6 +16,7 @@ use crate::model::trust::Rung;
 use crate::model::units::Moment;
 use crate::report::Report;
 use crate::tui::command::Command;
+use crate::tui::past::{PastAsk, PastNews};
 use crate::tui::widgets::secret_field::SecretText;
 use crate::tui::world::{Armed, KeyOffer, LoadedKey, Snapshot, TargetState};
 use crate::work::questions::Asking;
@@ -62,6 +63,8 @@ pub enum Msg {
     Armed(Option<Armed>),
     /// What a target's login asks now; `None`: nothing any more.
     Asked(Option<Asking>),
+    /// Something of the past was read.
+    Past(PastNews),
     /// A sentence for the status line.
     Said(String),
     /// Something that was asked for failed.
@@ -161,6 +164,8 @@ pub enum Effect {
     Answer(u64, Option<SecretText>),
     /// Check the audit chain.
     CheckChain,
+    /// Read something of the past.
+    Past(PastAsk),
     /// Put a text on the clipboard of the terminal (OSC 52). Never a secret.
     Copy(String),
     /// Leave the terminal to the shell for a while.
@@ -191,6 +196,7 @@ impl Effect {
             Self::Answer(id, Some(_)) => format!("answer question {id}"),
             Self::Answer(id, None) => format!("decline question {id}"),
             Self::CheckChain => "check chain".into(),
+            Self::Past(ask) => ask.words(),
             Self::Copy(text) => format!("copy {text}"),
             Self::Suspend => "suspend".into(),
             Self::Redraw => "redraw".into(),

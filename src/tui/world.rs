@@ -11,6 +11,7 @@ use crate::model::job::{Ending, JobId, JobSpec, Progress};
 use crate::model::seal::{Fingerprint, KeyFacts};
 use crate::model::units::Moment;
 use crate::report::Report;
+use crate::tui::past::Past;
 use crate::work::filter::{Index, Narrowed, Query};
 use crate::work::questions::Asking;
 
@@ -49,6 +50,8 @@ pub struct World {
     pub log_file: String,
     /// Said while no key is loaded, and beside the question for a passphrase: how the demo is opened.
     pub tip: String,
+    /// What is known of the past.
+    pub past: Past,
     shown: Shown,
 }
 

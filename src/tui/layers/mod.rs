@@ -1,6 +1,7 @@
 //! What lies on top of a screen: plans, questions, help.
 
 pub mod arm;
+pub mod checks;
 pub mod confirm;
 pub mod databases;
 pub mod detail;
@@ -14,6 +15,9 @@ pub mod passphrase;
 pub mod plan;
 pub mod question;
 pub mod quit;
+pub mod run;
+pub mod runs;
 pub mod salvage;
 pub mod sink;
+pub mod span_sheet;
 pub mod tables;

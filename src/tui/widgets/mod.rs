@@ -1,5 +1,6 @@
 //! Reusable parts of screens.
 
+pub mod chart;
 pub mod checklist;
 pub mod gauge;
 pub mod input;
@@ -7,3 +8,4 @@ pub mod secret_field;
 pub mod spark;
 pub mod strip;
 pub mod table;
+pub mod waterfall;

@@ -308,8 +308,19 @@ pub fn legend(width: usize) -> Line {
             };
         }
     }
-    while wide(&pairs) > width + 2 && pairs.pop().is_some() {}
-    pairs.into_iter().flat_map(|(sign, word)| [span(Role::Text, sign), span(Role::Dim, format!(" {word}  "))]).collect()
+    let mut gap = "  ";
+    if wide(&pairs) > width + 2 && width < 70 {
+        // Where it is that narrow, what one sign means counts more than air and sums.
+        gap = " ";
+        pairs.truncate(7);
+    }
+    while wide(&pairs) - (2 - gap.len()) * pairs.len() > width + gap.len() && pairs.pop().is_some() {}
+    let last = pairs.len().saturating_sub(1);
+    let pair = |(nth, (sign, word)): (usize, (&str, &str))| {
+        let gap = if nth == last { "" } else { gap };
+        [span(Role::Text, sign), span(Role::Dim, format!(" {word}{gap}"))]
+    };
+    pairs.into_iter().enumerate().flat_map(pair).collect()
 }
 
 #[cfg(test)]
@@ -389,8 +400,8 @@ mod tests {
         assert_eq!(drawn(Axis::ending(now, Zoom::default(), 27, 0)), "OCT   NOV 5    10   15   20");
         assert_eq!(drawn(Axis::ending(now, Zoom::default(), 21, 0)), "NOV 5    10   15   20");
         assert_eq!(drawn(Axis::ending(now, Zoom::default(), 23, 0)), "  NOV 5    10   15   20");
-        assert_eq!(drawn(Axis::ending(now, Zoom(0), 27, 0)), "NOV 20    12    18    NOV 21 ".trim_end());
-        assert_eq!(drawn(Axis::ending(now, Zoom(6), 20, 0)), "JUL AUG  SEP  OCT NOV");
+        assert_eq!(drawn(Axis::ending(now, Zoom(0), 27, 0)), "NOV 20      18    NOV 21");
+        assert_eq!(drawn(Axis::ending(now, Zoom(6), 20, 0)), "JUL AUG  SEP OCT NOV");
     }
 
     proptest::proptest! {
