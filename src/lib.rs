@@ -3,8 +3,7 @@
 //! Floors, each importing only from those below it (`tests/it/house.rs` refuses the rest):
 //!
 //! - F0 [`model`], [`report`]: the nouns, and the one shape of an error.
-//! - F1 [`sql`], [`seal`], [`mod@format`], [`change`], [`telemetry`]: bytes to bytes and bytes to meaning; blocking, no
-//!   I/O of their own.
+//! - F1 [`sql`], [`seal`], [`mod@format`], [`change`], [`telemetry`]: bytes to bytes and bytes to meaning; blocking, no I/O of their own.
 //! - F2 [`target`], [`server`], [`disk`]: where backups lie, databases, this machine.
 //! - F3 [`work`]: the use cases.
 //! - F4 [`cli`], [`tui`]: the two doors.

@@ -6,6 +6,7 @@ pub mod change;
 pub mod dump;
 pub mod foreign;
 pub mod job;
+pub mod join;
 pub mod judgement;
 pub mod plan;
 pub mod question;

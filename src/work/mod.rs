@@ -3,6 +3,7 @@
 mod archive;
 pub mod browse;
 pub mod catalog;
+pub mod check;
 pub mod config;
 mod config_databacker;
 mod config_fields;
@@ -20,7 +21,9 @@ pub mod find;
 mod guarded;
 mod hashing;
 mod hazards;
+pub mod history;
 pub mod jobs;
+pub mod join;
 mod keep;
 pub mod keys;
 pub mod ladder;

@@ -31,6 +31,8 @@ pub struct Past<'a> {
     pub keep: Option<Keep>,
     /// How old the newest good copy may be, in milliseconds.
     pub good_within: i64,
+    /// Before that, backups may have been removed or thinned out: what is not there then says nothing.
+    pub dense_from: Moment,
     /// Now.
     pub now: Moment,
 }

@@ -46,12 +46,26 @@ pub enum Fate {
 /// What became of every slot from `from` on, oldest first. Nothing before the first attempt is a slot.
 pub fn slots(past: &Past<'_>, from: Moment) -> Vec<Slot> {
     let Some(first) = past.attempts.first() else { return vec![] };
-    let from = from.max(Moment(first.at.0.saturating_sub(EARLY)));
+    let from = from.max(past.dense_from).max(Moment(first.at.0.saturating_sub(EARLY)));
     match past.rhythm {
         Rhythm::Cron(schedule) | Rhythm::Dbacked(schedule) => fired(past, schedule, from),
         Rhythm::Habit(habit) => by_habit(past, habit, from),
         Rhythm::Unknown => vec![],
     }
+}
+
+/// From when on the slots of a series say something: where old backups have been thinned out to every few of them, two
+/// long gaps stand beside each other with next to nothing in between, which no outage looks like.
+pub fn dense_from(past: &Past<'_>) -> Moment {
+    const LONG: usize = 3;
+    const FEW: usize = 2;
+    let slots = slots(past, Moment(i64::MIN));
+    let runs = slots.chunk_by(|a, b| (a.fate == Fate::Missing) == (b.fate == Fate::Missing));
+    let runs: Vec<&[Slot]> = runs.collect();
+    let is_gap = |run: &[Slot]| run[0].fate == Fate::Missing && run.len() >= LONG;
+    let thinned = runs.windows(3).rposition(|three| is_gap(three[0]) && three[1].len() <= FEW && is_gap(three[2]));
+    let first_kept = thinned.and_then(|at| runs.get(at + 3)).map(|run| run[0].due);
+    first_kept.unwrap_or(past.dense_from)
 }
 
 fn fired(past: &Past<'_>, schedule: &Schedule, from: Moment) -> Vec<Slot> {

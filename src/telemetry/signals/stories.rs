@@ -6,7 +6,7 @@ use crate::model::retention::Keep;
 use crate::model::units::Moment;
 use crate::telemetry::signals::attempt::{AtIs, Attempt, Belongs, Copy, LastGood, Outcome, Removal};
 use crate::telemetry::signals::rhythm::{Habit, Rhythm, Schedule};
-use crate::telemetry::signals::slots::{Fate, slots};
+use crate::telemetry::signals::slots::{Fate, dense_from, slots};
 use crate::telemetry::signals::{Past, judge, standing};
 
 const MINUTE: i64 = 60_000;
@@ -88,6 +88,7 @@ impl Story {
             removals: &self.removals,
             keep: self.keep,
             good_within: 7 * DAY,
+            dense_from: Moment(i64::MIN),
             now: self.now,
         }
     }
@@ -304,13 +305,16 @@ fn a_run_is_slower_beside_its_own_pace_only() {
     // Four times the bytes in four times the time is growth, not slowness.
     let more = last(44).night(NIGHTS - 1, |it| it.bytes = Some(16_000_000_000));
     assert_eq!(more.standing(), [("grown", Severity::Warning)]);
-    let slow = Story::nightly().each(|nth, it| {
-        if nth >= NIGHTS - 3 {
-            it.ended = Some(Moment(it.at.0 + 40 * MINUTE))
-        }
-    });
-    let slow = slow.each(|_, it| it.written = it.ended).now("2026-11-21 20:00");
-    assert_eq!(slow.standing(), [("slower", Severity::Note)]);
+    let nights = |count: usize| {
+        let slow = Story::nightly().each(move |nth, it| {
+            if nth >= NIGHTS - count {
+                it.ended = Some(Moment(it.at.0 + 40 * MINUTE));
+            }
+        });
+        slow.each(|_, it| it.written = it.ended)
+    };
+    assert_eq!(nights(2).standing(), [("slower", Severity::Note)]);
+    assert_eq!(nights(3).standing(), [("slower", Severity::Warning)], "a third night is no accident");
 }
 
 #[test]
@@ -420,6 +424,17 @@ fn the_end_of_a_long_dump_is_not_late_where_only_its_end_is_known() {
     });
     assert_eq!(story.codes(), []);
     assert_eq!(story.now("2026-11-22 06:59").standing(), []);
+}
+
+#[test]
+fn what_was_thinned_out_is_not_missing_and_an_outage_is() {
+    let thinned = || Story::nightly().without(|nth| nth < 60 && nth % 7 != 6);
+    let dense = |story: &Story| dense_from(&story.past());
+    assert_eq!(dense(&thinned()), at("2026-10-23 03:00"), "from where on every night is there");
+    let past = |story: &Story| judge(&Past { dense_from: dense(story), ..story.past() }, Moment(0)).len();
+    assert_eq!(past(&thinned()), 0);
+    let outage = Story::nightly().without(|nth| (40..47).contains(&nth));
+    assert_eq!((dense(&outage), past(&outage)), (Moment(i64::MIN), 1));
 }
 
 proptest::proptest! {
