@@ -214,7 +214,7 @@ fn go(app: &mut App, place: Place) -> Vec<Effect> {
     app.home.place = place;
     match place {
         // It is read whenever somebody comes: others may have written to it meanwhile.
-        Place::History => vec![Effect::Past(PastAsk::Overview)],
+        Place::History => vec![Effect::Past(PastAsk::View)],
         _ => vec![],
     }
 }
@@ -366,7 +366,12 @@ fn heard(app: &mut App, news: Msg) -> Vec<Effect> {
         flow => return follow(app, flow, None),
     }
     match news {
-        Msg::Catalog(snapshot) => app.world.set_catalog(*snapshot),
+        Msg::Catalog(snapshot) => {
+            app.world.set_catalog(*snapshot);
+            if app.home.place == Place::History {
+                return vec![Effect::Past(PastAsk::View)]; // what lies there is a part of the past
+            }
+        }
         Msg::Target(name, state) => match app.world.targets.iter_mut().find(|target| target.name == name) {
             Some(target) => target.state = state,
             None => app.world.targets.push(TargetLine { name, url: String::new(), state }),

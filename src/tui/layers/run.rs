@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use ratatui::layout::Rect;
 
-use crate::model::backup::Backup;
-use crate::model::run::{RunId, RunState, Span as Part, SpanStatus};
+use crate::model::backup::{Backup, BackupId};
+use crate::model::join::Certainty;
+use crate::model::run::{ObjectRef, RunId, RunState, Span as Part, SpanStatus};
 use crate::model::trust::Weight;
 use crate::model::units::{ByteSize, Moment, counted, grouped};
 use crate::tui::canvas::{Canvas, Hit, Line, below, indent, row, span, wrap};
@@ -15,17 +16,18 @@ use crate::tui::detail;
 use crate::tui::keymap::Context;
 use crate::tui::layers::runs::{act_on, offers_of};
 use crate::tui::layers::span_sheet::{SpanSheet, part_lines};
-use crate::tui::past::{Left, OneRun};
 use crate::tui::pane::{Flow, Pane, Scene};
 use crate::tui::screens::history::draw::took;
 use crate::tui::screens::moved;
 use crate::tui::theme::Role;
 use crate::tui::widgets::table::scrolled;
-use crate::tui::widgets::waterfall::{Node, bar, extent, tree};
+use crate::tui::widgets::waterfall::bar;
 use crate::tui::world::World;
+use crate::work::history::RunDetail;
+use crate::work::history::waterfall::Waterfall;
 
 /// One run.
-pub struct OneRunLayer {
+pub struct OneRun {
     id: RunId,
     /// The item under the cursor: objects that it left, then spans.
     at: usize,
@@ -34,36 +36,84 @@ pub struct OneRunLayer {
 
 /// What the cursor can stand on.
 enum Item<'a> {
-    Left(&'a Left),
-    Part(Node, &'a Part),
+    Left(Left<'a>),
+    /// A span, how deep it stands, and which one it is.
+    Part(&'a Part, u16, usize),
 }
 
-fn items(run: &OneRun) -> Vec<Item<'_>> {
-    let left = run.objects.iter().map(Item::Left);
-    let parts = tree(&run.spans).into_iter().map(|node| Item::Part(node, &run.spans[node.at]));
-    left.chain(parts).collect()
+/// An object that a run left, or tried to.
+#[derive(Clone, Copy)]
+enum Left<'a> {
+    /// It is listed.
+    Listed(&'a Arc<Backup>, Certainty),
+    /// The tool tells of it, and no target lists it.
+    Told(&'a ObjectRef),
 }
 
-impl OneRunLayer {
+impl Left<'_> {
+    fn words(&self) -> String {
+        match self {
+            Self::Listed(backup, _) => format!("{} on {}", backup.key, backup.target),
+            Self::Told(told) => {
+                let name = told.name.as_ref().map_or("something without a name".to_owned(), ToString::to_string);
+                told.target.as_ref().map_or(name.clone(), |target| format!("{name} on {target}"))
+            }
+        }
+    }
+}
+
+/// What a run left, each thing once: what is listed, then what the tool tells of beside it.
+fn objects(detail: &RunDetail) -> Vec<Left<'_>> {
+    let mut all: Vec<Left<'_>> =
+        detail.left.iter().map(|(joint, backup)| Left::Listed(backup, joint.certainty)).collect();
+    let base = |name: &[u8]| name.rsplit(|byte| *byte == b'/').next().unwrap_or_default().to_vec();
+    let mut listed: Vec<Vec<u8>> = detail.left.iter().map(|(_, backup)| base(backup.key.raw_bytes())).collect();
+    for told in &detail.run.objects {
+        let same = |known: &Vec<u8>| told.name.as_ref().is_none_or(|name| base(name.raw_bytes()) == *known);
+        let found = listed.iter().position(same).filter(|_| told.state != Some(RunState::Failed));
+        match found {
+            Some(at) => drop(listed.swap_remove(at)),
+            None => all.push(Left::Told(told)),
+        }
+    }
+    all
+}
+
+fn items(detail: &RunDetail) -> Vec<Item<'_>> {
+    let parts = detail.fall.rows.iter().enumerate().map(|(nth, row)| Item::Part(&row.span, row.depth, nth));
+    objects(detail).into_iter().map(Item::Left).chain(parts).collect()
+}
+
+impl OneRun {
     /// About this one.
     pub fn new(id: RunId) -> Self {
         Self { id, at: 0, window: Cell::new((0, 0)) }
     }
 
-    fn known<'a>(&self, world: &'a World) -> Option<&'a Arc<OneRun>> {
+    fn known<'a>(&self, world: &'a World) -> Option<&'a Arc<RunDetail>> {
         world.past.run.as_ref().filter(|known| known.run.id == self.id)
     }
 
     /// The listed backup that is meant: the one under the cursor, else the first one.
-    fn backup<'a>(&self, world: &'a World) -> Option<&'a Arc<Backup>> {
+    fn meant(&self, world: &World) -> Option<BackupId> {
         let run = self.known(world)?;
-        let here = run.objects.get(self.at).and_then(|left| left.backup.as_ref());
-        let (id, _) = here.or_else(|| run.objects.iter().find_map(|left| left.backup.as_ref()))?;
-        world.backup(id)
+        let objects = objects(run);
+        let listed = |left: &Left<'_>| match left {
+            Left::Listed(backup, _) => Some(backup.id.clone()),
+            Left::Told(_) => None,
+        };
+        match objects.get(self.at) {
+            Some(here) => listed(here),
+            None => objects.iter().find_map(listed),
+        }
+    }
+
+    fn backup<'a>(&self, world: &'a World) -> Option<&'a Arc<Backup>> {
+        world.backup(&self.meant(world)?)
     }
 }
 
-impl Pane for OneRunLayer {
+impl Pane for OneRun {
     fn context(&self) -> Context {
         Context::Run
     }
@@ -83,7 +133,7 @@ impl Pane for OneRunLayer {
             self.at = at;
             return Flow::Stay;
         }
-        let worth = |at: &usize| matches!(items.get(*at), Some(Item::Part(_, part)) if is_bad(part));
+        let worth = |at: &usize| matches!(items.get(*at), Some(Item::Part(part, ..)) if is_bad(part));
         match command {
             Command::Next | Command::Previous => {
                 let found = match command {
@@ -103,7 +153,7 @@ impl Pane for OneRunLayer {
                     Some(_) => act_on(Command::ShowBackup, self.backup(world), world),
                     None => Flow::Say("no target lists it".to_owned()),
                 },
-                Some(Item::Part(node, _)) => Flow::Open(Box::new(SpanSheet::new(self.id.clone(), node.at))),
+                Some(Item::Part(_, _, nth)) => Flow::Open(Box::new(SpanSheet::new(self.id.clone(), *nth))),
                 None => Flow::Pass,
             },
             command => act_on(command, self.backup(world), world),
@@ -166,11 +216,10 @@ impl Pane for OneRunLayer {
         if items.is_empty() {
             canvas.text(indent(row(list, 0), 3), Role::Dim, "It is known from a feed that tells no spans.");
         }
-        let all = extent(&run.spans);
         for ((nth, item), place) in items.iter().enumerate().skip(top).zip(list.rows()) {
             match item {
-                Item::Left(left) => self::left(left, world, indent(place, 1), canvas),
-                Item::Part(node, part) => waterfall(*node, part, all, indent(place, 1), canvas),
+                Item::Left(left) => self::left(*left, world, indent(place, 1), canvas),
+                Item::Part(part, depth, _) => waterfall(&run.fall, *depth, part, indent(place, 1), canvas),
             }
             if nth == cursor {
                 canvas.text(place, Role::Text, ">");
@@ -196,7 +245,7 @@ fn is_bad(part: &Part) -> bool {
 }
 
 /// What the run was, and what is odd about it.
-fn head(run: &OneRun, area: Rect) -> Vec<Line> {
+fn head(run: &RunDetail, area: Rect) -> Vec<Line> {
     let width = usize::from(area.width.saturating_sub(3));
     let it = &run.run;
     let (role, word) = match it.state {
@@ -247,39 +296,39 @@ fn head(run: &OneRun, area: Rect) -> Vec<Line> {
 }
 
 /// What it left: name, and how far that is to be trusted.
-fn left(left: &Left, world: &World, area: Rect, canvas: &mut Canvas<'_>) {
-    let (trust, sure) = match &left.backup {
-        Some((id, certainty)) => match world.backup(id) {
-            Some(backup) => (detail::trust(backup, canvas.glyphs, 24), *certainty),
-            None => (vec![span(Role::Warn, "no longer listed")], ""),
-        },
-        None => match left.state {
-            Some(RunState::Failed) => (vec![span(Role::Danger, "failed")], ""),
-            _ => (vec![span(Role::Dim, "not listed")], ""),
-        },
+fn left(left: Left<'_>, world: &World, area: Rect, canvas: &mut Canvas<'_>) {
+    let trust = match left {
+        Left::Listed(backup, certainty) => {
+            let mut trust = match world.backup(&backup.id) {
+                Some(backup) => detail::trust(backup, canvas.glyphs, 24),
+                None => vec![span(Role::Warn, "no longer listed")],
+            };
+            if certainty != Certainty::Exact {
+                trust.push(span(Role::Dim, format!(", {}", certainty.word())));
+            }
+            trust
+        }
+        Left::Told(told) if told.state == Some(RunState::Failed) => vec![span(Role::Danger, "failed")],
+        Left::Told(_) => vec![span(Role::Dim, "not listed")],
     };
-    let sure = if sure.is_empty() || sure == "exact" { String::new() } else { format!(", {sure}") };
-    let used: usize = trust.iter().map(|part| part.text.chars().count()).sum::<usize>() + sure.len() + 1;
-    let name = Rect { width: area.width.saturating_sub(used as u16 + 2), ..area };
-    let taken = canvas.spans(name, &[span(Role::Head, " left  "), span(Role::Text, left.words.clone())]);
-    let mut line = trust;
-    line.push(span(Role::Dim, sure));
-    canvas.spans(indent(area, taken + 2), &line);
+    let used: usize = trust.iter().map(|part| part.text.chars().count()).sum();
+    let name = Rect { width: area.width.saturating_sub(used as u16 + 3), ..area };
+    let taken = canvas.spans(name, &[span(Role::Head, " left  "), span(Role::Text, left.words())]);
+    canvas.spans(indent(area, taken + 2), &trust);
 }
 
-fn waterfall(node: Node, part: &Part, all: Option<(u64, u64)>, area: Rect, canvas: &mut Canvas<'_>) {
+fn waterfall(fall: &Waterfall, depth: u16, part: &Part, area: Rect, canvas: &mut Canvas<'_>) {
     let bad = is_bad(part);
-    let sign = if bad { span(Role::Danger, "x") } else { span(Role::Text, " ") };
-    let deep = " ".repeat(2 * node.depth.min(6));
     let role = if bad { Role::Danger } else { Role::Text };
+    let sign = if bad { "x" } else { " " };
+    let deep = " ".repeat(2 * usize::from(depth.min(6)));
     let name = Rect { width: NAME.min(area.width), ..area };
-    canvas.spans(name, &[sign, span(role, format!("{deep} {}", part.name))]);
-    let time = part.took().map_or("?".to_owned(), |time| brief(time));
+    canvas.spans(name, &[span(role, format!("{sign}{deep} {}", part.name))]);
+    let time = part.took().map_or("?".to_owned(), brief);
     canvas.text(indent(area, NAME + 1), Role::Text, &format!("{time:>8}"));
     let place = indent(area, NAME + 11);
-    let width = usize::from(place.width.saturating_sub(1));
-    let Some(all) = all else { return };
-    canvas.text(place, if bad { Role::Danger } else { Role::Gauge }, &bar(canvas.glyphs, part, all, width));
+    let bar = bar(canvas.glyphs, fall, part, place.width.saturating_sub(1));
+    canvas.text(place, if bad { Role::Danger } else { Role::Gauge }, &bar);
 }
 
 /// A span's time: milliseconds count where seconds do not.
@@ -297,15 +346,24 @@ fn about(item: Option<&Item<'_>>, width: usize) -> Vec<Line> {
     match item {
         None => vec![],
         Some(Item::Left(left)) => {
-            let state = left.state.map_or(String::new(), |state| format!("; writing it: {}", state.word()));
-            let sure = match &left.backup {
-                Some((id, certainty)) => format!("is backup {id} ({certainty}): b opens it in Backups"),
-                None => "no target lists it".to_owned(),
-            };
-            let parts = wrap(&format!("{}{state}", left.words), width).into_iter().chain(wrap(&sure, width));
+            let mut texts = vec![left.words()];
+            match left {
+                Left::Listed(backup, certainty) => {
+                    texts.push(format!("backup {}, {} by its telemetry", backup.id, certainty.word()));
+                }
+                Left::Told(told) => {
+                    let state = told.state.map_or("no target lists it", |state| match state {
+                        RunState::Failed => "it could not be written",
+                        _ => "no target of this estate lists it",
+                    });
+                    let why = told.error.as_ref().map_or(String::new(), |error| format!(": {error}"));
+                    texts.push(format!("{state}{why}"));
+                }
+            }
+            let parts = texts.iter().flat_map(|text| wrap(text, width));
             parts.map(|part| vec![span(Role::Text, part)]).collect()
         }
-        Some(Item::Part(_, part)) => part_lines(part, width).split_off(1),
+        Some(Item::Part(part, ..)) => part_lines(part, width).split_off(1),
     }
 }
 

@@ -30,7 +30,7 @@ impl SpanSheet {
     }
 
     fn part<'a>(&self, world: &'a World) -> Option<&'a Part> {
-        world.past.run.as_ref().filter(|known| known.run.id == self.run)?.spans.get(self.at)
+        world.past.run.as_ref().filter(|known| known.run.id == self.run)?.fall.rows.get(self.at).map(|row| &row.span)
     }
 }
 

@@ -3,10 +3,11 @@
 pub mod draw;
 
 use std::cell::Cell;
+use std::cmp::Reverse;
+use std::sync::Arc;
 
 use ratatui::layout::Rect;
 
-use crate::model::foreign::Foreign;
 use crate::model::units::Moment;
 use crate::tui::canvas::{Canvas, Hit};
 use crate::tui::command::{Command, Offer, Reason};
@@ -15,14 +16,13 @@ use crate::tui::layers::checks::Checks;
 use crate::tui::layers::filter::Filter;
 use crate::tui::layers::runs::Runs;
 use crate::tui::msg::Effect;
-use crate::tui::past::{Overview, PastAsk, Series};
+use crate::tui::past::{PastAsk, gravest, newest_made, sizes};
 use crate::tui::pane::{Flow, Pane, Scene};
 use crate::tui::screens::moved;
-use crate::tui::widgets::strip::{Axis, Zoom};
+use crate::tui::widgets::strip::Axis;
 use crate::tui::world::World;
-
-/// Runs of a series that are read at once.
-pub const PAGE: usize = 500;
+use crate::work::history::strip::Zoom;
+use crate::work::history::{HistoryView, SeriesKey, SeriesPast};
 
 /// How the list of series is sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,7 +62,7 @@ impl Order {
 #[derive(Default)]
 pub struct History {
     /// The cursor is a series, not a row: a reload must not slide it onto another one.
-    chosen: Option<Foreign>,
+    chosen: Option<SeriesKey>,
     /// First visible row and how many are visible: they follow the area's height.
     window: Cell<(usize, usize)>,
     /// Columns of the strip: they follow the area's width.
@@ -76,47 +76,47 @@ pub struct History {
 
 impl History {
     /// Series that pass the filter, as sorted.
-    pub fn rows<'a>(&self, overview: &'a Overview) -> Vec<&'a Series> {
+    pub fn rows<'a>(&self, view: &'a HistoryView) -> Vec<&'a Arc<SeriesPast>> {
         let words: Vec<String> = self.filter.split_whitespace().map(str::to_lowercase).collect();
-        let passes = |series: &&Series| words.iter().all(|word| matches(series, word));
-        let mut rows: Vec<&Series> = overview.series.iter().filter(passes).collect();
+        let passes = |series: &&Arc<SeriesPast>| words.iter().all(|word| matches(series, word));
+        let mut rows: Vec<&Arc<SeriesPast>> = view.series.iter().filter(passes).collect();
         match self.order {
-            Order::Trouble => rows.sort_by_key(|series| std::cmp::Reverse(series.severity())),
+            Order::Trouble => rows.sort_by_key(|series| Reverse(gravest(series).map(|judged| judged.severity))),
             Order::Name => {} // as it comes
-            Order::Age => rows.sort_by_key(|series| series.good.as_ref().map(|(at, _)| *at)),
-            Order::Size => rows.sort_by_key(|series| std::cmp::Reverse(series.sizes.last().copied())),
+            Order::Age => rows.sort_by_key(|series| newest_made(series).map(|point| point.at)),
+            Order::Size => rows.sort_by_key(|series| Reverse(sizes(series).into_iter().flatten().next_back())),
         }
         rows
     }
 
-    fn row(&self, rows: &[&Series]) -> usize {
+    fn row(&self, rows: &[&Arc<SeriesPast>]) -> usize {
         let chosen = self.chosen.as_ref();
         chosen.and_then(|key| rows.iter().position(|series| series.key == *key)).unwrap_or(0)
     }
 
-    fn current<'a>(&self, world: &'a World) -> Option<&'a Series> {
-        let rows = self.rows(world.past.overview.as_ref()?);
+    fn current<'a>(&self, world: &'a World) -> Option<&'a Arc<SeriesPast>> {
+        let rows = self.rows(world.past.view.as_ref()?);
         rows.get(self.row(&rows)).copied()
     }
 
     /// The part of time that the strips show.
-    fn axis(&self, overview: &Overview) -> Axis {
-        Axis::ending(overview.at, self.zoom, self.columns.get(), self.back)
+    fn axis(&self, view: &HistoryView) -> Axis {
+        Axis::ending(view.at, self.zoom, self.columns.get(), self.back)
     }
 
-    fn zoomed(&mut self, zoom: Option<Zoom>, overview: &Overview) -> Flow {
-        let Some(zoom) = zoom else {
-            return Flow::Say(format!("a column is {}: there is nothing beyond that", self.zoom.words()));
-        };
+    fn zoomed(&mut self, by: isize, view: &HistoryView) -> Flow {
+        let zoom = self.zoom.step(by);
+        if zoom == self.zoom {
+            return Flow::Say(format!("{}: there is nothing beyond that", self.zoom.words()));
+        }
         // What stands at the right end stays there.
-        let end = self.axis(overview).end().0;
-        let ahead = overview.at.0.saturating_sub(end).max(0) / zoom.step();
-        self.back = u32::try_from(ahead).unwrap_or(u32::MAX);
+        let ahead = zoom.floor(view.at).0.saturating_sub(zoom.floor(Moment(self.axis(view).end().0 - 1)).0);
+        self.back = u32::try_from(ahead.max(0) / zoom.millis()).unwrap_or(u32::MAX);
         self.zoom = zoom;
-        Flow::Say(format!("a column is {}", zoom.words()))
+        Flow::Say(zoom.words().to_owned())
     }
 
-    fn panned(&mut self, command: Command, overview: &Overview) -> Flow {
+    fn panned(&mut self, command: Command, view: &HistoryView) -> Flow {
         let half = u32::from(self.columns.get() / 2).max(1);
         if command == Command::Right {
             if self.back == 0 {
@@ -125,17 +125,17 @@ impl History {
             self.back = self.back.saturating_sub(half);
             return Flow::Stay;
         }
-        let oldest = overview.series.iter().filter_map(|series| series.marks.first()).map(|mark| mark.at).min();
-        if oldest.is_none_or(|oldest| oldest >= self.axis(overview).start) {
+        let oldest = view.series.iter().filter_map(|series| first(series)).min();
+        if oldest.is_none_or(|oldest| oldest >= self.axis(view).start) {
             return Flow::Say("nothing older is known".to_owned());
         }
         self.back = self.back.saturating_add(half);
         Flow::Stay
     }
 
-    fn seek(&mut self, command: Command, rows: &[&Series]) -> Flow {
+    fn seek(&mut self, command: Command, rows: &[&Arc<SeriesPast>]) -> Flow {
         let at = self.row(rows);
-        let worth = |row: &usize| rows.get(*row).is_some_and(|series| series.gravest().is_some());
+        let worth = |row: &usize| rows.get(*row).is_some_and(|series| gravest(series).is_some());
         let found = match command {
             Command::Next => (at + 1..rows.len()).find(worth),
             _ => (0..at).rev().find(worth),
@@ -150,19 +150,29 @@ impl History {
     }
 }
 
-/// Whether a series has a word: anywhere, or, behind `db:`, `target:` or `says:`, there.
-fn matches(series: &Series, word: &str) -> bool {
+/// When the past of a series begins.
+pub fn first(series: &SeriesPast) -> Option<Moment> {
+    let day = series.days.first().map(|day| day.day.start());
+    day.into_iter().chain(series.points.first().map(|point| point.at)).min()
+}
+
+/// Whether a series has a word: anywhere, or, behind `db:`, `target:` or `says:`, there; `-` turns it round.
+fn matches(series: &SeriesPast, word: &str) -> bool {
     let (word, wanted) = match word.strip_prefix('-') {
         Some(rest) if !rest.is_empty() => (rest, false),
         _ => (word, true),
     };
+    let has = |text: &str, word: &str| text.to_lowercase().contains(word);
+    let target = |word: &str| series.key.target.as_ref().is_some_and(|target| target.as_str().contains(word));
     let found = match word.split_once(':') {
-        Some(("db", rest)) => series.name.to_lowercase().contains(rest),
-        Some(("target", rest)) => series.targets.to_lowercase().contains(rest),
+        Some(("db", rest)) => {
+            has(&series.label, rest) || series.databases.iter().any(|name| has(&name.to_string(), rest))
+        }
+        Some(("target", rest)) => target(rest),
         Some(("says", rest)) => series.judgements.iter().any(|judged| {
             judged.stands() && (judged.what.code().contains(rest) || judged.severity.word().contains(rest))
         }),
-        _ => series.haystack.contains(word),
+        _ => has(&series.label, word) || target(word) || has(&series.key.name.to_string(), word),
     };
     found == wanted
 }
@@ -180,7 +190,7 @@ impl Pane for History {
     }
 
     fn offers(&self, world: &World) -> Vec<Offer> {
-        let read = world.past.overview.as_ref().map(|_| ()).ok_or_else(|| Reason::plain("the history is being read"));
+        let read = world.past.view.as_ref().map(|_| ()).ok_or_else(|| Reason::plain("the history is being read"));
         let some = self.current(world).map(|_| ()).ok_or_else(|| Reason::plain("no series is under the cursor"));
         vec![
             (Command::Open, some),
@@ -191,22 +201,22 @@ impl Pane for History {
 
     fn update(&mut self, command: Command, world: &World) -> Flow {
         match command {
-            Command::Refresh => return Flow::Do(vec![Effect::Past(PastAsk::Overview)]),
+            Command::Refresh => return Flow::Do(vec![Effect::Refresh, Effect::Past(PastAsk::View)]),
             Command::Checks => {
                 return Flow::OpenAnd(Box::new(Checks::default()), vec![Effect::Past(PastAsk::Check)]);
             }
             _ => {}
         }
-        let Some(overview) = &world.past.overview else { return Flow::Pass };
-        let rows = self.rows(overview);
+        let Some(view) = &world.past.view else { return Flow::Pass };
+        let rows = self.rows(view);
         if let Some(row) = moved(command, self.row(&rows), rows.len(), self.window.get().1) {
             self.chosen = rows.get(row).map(|series| series.key.clone());
             return Flow::Stay;
         }
         match command {
-            Command::Left | Command::Right => self.panned(command, overview),
-            Command::ZoomIn => self.zoomed(self.zoom.nearer(), overview),
-            Command::ZoomOut => self.zoomed(self.zoom.farther(), overview),
+            Command::Left | Command::Right => self.panned(command, view),
+            Command::ZoomIn => self.zoomed(-1, view),
+            Command::ZoomOut => self.zoomed(1, view),
             Command::Next | Command::Previous => self.seek(command, &rows),
             Command::Filter => Flow::Open(Box::new(Filter::new(&self.filter))),
             Command::Sort => {
@@ -214,10 +224,7 @@ impl Pane for History {
                 Flow::Say(format!("sorted {}", self.order.words()))
             }
             Command::Open => match rows.get(self.row(&rows)) {
-                Some(series) => {
-                    let ask = PastAsk::Runs { series: series.key.clone(), after: None, limit: PAGE };
-                    Flow::OpenAnd(Box::new(Runs::new(series)), vec![Effect::Past(ask)])
-                }
+                Some(series) => Flow::Open(Box::new(Runs::new(series))),
                 None => Flow::Pass,
             },
             _ => Flow::Pass,
@@ -274,9 +281,4 @@ impl Pane for History {
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         self.draw(scene, area, canvas);
     }
-}
-
-/// How long ago, against the time at which the history was read: time alone draws nothing anew.
-pub fn ago(at: Moment, now: Moment) -> String {
-    crate::model::units::short_span(at.age_at(now))
 }
