@@ -74,6 +74,7 @@ impl Session {
             browser,
             proofs,
             audit,
+            runs: Mutex::default(),
             news,
             ring: Mutex::new(KeyRing::new()),
             jobs: Mutex::default(),

@@ -13,6 +13,7 @@ mod servers;
 mod sftp;
 mod sidecars;
 mod unfinished;
+mod watching;
 
 use std::ffi::OsStr;
 use std::fs;
