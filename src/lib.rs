@@ -4,12 +4,13 @@
 //!
 //! - F0 [`model`], [`report`]: the nouns, and the one shape of an error.
 //! - F1 [`sql`], [`seal`], [`mod@format`], [`change`], [`telemetry`]: bytes to bytes and bytes to meaning; blocking, no I/O of their own.
-//! - F2 [`target`], [`server`], [`disk`]: where backups lie, databases, this machine.
+//! - F2 [`target`], [`server`], [`disk`], [`collect`]: where backups lie, databases, this machine.
 //! - F3 [`work`]: the use cases.
 //! - F4 [`cli`], [`tui`]: the two doors.
 
 pub mod change;
 pub mod cli;
+pub mod collect;
 pub mod disk;
 pub mod format;
 pub mod model;
