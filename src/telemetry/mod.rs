@@ -19,6 +19,7 @@ mod recognise;
 mod span_of_json;
 mod stdout;
 pub mod stream;
+pub mod verified;
 mod wire;
 
 use crate::model::run::Span;
