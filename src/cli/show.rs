@@ -10,7 +10,7 @@ use crate::cli::{unlock, wording};
 use crate::model::backup::{Backup, TakenFrom};
 use crate::model::target::TargetName;
 use crate::model::trust::{Answer, Inside, MemberProof, Proof, Rung};
-use crate::model::units::{ByteSize, grouped};
+use crate::model::units::{ByteSize, counted};
 use crate::report::Report;
 
 /// Arguments of `show`.
@@ -95,23 +95,23 @@ pub fn of_proof(proof: &Proof) -> Vec<(&'static str, String)> {
 fn member(member: &MemberProof) -> String {
     let rows: u64 = member.inside.tables.iter().map(|table| table.rows).sum();
     let database = member.database.as_ref().map_or_else(|| "no database".to_owned(), ToString::to_string);
-    let (tables, size) = (grouped(member.inside.table_count), ByteSize(member.bytes).words());
-    format!("{}\n{database}: {tables} tables, {} rows, {size} of SQL", member.name, grouped(rows))
+    let (tables, size) = (counted(member.inside.table_count, "table"), ByteSize(member.bytes).words());
+    format!("{}\n{database}: {tables}, {}, {size} of SQL", member.name, counted(rows, "row"))
 }
 
 fn inside(inside: &Inside) -> String {
     let rows: u64 = inside.tables.iter().map(|table| table.rows).sum();
     let mut lines = vec![
         inside.made_by.clone(),
-        format!(
-            "{} tables, {} rows, {} views, {} routines, {} triggers, {} events",
-            grouped(inside.table_count),
-            grouped(rows),
-            inside.views,
-            inside.routines,
-            inside.triggers,
-            inside.events
-        ),
+        [
+            counted(inside.table_count, "table"),
+            counted(rows, "row"),
+            counted(inside.views, "view"),
+            counted(inside.routines, "routine"),
+            counted(inside.triggers, "trigger"),
+            counted(inside.events, "event"),
+        ]
+        .join(", "),
     ];
     let largest = inside.tables.iter().take(3).map(|table| format!("{} {}", table.name, ByteSize(table.bytes).words()));
     lines.push(format!("largest: {}", largest.collect::<Vec<_>>().join(", ")));

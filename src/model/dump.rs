@@ -149,9 +149,13 @@ impl DumpFacts {
     }
 }
 
+/// Names of one kind that are kept of all members of an archive together.
+const NAMES: usize = 20_000;
+
 fn join<T: Clone + Ord>(all: &mut Vec<T>, more: &[T]) {
     let known: BTreeSet<T> = all.iter().cloned().collect();
-    all.extend(more.iter().filter(|item| !known.contains(item)).cloned());
+    let room = NAMES.saturating_sub(all.len());
+    all.extend(more.iter().filter(|item| !known.contains(item)).take(room).cloned());
 }
 
 /// A kind of statement that may not run unasked.

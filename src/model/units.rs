@@ -45,6 +45,11 @@ impl fmt::Display for ByteSize {
     }
 }
 
+/// A number with its noun: `1 view`, `1,204 views`.
+pub fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
 /// Digits in groups of three: `1,204,331`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();

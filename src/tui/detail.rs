@@ -7,7 +7,7 @@ use crate::model::retention::Nearness;
 use crate::model::seal::SealScheme;
 use crate::model::target::{Access, History};
 use crate::model::trust::{Answer, Finding, Proof, Rung, VerdictOutcome, Voucher, Weight};
-use crate::model::units::{ByteSize, grouped, long_span, short_span};
+use crate::model::units::{ByteSize, counted, grouped, long_span, short_span};
 use crate::tui::canvas::{Line, Span, span, wrap};
 use crate::tui::glyphs::Glyphs;
 use crate::tui::theme::Role;
@@ -329,9 +329,8 @@ fn inside(sheet: &mut Sheet, backup: &Backup) {
         (inside.triggers, "trigger"),
         (inside.events, "event"),
     ];
-    let counted =
-        |(count, noun): &(u64, &str)| format!("{} {noun}{}", grouped(*count), if *count == 1 { "" } else { "s" });
-    let words: Vec<_> = counts.iter().filter(|(count, _)| *count > 0).map(counted).collect();
+    let words: Vec<_> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, noun)| counted(*count, noun)).collect();
     let sql = backup.proof.as_ref().map_or(0, |proof| proof.bytes_out);
     let databases = inside.databases.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     let head = if databases.is_empty() { String::new() } else { format!("{databases}: ") };

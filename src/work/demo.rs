@@ -23,10 +23,13 @@ use crate::seal::error::{KeyError, SealError};
 use crate::seal::keyfile;
 use crate::seal::public::PublicKey;
 use crate::seal::secret::Secret;
-use crate::work::demo::dumps::{Volume, dump};
+use crate::work::demo::dumps::{Database, Volume, dump};
 use crate::work::demo::nights::{Form, Night, Twist, nights};
 use crate::work::demo::vault::VaultKey;
 
+pub mod accident;
+mod binlog;
+mod cells;
 mod cms;
 pub mod dumps;
 pub mod nights;
@@ -109,7 +112,7 @@ struct Pair {
 /// When a file cannot be written; what has been written stays and is the caller's to remove.
 pub fn build(root: &Path, now: Moment) -> Result<DemoEstate, DemoError> {
     let root = root.canonicalize()?;
-    for folder in ["offsite", "nas", "vault", "keys"] {
+    for folder in ["offsite", "nas", "vault", "keys", "binlogs"] {
         fs::DirBuilder::new().mode(0o700).recursive(true).create(root.join(folder))?;
     }
     let maker = thread::Builder::new().name("demo-key".to_owned()).spawn(make_key)?;
@@ -124,6 +127,7 @@ pub fn build(root: &Path, now: Moment) -> Result<DemoEstate, DemoError> {
     for (night, bytes) in nights.iter().zip(packed) {
         store(&root, night, bytes, &pair.public)?;
     }
+    log(&root, &nights, now)?;
     let estate_path = root.join("estate.toml");
     create(&estate_path)?.write_all(estate(&root, &key_path, &pair.fingerprint, &vault_keys)?.as_bytes())?;
     let backups = nights.len() + archives.len();
@@ -196,6 +200,23 @@ fn write(path: &Path, bytes: &[u8], millis: i64) -> io::Result<()> {
     let mut file = create(path)?;
     file.write_all(bytes)?;
     file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
+}
+
+/// The binary logs since last night's backup of the shop; the oldest is compressed, as rotations leave it.
+fn log(root: &Path, nights: &[Night], now: Moment) -> io::Result<()> {
+    let is_shop = |night: &&Night| night.database == Database::Shop && night.form == Form::Sealed;
+    let Some(newest) = nights.iter().find(is_shop) else { return Ok(()) };
+    let folder = root.join("binlogs");
+    for (at, file) in accident::logs(newest.at, newest.day, now).into_iter().enumerate() {
+        if at > 0 {
+            write(&folder.join(&file.name), &file.bytes, file.at.0)?;
+            continue;
+        }
+        let mut packed = vec![];
+        flate2::read::GzEncoder::new(&file.bytes[..], flate2::Compression::new(4)).read_to_end(&mut packed)?;
+        write(&folder.join(file.name + ".gz"), &packed, file.at.0)?;
+    }
+    Ok(())
 }
 
 fn twisted(mut bytes: Vec<u8>, twist: Twist) -> Vec<u8> {

@@ -11,13 +11,16 @@ use crate::model::dump::DumpFacts;
 use crate::model::seal::{Fingerprint, SealScheme};
 use crate::model::target::{Object, Stamp};
 use crate::model::trust::{Answer, Check, Finding, MemberProof, Proof, Rung, VerdictOutcome, Voucher, Weight};
-use crate::model::units::{Moment, grouped};
+use crate::model::units::{Moment, counted, grouped};
 use crate::seal::digest::{EachMib, Sha256Sum, StoredDigests, Sums, Wanted, compare_etag};
 use crate::work::archive;
 use crate::work::look::SideSum;
 use crate::work::payload::{Checker, PayloadFacts};
 use crate::work::verdict;
 use crate::work::verdict::{Inside, Wrong};
+
+/// Findings that a proof keeps.
+const FINDINGS: usize = 500;
 
 /// What one pass over the dump saw.
 pub struct Reading {
@@ -406,10 +409,21 @@ pub fn proof(mut evidence: Evidence, to: Rung, key: Option<Fingerprint>, at: Mom
         members: reading.map(|reading| reading.members.clone()).unwrap_or_default(),
         dump: reading.and_then(|reading| reading.facts.clone()).map(Box::new),
         checks: evidence.checks,
-        findings: evidence.findings,
+        findings: bounded(evidence.findings),
         millis: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         mib_digests: evidence.digests.map(|digests| digests.mib).unwrap_or_default(),
     }
+}
+
+/// The heaviest findings, as many as a proof may hold: an archive may have a hundred thousand members with one each.
+fn bounded(mut findings: Vec<Finding>) -> Vec<Finding> {
+    if findings.len() > FINDINGS {
+        findings.sort_by_key(|finding| std::cmp::Reverse(finding.weight));
+        let more = counted((findings.len() - FINDINGS) as u64, "more finding");
+        findings.truncate(FINDINGS);
+        findings.push(Finding::new(Weight::Warning, "more_findings", format!("{more} of the same kinds")));
+    }
+    findings
 }
 
 /// In one line: `whole, content checked by hash: 41,204 statements`.

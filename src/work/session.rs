@@ -36,6 +36,10 @@ use crate::work::keys::{KeySource, Loaded};
 use crate::work::news::{Changed, News};
 use crate::work::proofbook::ProofBook;
 use crate::work::questions::Board;
+use crate::work::spans::Spans;
+
+/// How long spans that are left are sent at the end.
+const FLUSH: Duration = Duration::from_secs(2);
 
 /// What a session is opened with.
 #[derive(Default)]
@@ -104,6 +108,7 @@ pub(super) struct Inner {
     pub held_keys: BTreeMap<String, Arc<Secret>>,
     pub ad_hoc: Option<Foreign>,
     pub touched: Mutex<Instant>,
+    pub spans: Spans,
     pub cancel: CancellationToken,
 }
 
@@ -350,6 +355,7 @@ impl Session {
         }
         held(&self.0.ring).forget_all();
         self.0.cancel.cancel();
+        self.0.spans.close(patience.min(FLUSH)).await;
     }
 
     pub(super) fn next_id(&self) -> JobId {

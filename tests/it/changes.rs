@@ -1,5 +1,6 @@
 //! Binary logs: every value of every row against what the vendors' own tools decode, and what damage does.
 
+mod demo;
 mod hostile;
 mod meaning;
 mod schema;

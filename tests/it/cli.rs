@@ -12,6 +12,7 @@ mod sealing;
 mod servers;
 mod sftp;
 mod sidecars;
+mod spans;
 mod unfinished;
 mod watching;
 

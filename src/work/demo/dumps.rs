@@ -52,6 +52,14 @@ pub struct Volume {
     pub percent: u32,
 }
 
+/// How many lines of orders there are in the whole database on that day; half as many orders.
+pub(super) fn order_items(day: u32) -> u32 {
+    Volume { day, percent: 100 }.rows(4_000, 80)
+}
+
+/// How many articles the shop sells.
+pub(super) const PRODUCTS: u32 = 240;
+
 impl Volume {
     fn rows(self, at_first: u32, per_day: u32) -> u32 {
         (at_first + per_day * self.day) * self.percent / 100
@@ -90,7 +98,7 @@ fn rows(sql: &mut String, table: &str, volume: Volume, at: Moment) {
     let (table, columns) = table.split_once(' ').unwrap_or((table, ""));
     let count = match table {
         "customers" => volume.rows(700, 6),
-        "products" => 240,
+        "products" => PRODUCTS,
         "orders" => volume.rows(2_000, 40),
         "order_items" => volume.rows(4_000, 80),
         "companies" => volume.rows(150, 1),
@@ -111,9 +119,9 @@ fn rows(sql: &mut String, table: &str, volume: Volume, at: Moment) {
 }
 
 fn row(sql: &mut String, table: &str, n: u32, at: Moment) {
-    let dice = Dice(u64::from(n) << 8 | u64::from(table.as_bytes()[0]));
+    let dice = Dice::of(table, n);
     let (person, city) = (dice.name(), CITIES[dice.pick(1, CITIES.len())]);
-    let cents = dice.pick(2, 9_000) + 100;
+    let cents = dice.cents();
     match table {
         "customers" => {
             let joined = day(at, u64::from(n) % 900 + 30);
@@ -126,9 +134,8 @@ fn row(sql: &mut String, table: &str, n: u32, at: Moment) {
             );
         }
         "products" => {
-            let title = format!("{} {}", KINDS[dice.pick(3, KINDS.len())], THINGS[dice.pick(4, THINGS.len())]);
-            let stock = dice.pick(5, 300);
-            write_to(sql, format_args!("{n},'SKU{n:05}','{title}',{}.{:02},{stock}", cents / 100, cents % 100));
+            let Product { sku, title, cents, stock } = Product::of(n);
+            write_to(sql, format_args!("{n},'{sku}','{title}',{}.{:02},{stock}", cents / 100, cents % 100));
         }
         "orders" => {
             let customer = dice.pick(3, 600) + 1;
@@ -139,8 +146,7 @@ fn row(sql: &mut String, table: &str, n: u32, at: Moment) {
             write_to(sql, format_args!("{n},{customer},'{placed} {clock}','{status}',{note}"));
         }
         "order_items" => {
-            let (order, line, product) = (n.div_ceil(2), (n - 1) % 2 + 1, dice.pick(3, 240) + 1);
-            let quantity = dice.pick(4, 4) + 1;
+            let OrderItem { order, line, product, quantity, cents } = OrderItem::of(n);
             write_to(sql, format_args!("{order},{line},{product},{quantity},{}.{:02}", cents / 100, cents % 100));
         }
         "companies" => {
@@ -171,6 +177,43 @@ fn row(sql: &mut String, table: &str, n: u32, at: Moment) {
     }
 }
 
+/// An article that the shop sells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Product {
+    pub sku: String,
+    pub title: String,
+    pub cents: u32,
+    pub stock: u32,
+}
+
+impl Product {
+    /// The one with this number.
+    pub fn of(n: u32) -> Self {
+        let dice = Dice::of("products", n);
+        let title = format!("{} {}", KINDS[dice.pick(3, KINDS.len())], THINGS[dice.pick(4, THINGS.len())]);
+        Self { sku: format!("SKU{n:05}"), title, cents: dice.cents(), stock: dice.pick(5, 300) as u32 }
+    }
+}
+
+/// A line of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OrderItem {
+    pub order: u32,
+    pub line: u8,
+    pub product: u32,
+    pub quantity: u32,
+    pub cents: u32,
+}
+
+impl OrderItem {
+    /// The `n`th of the table.
+    pub fn of(n: u32) -> Self {
+        let dice = Dice::of("order_items", n);
+        let (product, quantity) = (dice.pick(3, 240) as u32 + 1, dice.pick(4, 4) as u32 + 1);
+        Self { order: n.div_ceil(2), line: ((n - 1) % 2) as u8 + 1, product, quantity, cents: dice.cents() }
+    }
+}
+
 fn write_to(sql: &mut String, what: std::fmt::Arguments<'_>) {
     sql.write_fmt(what).expect("writing to a string cannot fail");
 }
@@ -180,10 +223,21 @@ fn day(at: Moment, days_before: u64) -> String {
 }
 
 /// Picks that are the same in every run: a row must not change from one night to the next.
-struct Dice(u64);
+pub(super) struct Dice(u64);
 
 impl Dice {
-    fn pick(&self, salt: u64, below: usize) -> usize {
+    /// Those of a row.
+    pub fn of(table: &str, n: u32) -> Self {
+        Self(u64::from(n) << 8 | u64::from(table.as_bytes()[0]))
+    }
+
+    /// A price or an amount.
+    pub fn cents(&self) -> u32 {
+        self.pick(2, 9_000) as u32 + 100
+    }
+
+    /// One of the numbers below `below`; another for every `salt`.
+    pub fn pick(&self, salt: u64, below: usize) -> usize {
         // splitmix64
         let mut mixed = self.0.wrapping_add(salt.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
