@@ -213,6 +213,17 @@ impl What {
 }
 
 impl Judgement {
+    /// Whether it is about the very backup or run that it began with.
+    pub fn is_of_one(&self) -> bool {
+        use What as W;
+        match self.what {
+            W::Failed { .. } | W::RepeatedFailure { .. } | W::Shrunk { .. } | W::Grown { .. } | W::Slower { .. } => true,
+            W::DatabaseAppeared { .. } | W::DatabaseVanished { .. } => true,
+            W::Late { .. } | W::CameLate { .. } | W::Missing { .. } => false,
+            W::ClockSkew { .. } | W::PrunedWrongly { .. } | W::NoGoodBackup { .. } => false,
+        }
+    }
+
     /// Whether it is still so.
     pub fn stands(&self) -> bool {
         self.until.is_none()

@@ -20,6 +20,7 @@ pub mod signals;
 mod span_of_json;
 mod stdout;
 pub mod stream;
+pub mod verified;
 mod wire;
 
 use crate::model::run::Span;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,8 @@ const SAMPLES: usize = 12;
 const STEADY_SAMPLES: usize = 5;
 /// Lines of a job's log that are kept.
 const LOG_LINES: usize = 200;
+/// Phases whose beginnings are kept.
+const PHASES: usize = 100;
 
 /// What a running job holds: counters, its log, and the tokens that stop it.
 ///
@@ -64,6 +66,8 @@ pub struct JobView {
 struct Shared {
     done: AtomicU64,
     meter: Mutex<Meter>,
+    /// When each phase began, for telemetry.
+    phases: Mutex<Vec<(Phase, SystemTime)>>,
     view: Mutex<JobView>,
     over: CancellationToken,
     news: News,
@@ -101,6 +105,7 @@ impl JobCtx {
         let shared = Shared {
             done: AtomicU64::new(0),
             meter: Mutex::new(meter),
+            phases: Mutex::default(),
             view: Mutex::new(view),
             over: CancellationToken::new(),
             news,
@@ -113,6 +118,11 @@ impl JobCtx {
     pub fn begin(&self, phase: Phase, total: Option<u64>) {
         self.shared.done.store(0, Ordering::Relaxed);
         let now = Instant::now();
+        if let Ok(mut phases) = self.shared.phases.lock()
+            && phases.len() < PHASES
+        {
+            phases.push((phase, SystemTime::now()));
+        }
         if let Ok(mut meter) = self.shared.meter.lock() {
             (meter.phase, meter.total, meter.moved) = (phase, total, now);
             (meter.sampled, meter.sampled_done) = (now, 0);
@@ -121,6 +131,11 @@ impl JobCtx {
             meter.at.clear();
         }
         self.publish(now);
+    }
+
+    /// When each phase began, in order.
+    pub fn phases(&self) -> Vec<(Phase, SystemTime)> {
+        self.shared.phases.lock().map(|phases| phases.clone()).unwrap_or_default()
     }
 
     /// Counts stored bytes that have been dealt with.

@@ -50,6 +50,7 @@ mod server_plan;
 pub mod session;
 mod single;
 pub mod sink;
+mod spans;
 pub mod unlock;
 mod verdict;
 pub mod verify;

@@ -37,6 +37,7 @@ use crate::work::retention::TargetRules;
 use crate::work::session::{Inner, Session, Settings};
 use crate::work::single;
 use crate::work::single::Single;
+use crate::work::spans::Spans;
 
 impl Session {
     /// Opens a session. Nothing is listed yet: call [`refresh`](Self::refresh).
@@ -74,6 +75,7 @@ impl Session {
             browser,
             proofs,
             audit,
+            runs: Mutex::default(),
             news,
             ring: Mutex::new(KeyRing::new()),
             jobs: Mutex::default(),
@@ -82,6 +84,7 @@ impl Session {
             questions,
             ad_hoc,
             touched: Mutex::new(Instant::now()),
+            spans: Spans::open(&env),
             cancel,
         }));
         tokio::spawn(session.clone().watch_idle());

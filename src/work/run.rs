@@ -81,6 +81,7 @@ where
     let ctx = JobCtx::new(view, session.0.cancel.child_token(), session.0.news.clone());
     held(&session.0.jobs).insert(id, ctx.clone());
     session.0.news.tell(Changed::JOBS);
+    let mine = session.clone();
     // A task of its own: if it panics, the job still ends, and whoever waits for it goes on.
     let mut running = tokio::spawn(work(ctx.clone()));
     tokio::spawn(async move {
@@ -90,9 +91,18 @@ where
                 () = tokio::time::sleep(PUBLISH_EVERY) => ctx.publish(Instant::now()),
             }
         };
+        tell(&mine, &ctx, &ending); // before anybody who waits for the end can close the session
         ctx.end(ending);
     });
     id
+}
+
+/// Tells telemetry of a job that has ended.
+fn tell(session: &Session, ctx: &JobCtx, ending: &Ending) {
+    let catalog = session.catalog();
+    let backup = catalog.get(ctx.view().spec.backup());
+    let slot = backup.and_then(|backup| session.0.browser.slot(&backup.target));
+    session.0.spans.ended(ctx, ending, backup.map(|backup| &**backup), slot.map(|slot| slot.target.canonical_url()));
 }
 
 fn died() -> Ending {

@@ -15,6 +15,7 @@ use crate::disk::estate::Estate;
 use crate::disk::folder::read_bounded;
 use crate::disk::logs;
 use crate::disk::paths::Paths;
+use crate::disk::runs::Store;
 use crate::model::audit::{AuditRecord, ChainState};
 use crate::model::backup::{Backup, BackupId};
 use crate::model::foreign::Foreign;
@@ -35,6 +36,10 @@ use crate::work::keys::{KeySource, Loaded};
 use crate::work::news::{Changed, News};
 use crate::work::proofbook::ProofBook;
 use crate::work::questions::Board;
+use crate::work::spans::Spans;
+
+/// How long spans that are left are sent at the end.
+const FLUSH: Duration = Duration::from_secs(2);
 
 /// What a session is opened with.
 #[derive(Default)]
@@ -92,6 +97,7 @@ pub(super) struct Inner {
     pub browser: Browser,
     pub proofs: Arc<ProofBook>,
     pub audit: AuditLog,
+    pub runs: Mutex<Option<Arc<Store>>>,
     pub news: News,
     pub ring: Mutex<KeyRing>,
     pub jobs: Mutex<BTreeMap<JobId, JobCtx>>,
@@ -102,6 +108,7 @@ pub(super) struct Inner {
     pub held_keys: BTreeMap<String, Arc<Secret>>,
     pub ad_hoc: Option<Foreign>,
     pub touched: Mutex<Instant>,
+    pub spans: Spans,
     pub cancel: CancellationToken,
 }
 
@@ -348,6 +355,7 @@ impl Session {
         }
         held(&self.0.ring).forget_all();
         self.0.cancel.cancel();
+        self.0.spans.close(patience.min(FLUSH)).await;
     }
 
     pub(super) fn next_id(&self) -> JobId {

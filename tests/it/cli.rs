@@ -12,7 +12,9 @@ mod sealing;
 mod servers;
 mod sftp;
 mod sidecars;
+mod spans;
 mod unfinished;
+mod watching;
 
 use std::ffi::OsStr;
 use std::fs;

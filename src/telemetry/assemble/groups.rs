@@ -43,7 +43,7 @@ pub(super) fn groups(tree: &Tree<'_>) -> Vec<Group> {
 fn is_root(tree: &Tree<'_>, at: usize) -> bool {
     let name = tree.spans[at].name.raw_bytes();
     match tree.spans[at].parent {
-        None => ROOTS.contains(&name) || name.starts_with(b"breakglass"),
+        None => ROOTS.contains(&name) || tree.spans[at].scope.raw_bytes().starts_with(b"breakglass"),
         // Somebody may have started it inside a trace of his own. Pruning is a part of most runs.
         Some(_) => ROOTS.contains(&name) && name != b"prune",
     }

@@ -132,12 +132,12 @@ fn sizes_and_names(run: &mut Run, tree: &Tree<'_>, group: &Group) {
         spans().filter(|span| span.name.raw_bytes() == b"output_tar").find_map(|span| positive(span, "backup.bytes"))
     };
     run.bytes = root.and_then(|root| positive(root, "backup.bytes")).or_else(packed);
-    if run.kind != RunKind::Backup {
+    if !matches!(run.kind, RunKind::Backup | RunKind::Verification) {
         return;
     }
     let name = spans().find_map(|span| span.text("target-filename")).cloned();
     if run.objects.is_empty() && name.is_some() {
-        run.objects.push(ObjectRef::default());
+        run.objects.push(ObjectRef { target: root.and_then(target_of), ..ObjectRef::default() });
     }
     for object in &mut run.objects {
         object.name.clone_from(&name);

@@ -16,27 +16,20 @@ pub(super) fn kind(tree: &Tree<'_>, group: &Group) -> RunKind {
         b"run" | b"dump" | b"database_dump" | b"output_tar" | b"upload" => Some(RunKind::Backup),
         b"restore" | b"pull file" | b"input_tar" | b"database_restore" | b"pre-restore" => Some(RunKind::Restore),
         _ if name.starts_with(b"prune") => Some(RunKind::Prune),
-        _ if name.starts_with(b"breakglass") => Some(ours(name)),
+        b"verify" | b"rehearse" => Some(RunKind::Verification),
         _ => None,
     };
-    let root = group.root.and_then(|root| of_name(tree.spans[root].name.raw_bytes()));
-    let parts = || group.members.iter().filter_map(|&at| of_name(tree.spans[at].name.raw_bytes())).min();
-    root.or_else(parts).unwrap_or(RunKind::Unknown)
-}
-
-/// What a job of our own is: `breakglass verify`, `breakglass restore`.
-fn ours(name: &[u8]) -> RunKind {
-    match name.get(b"breakglass".len() + 1..).unwrap_or_default() {
-        b"verify" | b"rehearse" => RunKind::Verification,
-        b"restore" => RunKind::Restore,
-        _ => RunKind::Unknown,
+    if let Some(root) = group.root {
+        return of_name(tree.spans[root].name.raw_bytes()).unwrap_or(RunKind::Unknown);
     }
+    let parts = group.members.iter().filter_map(|&at| of_name(tree.spans[at].name.raw_bytes()));
+    parts.min().unwrap_or(RunKind::Unknown)
 }
 
 pub(super) fn tool(tree: &Tree<'_>, group: &Group) -> Tool {
     let spans = || group.members.iter().map(|&at| &tree.spans[at]);
     let has = |text: &Foreign, word: &[u8]| text.raw_bytes().windows(word.len()).any(|part| part == word);
-    if spans().any(|span| span.name.raw_bytes().starts_with(b"breakglass") || has(&span.scope, b"breakglass")) {
+    if spans().any(|span| has(&span.scope, b"breakglass")) {
         return Tool::Breakglass;
     }
     let known = |span: &Span| has(&span.scope, b"mysql-backup") || has(&span.service, b"mysql-backup");

@@ -146,7 +146,7 @@ pub struct Habit {
 impl Habit {
     /// From the times of backups, oldest first; `None` where they are too few.
     ///
-    /// A gap is news when it is longer than nine in ten of the others by a tenth, an hour, or four times their
+    /// A gap is news when it is longer than five in six of the others by a tenth, an hour, or four times their
     /// usual spread, whichever is most: so the weekends of a series of working days are none.
     pub fn of(times: impl DoubleEndedIterator<Item = Moment>) -> Option<Self> {
         let newest: Vec<Moment> = times.rev().take(GAPS + 1).collect();
@@ -157,7 +157,7 @@ impl Habit {
         }
         gaps.sort_unstable();
         let every = gaps[gaps.len() / 2];
-        let usual = gaps[(gaps.len() * 9 / 10).min(gaps.len() - 1)];
+        let usual = gaps[(gaps.len() * 17 / 20).min(gaps.len() - 1)];
         // One long gap among few is no habit yet.
         let usual = if gaps.len() < 10 { every } else { usual };
         let mut off: Vec<i64> = gaps.iter().map(|gap| (gap - every).abs()).collect();

@@ -127,7 +127,7 @@ impl Cell {
             Self::Unsigned(number) => bytes.extend_from_slice(&number.to_le_bytes()),
             Self::Money(cents) => {
                 // Eight digits in four bytes, two in one; the highest bit says that it is not below zero.
-                bytes.extend_from_slice(&(cents / 100 | 1 << 31).to_be_bytes());
+                bytes.extend_from_slice(&((cents / 100) | (1 << 31)).to_be_bytes());
                 bytes.push((cents % 100) as u8);
             }
             Self::DateTime(at) => {

@@ -78,3 +78,52 @@ pub fn view(estate: &Estate, catalog: &Catalog, told: Told, depth: Depth, now: M
         now,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::runs::{Intake, Keep};
+    use crate::disk::state::State;
+    use crate::model::run::{Feed, Run, RunState};
+    use crate::work::history::samples::{DAY, at, catalog, leaving, nightly, now, run};
+    use crate::work::history::strip::{Mark, Zoom, strip};
+
+    fn stored(runs: Vec<Run>) -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path(), "abc").unwrap();
+        let store = Store::open(&state, Keep::default()).unwrap();
+        let intake = Intake { feed: Feed::Logrus, arrived: now(), spans: vec![], runs };
+        store.put(&[intake], &|_| vec![]).unwrap();
+        (folder, store)
+    }
+
+    #[test]
+    fn the_store_and_the_catalog_become_one_past() {
+        let lies = nightly("shop", 40, "2026-11-21 03:00");
+        let one = |(nth, lies): (usize, &crate::work::history::samples::Lies)| {
+            let state = if nth == 30 { RunState::Failed } else { RunState::Ok };
+            leaving(run("mysql:all:5c0e", Moment(lies.written.0 - 660_000), state), "offsite", &lies.key)
+        };
+        let runs: Vec<Run> = lies.iter().enumerate().map(one).collect();
+        let (_folder, store) = stored(runs);
+        let mut kept = lies;
+        kept.remove(30);
+        // Only the last week of objects is still there; the runs tell of the rest.
+        let kept = kept.split_off(32);
+        let estate = Estate::empty("test", crate::disk::estate::EstateId::of_file(std::path::Path::new("/nowhere")));
+        let listed = catalog(&[("offsite", kept)]);
+        let past = view(&estate, &listed, told(&store, Depth::All, now()).unwrap(), Depth::All, now());
+        let [shop] = &past.series[..] else { panic!("{past:?}") };
+        assert_eq!((shop.points.len(), shop.days.len(), past.runs), (40, 40, 40));
+        let marks = strip(shop, Zoom::Day, Zoom::Day.floor(at("2026-10-12")), 42, now());
+        let drawn: String = marks.into_iter().map(Mark::symbol).collect();
+        assert_eq!(drawn, format!(" {}X{} ", "o".repeat(30), "o".repeat(9)));
+        // Monitors get what stands, and nothing else.
+        let standing = view(&estate, &listed, told(&store, Depth::Standing, now()).unwrap(), Depth::Standing, now());
+        assert!(standing.series[0].judgements.iter().all(|judged| judged.stands()));
+        assert!(standing.series[0].days.len() <= 2);
+        let later = Moment(now().0 + 3 * DAY);
+        let late = view(&estate, &listed, told(&store, Depth::Standing, later).unwrap(), Depth::Standing, later);
+        assert_eq!(late.series[0].judgements[0].what.code(), "late");
+    }
+}

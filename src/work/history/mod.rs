@@ -1,5 +1,6 @@
 //! The past of every series: what ran, what it left, what became of it, and what that says.
 
+mod door;
 pub mod load;
 mod past;
 mod points;
@@ -10,6 +11,8 @@ pub mod strip;
 pub mod view;
 pub mod waterfall;
 
+pub use self::door::RunDetail;
+pub use self::rows::fits;
 pub use self::view::{HistoryView, Kept, Point, SeriesKey, SeriesPast};
 pub use crate::model::join::Certainty;
 pub use crate::telemetry::signals::attempt::Outcome;

@@ -128,7 +128,7 @@ fn is_one(backup: &Backup) -> bool {
 }
 
 /// Whether `text` fits a pattern in which `*` stands for any text and `?` for one byte.
-pub(in crate::work) fn fits(pattern: &str, text: &[u8]) -> bool {
+pub fn fits(pattern: &str, text: &[u8]) -> bool {
     let pattern = pattern.as_bytes();
     let (mut at, mut from) = (0, 0);
     let mut star: Option<(usize, usize)> = None;

@@ -9,12 +9,12 @@ use serde_json::Value;
 use super::{Home, Run};
 use crate::support;
 
-struct Sandbox {
+pub(super) struct Sandbox {
     home: Home,
     built: Value,
 }
 
-fn sandbox() -> Sandbox {
+pub(super) fn sandbox() -> Sandbox {
     let home = Home::new();
     let run = home.run(&["demo", "--into", "sandbox", "--json"]);
     assert_eq!(run.code, 0, "{run:?}");
@@ -22,16 +22,25 @@ fn sandbox() -> Sandbox {
 }
 
 impl Sandbox {
-    fn key(&self, name: &str) -> String {
+    pub(super) fn key(&self, name: &str) -> String {
         let keys = self.built["keys"].as_array().unwrap();
         let key = keys.iter().find(|key| key["name"] == name).unwrap_or_else(|| panic!("{name} is not in {keys:?}"));
         key["file"].as_str().unwrap().to_owned()
     }
 
     fn run(&self, args: &[&str]) -> Run {
+        self.home.run(&self.all(args))
+    }
+
+    /// The program with these arguments, not yet run.
+    pub(super) fn command(&self, args: &[&str]) -> Command {
+        self.home.command(&self.all(args))
+    }
+
+    fn all<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
         let mut all = vec!["--estate", self.built["estate"].as_str().unwrap()];
         all.extend(args);
-        self.home.run(&all)
+        all
     }
 
     /// The archives, oldest first.
@@ -42,7 +51,7 @@ impl Sandbox {
         lines
     }
 
-    fn sealed_by(&self, seal: &str) -> Vec<Value> {
+    pub(super) fn sealed_by(&self, seal: &str) -> Vec<Value> {
         self.archives().into_iter().filter(|line| line["seal"] == seal).collect()
     }
 
@@ -51,7 +60,7 @@ impl Sandbox {
     }
 }
 
-fn id(archive: &Value) -> &str {
+pub(super) fn id(archive: &Value) -> &str {
     archive["id"].as_str().unwrap()
 }
 

@@ -258,7 +258,7 @@ fn watch(script: &Path, folder: &Path) -> Result<Child, String> {
 }
 
 /// An authority, a certificate for `localhost` signed by it, and another authority that signed nothing.
-fn make_certificates(folder: &Path) {
+pub fn make_certificates(folder: &Path) {
     let lines = "\
         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=other \
             -keyout other-key.pem -out other-ca.pem

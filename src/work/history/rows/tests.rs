@@ -159,7 +159,7 @@ fn the_strip_shows_what_became_of_each_day() {
     let shop = &past.series[0];
     assert_eq!(drawn(shop, Zoom::Day, "2026-11-01", 23), " ooooo-oooop!oo!oooXo  ");
     assert_eq!(drawn(shop, Zoom::Week, "2026-10-26", 4), " =!=");
-    assert_eq!(drawn(shop, Zoom::Hour, "2026-11-21 00:00", 10), "...o.....");
+    assert_eq!(drawn(shop, Zoom::Hour, "2026-11-21 00:00", 10), "...o..... ");
 }
 
 #[test]
