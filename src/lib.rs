@@ -4,12 +4,14 @@
 //!
 //! - F0 [`model`], [`report`]: the nouns, and the one shape of an error.
 //! - F1 [`sql`], [`seal`], [`mod@format`], [`change`], [`telemetry`]: bytes to bytes and bytes to meaning; blocking, no I/O of their own.
-//! - F2 [`target`], [`server`], [`disk`], [`emit`]: where backups lie, databases, this machine, where telemetry goes.
+//! - F2 [`target`], [`server`], [`disk`], [`emit`], [`collect`]: where backups lie, databases, this machine, where
+//!   telemetry goes and where it comes from.
 //! - F3 [`work`]: the use cases.
 //! - F4 [`cli`], [`tui`]: the two doors.
 
 pub mod change;
 pub mod cli;
+pub mod collect;
 pub mod disk;
 pub mod emit;
 pub mod format;

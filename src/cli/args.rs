@@ -7,16 +7,20 @@ use clap::{Args as ArgGroup, Parser, Subcommand, ValueEnum};
 
 use crate::cli::error::CliError;
 use crate::cli::print::{Form, Printer};
-use crate::cli::{audit, config, demo, exit, key, ls, man, restore, review, salvage, seal, show, verify};
+use crate::cli::{
+    audit, check, config, demo, exit, history, key, ls, man, restore, review, salvage, seal, show, verify,
+};
 use crate::model::foreign::escape;
 use crate::report::{Fault, Reportable};
+use crate::work::check::State;
 
 /// Break glass in case of data loss: find, prove, open and restore MySQL backups.
 #[derive(Debug, Parser)]
 #[command(name = "breakglass", version, disable_help_subcommand = true, max_term_width = 100)]
 #[command(after_help = "Without a verb the console opens. `breakglass demo` shows it on a sandbox.\n\
     Exit codes: 0 done, 1 failed, 2 usage, 3 damaged or truncated, 4 no key fits, 5 unreachable,\n\
-    6 refused, 7 partly done, 8 inconclusive, 130 interrupted.")]
+    6 refused, 7 partly done, 8 inconclusive, 130 interrupted. `check` alone speaks as monitors do:\n\
+    0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.")]
 pub struct Args {
     /// What to do; nothing opens the console.
     #[command(subcommand)]
@@ -126,6 +130,10 @@ pub enum Verb {
     Config(config::ConfigVerb),
     /// Check every target, server and key, and say what to do about each failure
     Doctor,
+    /// What ran, what it left, and what the past of every series says
+    History(history::HistoryArgs),
+    /// For monitors: 0 only when every database has a fresh, trusted backup; 1 warning, 2 critical, 3 unknown
+    Check(check::CheckArgs),
     /// The audit log: show, verify or export it
     Audit(audit::AuditArgs),
     /// The console on a generated sandbox; needs no server, touches nothing outside a temporary folder
@@ -193,7 +201,7 @@ pub fn parse(raw: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
     let printer = || Printer::new(if wants_json(&raw) { Form::Json } else { Form::Text });
     let refuse = |error: CliError| {
         printer().failure(&error.report());
-        exit::of_fault(error.fault())
+        if asks_check(&raw) { State::Unknown.code() } else { exit::of_fault(error.fault()) }
     };
     match Args::try_parse_from(&raw) {
         Ok(args) => args.check().map(|()| args).map_err(refuse),
@@ -208,9 +216,14 @@ pub fn parse(raw: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
                     refuse(CliError::usage(what, "see breakglass --help"));
                 }
             }
-            Err(exit::of_fault(Fault::Usage))
+            Err(if asks_check(&raw) { State::Unknown.code() } else { exit::of_fault(Fault::Usage) })
         }
     }
+}
+
+/// Whether `check` was asked for: a monitor takes 2 for CRITICAL, which a mistyped flag is not.
+fn asks_check(raw: &[OsString]) -> bool {
+    raw.iter().skip(1).find(|arg| !arg.to_string_lossy().starts_with('-')).is_some_and(|verb| verb == "check")
 }
 
 /// Whether `--json` stands among the raw arguments: needed when they cannot be parsed.

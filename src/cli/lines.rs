@@ -55,6 +55,13 @@ pub struct FindingLine {
     text: String,
 }
 
+impl FindingLine {
+    /// A code and its words.
+    pub fn new(code: &str, text: String) -> Self {
+        Self { code: code.to_owned(), text }
+    }
+}
+
 impl From<&Finding> for FindingLine {
     fn from(finding: &Finding) -> Self {
         Self { code: finding.code.clone(), text: finding.text.clone() }

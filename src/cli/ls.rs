@@ -44,7 +44,7 @@ pub async fn run(door: &Door, args: LsArgs) -> Result<u8, Report> {
 }
 
 /// Says which targets are not, or not wholly, in the list; the answer is the exit code that this deserves.
-fn say_targets(door: &Door, catalog: &Catalog) -> u8 {
+pub fn say_targets(door: &Door, catalog: &Catalog) -> u8 {
     let mut failed = vec![];
     for target in &catalog.targets {
         match &target.state {

@@ -3,11 +3,14 @@
 pub mod args;
 pub mod ask;
 mod audit;
+mod check;
 mod config;
 mod demo;
 mod door;
 pub mod error;
 pub mod exit;
+mod history;
+mod history_text;
 mod key;
 mod lines;
 mod ls;
@@ -85,6 +88,8 @@ async fn perform(door: &Door, verb: Verb) -> Result<u8, Report> {
         Verb::Key(verb) => key::run(door, verb).await,
         Verb::Config(verb) => config::run(door, verb).await,
         Verb::Doctor => config::doctor(door).await,
+        Verb::History(args) => history::run(door, args).await,
+        Verb::Check(args) => check::run(door, args).await,
         Verb::Audit(args) => audit::run(door, args).await,
         Verb::Demo(args) => demo::run(door, args).await,
         Verb::Completions(args) => man::completions(door, args),

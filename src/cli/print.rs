@@ -41,6 +41,11 @@ impl Printer {
         self.form
     }
 
+    /// Columns to write for: those of the terminal, or 80.
+    pub fn columns(&self) -> usize {
+        self.width.unwrap_or(80)
+    }
+
     /// One JSON object on a line of its own.
     ///
     /// # Errors
@@ -175,7 +180,7 @@ impl Formatter for Harmless {
 }
 
 /// A sentence in lines that fit, broken between words, the later lines indented.
-fn wrapped(text: &str, width: usize) -> String {
+pub fn wrapped(text: &str, width: usize) -> String {
     let mut lines = String::new();
     let mut used = 0;
     for word in text.split(' ') {

@@ -388,10 +388,11 @@ fn series(name: String, section: &Section<'_, '_>) -> Result<SeriesRule, EstateE
     let pattern = section.demand("match", "offsite:dbacked_shop_*")?;
     source.note(&pattern.setting, &pattern.value, source.origin(pattern.line));
     let cron = section.text("cron")?;
-    if let Some(text) = cron.as_ref().filter(|text| text.value.split_whitespace().count() != 5) {
+    let is_pattern = |text: &str| text.split_whitespace().count() == 5 && text.parse::<croner::Cron>().is_ok();
+    if let Some(text) = cron.as_ref().filter(|text| !is_pattern(&text.value)) {
         return Err(source.wrong(
             text,
-            "has not five fields",
+            "is not a pattern of five fields",
             "write minute, hour, day, month and weekday, such as \"0 3 * * *\"",
         ));
     }
@@ -417,6 +418,6 @@ fn may_be_zone(text: &str) -> bool {
     let zones = jiff::tz::db();
     match zones.is_definitively_empty() {
         true => text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '-' | '/')),
-        false => text == "UTC" || zones.get(text).is_ok(),
+        false => text == "UTC" || zones.get(text).is_ok() || jiff::tz::TimeZone::posix(text).is_ok(),
     }
 }

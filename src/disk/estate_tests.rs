@@ -121,7 +121,11 @@ fn wrong_values_name_their_line_and_what_is_valid() {
             "2: `changes.c.target` names no target",
             "\"offsite\"",
         ),
-        ("[series.s]\nmatch = \"*\"\ncron = \"daily\"", "3: `series.s.cron` has not five fields", "0 3 * * *"),
+        (
+            "[series.s]\nmatch = \"*\"\ncron = \"daily\"",
+            "3: `series.s.cron` is not a pattern of five fields",
+            "0 3 * * *",
+        ),
         ("[series.s]\nmatch = \"*\"\ntz = \"no zone\"", "3: `series.s.tz` is not a known time zone", "Europe/Berlin"),
         ("[series.s]\nmatch = \"*\"\ndatabases = [1]", "3: `series.s.databases` is a list", "list of texts"),
     ] {

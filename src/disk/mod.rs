@@ -18,6 +18,7 @@ pub mod nearest;
 pub mod output;
 pub mod paths;
 pub mod proofs;
+pub mod runs;
 pub mod state;
 pub mod urls;
 

@@ -159,6 +159,23 @@ pub fn short_span(span: Duration) -> String {
     }
 }
 
+/// Reads a span as people write it: `90s`, `30m`, `26h`, `30d`, `4w`, `1y` (of 365 days).
+pub fn parse_span(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let count = number.parse::<u64>().ok().filter(|_| plain)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        "w" => 7 * 86_400,
+        "y" => 365 * 86_400,
+        _ => return None,
+    };
+    count.checked_mul(seconds).map(Duration::from_secs)
+}
+
 /// A span that is being waited for: `9s`, `1m02s`, `2h05m`, `3d04h`.
 pub fn long_span(span: Duration) -> String {
     let seconds = span.as_secs();
@@ -185,6 +202,16 @@ mod tests {
         assert_eq!(shown((1 << 30) - 1), "1.0G");
         assert!((0..64).all(|bit| shown(1 << bit).len() <= 5));
         assert_eq!(ByteSize(u64::MAX).exact(), "18,446,744,073,709,551,615 bytes");
+    }
+
+    #[test]
+    fn spans_are_read_as_people_write_them() {
+        let read = |text| parse_span(text).map(|span| span.as_secs());
+        assert_eq!(["90s", "30m", "26h", "30d", "1y"].map(read), [90, 1800, 93_600, 2_592_000, 31_536_000].map(Some));
+        for wrong in ["", "h", "26", "-1h", "+1h", "1.5h", " 1h", "99999999999999999999d", "999999999999999999y", "1ü"]
+        {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub enum Place {
     Changes,
     /// 4
     Recovery,
+    /// 2
+    History,
     /// 5
     Keys,
     /// 6
@@ -240,6 +242,10 @@ impl App {
 
     /// What can be typed into the filter line, or what is wrong with it.
     fn filter_words(&self) -> Span {
+        let below = self.layers.iter().rev().nth(1).map_or_else(|| self.home.pane(), |layer| layer.as_ref());
+        if let Some(tokens) = below.tokens() {
+            return span(Role::Dim, tokens);
+        }
         let tokens = |tokens: &[&str]| tokens.iter().map(|token| format!("{token}:")).collect::<Vec<_>>().join(" ");
         let (problem, words) = match self.home.place {
             Place::Changes => {

@@ -51,8 +51,6 @@ pub enum Command {
     GoJobs,
     /// The screen of audit records.
     GoAudit,
-    /// A screen of a later version.
-    GoLater,
     /// List all targets again.
     Refresh,
     /// Draw everything anew.
@@ -107,6 +105,8 @@ pub enum Command {
     OpenSource,
     /// Tell what the columns were called.
     Columns,
+    /// The screen of the past.
+    GoHistory,
     /// A shorter time on the timeline.
     ZoomIn,
     /// A longer time on the timeline.
@@ -139,6 +139,10 @@ pub enum Command {
     Review,
     /// Hazards, and why nothing can be written.
     Hazards,
+    /// What a monitor would be told.
+    Checks,
+    /// The backup that a run left.
+    ShowBackup,
 }
 
 /// What a command may do to the world outside.
@@ -178,7 +182,7 @@ const fn entry(command: Command, name: &'static str, hint: &'static str, title: 
 }
 
 /// The list.
-pub const COMMANDS: [Entry; 67] = [
+pub const COMMANDS: [Entry; 69] = [
     entry(Command::Open, "open", "open", "open what is under the cursor", 1),
     entry(Command::Start, "start", "start", "start what the plan says", 0),
     entry(Command::Yes, "yes", "yes, do it", "yes, do it", 1),
@@ -213,6 +217,8 @@ pub const COMMANDS: [Entry; 67] = [
     entry(Command::WriteScript, "write-script", "write", "write the script to a file; nothing runs it", 2),
     entry(Command::Review, "review", "open a script", "read a script that was written before", 12),
     entry(Command::Hazards, "hazards", "hazards", "hazards, and what cannot be undone, with every reason", 8),
+    entry(Command::Checks, "checks", "checks", "what `check` would tell a monitor, with its reasons", 6),
+    entry(Command::ShowBackup, "show-backup", "backup", "the backup that this run left", 4),
     entry(Command::LoadKey, "load-key", "load key", "load a private key", 4),
     entry(Command::LockKeys, "lock-keys", "lock keys", "lock: forget all keys; jobs go on", 7),
     entry(Command::LockNow, "lock-now", "lock now!", "lock now!: forget all keys and cancel jobs", 12),
@@ -241,7 +247,7 @@ pub const COMMANDS: [Entry; 67] = [
     entry(Command::GoAudit, "go-audit", "audit", "go to Audit", 23),
     entry(Command::GoChanges, "go-changes", "changes", "go to Changes", 21),
     entry(Command::GoRecovery, "go-recovery", "recovery", "go to Recovery", 21),
-    entry(Command::GoLater, "go-later", "", "History: not in this version yet", 50),
+    entry(Command::GoHistory, "go-history", "history", "go to History", 21),
     entry(Command::Refresh, "refresh", "", "list all targets again", 30),
     entry(Command::Redraw, "redraw", "", "draw everything anew", 50),
     entry(Command::Suspend, "suspend", "", "leave the terminal to the shell for a while", 50),
@@ -273,7 +279,7 @@ pub fn of_context(context: Context) -> &'static [Command] {
             C::Palette,
             C::Help,
             C::GoBackups,
-            C::GoLater,
+            C::GoHistory,
             C::GoChanges,
             C::GoRecovery,
             C::GoKeys,
@@ -293,6 +299,9 @@ pub fn of_context(context: Context) -> &'static [Command] {
             C::Last,
         ],
         Context::Backups | Context::Detail => &[C::Verify, C::Restore, C::Salvage, C::Rehearse],
+        Context::History => &[C::ZoomIn, C::ZoomOut, C::Checks],
+        Context::Runs | Context::Run => &[C::ShowBackup, C::Verify, C::Restore],
+        Context::Checks => &[],
         Context::Keys => &[],
         Context::Jobs => &[C::Cancel],
         Context::Audit => &[C::CheckChain],

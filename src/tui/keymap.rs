@@ -17,6 +17,14 @@ pub enum Context {
     Backups,
     /// Everything about one backup.
     Detail,
+    /// The screen of the past.
+    History,
+    /// The runs of one series.
+    Runs,
+    /// One run.
+    Run,
+    /// What a monitor would be told, and other sheets to read.
+    Checks,
     /// The screen of keys.
     Keys,
     /// The screen of jobs.
@@ -57,10 +65,14 @@ pub enum Context {
 
 impl Context {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
         Self::Global,
         Self::Backups,
         Self::Detail,
+        Self::History,
+        Self::Runs,
+        Self::Run,
+        Self::Checks,
         Self::Keys,
         Self::Jobs,
         Self::Audit,
@@ -87,6 +99,10 @@ impl Context {
             Self::Global => "global",
             Self::Backups => "backups",
             Self::Detail => "detail",
+            Self::History => "history",
+            Self::Runs => "runs",
+            Self::Run => "run",
+            Self::Checks => "checks",
             Self::Keys => "keys",
             Self::Jobs => "jobs",
             Self::Audit => "audit",

@@ -15,6 +15,7 @@ use crate::model::units::Moment;
 use crate::report::{Fault, Report};
 use crate::tui::desk;
 use crate::tui::desk::Desk;
+use crate::tui::past::PastAsk;
 use crate::tui::msg::{Backend, Effect, Forget, KeyFrom, Msg, PlanAsk, Retry};
 use crate::tui::widgets::secret_field::SecretText;
 use crate::tui::world::{Armed, GoodCopy, KeyOffer, LoadedKey, ServerLine, Snapshot, TargetLine, TargetState, World};
@@ -133,6 +134,11 @@ impl Live {
         });
     }
 
+    fn past(&self, ask: PastAsk) {
+        let text = format!("{}: not there yet", ask.words());
+        self.failed(Report::new(Fault::Failed, "history::none", text, ""));
+    }
+
     fn plan(&self, ask: PlanAsk) {
         let (session, sender) = (self.session.clone(), self.sender.clone());
         tokio::spawn(async move {
@@ -225,6 +231,7 @@ impl Backend for Live {
             Effect::Answer(id, answer) => {
                 self.session.answer(id, answer.map(|text| Secret::new(text.expose().to_vec())));
             }
+            Effect::Past(ask) => self.past(ask),
             Effect::CheckChain => {
                 let (session, sender) = (self.session.clone(), self.sender.clone());
                 tokio::task::spawn_blocking(move || {

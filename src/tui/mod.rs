@@ -17,6 +17,7 @@ pub mod live;
 pub mod log;
 pub mod msg;
 pub mod pane;
+pub mod past;
 pub mod plain;
 pub mod rows;
 pub mod runtime;

@@ -23,6 +23,7 @@ use crate::model::trust::Rung;
 use crate::model::units::Moment;
 use crate::report::Report;
 use crate::tui::command::Command;
+use crate::tui::past::{PastAsk, PastNews};
 use crate::tui::widgets::secret_field::SecretText;
 use crate::tui::world::{Armed, KeyOffer, LoadedKey, Snapshot, TargetState};
 use crate::work::questions::Asking;
@@ -93,6 +94,8 @@ pub enum Msg {
     Written(JobId, Box<Written>),
     /// A finished script was read.
     Reviewed(Box<Review>),
+    /// Something of the past was read.
+    Past(PastNews),
     /// A sentence for the status line.
     Said(String),
     /// Something that was asked for failed.
@@ -267,6 +270,8 @@ pub enum Effect {
     Review(String),
     /// Check the audit chain.
     CheckChain,
+    /// Read something of the past.
+    Past(PastAsk),
     /// Put a text on the clipboard of the terminal (OSC 52). Never a secret.
     Copy(String),
     /// Leave the terminal to the shell for a while.
@@ -325,6 +330,7 @@ impl Effect {
             Self::WriteScript(job, ask) => format!("write {job} to {}", ask.path),
             Self::Review(path) => format!("review {path}"),
             Self::CheckChain => "check chain".into(),
+            Self::Past(ask) => ask.words(),
             Self::Copy(text) => format!("copy {text}"),
             Self::Suspend => "suspend".into(),
             Self::Redraw => "redraw".into(),

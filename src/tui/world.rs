@@ -13,6 +13,7 @@ use crate::model::units::Moment;
 use crate::report::Report;
 use crate::tui::log::Log;
 use crate::tui::undoing::Undoing;
+use crate::tui::past::Past;
 use crate::work::filter::{Index, Narrowed, Query};
 use crate::work::questions::Asking;
 
@@ -57,6 +58,8 @@ pub struct World {
     pub log_file: String,
     /// Said while no key is loaded, and beside the question for a passphrase: how the demo is opened.
     pub tip: String,
+    /// What is known of the past.
+    pub past: Past,
     shown: Shown,
 }
 

@@ -76,6 +76,7 @@ impl Session {
             browser,
             proofs,
             audit,
+            runs: Mutex::default(),
             news,
             ring: Mutex::new(KeyRing::new()),
             jobs: Mutex::default(),

@@ -15,6 +15,7 @@ use crate::disk::estate::Estate;
 use crate::disk::folder::read_bounded;
 use crate::disk::logs;
 use crate::disk::paths::Paths;
+use crate::disk::runs::Store;
 use crate::model::audit::{AuditRecord, ChainState};
 use crate::model::backup::{Backup, BackupId};
 use crate::model::foreign::Foreign;
@@ -97,6 +98,7 @@ pub(super) struct Inner {
     pub browser: Browser,
     pub proofs: Arc<ProofBook>,
     pub audit: AuditLog,
+    pub runs: Mutex<Option<Arc<Store>>>,
     pub news: News,
     pub ring: Mutex<KeyRing>,
     pub jobs: Mutex<BTreeMap<JobId, JobCtx>>,

@@ -14,6 +14,7 @@ mod sftp;
 mod sidecars;
 mod spans;
 mod unfinished;
+mod watching;
 
 use std::ffi::OsStr;
 use std::fs;

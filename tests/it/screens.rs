@@ -4,6 +4,7 @@ mod changes;
 mod flows;
 mod hostile;
 mod incident;
+mod past;
 mod questions;
 mod sample;
 mod stage;

@@ -2,6 +2,7 @@
 
 pub mod arm;
 pub mod ask;
+pub mod checks;
 pub mod confirm;
 pub mod databases;
 pub mod detail;
@@ -20,8 +21,11 @@ pub mod plan;
 pub mod question;
 pub mod quit;
 pub mod row_list;
+pub mod run;
+pub mod runs;
 pub mod salvage;
 pub mod sink;
+pub mod span_sheet;
 pub mod tables;
 pub mod undo;
 pub mod wall;

@@ -18,7 +18,7 @@ use crate::tui::widgets::table::scrolled;
 use crate::tui::world::World;
 
 /// Commands that make no sense when chosen from a list.
-const MOVES: [Command; 12] = [
+const MOVES: [Command; 11] = [
     Command::Up,
     Command::Down,
     Command::Left,
@@ -30,7 +30,6 @@ const MOVES: [Command; 12] = [
     Command::Palette,
     Command::Back,
     Command::Erase,
-    Command::GoLater,
 ];
 
 /// Lines of the list.

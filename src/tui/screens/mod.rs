@@ -4,6 +4,7 @@ pub mod audit;
 pub mod backups;
 pub mod changes;
 pub mod empty;
+pub mod history;
 pub mod jobs;
 pub mod keys;
 pub mod recovery;
@@ -22,6 +23,8 @@ pub struct Home {
     pub changes: changes::Changes,
     /// A recovery script before it is a file.
     pub recovery: recovery::Recovery,
+    /// The past of every series.
+    pub history: history::History,
     /// Keys in memory and keys on offer.
     pub keys: keys::Keys,
     /// Work of this session.
@@ -37,6 +40,7 @@ impl Home {
             Place::Backups => &self.backups,
             Place::Changes => &self.changes,
             Place::Recovery => &self.recovery,
+            Place::History => &self.history,
             Place::Keys => &self.keys,
             Place::Jobs => &self.jobs,
             Place::Audit => &self.audit,
@@ -49,6 +53,7 @@ impl Home {
             Place::Backups => &mut self.backups,
             Place::Changes => &mut self.changes,
             Place::Recovery => &mut self.recovery,
+            Place::History => &mut self.history,
             Place::Keys => &mut self.keys,
             Place::Jobs => &mut self.jobs,
             Place::Audit => &mut self.audit,

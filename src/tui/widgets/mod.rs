@@ -1,6 +1,7 @@
 //! Reusable parts of screens.
 
 pub mod body;
+pub mod chart;
 pub mod checklist;
 pub mod density;
 pub mod gauge;
@@ -8,4 +9,6 @@ pub mod input;
 pub mod pages;
 pub mod secret_field;
 pub mod spark;
+pub mod strip;
 pub mod table;
+pub mod waterfall;

@@ -14,6 +14,7 @@ use breakglass::model::units::Moment;
 use breakglass::tui::app::Place;
 use breakglass::tui::command::{COMMANDS, Command};
 use breakglass::tui::glyphs::ASCII;
+use breakglass::tui::past::PastNews;
 use breakglass::tui::msg::{KeyFrom, Msg, PlanAsk, Retry};
 use breakglass::tui::theme::{Palette, Role, Theme};
 use breakglass::tui::widgets::secret_field::SecretText;
@@ -29,9 +30,9 @@ use super::sample;
 use super::stage::Stage;
 use super::{broken, busy, planned, planned_archive, planned_small, planned_with, quiet};
 
-const SIZE: (u16, u16) = (80, 24);
+pub const SIZE: (u16, u16) = (80, 24);
 
-fn said(stage: &Stage) -> String {
+pub fn said(stage: &Stage) -> String {
     stage.app.said.as_ref().map_or(String::new(), |said| said.text.clone())
 }
 
@@ -301,26 +302,26 @@ fn the_cursor_stays_on_its_backup_when_the_list_is_reloaded() {
     assert!(under.contains("2026-11-20 03:00") && under.contains("shop"), "{under}");
 }
 
-struct Line {
+pub struct Line {
     stage: Stage,
     wire: Wire,
 }
 
 impl Line {
-    fn open(mut stage: Stage, palette: Palette) -> (Self, usize) {
+    pub fn open(mut stage: Stage, palette: Palette) -> (Self, usize) {
         stage.app.look.theme = Theme::built_in("dark", palette).unwrap();
         let mut line = Self { stage, wire: Wire::new(Rect::new(0, 0, SIZE.0, SIZE.1)) };
         let first = line.frame();
         (line, first.len())
     }
 
-    fn frame(&mut self) -> Vec<u8> {
+    pub fn frame(&mut self) -> Vec<u8> {
         let mut buffer = Buffer::empty(Rect::new(0, 0, SIZE.0, SIZE.1));
         let cursor = self.stage.app.draw(&mut buffer);
         self.wire.frame(buffer, cursor)
     }
 
-    fn press(mut self, keys: &str) -> (Self, usize) {
+    pub fn press(mut self, keys: &str) -> (Self, usize) {
         self.stage = self.stage.press(keys);
         let frame = self.frame();
         let bytes = frame.len();
@@ -466,6 +467,9 @@ impl Act {
             Self::News(11) => Msg::Found(incident::UNDO, Some(7_000_000)),
             Self::News(12) => Msg::Summary(incident::UNDO, "sign".into()),
             Self::News(13) => Msg::Reviewed(Box::new(incident::review())),
+            Self::News(6) => Msg::Past(PastNews::Overview(Arc::new(super::past::overview()))),
+            Self::News(7) => Msg::Past(PastNews::Runs { runs: super::past::runs(&sample::busy()), more: false }),
+            Self::News(8) => Msg::Past(PastNews::Run(Arc::new(super::past::one_run(&sample::busy())))),
             Self::News(_) => {
                 let into = "server:staging/shop_bg_1121".to_owned();
                 let ask = PlanAsk {
@@ -497,6 +501,7 @@ fn any_act() -> impl Strategy<Value = Act> {
         1 => ".{0,12}".prop_map(Act::Paste),
         1 => (0i64..100_000).prop_map(Act::Later),
         2 => (0usize..15).prop_map(Act::News),
+        2 => (0usize..10).prop_map(Act::News),
     ]
 }
 

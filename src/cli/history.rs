@@ -1,0 +1,174 @@
+//! `history`: what ran, what it left, and what the past of every series says.
+
+use clap::Args as ArgGroup;
+use serde::Serialize;
+
+use crate::cli::door::Door;
+use crate::cli::error::CliError;
+use crate::cli::exit::DONE;
+use crate::cli::history_text;
+use crate::cli::lines::FindingLine;
+use crate::cli::ls::say_targets;
+use crate::cli::print::Form;
+use crate::model::judgement::Judgement;
+use crate::model::run::RunState;
+use crate::model::units::{Moment, parse_span};
+use crate::report::Report;
+use crate::work::history::{Certainty, HistoryView, Outcome, Point, SeriesPast, fits};
+
+/// Arguments of `history`.
+#[derive(Debug, ArgGroup)]
+pub struct HistoryArgs {
+    /// Only databases or series that fit this pattern, such as shop or crm_*
+    #[arg(long, value_name = "PATTERN")]
+    series: Option<String>,
+    /// Only from then on: a span such as 30d, or a time such as 2026-11-01
+    #[arg(long, value_name = "WHEN", default_value = "30d")]
+    since: String,
+    /// List runs and backups one by one
+    #[arg(long, conflicts_with_all = ["run", "judgements"])]
+    runs: bool,
+    /// Everything about one run: its spans as a waterfall, and what it left
+    #[arg(long, value_name = "ID", conflicts_with_all = ["series", "judgements"])]
+    run: Option<String>,
+    /// Everything that the past says, also what is over
+    #[arg(long)]
+    judgements: bool,
+}
+
+pub async fn run(door: &Door, args: HistoryArgs) -> Result<u8, Report> {
+    let session = door.session().await?;
+    let catalog = door.listed(&session).await?;
+    if let Some(id) = &args.run {
+        let detail = door.waited(session.run_detail(id)).await??;
+        match door.printer().form() {
+            Form::Json => door.printer().json(&history_text::RunJson::of(&detail))?,
+            Form::Text => door.printer().text(&history_text::run(&detail, door.printer().columns()))?,
+        }
+        return Ok(DONE);
+    }
+    let code = say_targets(door, &catalog);
+    let history = door.waited(session.history()).await??;
+    let from = since(&args.since, history.at)?;
+    history.remarks.iter().for_each(|remark| door.printer().say(remark));
+    let chosen: Vec<&SeriesPast> = chosen(&history, args.series.as_deref())?;
+    match (door.printer().form(), args.judgements) {
+        (Form::Json, true) => {
+            for series in chosen {
+                let wanted = series.judgements.iter().filter(|judged| judged.until.is_none_or(|until| until >= from));
+                wanted
+                    .map(|judged| JudgementLine::of(series, judged))
+                    .try_for_each(|line| door.printer().json(&line))?;
+            }
+        }
+        (Form::Json, false) => {
+            for (series, point) in newest_first(&chosen, from) {
+                door.printer().json(&RunLine::of(series, point))?;
+            }
+        }
+        (Form::Text, true) => door.printer().text(&history_text::judgements(&chosen, from))?,
+        (Form::Text, false) if args.runs => door.printer().table(&history_text::runs(&newest_first(&chosen, from)))?,
+        (Form::Text, false) => door.printer().text(&history_text::strips(&chosen, from, history.at))?,
+    }
+    Ok(code)
+}
+
+fn since(text: &str, now: Moment) -> Result<Moment, Report> {
+    if let Some(span) = parse_span(text) {
+        return Ok(Moment(now.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX))));
+    }
+    let advice = "write a span such as 30d, or a time such as 2026-11-01 or 2026-11-01T03:00:00Z";
+    Moment::parse(text).ok_or_else(|| CliError::usage(format!("--since {text} is no time"), advice).into())
+}
+
+fn chosen<'a>(history: &'a HistoryView, pattern: Option<&str>) -> Result<Vec<&'a SeriesPast>, Report> {
+    let all = history.series.iter().map(|series| &**series);
+    let Some(pattern) = pattern else { return Ok(all.collect()) };
+    let names = |series: &SeriesPast| {
+        let mut names = vec![series.label.clone(), series.key.name.to_string(), series.key.to_string()];
+        names.extend(series.databases.iter().map(ToString::to_string));
+        names
+    };
+    let found: Vec<&SeriesPast> =
+        all.filter(|series| names(series).iter().any(|name| fits(pattern, name.as_bytes()))).collect();
+    if found.is_empty() {
+        let advice = "`breakglass history` lists every series; * stands for any text";
+        return Err(CliError::usage(format!("no series fits {pattern}"), advice).into());
+    }
+    Ok(found)
+}
+
+fn newest_first<'a>(chosen: &[&'a SeriesPast], from: Moment) -> Vec<(&'a SeriesPast, &'a Point)> {
+    let points = chosen.iter().flat_map(|series| series.points.iter().map(move |point| (*series, point)));
+    let mut points: Vec<_> = points.filter(|(_, point)| point.at >= from).collect();
+    points.sort_by_key(|(_, point)| std::cmp::Reverse(point.at));
+    points
+}
+
+/// One run, or one backup that no run is known of.
+#[derive(Serialize)]
+struct RunLine<'a> {
+    run_id: Option<&'a str>,
+    database: &'a str,
+    target: Option<&'a str>,
+    started_at: Moment,
+    ended_at: Option<Moment>,
+    status: Option<RunState>,
+    bytes: Option<u64>,
+    object_id: Option<&'a str>,
+    trust: &'static str,
+    findings: Vec<FindingLine>,
+    series: String,
+    outcome: &'static str,
+    certainty: Option<Certainty>,
+    seconds: Option<f64>,
+}
+
+impl<'a> RunLine<'a> {
+    fn of(series: &'a SeriesPast, point: &'a Point) -> Self {
+        let about = series.judgements.iter().filter(|judged| judged.is_of_one() && judged.since == point.at);
+        Self {
+            run_id: point.run.as_ref().map(|run| run.as_str()),
+            database: &series.label,
+            target: series.key.target.as_ref().map(|target| target.as_str()),
+            started_at: point.at,
+            ended_at: point.took.map(|took| Moment(point.at.0.saturating_add(took))),
+            status: point.state,
+            bytes: point.bytes,
+            object_id: point.backup.as_ref().map(|backup| backup.as_str()),
+            trust: point.kept.word(),
+            findings: about.map(|judged| FindingLine::new(judged.what.code(), judged.words())).collect(),
+            series: series.key.to_string(),
+            outcome: outcome(point.outcome),
+            certainty: point.certainty,
+            seconds: point.took.map(|took| took as f64 / 1000.0),
+        }
+    }
+}
+
+/// The word of an outcome in tables and JSON.
+pub fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Made => "made",
+        Outcome::Failed => "failed",
+        Outcome::Open => "open",
+    }
+}
+
+/// Something that the past of a series says, with its figures.
+#[derive(Serialize)]
+struct JudgementLine<'a> {
+    series: String,
+    database: &'a str,
+    target: Option<&'a str>,
+    text: String,
+    #[serde(flatten)]
+    judged: &'a Judgement,
+}
+
+impl<'a> JudgementLine<'a> {
+    fn of(series: &'a SeriesPast, judged: &'a Judgement) -> Self {
+        let target = series.key.target.as_ref().map(|target| target.as_str());
+        Self { series: series.key.to_string(), database: &series.label, target, text: judged.words(), judged }
+    }
+}

@@ -1,0 +1,327 @@
+//! Writing: one transaction for whatever has arrived, tried again while somebody else writes.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
+
+use super::days::{Dirty, Share, count, settle};
+use super::desk::Desk;
+use super::error::HistoryError;
+use super::pack;
+use super::row::{signed, word};
+use super::squeeze::squeeze;
+use super::{Assemble, Intake, Stored, Traced};
+use crate::model::run::{Feed, Run, RunKind, RunState, Span, TraceId};
+use crate::model::units::Moment;
+
+/// How long writers wait for each other altogether; each writes for milliseconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Spans that are kept of one trace; a run of mysql-backup has some ten.
+const MOST_SPANS: usize = 20_000;
+/// From 2015 on: a run that says it was earlier has a wrong clock, and ages from its arrival.
+const PLAUSIBLE: i64 = 1_420_070_400_000;
+
+/// Runs `work` in a transaction that holds the write lock from its start, so that it cannot fail half way for
+/// somebody else's writing.
+///
+/// # Errors
+///
+/// [`HistoryError::Busy`] after a minute; otherwise what the database says. Nothing was written then.
+pub(super) fn in_transaction<T>(
+    connection: &mut Connection,
+    path: &Path,
+    work: impl Fn(&Desk<'_>) -> rusqlite::Result<T>,
+) -> Result<T, HistoryError> {
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        let done = connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|transaction| {
+            let done = work(&Desk::new(&transaction))?;
+            transaction.commit()?;
+            Ok(done)
+        });
+        match done {
+            Err(error) if is_busy(&error) && Instant::now() < give_up => {}
+            done => return done.map_err(HistoryError::at(path)),
+        }
+    }
+}
+
+pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+/// What has arrived of one trace.
+struct Piece<'a> {
+    feed: Feed,
+    arrived: Moment,
+    spans: Vec<&'a Span>,
+}
+
+pub(super) fn put(desk: &Desk<'_>, intakes: &[Intake], assemble: Assemble<'_>) -> rusqlite::Result<Stored> {
+    let (mut stored, mut dirty) = (Stored::default(), Dirty::default());
+    for (trace, piece) in by_trace(intakes) {
+        put_trace(desk, &mut stored, &mut dirty, (trace, piece), assemble)?;
+    }
+    for intake in intakes {
+        for run in &intake.runs {
+            let place = Place { trace: None, arrived: intake.arrived };
+            put_run(desk, &mut stored, &mut dirty, run, place)?;
+        }
+    }
+    settle(desk, &dirty)?;
+    Ok(stored)
+}
+
+fn by_trace(intakes: &[Intake]) -> Vec<(TraceId, Piece<'_>)> {
+    let mut places: HashMap<TraceId, usize> = HashMap::new();
+    let mut pieces: Vec<(TraceId, Piece<'_>)> = vec![];
+    for intake in intakes {
+        for span in &intake.spans {
+            let at = *places.entry(span.trace).or_insert_with(|| {
+                pieces.push((span.trace, Piece { feed: intake.feed, arrived: intake.arrived, spans: vec![] }));
+                pieces.len() - 1
+            });
+            let piece = &mut pieces[at].1;
+            piece.feed = piece.feed.min(intake.feed);
+            piece.arrived = piece.arrived.max(intake.arrived);
+            piece.spans.push(span);
+        }
+    }
+    pieces
+}
+
+/// A trace as it lies in the file.
+struct Known {
+    number: i64,
+    feed: Feed,
+    received: Option<Moment>,
+    spans: Vec<Span>,
+}
+
+fn known(desk: &Desk<'_>, trace: TraceId) -> rusqlite::Result<Option<Known>> {
+    let sql = "SELECT number, feed, received, packed FROM traces WHERE trace = ?1";
+    desk.first(sql, [trace.0.as_slice()], |row| {
+        Ok(Known {
+            number: row.get(0)?,
+            feed: word(row, 1, Feed::of_word)?.unwrap_or(Feed::Otlp),
+            received: row.get::<_, Option<i64>>(2)?.map(Moment),
+            spans: pack::unpack(trace, row.get_ref(3)?.as_blob()?).unwrap_or_default(),
+        })
+    })
+}
+
+fn put_trace(
+    desk: &Desk<'_>,
+    stored: &mut Stored,
+    dirty: &mut Dirty,
+    (trace, piece): (TraceId, Piece<'_>),
+    assemble: Assemble<'_>,
+) -> rusqlite::Result<()> {
+    let known = known(desk, trace)?;
+    let received = piece.feed.is_live().then_some(piece.arrived);
+    let (number, mut spans, feed, received) = match known {
+        Some(known) => {
+            let better = known.feed.min(piece.feed);
+            (Some(known.number), known.spans, better, known.received.or(received).max(received))
+        }
+        None => (None, vec![], piece.feed, received),
+    };
+    let before = spans.len();
+    merge(&mut spans, &piece.spans, stored);
+    if spans.len() == before {
+        return Ok(()); // all of it was known: whoever sends again must not move the time of arrival
+    }
+    let runs = assemble(Traced { trace, feed, received, spans: &spans });
+    if runs.is_empty() && number.is_none() {
+        return Ok(());
+    }
+    let packed = pack::pack(&spans).map_err(no_memory)?;
+    let values = params![trace.0.as_slice(), feed.word(), received.map(|at| at.0), signed(spans.len() as u64), packed];
+    let number = match number {
+        Some(number) => {
+            let sql = "UPDATE traces SET feed = ?2, received = ?3, spans = ?4, packed = ?5 WHERE trace = ?1";
+            desk.execute(sql, values)?;
+            drop_others(desk, dirty, number, &runs)?;
+            number
+        }
+        None => {
+            let sql = "INSERT INTO traces (trace, feed, received, spans, packed) VALUES (?1, ?2, ?3, ?4, ?5)";
+            desk.insert(sql, values)?
+        }
+    };
+    let place = Place { trace: Some(number), arrived: piece.arrived };
+    runs.iter().try_for_each(|run| put_run(desk, stored, dirty, run, place))
+}
+
+/// Adds the spans whose ids are new.
+fn merge(spans: &mut Vec<Span>, more: &[&Span], stored: &mut Stored) {
+    let mut ids: HashSet<_> = spans.iter().map(|span| span.id).collect();
+    for span in more {
+        if !ids.insert(span.id) {
+            stored.known += 1;
+        } else if spans.len() >= MOST_SPANS {
+            stored.beyond += 1;
+        } else {
+            stored.spans += 1;
+            spans.push((*span).clone());
+        }
+    }
+}
+
+fn no_memory(error: std::io::Error) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(error.into())
+}
+
+/// Where a run belongs.
+#[derive(Clone, Copy)]
+struct Place {
+    trace: Option<i64>,
+    arrived: Moment,
+}
+
+/// A run as it is counted now.
+struct Row {
+    number: i64,
+    share: Share,
+    feed: Feed,
+}
+
+/// A statement for rows as [`row`] reads them.
+macro_rules! rows {
+    ($rest:literal) => {
+        concat!("SELECT number, series, at, kind, state, twin, feed", $rest)
+    };
+}
+
+fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    let share = Share {
+        series: row.get(1)?,
+        at: Moment(row.get(2)?),
+        kind: word(row, 3, RunKind::of_word)?.unwrap_or(RunKind::Unknown),
+        state: word(row, 4, RunState::of_word)?.unwrap_or(RunState::Unknown),
+        twin: row.get(5)?,
+    };
+    Ok(Row { number: row.get(0)?, share, feed: word(row, 6, Feed::of_word)?.unwrap_or(Feed::Otlp) })
+}
+
+/// Once more of a trace is known, what looked like one run may be another: those that are none any more go.
+fn drop_others(desk: &Desk<'_>, dirty: &mut Dirty, trace: i64, runs: &[Run]) -> rusqlite::Result<()> {
+    let ids: Vec<String> = desk.all("SELECT id FROM runs WHERE trace = ?1", [trace], |row| row.get(0))?;
+    for id in ids.iter().filter(|id| runs.iter().all(|run| run.id.as_str() != id.as_str())) {
+        if let Some(old) = desk.first(rows!(" FROM runs WHERE id = ?1"), [id], row)? {
+            remove(desk, dirty, &old)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove(desk: &Desk<'_>, dirty: &mut Dirty, old: &Row) -> rusqlite::Result<()> {
+    count(desk, dirty, old.share, -1)?;
+    desk.execute("DELETE FROM runs WHERE number = ?1", [old.number])?;
+    Ok(())
+}
+
+/// Deletes up to `most` runs that aged before `before`, their traces with them. How many they were.
+pub(super) fn delete_oldest(desk: &Desk<'_>, before: Moment, most: u64) -> rusqlite::Result<u64> {
+    let mut dirty = Dirty::default();
+    let sql = rows!(", trace FROM runs WHERE aged < ?1 ORDER BY aged LIMIT ?2");
+    let read = |found: &rusqlite::Row<'_>| Ok((row(found)?, found.get::<_, Option<i64>>(7)?));
+    let old = desk.all(sql, params![before.0, signed(most)], read)?;
+    for (run, trace) in &old {
+        remove(desk, &mut dirty, run)?;
+        if let Some(trace) = trace {
+            let sql = "DELETE FROM traces WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE trace = ?1)";
+            desk.execute(sql, [trace])?;
+        }
+    }
+    settle(desk, &dirty)?;
+    Ok(old.len() as u64)
+}
+
+fn put_run(desk: &Desk<'_>, stored: &mut Stored, dirty: &mut Dirty, run: &Run, place: Place) -> rusqlite::Result<()> {
+    let json = serde_json::to_vec(run).map_err(|error| no_memory(error.into()))?;
+    let detail = squeeze(&json).map_err(no_memory)?;
+    let read = |found: &rusqlite::Row<'_>| Ok((row(found)?, found.get::<_, Vec<u8>>(7)?));
+    let old = desk.first(rows!(", detail FROM runs WHERE id = ?1"), [run.id.as_str()], read)?;
+    if let Some((old, kept)) = &old {
+        let backwards = old.share.state != RunState::Unfinished && run.state == RunState::Unfinished;
+        if *kept == detail || (place.trace.is_none() && backwards) {
+            return Ok(());
+        }
+        count(desk, dirty, old.share, -1)?;
+    }
+    let series = series_number(desk, run)?;
+    write_row(desk, run, place, series, &detail)?;
+    match old {
+        Some(_) => stored.changed += 1,
+        None => stored.runs += 1,
+    }
+    let twin = old.is_some_and(|(old, _)| old.share.twin);
+    let share = Share { series, at: run.at(), kind: run.kind, state: run.state, twin };
+    count(desk, dirty, share, 1)?;
+    settle_twins(desk, dirty, run)
+}
+
+fn series_number(desk: &Desk<'_>, run: &Run) -> rusqlite::Result<i64> {
+    let name = run.series.raw_bytes();
+    if let Some(number) = desk.first("SELECT number FROM series WHERE name = ?1", [name], |row| row.get(0))? {
+        return Ok(number);
+    }
+    let sql = "INSERT INTO series (name, tool) VALUES (?1, ?2)";
+    desk.insert(sql, params![name, run.tool.word()])
+}
+
+fn write_row(desk: &Desk<'_>, run: &Run, place: Place, series: i64, detail: &[u8]) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO runs \
+        (id, series, trace, kind, tool, feed, state, at, started, ended, aged, bytes, run_id, detail) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
+        ON CONFLICT (id) DO UPDATE SET series = ?2, trace = ?3, kind = ?4, tool = ?5, feed = ?6, state = ?7, \
+        at = ?8, started = ?9, ended = ?10, aged = ?11, bytes = ?12, run_id = ?13, detail = ?14";
+    let millis = |moment: Option<Moment>| moment.map(|moment| moment.0);
+    let values = params![
+        run.id.as_str(),
+        series,
+        place.trace,
+        run.kind.word(),
+        run.tool.word(),
+        run.feed.word(),
+        run.state.word(),
+        run.at().0,
+        millis(run.started),
+        millis(run.ended),
+        aged(run, place.arrived).0,
+        run.bytes.map(signed),
+        run.run_id.as_ref().map(|id| id.raw_bytes()),
+        detail,
+    ];
+    desk.execute(sql, values)?;
+    Ok(())
+}
+
+/// From when on a run grows old: a sender's clock must neither keep its runs for ever nor delete them at once.
+fn aged(run: &Run, arrived: Moment) -> Moment {
+    let believable = !run.feed.is_live() && run.at().0 >= PLAUSIBLE;
+    if believable { run.at().min(arrived) } else { arrived }
+}
+
+/// Log lines and spans may tell of the same run: then the spans count.
+fn settle_twins(desk: &Desk<'_>, dirty: &mut Dirty, run: &Run) -> rusqlite::Result<()> {
+    let Some(run_id) = &run.run_id else { return Ok(()) };
+    let found = desk.all(rows!(" FROM runs WHERE run_id = ?1 LIMIT 16"), [run_id.raw_bytes()], row)?;
+    let has_spans = run.trace.is_some() || found.iter().any(|other| other.feed < Feed::Logrus);
+    for other in found.iter().filter(|other| other.feed == Feed::Logrus && other.share.twin != has_spans) {
+        count(desk, dirty, other.share, -1)?;
+        count(desk, dirty, Share { twin: has_spans, ..other.share }, 1)?;
+        desk.execute("UPDATE runs SET twin = ?2 WHERE number = ?1", params![other.number, has_spans])?;
+    }
+    Ok(())
+}
+
+pub(super) fn mark_source(desk: &Desk<'_>, source: &str, mark: &str, now: Moment) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO sources (source, mark, at) VALUES (?1, ?2, ?3) \
+               ON CONFLICT (source) DO UPDATE SET mark = ?2, at = ?3";
+    desk.execute(sql, params![source, mark, now.0])?;
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! Files of a Collector's file exporter with `format: proto` or `compression: zstd`: each message behind its length,
+//! four bytes with the greatest first.
+
+use std::io::{self, Read};
+
+use super::{Batch, read_json, read_protobuf};
+
+/// The greatest message that is read, packed or not.
+const MESSAGE: usize = 32 << 20;
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Whether a file that begins so holds messages behind their lengths.
+pub(super) fn is_framed(head: &[u8]) -> bool {
+    let Some((length, rest)) = head.split_first_chunk::<4>() else { return false };
+    let length = u32::from_be_bytes(*length) as usize;
+    // A message of protobuf begins with the tag of `resource_spans`.
+    (1..=MESSAGE).contains(&length) && (rest.starts_with(&ZSTD) || rest.first() == Some(&0x0a) && length > 1)
+}
+
+/// Hands out each message's spans. `false` where the file ends inside a message or goes on as something else.
+pub(super) fn read(source: &mut dyn Read, mut each: impl FnMut(Option<Batch>)) -> io::Result<bool> {
+    let mut message = vec![];
+    loop {
+        let mut length = [0; 4];
+        match fill(source, &mut length)? {
+            0 => return Ok(true),
+            4 => {}
+            _ => return Ok(false),
+        }
+        let length = u32::from_be_bytes(length) as usize;
+        if length > MESSAGE {
+            return Ok(false);
+        }
+        message.clear();
+        if source.take(length as u64).read_to_end(&mut message)? < length {
+            return Ok(false);
+        }
+        each(spans(&message));
+    }
+}
+
+fn fill(source: &mut dyn Read, into: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < into.len() {
+        match source.read(&mut into[filled..]) {
+            Ok(0) => break,
+            Ok(more) => filled += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// The spans of one message; `None` where it cannot be read.
+fn spans(message: &[u8]) -> Option<Batch> {
+    if !message.starts_with(&ZSTD) {
+        return plain(message);
+    }
+    let mut unpacked = vec![];
+    let mut packed = zstd::stream::read::Decoder::with_buffer(message).ok()?.take(MESSAGE as u64 + 1);
+    packed.read_to_end(&mut unpacked).ok()?;
+    if unpacked.len() > MESSAGE { None } else { plain(&unpacked) }
+}
+
+fn plain(message: &[u8]) -> Option<Batch> {
+    if message.first() == Some(&b'{') { read_json(message).ok() } else { read_protobuf(message).ok() }
+}

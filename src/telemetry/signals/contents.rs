@@ -1,0 +1,160 @@
+//! Sizes, durations and databases: what is in a backup beside what is usually in it.
+
+use crate::model::foreign::Foreign;
+use crate::model::judgement::{Judgement, Severity, What};
+use crate::model::units::Moment;
+use crate::telemetry::signals::Past;
+use crate::telemetry::signals::attempt::Attempt;
+use crate::telemetry::signals::habit::{Place, Usual, Watch};
+
+/// The least change of a size that is ever news.
+const SIZE_RATIO: f64 = 1.15;
+/// The least change of a duration that is ever news.
+const TIME_RATIO: f64 = 1.5;
+/// And by how much it has to be longer, in milliseconds.
+const TIME_LEAST: i64 = 60_000;
+/// Below this part of what is usual a backup is as good as empty.
+const EMPTY: f64 = 0.1;
+/// Above this multiple growth is more than worth knowing.
+const LEAP: f64 = 3.0;
+
+pub(super) fn judge(past: &Past<'_>) -> Vec<Judgement> {
+    let mut found = sizes(past);
+    found.extend(times(past));
+    found.extend(databases(past));
+    found
+}
+
+/// Judgements of single attempts, where those of the same kind that follow at once are one that lasts.
+#[derive(Default)]
+struct Lasting {
+    found: Vec<Judgement>,
+    open: bool,
+}
+
+impl Lasting {
+    fn add(&mut self, at: Moment, judged: Option<Judgement>) {
+        let last = self.found.last_mut().filter(|_| self.open);
+        match (last, judged) {
+            (Some(last), None) => {
+                last.until = Some(at);
+                self.open = false;
+            }
+            (Some(last), Some(judged)) if last.what.code() == judged.what.code() => {
+                // The newest figures, since the first of them.
+                *last = Judgement { since: last.since, severity: last.severity.max(judged.severity), ..judged };
+            }
+            (last, Some(judged)) => {
+                if let Some(last) = last {
+                    last.until = Some(at);
+                }
+                self.found.push(judged);
+                self.open = true;
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+fn sizes(past: &Past<'_>) -> Vec<Judgement> {
+    let mut watch = Watch::new(SIZE_RATIO);
+    let mut lasting = Lasting::default();
+    for attempt in past.attempts.iter().filter(|attempt| attempt.made()) {
+        let Some(bytes) = attempt.bytes else { continue };
+        let judged = match watch.next(attempt.day(), bytes as f64) {
+            Place::Usual => None,
+            Place::Below(usual) => Some(shrunk(attempt, bytes, usual)),
+            Place::Above(usual) => Some(grown(attempt, bytes, usual)),
+        };
+        lasting.add(attempt.at, judged);
+    }
+    lasting.found
+}
+
+fn shrunk(attempt: &Attempt, bytes: u64, usual: Usual) -> Judgement {
+    let empty = (bytes as f64) < usual.value * EMPTY;
+    let what = What::Shrunk { bytes, usual: usual.value as u64, bound: usual.low as u64, over: usual.over };
+    let severity = if empty { Severity::Critical } else { Severity::Warning };
+    Judgement { what, severity, since: attempt.at, until: None }
+}
+
+fn grown(attempt: &Attempt, bytes: u64, usual: Usual) -> Judgement {
+    let leap = bytes as f64 > usual.value * LEAP;
+    let what = What::Grown { bytes, usual: usual.value as u64, bound: usual.high as u64, over: usual.over };
+    let severity = if leap { Severity::Warning } else { Severity::Note };
+    Judgement { what, severity, since: attempt.at, until: None }
+}
+
+fn times(past: &Past<'_>) -> Vec<Judgement> {
+    let mut watch = Watch::new(TIME_RATIO);
+    let mut pace = Watch::new(TIME_RATIO);
+    let mut lasting = Lasting::default();
+    for attempt in past.attempts.iter().filter(|attempt| attempt.made()) {
+        let Some(took) = attempt.took() else { continue };
+        let place = watch.next(attempt.day(), took as f64);
+        // More bytes take more time: that is news of their size alone.
+        let slow = attempt.bytes.filter(|bytes| *bytes > 0).is_none_or(|bytes| {
+            let rate = bytes as f64 / (took.max(1) as f64 / 1000.0);
+            matches!(pace.next(attempt.day(), rate.max(1.0)), Place::Below(_))
+        });
+        let judged = match place {
+            Place::Above(usual) if slow && took as f64 - usual.value >= TIME_LEAST as f64 => {
+                let (usual, bound, over) = (usual.value as i64, usual.high as i64, usual.over);
+                let what = What::Slower { took, usual, bound, over };
+                Some(Judgement { what, severity: Severity::Note, since: attempt.at, until: None })
+            }
+            _ => None,
+        };
+        lasting.add(attempt.at, judged);
+    }
+    let mut found = lasting.found;
+    // Slow for more than a day is more than a night of much to do.
+    let longer = |judged: &Judgement| past.now.0.saturating_sub(judged.since.0) > 2 * 86_400_000;
+    found.iter_mut().filter(|judged| judged.stands() && longer(judged)).for_each(|it| it.severity = Severity::Warning);
+    found
+}
+
+fn databases(past: &Past<'_>) -> Vec<Judgement> {
+    let mut found: Vec<Judgement> = vec![];
+    let mut known: Option<&[Foreign]> = None;
+    let mut before = 0_u32;
+    let made = past.attempts.iter().filter(|attempt| attempt.made());
+    for (attempt, names) in made.filter_map(|attempt| Some((attempt, attempt.databases.as_deref()?))) {
+        let Some(last) = known.replace(names) else {
+            before = 1;
+            continue;
+        };
+        let beyond =
+            |a: &[Foreign], b: &[Foreign]| a.iter().filter(|name| !b.contains(name)).cloned().collect::<Vec<_>>();
+        let (gone, new) = (beyond(last, names), beyond(names, last));
+        // What came back is over.
+        found.iter_mut().filter(|judged| judged.stands()).for_each(|judged| {
+            if let What::DatabaseVanished { names: gone, .. } = &judged.what
+                && gone.iter().all(|name| names.contains(name))
+            {
+                judged.until = Some(attempt.at);
+            }
+        });
+        let back = |name: &Foreign| returned(&found, name, attempt.at);
+        let new: Vec<Foreign> = new.into_iter().filter(|name| !back(name)).collect();
+        let (since, until) = (attempt.at, None);
+        if !gone.is_empty() {
+            let what = What::DatabaseVanished { names: gone, before };
+            found.push(Judgement { what, severity: Severity::Warning, since, until });
+        }
+        if !new.is_empty() {
+            let what = What::DatabaseAppeared { names: new };
+            // That it is there now is no state that could end: it is news of that day.
+            found.push(Judgement { what, severity: Severity::Note, since, until: Some(attempt.at) });
+        }
+        before = if last == names { before + 1 } else { 1 };
+    }
+    found
+}
+
+fn returned(found: &[Judgement], name: &Foreign, at: Moment) -> bool {
+    found.iter().any(|judged| match &judged.what {
+        What::DatabaseVanished { names, .. } => judged.until == Some(at) && names.contains(name),
+        _ => false,
+    })
+}

@@ -1,0 +1,296 @@
+//! When backups are due: by a cron pattern in its time zone, or by the habit that the past shows.
+
+use std::time::Duration;
+
+use croner::parser::{CronParser, Seconds};
+use croner::{Cron, Direction};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use thiserror::Error;
+
+use crate::model::foreign::escape;
+use crate::model::units::{Moment, short_span};
+
+const MINUTE: i64 = 60_000;
+const HOUR: i64 = 60 * MINUTE;
+const DAY: i64 = 24 * HOUR;
+
+/// Firings of one pattern that are looked at, at most.
+const FIRINGS: usize = 20_000;
+/// Gaps that say what the habit is: the newest ones.
+const GAPS: usize = 60;
+/// Fewer gaps are no habit.
+const ENOUGH: usize = 4;
+
+/// Why a pattern cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RhythmError {
+    /// The pattern.
+    #[error("{0} is no cron pattern")]
+    Pattern(String),
+    /// It can be read and never comes.
+    #[error("{0} never comes")]
+    Never(String),
+    /// The zone.
+    #[error("{0} is no time zone that this machine knows")]
+    Zone(String),
+}
+
+/// A cron pattern in a time zone.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    cron: Cron,
+    zone: TimeZone,
+    text: String,
+    zone_name: String,
+    period: i64,
+}
+
+impl Schedule {
+    /// Reads five fields, or six with the seconds in front; `None` as zone is UTC.
+    ///
+    /// # Errors
+    ///
+    /// What of it cannot be read. A pattern of a day that no year has is refused before it is searched for.
+    pub fn parse(pattern: &str, zone: Option<&str>) -> Result<Self, RhythmError> {
+        let bad = || RhythmError::Pattern(escape(pattern));
+        let fields: Vec<&str> = pattern.split_whitespace().collect();
+        let [.., _, day, month, _] = fields[..] else { return Err(bad()) };
+        if !(5..=6).contains(&fields.len()) || pattern.len() > 200 {
+            return Err(bad());
+        }
+        let cron = CronParser::builder().seconds(Seconds::Optional).build().parse(pattern).map_err(|_| bad())?;
+        if never(day, month) {
+            return Err(RhythmError::Never(escape(pattern)));
+        }
+        let zone_words = zone.unwrap_or("UTC");
+        let zone = match zone {
+            None | Some("UTC") => TimeZone::UTC,
+            // Also as POSIX writes them: a machine without zone data knows no names.
+            Some(name) => {
+                let named = TimeZone::get(name).or_else(|_| TimeZone::posix(name));
+                named.map_err(|_| RhythmError::Zone(escape(name)))?
+            }
+        };
+        let zone_name = escape(zone_words);
+        let mut made = Self { cron, zone, text: pattern.to_owned(), zone_name, period: DAY };
+        let first = made.next(Moment(1_767_225_600_000)); // 2026-01-01: any day, away from changes of the clock
+        let second = first.and_then(|first| made.next(first));
+        let (Some(first), Some(second)) = (first, second) else { return Err(RhythmError::Never(escape(pattern))) };
+        made.period = (second.0 - first.0).max(MINUTE);
+        Ok(made)
+    }
+
+    /// The pattern as it was written.
+    pub fn pattern(&self) -> &str {
+        &self.text
+    }
+
+    /// The newest firing at or before a time.
+    pub fn previous(&self, at: Moment) -> Option<Moment> {
+        let zoned = self.zoned(at)?;
+        self.cron.find_previous_occurrence(&zoned, true).ok().map(|found| moment(&found))
+    }
+
+    /// The first firing after a time.
+    pub fn next(&self, at: Moment) -> Option<Moment> {
+        let zoned = self.zoned(at)?;
+        self.cron.find_next_occurrence(&zoned, false).ok().map(|found| moment(&found))
+    }
+
+    /// The firings from `from` up to and with `to`, oldest first; the newest ones where there are too many.
+    pub fn firings(&self, from: Moment, to: Moment) -> Vec<Moment> {
+        let Some(zoned) = self.zoned(to) else { return vec![] };
+        let newest_first = self.cron.iter_from(zoned, Direction::Backward).map(|found| moment(&found));
+        let mut found: Vec<Moment> = newest_first.take_while(|at| *at >= from).take(FIRINGS).collect();
+        found.reverse();
+        found
+    }
+
+    fn zoned(&self, at: Moment) -> Option<jiff::Zoned> {
+        // Whole seconds: a pattern knows no parts of them.
+        let stamp = Timestamp::from_second(at.0.div_euclid(1000)).ok()?;
+        Some(stamp.to_zoned(self.zone.clone()))
+    }
+}
+
+fn moment(zoned: &jiff::Zoned) -> Moment {
+    Moment(zoned.timestamp().as_millisecond())
+}
+
+/// Whether plain numbers name a day that none of the plainly named months has, such as 30 February.
+fn never(day: &str, month: &str) -> bool {
+    let numbers = |field: &str| field.split(',').map(|part| part.parse::<u8>().ok()).collect::<Option<Vec<u8>>>();
+    let longest = |month: &u8| match month {
+        2 => 29,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    match (numbers(day), numbers(month)) {
+        (Some(days), Some(months)) => days.iter().all(|day| months.iter().all(|month| *day > longest(month))),
+        _ => false,
+    }
+}
+
+/// What the past shows where no pattern is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Habit {
+    /// The median of the gaps between backups, in milliseconds.
+    pub every: i64,
+    /// The longest gap that is still no news.
+    pub longest: i64,
+    /// How many gaps say so.
+    pub over: u32,
+}
+
+impl Habit {
+    /// From the times of backups, oldest first; `None` where they are too few.
+    ///
+    /// A gap is news when it is longer than five in six of the others by a tenth, an hour, or four times their
+    /// usual spread, whichever is most: so the weekends of a series of working days are none.
+    pub fn of(times: impl DoubleEndedIterator<Item = Moment>) -> Option<Self> {
+        let newest: Vec<Moment> = times.rev().take(GAPS + 1).collect();
+        let mut gaps: Vec<i64> = newest.windows(2).map(|pair| pair[0].0.saturating_sub(pair[1].0)).collect();
+        gaps.retain(|gap| *gap >= MINUTE);
+        if gaps.len() < ENOUGH {
+            return None;
+        }
+        gaps.sort_unstable();
+        let every = gaps[gaps.len() / 2];
+        let usual = gaps[(gaps.len() * 17 / 20).min(gaps.len() - 1)];
+        // One long gap among few is no habit yet.
+        let usual = if gaps.len() < 10 { every } else { usual };
+        let mut off: Vec<i64> = gaps.iter().map(|gap| (gap - every).abs()).collect();
+        off.sort_unstable();
+        let spread = off[off.len() / 2].saturating_mul(4);
+        let longest = usual.saturating_add((usual / 10).max(HOUR).max(spread));
+        Some(Self { every, longest, over: u32::try_from(gaps.len()).unwrap_or(u32::MAX) })
+    }
+}
+
+/// When backups of a series are due.
+#[derive(Debug, Clone, Default)]
+pub enum Rhythm {
+    /// By a pattern that somebody wrote down.
+    Cron(Schedule),
+    /// By DBacked's own: a pattern in UTC, and its grace.
+    Dbacked(Schedule),
+    /// By what the past shows.
+    Habit(Habit),
+    /// Too little is known.
+    #[default]
+    Unknown,
+}
+
+impl Rhythm {
+    /// Its pattern, where it has one.
+    pub fn schedule(&self) -> Option<&Schedule> {
+        match self {
+            Self::Cron(schedule) | Self::Dbacked(schedule) => Some(schedule),
+            Self::Habit(_) | Self::Unknown => None,
+        }
+    }
+
+    /// Milliseconds between two backups; `None` where nothing is known.
+    pub fn period(&self) -> Option<i64> {
+        match self {
+            Self::Cron(schedule) | Self::Dbacked(schedule) => Some(schedule.period),
+            Self::Habit(habit) => Some(habit.every),
+            Self::Unknown => None,
+        }
+    }
+
+    /// How long after it is due a backup becomes late.
+    pub fn grace(&self) -> i64 {
+        match self {
+            Self::Cron(schedule) => (schedule.period / 2).clamp(10 * MINUTE, HOUR),
+            Self::Dbacked(_) => HOUR,
+            Self::Habit(habit) => habit.longest.saturating_sub(habit.every),
+            Self::Unknown => DAY,
+        }
+    }
+
+    /// `daily`, `hourly`, `every 6h`.
+    pub fn word(&self) -> String {
+        let Some(period) = self.period() else { return "no rhythm yet".to_owned() };
+        let near = |wanted: i64| (period - wanted).abs() <= wanted / 12;
+        match () {
+            () if near(HOUR) => "hourly".to_owned(),
+            () if near(DAY) => "daily".to_owned(),
+            () if near(7 * DAY) => "weekly".to_owned(),
+            () if near(30 * DAY) => "monthly".to_owned(),
+            () => format!("every {}", short_span(Duration::from_millis(period.unsigned_abs()))),
+        }
+    }
+
+    /// The same with what it is known from: `daily, as its cron 0 3 * * * says`.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Cron(schedule) => {
+                let zone = &schedule.zone_name;
+                format!("{}, as its cron {} {zone} says", self.word(), escape(schedule.pattern()))
+            }
+            Self::Dbacked(schedule) => format!("{}, as DBacked's {} UTC says", self.word(), escape(schedule.pattern())),
+            Self::Habit(habit) => format!("{}, as the median of {} gaps says", self.word(), habit.over),
+            Self::Unknown => self.word(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As machines without zone data can be told it.
+    const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
+
+    fn at(text: &str) -> Moment {
+        Moment::parse(text).unwrap()
+    }
+
+    #[test]
+    fn firings_follow_the_clock_of_their_zone_through_both_changes() {
+        let berlin = Schedule::parse("30 2 * * *", Some(BERLIN)).unwrap();
+        let shown = |from, to| berlin.firings(at(from), at(to)).iter().map(|at| at.minute()).collect::<Vec<_>>();
+        // 02:30 does not exist on 29 March: the first moment that does is 03:00 local, 01:00 UTC.
+        let spring = ["2026-03-28 01:30", "2026-03-29 01:00", "2026-03-30 00:30"];
+        assert_eq!(shown("2026-03-28", "2026-03-31"), spring);
+        // It exists twice on 25 October: the first one counts.
+        let autumn = ["2026-10-24 00:30", "2026-10-25 00:30", "2026-10-26 01:30"];
+        assert_eq!(shown("2026-10-24", "2026-10-27"), autumn);
+        assert_eq!(berlin.previous(at("2026-10-25 01:45")), Some(at("2026-10-25 00:30")));
+        assert_eq!(berlin.next(at("2026-10-25 01:45")), Some(at("2026-10-26 01:30")));
+    }
+
+    #[test]
+    fn patterns_that_cannot_be_used_are_refused_at_once() {
+        for wrong in ["", "0 3 * *", "nightly", "61 3 * * *", "0 0 3 * * * *", "a b c d e", "0 3 * * * ; rm"] {
+            assert!(matches!(Schedule::parse(wrong, None), Err(RhythmError::Pattern(_))), "{wrong}");
+        }
+        for never in ["0 0 30 2 *", "0 0 31 2,4,6 *"] {
+            assert!(matches!(Schedule::parse(never, None), Err(RhythmError::Never(_))), "{never}");
+        }
+        assert!(matches!(Schedule::parse("0 3 * * *", Some("Mars/Base")), Err(RhythmError::Zone(_))));
+        assert!(Schedule::parse("0 0 29 2 *", None).is_ok(), "every four years is a rhythm too");
+        assert!(Schedule::parse("15 0 3 * * *", None).is_ok(), "DBacked takes seconds");
+    }
+
+    #[test]
+    fn rhythms_are_named_as_people_name_them() {
+        let word = |cron| Rhythm::Cron(Schedule::parse(cron, None).unwrap()).word();
+        assert_eq!(
+            ["0 3 * * *", "5 * * * *", "0 */6 * * *", "0 3 * * 1", "0 3 1 * *"].map(word),
+            ["daily", "hourly", "every 6h", "weekly", "monthly"]
+        );
+        assert_eq!(Rhythm::Unknown.word(), "no rhythm yet");
+    }
+
+    #[test]
+    fn weekends_of_a_series_of_working_days_are_its_habit() {
+        let days = (0..60).filter(|day| day % 7 < 5).map(|day| Moment(day * DAY));
+        let habit = Habit::of(days).unwrap();
+        assert_eq!(habit.every, DAY);
+        assert!(habit.longest > 3 * DAY && habit.longest < 4 * DAY, "{habit:?}");
+        assert_eq!(Habit::of((0..4).map(|day| Moment(day * DAY))), None, "three gaps are no habit");
+    }
+}

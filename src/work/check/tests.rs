@@ -1,0 +1,177 @@
+use super::*;
+use crate::model::run::{Run, RunState};
+use crate::model::trust::VerdictOutcome;
+use crate::work::history::samples::{
+    DAY, Lies, at, catalog, history, history_at, leaving, nightly, now, rule, run, whole,
+};
+
+const HOURS_26: Duration = Duration::from_secs(26 * 3600);
+
+fn wants() -> Wants {
+    Wants { max_age: Some(HOURS_26), min_trust: Rung::Whole, targets: vec![], series: vec![] }
+}
+
+fn checked(targets: &[(&str, Vec<Lies>)], wants: &Wants) -> CheckReport {
+    let listed = catalog(targets);
+    check(&listed, &history(&listed, &[], &[]), wants)
+}
+
+fn shop(newest: &str) -> Vec<Lies> {
+    whole(nightly("shop", 20, newest))
+}
+
+#[test]
+fn fresh_and_trusted_is_ok() {
+    let report = checked(
+        &[("offsite", shop("2026-11-21 03:00")), ("nas", whole(nightly("crm", 9, "2026-11-21 01:00")))],
+        &wants(),
+    );
+    assert_eq!((report.state, report.databases.len()), (State::Ok, 2));
+    let line = report.line();
+    assert!(
+        line.starts_with("OK: 2 of 2 databases fresh and trusted, the oldest 7h | databases=2 warning=0"),
+        "{line}"
+    );
+    assert!(line.contains("'shop age'=18000s;;93600;0;"), "{line}");
+    assert!(!line.contains('\n'));
+}
+
+#[test]
+fn an_age_beyond_what_is_allowed_is_critical_to_the_minute() {
+    let state = |newest: &str| checked(&[("offsite", shop(newest))], &wants()).state;
+    assert_eq!(state("2026-11-20 06:00"), State::Ok, "26 hours");
+    assert_eq!(state("2026-11-20 05:59"), State::Critical);
+    let report = checked(&[("offsite", shop("2026-11-18 03:00"))], &wants());
+    assert!(report.words.starts_with("shop: the newest on offsite is 3d old, 1d are allowed"), "{}", report.words);
+}
+
+#[test]
+fn without_an_age_the_rhythm_of_each_series_decides() {
+    let asked = Wants { max_age: None, ..wants() };
+    let at_time = |newest: &str, now: &str| {
+        let listed = catalog(&[("offsite", shop(newest))]);
+        let past = history_at(&listed, &[], &[rule("shop", "offsite:*", &["shop"])], at(now));
+        check(&listed, &past, &asked).state
+    };
+    assert_eq!(at_time("2026-11-20 03:00", "2026-11-21 03:59"), State::Ok);
+    assert_eq!(at_time("2026-11-20 03:00", "2026-11-21 04:01"), State::Critical);
+    // An hourly series is late after hours, not after a day.
+    let hourly: Vec<Lies> = (0..60)
+        .map(|ago| Lies {
+            key: format!("ledger-{}.sql.gz", Moment(now().0 - (ago + 5) * 3_600_000).minute().replace([':', ' '], "-")),
+            size: 1000,
+            written: Moment(now().0 - (ago + 5) * 3_600_000),
+            proof: Some((VerdictOutcome::Ok, Rung::Whole)),
+        })
+        .collect();
+    assert_eq!(checked(&[("nas", hourly)], &asked).state, State::Critical);
+}
+
+#[test]
+fn what_nobody_has_proven_is_a_warning_and_what_is_damaged_is_none() {
+    let unproven = nightly("shop", 20, "2026-11-21 03:00");
+    let report = checked(&[("offsite", unproven.clone())], &wants());
+    assert_eq!(report.state, State::Warning);
+    assert!(
+        report.words.starts_with("shop: the newest on offsite, 5h old, is only listed; none is whole"),
+        "{}",
+        report.words
+    );
+    let listed = Wants { min_trust: Rung::Listed, ..wants() };
+    assert_eq!(checked(&[("offsite", unproven)], &listed).state, State::Ok);
+    let mut damaged = shop("2026-11-21 03:00");
+    damaged[19].proof = Some((VerdictOutcome::Damaged, Rung::Listed));
+    let report = checked(&[("offsite", damaged.clone())], &listed);
+    assert_eq!(report.state, State::Critical, "{}", report.words);
+    assert!(report.words.contains("is damaged or empty"), "{}", report.words);
+    damaged[19].size = 0;
+    damaged[19].proof = None;
+    assert_eq!(checked(&[("offsite", damaged)], &listed).state, State::Critical);
+}
+
+#[test]
+fn one_fresh_copy_is_enough_for_a_database_and_the_stale_one_is_told() {
+    let report = checked(&[("offsite", shop("2026-11-18 03:00")), ("nas", shop("2026-11-21 03:00"))], &wants());
+    assert_eq!((report.state, report.databases.len()), (State::Warning, 1));
+    assert!(report.words.starts_with("shop: the copies on offsite are 3d old"), "{}", report.words);
+    let only = Wants { targets: vec![TargetName::new("nas").unwrap()], ..wants() };
+    let both = [("offsite", shop("2026-11-18 03:00")), ("nas", shop("2026-11-21 03:00"))];
+    assert_eq!(checked(&both, &only).state, State::Ok);
+    let only = Wants { targets: vec![TargetName::new("offsite").unwrap()], ..wants() };
+    assert_eq!(checked(&both, &only).state, State::Critical);
+}
+
+#[test]
+fn what_cannot_be_listed_is_unknown_and_what_is_known_to_be_stale_is_critical() {
+    let fine = checked(&[("offsite!", vec![]), ("nas", shop("2026-11-21 03:00"))], &wants());
+    assert_eq!(fine.state, State::Unknown);
+    assert!(fine.words.starts_with("offsite could not be listed: no route to host"), "{}", fine.words);
+    let stale = checked(&[("offsite!", vec![]), ("nas", shop("2026-11-18 03:00"))], &wants());
+    assert_eq!(stale.state, State::Critical);
+    assert_eq!(checked(&[("offsite!", vec![])], &wants()).state, State::Unknown);
+    // What the estate expects may lie where nobody could look.
+    let expected = |targets: &[(&str, Vec<Lies>)]| {
+        let listed = catalog(targets);
+        check(&listed, &history(&listed, &[], &[rule("shop", "offsite:*", &["shop"])]), &wants()).state
+    };
+    assert_eq!(expected(&[("offsite!", vec![])]), State::Unknown);
+    assert_eq!(expected(&[("offsite", vec![])]), State::Critical);
+}
+
+#[test]
+fn deleted_backups_are_never_fresh_whatever_the_runs_say() {
+    assert_eq!(checked(&[("offsite", vec![])], &wants()).state, State::Critical);
+    let lies = shop("2026-11-21 03:00");
+    let runs: Vec<Run> = lies
+        .iter()
+        .map(|it| leaving(run("mysql:all:5c0e", Moment(it.written.0 - 660_000), RunState::Ok), "offsite", &it.key))
+        .collect();
+    let with = |kept: &[Lies]| {
+        let listed = catalog(&[("offsite", kept.to_vec())]);
+        check(&listed, &history(&listed, &runs, &[]), &wants())
+    };
+    assert_eq!(with(&lies).state, State::Ok);
+    assert_eq!(with(&lies[..18]).state, State::Critical);
+    let none = with(&[]);
+    assert_eq!(none.state, State::Critical);
+    assert!(none.words.contains("its runs say that they made backups, and none is there"), "{}", none.words);
+}
+
+#[test]
+fn a_date_in_the_future_makes_nothing_fresh() {
+    let mut lies = shop("2026-11-18 03:00");
+    lies.extend(whole(nightly("shop", 1, "2026-12-24 03:00")));
+    assert_eq!(checked(&[("offsite", lies)], &wants()).state, State::Critical);
+}
+
+#[test]
+fn a_backup_that_is_as_good_as_empty_is_critical_though_fresh() {
+    let last = |size: u64| {
+        let mut lies = shop("2026-11-21 03:00");
+        lies[19].size = size;
+        checked(&[("offsite", lies)], &wants()).state
+    };
+    assert_eq!(last(100_000), State::Critical);
+    assert_eq!(last(2_000_000), State::Warning);
+    assert_eq!(last(4_190_000), State::Ok);
+}
+
+#[test]
+fn every_database_counts_and_patterns_choose_among_them() {
+    let both = [("offsite", [shop("2026-11-21 03:00"), whole(nightly("crm", 20, "2026-11-18 03:00"))].concat())];
+    let report = checked(&both, &wants());
+    assert_eq!(report.state, State::Critical);
+    assert!(report.line().contains("critical=1"), "{}", report.line());
+    assert_eq!(checked(&both, &Wants { series: vec!["sh*".into()], ..wants() }).state, State::Ok);
+    let none = checked(&both, &Wants { series: vec!["nothing".into()], ..wants() });
+    assert_eq!(none.state, State::Critical, "a name that nothing fits is not fine");
+}
+
+#[test]
+fn hostile_names_keep_the_line_one_line_and_its_figures_figures() {
+    let key = "sh|o'p=\u{1b}[31m\nx-2026-11-21.sql.gz";
+    let lies = Lies { key: key.into(), size: 1000, written: Moment(now().0 - DAY), proof: None };
+    let line = checked(&[("nas", vec![lies])], &wants()).line();
+    assert!(!line.contains(['\n', '\u{1b}']), "{line}");
+    assert_eq!(line.matches('|').count(), 1, "{line}");
+}

@@ -1,0 +1,158 @@
+//! The past, for the doors.
+
+use std::sync::Arc;
+
+use crate::disk::runs::{HistoryError, Keep, Store};
+use crate::disk::state::State;
+use crate::model::backup::Backup;
+use crate::model::foreign::escape;
+use crate::model::run::{Run, RunBrief, RunId, RunQuery};
+use crate::model::trust::Finding;
+use crate::report::{Fault, Report, Reportable};
+use crate::work::catalog::Catalog;
+use crate::work::check::{CheckReport, Wants, check};
+use crate::work::history::load::{Told, told, view};
+use crate::work::history::rows::Depth;
+use crate::work::history::view::HistoryView;
+use crate::work::history::waterfall::Waterfall;
+use crate::work::join::{Joint, join};
+use crate::work::session::{Session, held, now};
+
+/// Everything about one run.
+#[derive(Debug, Clone)]
+pub struct RunDetail {
+    /// What it was.
+    pub run: Run,
+    /// Its spans.
+    pub fall: Waterfall,
+    /// What it left that is listed, and how sure that is.
+    pub left: Vec<(Joint, Arc<Backup>)>,
+    /// What is odd about it.
+    pub findings: Vec<Finding>,
+}
+
+impl Session {
+    /// The store of runs, opened when it is first asked for.
+    pub(in crate::work) fn runs(&self) -> Result<Arc<Store>, Report> {
+        let mut known = held(&self.0.runs);
+        if let Some(store) = &*known {
+            return Ok(store.clone());
+        }
+        let state = State::open(&self.0.paths.state, self.0.estate.id.as_str()).map_err(|error| error.report())?;
+        let store = Arc::new(Store::open(&state, Keep::default()).map_err(|error| error.report())?);
+        *known = Some(store.clone());
+        Ok(store)
+    }
+
+    /// The past of every series, by what is listed and told now.
+    ///
+    /// # Errors
+    ///
+    /// When the store of runs cannot be read.
+    pub async fn history(&self) -> Result<Arc<HistoryView>, Report> {
+        let session = self.clone();
+        blocking(move || {
+            let told = told(&*session.runs()?, Depth::All, now()).map_err(|error| error.report())?;
+            let catalog = session.catalog();
+            Ok(Arc::new(view(session.estate(), &catalog, told, Depth::All, now())))
+        })
+        .await
+    }
+
+    /// Answers a monitor from the newest listing, which the caller has waited for. A store of runs that cannot be read
+    /// takes nothing from the answer but what it would have told.
+    ///
+    /// # Errors
+    ///
+    /// When the thread dies.
+    pub async fn check(&self, wants: Wants) -> Result<CheckReport, Report> {
+        let session = self.clone();
+        blocking(move || {
+            let read =
+                session.runs().and_then(|store| told(&store, Depth::Standing, now()).map_err(|error| error.report()));
+            let told = read.unwrap_or_else(|report| {
+                tracing::warn!("check goes on without the history of runs: {report}");
+                Told::default()
+            });
+            let catalog = session.catalog();
+            let past = view(session.estate(), &catalog, told, Depth::Standing, now());
+            Ok(check(&catalog, &past, &wants))
+        })
+        .await
+    }
+
+    /// Runs in brief, newest first.
+    ///
+    /// # Errors
+    ///
+    /// When the store of runs cannot be read.
+    pub async fn run_briefs(&self, query: RunQuery) -> Result<Vec<RunBrief>, Report> {
+        let session = self.clone();
+        blocking(move || session.runs()?.briefs(&query).map_err(|error| error.report())).await
+    }
+
+    /// Everything about one run, by its id or a unique beginning of it, or by the tool's own id.
+    ///
+    /// # Errors
+    ///
+    /// When nothing or more than one thing fits, or the store of runs cannot be read.
+    pub async fn run_detail(&self, id: &str) -> Result<Arc<RunDetail>, Report> {
+        let (session, id) = (self.clone(), id.to_owned());
+        blocking(move || {
+            let store = session.runs()?;
+            let run = one(&store, &id)?;
+            let spans = store.spans(&run.id).map_err(|error| error.report())?;
+            Ok(Arc::new(detail(run, spans, &session.catalog())))
+        })
+        .await
+    }
+}
+
+fn detail(run: Run, spans: Vec<crate::model::run::Span>, catalog: &Catalog) -> RunDetail {
+    let runs = [run];
+    let mut joined = join(&runs, catalog);
+    let [run] = runs;
+    let joints = joined.runs.remove(&run.id).unwrap_or_default();
+    let left = joints.into_iter().filter_map(|joint| Some((joint.clone(), catalog.get(&joint.backup)?.clone())));
+    let mut findings = run.findings.clone();
+    findings.extend(joined.findings.remove(&run.id).unwrap_or_default());
+    RunDetail { left: left.collect(), fall: Waterfall::of(spans), findings, run }
+}
+
+/// The run that an argument means.
+fn one(store: &Store, argument: &str) -> Result<Run, Report> {
+    /// Runs that a beginning is looked for in: the newest.
+    const NEWEST: usize = 20_000;
+    let report = |error: HistoryError| error.report();
+    let start = argument.to_lowercase();
+    if let Some(id) = RunId::kept(&start) {
+        if let Some(run) = store.run(&id).map_err(report)? {
+            return Ok(run);
+        }
+    }
+    let briefs = store.briefs(&RunQuery { limit: NEWEST, ..RunQuery::default() }).map_err(report)?;
+    let found: Vec<&RunId> = briefs
+        .iter()
+        .map(|brief| &brief.id)
+        .filter(|id| !start.is_empty() && id.as_str().starts_with(&start))
+        .collect();
+    match found[..] {
+        [only] => store.run(only).map_err(report)?.ok_or_else(|| unknown(argument)),
+        [] => Err(unknown(argument)),
+        [..] => {
+            let ids: Vec<&str> = found.iter().take(6).map(|id| id.as_str()).collect();
+            let text = format!("{} fits {} runs: {}", escape(argument), found.len(), ids.join(", "));
+            Err(Report::new(Fault::Usage, "history::ambiguous", text, "give more characters of the id"))
+        }
+    }
+}
+
+fn unknown(argument: &str) -> Report {
+    let text = format!("no run {}", escape(argument));
+    Report::new(Fault::Usage, "history::unknown", text, "`breakglass history --runs` lists them with their ids")
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Report> + Send + 'static) -> Result<T, Report> {
+    let died = |_| Report::new(Fault::Failed, "history::died", "reading the history died", "the log names the place");
+    tokio::task::spawn_blocking(work).await.map_err(died)?
+}

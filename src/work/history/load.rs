@@ -1,0 +1,129 @@
+//! Reading what the past is made of: the store of runs, and the catalog.
+
+use std::collections::HashMap;
+
+use crate::disk::estate::Estate;
+use crate::disk::runs::{HistoryError, Store};
+use crate::model::foreign::Foreign;
+use crate::model::run::{DayNumber, Run, RunBrief, RunKind, RunQuery, RunSeries};
+use crate::model::units::Moment;
+use crate::work::catalog::Catalog;
+use crate::work::history::rows::{Depth, Sources, build};
+use crate::work::history::view::HistoryView;
+
+/// Days of which the counts are read.
+const DAYS: i64 = 400;
+/// Runs over all series that are read in brief, and the least and the most of one.
+const BRIEFS: (usize, usize, usize) = (8_000, 24, 160);
+/// The same of those that are read whole.
+const WHOLE: (usize, usize, usize) = (1_200, 2, 16);
+/// How old the newest good copy of a series may be before that is said.
+pub const GOOD_WITHIN: i64 = 7 * 86_400_000;
+
+/// What the store of runs told.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Series with their days.
+    pub series: Vec<RunSeries>,
+    /// The newest backups of each, oldest first.
+    pub briefs: HashMap<Foreign, Vec<RunBrief>>,
+    /// The very newest, whole.
+    pub newest: Vec<Run>,
+}
+
+/// Reads what the judges need. Blocks; some tens of milliseconds over a million spans.
+///
+/// # Errors
+///
+/// What the database says.
+pub fn told(store: &Store, depth: Depth, now: Moment) -> Result<Told, HistoryError> {
+    let today = DayNumber::of(now);
+    let from = match depth {
+        Depth::All => DayNumber(today.0 - DAYS),
+        Depth::Standing => today,
+    };
+    let series = store.strips(from, DayNumber(today.0 + 1))?;
+    let share = |(all, least, most): (usize, usize, usize)| (all / series.len().max(1)).clamp(least, most);
+    let (in_brief, whole) = (share(BRIEFS), share(WHOLE));
+    let mut told = Told { series, ..Told::default() };
+    for one in &told.series {
+        let query = |limit| RunQuery {
+            series: Some(one.name.clone()),
+            kinds: vec![RunKind::Backup],
+            limit,
+            ..RunQuery::default()
+        };
+        let mut briefs = store.briefs(&query(in_brief))?;
+        briefs.reverse();
+        if !briefs.is_empty() {
+            told.newest.extend(store.runs(&query(whole))?);
+        }
+        told.briefs.insert(one.name.clone(), briefs);
+    }
+    Ok(told)
+}
+
+/// The past of every series of an estate.
+pub fn view(estate: &Estate, catalog: &Catalog, told: Told, depth: Depth, now: Moment) -> HistoryView {
+    let keep = |target: &_| Some(estate.habits_of(target)?.retention.as_ref()?.keep());
+    build(&Sources {
+        catalog,
+        rules: &estate.series,
+        keep: &keep,
+        told: told.series,
+        briefs: told.briefs,
+        newest: told.newest,
+        good_within: GOOD_WITHIN,
+        depth,
+        now,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::runs::{Intake, Keep};
+    use crate::disk::state::State;
+    use crate::model::run::{Feed, Run, RunState};
+    use crate::work::history::samples::{DAY, at, catalog, leaving, nightly, now, run};
+    use crate::work::history::strip::{Mark, Zoom, strip};
+
+    fn stored(runs: Vec<Run>) -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path(), "abc").unwrap();
+        let store = Store::open(&state, Keep::default()).unwrap();
+        let intake = Intake { feed: Feed::Logrus, arrived: now(), spans: vec![], runs };
+        store.put(&[intake], &|_| vec![]).unwrap();
+        (folder, store)
+    }
+
+    #[test]
+    fn the_store_and_the_catalog_become_one_past() {
+        let lies = nightly("shop", 40, "2026-11-21 03:00");
+        let one = |(nth, lies): (usize, &crate::work::history::samples::Lies)| {
+            let state = if nth == 30 { RunState::Failed } else { RunState::Ok };
+            leaving(run("mysql:all:5c0e", Moment(lies.written.0 - 660_000), state), "offsite", &lies.key)
+        };
+        let runs: Vec<Run> = lies.iter().enumerate().map(one).collect();
+        let (_folder, store) = stored(runs);
+        let mut kept = lies;
+        kept.remove(30);
+        // Only the last week of objects is still there; the runs tell of the rest.
+        let kept = kept.split_off(32);
+        let estate = Estate::empty("test", crate::disk::estate::EstateId::of_file(std::path::Path::new("/nowhere")));
+        let listed = catalog(&[("offsite", kept)]);
+        let past = view(&estate, &listed, told(&store, Depth::All, now()).unwrap(), Depth::All, now());
+        let [shop] = &past.series[..] else { panic!("{past:?}") };
+        assert_eq!((shop.points.len(), shop.days.len(), past.runs), (40, 40, 40));
+        let marks = strip(shop, Zoom::Day, Zoom::Day.floor(at("2026-10-12")), 42, now());
+        let drawn: String = marks.into_iter().map(Mark::symbol).collect();
+        assert_eq!(drawn, format!(" {}X{} ", "o".repeat(30), "o".repeat(9)));
+        // Monitors get what stands, and nothing else.
+        let standing = view(&estate, &listed, told(&store, Depth::Standing, now()).unwrap(), Depth::Standing, now());
+        assert!(standing.series[0].judgements.iter().all(|judged| judged.stands()));
+        assert!(standing.series[0].days.len() <= 2);
+        let later = Moment(now().0 + 3 * DAY);
+        let late = view(&estate, &listed, told(&store, Depth::Standing, later).unwrap(), Depth::Standing, later);
+        assert_eq!(late.series[0].judgements[0].what.code(), "late");
+    }
+}

@@ -1,0 +1,20 @@
+//! The past of every series: what ran, what it left, what became of it, and what that says.
+
+mod door;
+pub mod load;
+mod past;
+mod points;
+pub mod rows;
+#[cfg(test)]
+pub(in crate::work) mod samples;
+pub mod strip;
+pub mod view;
+pub mod waterfall;
+
+pub use self::door::RunDetail;
+pub use self::rows::fits;
+pub use self::view::{HistoryView, Kept, Point, SeriesKey, SeriesPast};
+pub use crate::model::join::Certainty;
+pub use crate::telemetry::signals::attempt::Outcome;
+pub use crate::telemetry::signals::rhythm::Rhythm;
+pub use crate::telemetry::signals::slots::{Fate, Slot};

@@ -1,0 +1,185 @@
+//! Attempts: listed backups and told runs, each pair once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::model::backup::{Backup, TakenFrom};
+use crate::model::foreign::Foreign;
+use crate::model::join::Certainty;
+use crate::model::run::{Feed, Run, RunBrief, RunId, RunKind, RunState};
+use crate::model::trust::{Proof, Rung, VerdictOutcome};
+use crate::model::units::Moment;
+use crate::telemetry::signals::attempt::{AtIs, Attempt, Copy, Outcome};
+use crate::work::history::view::{Kept, Point};
+use crate::work::join::Joined;
+
+const MINUTE: i64 = 60_000;
+/// What a run made is dated so long before its beginning at most, and so long after its end.
+const AROUND: i64 = 30 * MINUTE;
+/// A run whose end was not seen for so long has died.
+const DIED: i64 = 24 * 60 * MINUTE;
+
+/// Which run belongs to which backup of a series.
+pub(super) struct Pairs {
+    /// The place of the run of each backup.
+    pub of_backup: Vec<Option<usize>>,
+    /// Which runs need no place of their own any more.
+    pub taken: Vec<bool>,
+}
+
+pub(super) fn pair(backups: &[&Arc<Backup>], briefs: &[&RunBrief], joined: &Joined) -> Pairs {
+    let mut pairs = Pairs { of_backup: vec![None; backups.len()], taken: vec![false; briefs.len()] };
+    let by_id: HashMap<&RunId, usize> = briefs.iter().enumerate().map(|(at, brief)| (&brief.id, at)).collect();
+    for (nth, backup) in backups.iter().enumerate() {
+        let named = joined.backups.get(&backup.id).and_then(|(run, _)| by_id.get(run));
+        if let Some(at) = named.copied() {
+            pairs.of_backup[nth] = Some(at);
+            pairs.taken[at] = true;
+        }
+    }
+    // Older runs have no names at hand: within a series the time is as good.
+    for (nth, backup) in
+        backups.iter().enumerate().filter(|(nth, _)| pairs.of_backup[*nth].is_none()).collect::<Vec<_>>()
+    {
+        let at = backup.taken.at.0;
+        let near = briefs.partition_point(|brief| brief.at.0 < at.saturating_sub(DIED));
+        let made = |(nth, brief): &(usize, &&RunBrief)| {
+            let (from, to) = (brief.started.unwrap_or(brief.at).0, brief.ended.unwrap_or(brief.at).0);
+            let spans = at >= from.saturating_sub(AROUND) && at <= to.saturating_add(AROUND);
+            !pairs.taken[*nth] && brief.kind == RunKind::Backup && brief.state != RunState::Failed && spans
+        };
+        let ahead =
+            briefs.iter().enumerate().skip(near).take_while(|(_, brief)| brief.at.0 <= at.saturating_add(AROUND));
+        let best = ahead.filter(made).min_by_key(|(_, brief)| brief.at.0.abs_diff(at)).map(|(nth, _)| nth);
+        if let Some(best) = best {
+            pairs.of_backup[nth] = Some(best);
+            pairs.taken[best] = true;
+        }
+    }
+    // What two feeds tell of is one run: of those within the span of a taken one only that one counts.
+    let covered: Vec<(i64, i64)> = briefs
+        .iter()
+        .zip(&pairs.taken)
+        .filter(|(_, taken)| **taken)
+        .map(|(brief, _)| (brief.started.unwrap_or(brief.at).0, brief.ended.unwrap_or(brief.at).0))
+        .collect();
+    for (nth, brief) in briefs.iter().enumerate() {
+        let lesser = brief.feed >= Feed::DbackedMetadata && !pairs.taken[nth];
+        let end = brief.ended.unwrap_or(brief.at).0;
+        let same = |(from, to): &(i64, i64)| end >= from.saturating_sub(AROUND) && end <= to.saturating_add(AROUND);
+        if lesser && covered.iter().any(same) {
+            pairs.taken[nth] = true;
+        }
+    }
+    pairs
+}
+
+pub(super) fn of_backup(
+    backup: &Backup,
+    brief: Option<&RunBrief>,
+    run: Option<&Run>,
+    joined: &Joined,
+) -> (Point, Attempt) {
+    let started = brief.and_then(|brief| brief.started);
+    let dated = backup.taken.from != TakenFrom::Object;
+    let at = if dated { backup.taken.at } else { started.unwrap_or(backup.taken.at) };
+    let ended = brief.and_then(|brief| brief.ended);
+    let empty = backup.stamp.size == 0;
+    let proof = backup.proof.as_deref();
+    let bad = proof.is_some_and(|proof| proof.outcome.is_bad());
+    let rung = proof.filter(|proof| proof.outcome == VerdictOutcome::Ok).map_or(Rung::Listed, Proof::reached);
+    let kept = match () {
+        () if empty || bad => Kept::Bad,
+        () if backup.is_good() => Kept::Good(rung),
+        () => Kept::Listed(rung),
+    };
+    let point = Point {
+        at,
+        took: ended.zip(started).and_then(|(to, from)| to.0.checked_sub(from.0)).filter(|took| *took >= 0),
+        bytes: Some(backup.stamp.size),
+        outcome: if empty { Outcome::Failed } else { Outcome::Made },
+        state: brief.map(|brief| brief.state),
+        kept,
+        run: brief.map(|brief| brief.id.clone()),
+        backup: Some(backup.id.clone()),
+        certainty: brief.map(|brief| certainty(backup, brief, joined)),
+    };
+    let told = run.and_then(|run| run.databases.clone());
+    let attempt = Attempt {
+        at,
+        at_is: if dated || started.is_some() { AtIs::Begin } else { AtIs::End },
+        ended: ended.filter(|ended| *ended >= at),
+        outcome: point.outcome,
+        reason: empty.then(|| Foreign::from("empty object")),
+        bytes: (!empty).then_some(backup.stamp.size),
+        databases: told.or_else(|| backup.databases_known.then(|| backup.databases.clone())).map(sorted),
+        written: backup.stamp.modified,
+        copy: if kept.is_listed() && backup.is_good() { Copy::Good } else { Copy::Listed },
+    };
+    (point, attempt)
+}
+
+fn certainty(backup: &Backup, brief: &RunBrief, joined: &Joined) -> Certainty {
+    let named = joined.backups.get(&backup.id).filter(|(run, _)| *run == brief.id).map(|(_, certainty)| *certainty);
+    let sized = brief.bytes == Some(backup.stamp.size);
+    named.unwrap_or(if sized { Certainty::Likely } else { Certainty::Guess })
+}
+
+/// What is known of a run that no listed object belongs to.
+pub(super) struct Alone<'a> {
+    /// Everything about it, where that was read.
+    pub run: Option<&'a Run>,
+    /// It did not write into this target, by its own account.
+    pub unwritten: bool,
+    /// What it made is listed no more; else nobody knows.
+    pub gone: bool,
+    /// Now.
+    pub now: Moment,
+}
+
+pub(super) fn of_run(brief: &RunBrief, known: &Alone<'_>) -> (Point, Attempt) {
+    let Alone { run, unwritten, gone, now } = *known;
+    let age = now.0.saturating_sub(brief.at.0);
+    let outcome = match brief.state {
+        _ if unwritten => Outcome::Failed,
+        RunState::Ok | RunState::Unknown => Outcome::Made,
+        RunState::Failed => Outcome::Failed,
+        RunState::Unfinished if age > DIED => Outcome::Failed,
+        RunState::Unfinished => Outcome::Open,
+    };
+    let reason = match brief.state {
+        RunState::Unfinished => Some(Foreign::from("its end was never seen")),
+        _ => run.and_then(|run| run.failure.as_ref()).map(|failure| failure.text.clone()),
+    };
+    let took = brief.took().and_then(|took| i64::try_from(took.as_millis()).ok());
+    let made = outcome == Outcome::Made;
+    let point = Point {
+        at: brief.at,
+        took,
+        bytes: brief.bytes,
+        outcome,
+        state: Some(brief.state),
+        kept: if made && gone { Kept::Gone } else { Kept::Unknown },
+        run: Some(brief.id.clone()),
+        backup: None,
+        certainty: None,
+    };
+    let attempt = Attempt {
+        at: brief.at,
+        at_is: if brief.started.is_some() { AtIs::Begin } else { AtIs::End },
+        ended: brief.ended.filter(|ended| *ended >= brief.at),
+        outcome,
+        reason: reason.filter(|_| outcome == Outcome::Failed),
+        bytes: brief.bytes.filter(|_| made),
+        databases: run.filter(|_| made).and_then(|run| run.databases.clone()).map(sorted),
+        written: None,
+        copy: if made && gone { Copy::Gone } else { Copy::Unknown },
+    };
+    (point, attempt)
+}
+
+fn sorted(mut names: Vec<Foreign>) -> Vec<Foreign> {
+    names.sort();
+    names.dedup();
+    names
+}

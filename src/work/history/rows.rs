@@ -1,0 +1,155 @@
+//! From listed backups and told runs to the past of every series.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::disk::estate::SeriesRule;
+use crate::format::names;
+use crate::model::backup::{Backup, BackupId, Format};
+use crate::model::foreign::Foreign;
+use crate::model::retention::Keep;
+use crate::model::run::{Run, RunBrief, RunId, RunSeries, Tool};
+use crate::model::target::{History, TargetName};
+use crate::model::units::Moment;
+use crate::work::catalog::Catalog;
+use crate::work::history::past::Builder;
+use crate::work::history::view::{HistoryView, SeriesKey};
+use crate::work::join::{Joined, join};
+use crate::work::series::is_orphan;
+
+/// Everything that the past is made of.
+pub struct Sources<'a> {
+    /// What is listed.
+    pub catalog: &'a Catalog,
+    /// What the estate expects of series.
+    pub rules: &'a [SeriesRule],
+    /// What the prune of a target keeps.
+    pub keep: &'a dyn Fn(&TargetName) -> Option<Keep>,
+    /// Series of runs with their days.
+    pub told: Vec<RunSeries>,
+    /// The newest runs of each, oldest first.
+    pub briefs: HashMap<Foreign, Vec<RunBrief>>,
+    /// The very newest of each, with everything that is known of them.
+    pub newest: Vec<Run>,
+    /// How old the newest good copy of a series may be, in milliseconds.
+    pub good_within: i64,
+    /// How much is asked.
+    pub depth: Depth,
+    /// Now.
+    pub now: Moment,
+}
+
+/// How much of the past is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Everything that was, for people.
+    All,
+    /// What stands now, for monitors.
+    Standing,
+}
+
+/// What becomes the past of one series.
+#[derive(Default)]
+pub(super) struct Row<'a> {
+    pub rule: Option<&'a SeriesRule>,
+    /// Oldest first.
+    pub backups: Vec<&'a Arc<Backup>>,
+    /// Names of series of runs.
+    pub runs: BTreeSet<&'a Foreign>,
+}
+
+/// Puts the past of every series together.
+pub fn build(sources: &Sources<'_>) -> HistoryView {
+    let joined = join(&sources.newest, sources.catalog);
+    let rows = rows(sources, &joined);
+    let mut view = HistoryView { at: sources.now, ..HistoryView::default() };
+    view.runs = sources.told.iter().map(|series| series.runs).sum();
+    let mut runs: HashMap<&Foreign, Vec<&Run>> = HashMap::new();
+    sources.newest.iter().for_each(|run| runs.entry(&run.series).or_default().push(run));
+    for (key, row) in rows {
+        let built = Builder { sources, joined: &joined, runs: &runs, key, row };
+        view.series.push(Arc::new(built.past(&mut view.remarks)));
+    }
+    view.series.sort_by(|a, b| (&a.label, &a.key).cmp(&(&b.label, &b.key)));
+    view
+}
+
+fn rows<'a>(sources: &'a Sources<'_>, joined: &Joined) -> BTreeMap<SeriesKey, Row<'a>> {
+    let mut rows: BTreeMap<SeriesKey, Row<'a>> = BTreeMap::new();
+    let mut of_backup: HashMap<&BackupId, SeriesKey> = HashMap::new();
+    let mut dbacked: HashMap<&Foreign, Vec<SeriesKey>> = HashMap::new();
+    for rule in sources.rules {
+        rows.entry(rule_key(rule)).or_default().rule = Some(rule);
+    }
+    // The catalog is newest first.
+    for backup in sources.catalog.backups.iter().rev().filter(|backup| is_one(backup)) {
+        let place = [backup.target.as_str().as_bytes(), b":", backup.key.raw_bytes()].concat();
+        let rule = sources.rules.iter().find(|rule| fits(&rule.pattern, &place));
+        let own = || SeriesKey { name: backup.series.clone(), target: Some(backup.target.clone()) };
+        let key = rule.map_or_else(own, rule_key);
+        if names::dbacked_name(&backup.key).is_some() {
+            let known = dbacked.entry(&backup.series).or_default();
+            if !known.contains(&key) {
+                known.push(key.clone());
+            }
+        }
+        of_backup.insert(&backup.id, key.clone());
+        rows.entry(key).or_default().backups.push(backup);
+    }
+    let told: HashMap<&RunId, &Foreign> = sources.newest.iter().map(|run| (&run.id, &run.series)).collect();
+    for (run, joints) in &joined.runs {
+        let keys = joints.iter().filter_map(|joint| of_backup.get(&joint.backup));
+        for (key, name) in keys.filter_map(|key| Some((key, told.get(run)?))) {
+            rows.entry(key.clone()).or_default().runs.insert(name);
+        }
+    }
+    for series in &sources.told {
+        let by_alias = dbacked.get(&series.name).filter(|_| series.tool == Tool::Dbacked);
+        for key in by_alias.into_iter().flatten() {
+            rows.entry(key.clone()).or_default().runs.insert(&series.name);
+        }
+        let backs_up = sources.briefs.get(&series.name).is_some_and(|briefs| !briefs.is_empty());
+        if backs_up && rows.values().all(|row| !row.runs.contains(&series.name)) {
+            let key = SeriesKey { name: series.name.clone(), target: None };
+            rows.entry(key).or_default().runs.insert(&series.name);
+        }
+    }
+    rows
+}
+
+fn rule_key(rule: &SeriesRule) -> SeriesKey {
+    let target = rule.pattern.split_once(':').and_then(|(target, _)| TargetName::new(target));
+    SeriesKey { name: Foreign::from(rule.name.as_str()), target }
+}
+
+fn is_one(backup: &Backup) -> bool {
+    let known = backup.shape.format != Format::Unknown || names::guess(&backup.key).format != Format::Unknown;
+    backup.history == History::Current && !is_orphan(backup) && known
+}
+
+/// Whether `text` fits a pattern in which `*` stands for any text and `?` for one byte.
+pub fn fits(pattern: &str, text: &[u8]) -> bool {
+    let pattern = pattern.as_bytes();
+    let (mut at, mut from) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while from < text.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, from));
+                at += 1;
+            }
+            Some(wanted) if *wanted == b'?' || *wanted == text[from] => (at, from) = (at + 1, from + 1),
+            _ => match star {
+                Some((before, taken)) => {
+                    star = Some((before, taken + 1));
+                    (at, from) = (before + 1, taken + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|left| *left == b'*')
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+use super::*;
+use crate::model::run::{PrunedTarget, RunState};
+use crate::telemetry::signals::attempt::Outcome;
+use crate::telemetry::signals::rhythm::Rhythm;
+use crate::work::history::samples::{DAY, at, catalog, history, leaving, nightly, now, rule, run, whole};
+use crate::work::history::strip::{Mark, Zoom, strip};
+use crate::work::history::view::{Kept, SeriesPast};
+
+fn codes(series: &SeriesPast) -> Vec<&'static str> {
+    series.judgements.iter().map(|judged| judged.what.code()).collect()
+}
+
+fn drawn(series: &SeriesPast, zoom: Zoom, from: &str, count: usize) -> String {
+    strip(series, zoom, zoom.floor(at(from)), count, now()).into_iter().map(Mark::symbol).collect()
+}
+
+#[test]
+fn backups_alone_make_a_past() {
+    let listed = catalog(&[("offsite", whole(nightly("shop", 30, "2026-11-21 03:00")))]);
+    let past = history(&listed, &[], &[]);
+    let [shop] = &past.series[..] else { panic!("{past:?}") };
+    assert_eq!((shop.label.as_str(), shop.key.to_string()), ("shop", "offsite:shop".into()));
+    assert_eq!(shop.rhythm.words(), "daily, as the median of 29 gaps says");
+    assert_eq!(shop.points.len(), 30);
+    assert_eq!(codes(shop), [""; 0]);
+    assert_eq!(shop.newest_good().map(|point| point.at), Some(at("2026-11-21 03:00")));
+    assert_eq!(drawn(shop, Zoom::Day, "2026-10-21", 33), format!("  {} ", "v".repeat(30)).as_str());
+}
+
+#[test]
+fn a_rule_of_the_estate_gathers_names_and_sets_the_rhythm() {
+    let mut lies = nightly("shop", 20, "2026-11-21 03:00");
+    lies.extend(nightly("crm", 20, "2026-11-20 04:00"));
+    let listed = catalog(&[("offsite", lies)]);
+    let past =
+        history(&listed, &[], &[rule("shop", "offsite:dbacked_shop_*", &["shop"]), rule("empty", "nas:*", &["audit"])]);
+    let labels: Vec<&str> = past.series.iter().map(|series| series.label.as_str()).collect();
+    assert_eq!(labels, ["crm", "empty", "shop"]);
+    assert!(matches!(past.series[2].rhythm, Rhythm::Dbacked(_)), "{:?}", past.series[2].rhythm);
+    assert_eq!(past.series[1].databases, [Foreign::from("audit")]);
+    let broken = SeriesRule { cron: Some("0 0 30 2 *".into()), ..rule("shop", "offsite:dbacked_shop_*", &[]) };
+    assert_eq!(history(&listed, &[], &[broken]).remarks, ["offsite:shop: 0 0 30 2 * never comes"]);
+}
+
+#[test]
+fn runs_and_objects_become_one_attempt_and_the_rest_is_told() {
+    let lies = whole(nightly("shop", 10, "2026-11-21 03:00"));
+    let mut runs: Vec<Run> = (0..10)
+        .map(|ago| {
+            let began = Moment(at("2026-11-21 03:00").0 - ago * DAY);
+            let key = lies[9 - ago as usize].key.clone();
+            leaving(run("mysql:all:5c0e", began, RunState::Ok), "offsite", &key)
+        })
+        .collect();
+    let failed = Moment(at("2026-11-21 05:00").0);
+    runs.push(run("mysql:all:5c0e", failed, RunState::Failed));
+    let past = history(&catalog(&[("offsite", lies.clone())]), &runs, &[]);
+    let [shop] = &past.series[..] else { panic!("{past:?}") };
+    assert_eq!(shop.runs, [Foreign::from("mysql:all:5c0e")]);
+    assert_eq!(shop.points.len(), 11);
+    assert!(shop.points[..10].iter().all(|point| point.certainty == Some(crate::model::join::Certainty::Exact)));
+    assert!(shop.points[..10].iter().all(|point| point.took == Some(660_000)));
+    assert_eq!(shop.points[10].outcome, Outcome::Failed);
+    assert_eq!(codes(shop), ["failed"]);
+    // The newest object is deleted: its run still says that it was made.
+    let fewer = history(&catalog(&[("offsite", lies[..9].to_vec())]), &runs[..10], &[]);
+    let newest = fewer.series[0].points.last().unwrap();
+    assert_eq!((newest.kept, newest.outcome), (Kept::Gone, Outcome::Made));
+    assert_eq!(fewer.series[0].findings[0].code, "newest_gone");
+    assert_eq!(fewer.series[0].newest().unwrap().at, at("2026-11-20 03:00"));
+}
+
+#[test]
+fn an_object_between_runs_that_no_run_made_is_told() {
+    let lies = nightly("shop", 10, "2026-11-21 03:00");
+    let runs: Vec<Run> = [0, 1, 2, 4, 5, 6, 7, 8, 9]
+        .map(|ago: i64| {
+            let began = Moment(at("2026-11-21 03:00").0 - ago * DAY);
+            leaving(run("mysql:all:5c0e", began, RunState::Ok), "offsite", &lies[9 - ago as usize].key)
+        })
+        .to_vec();
+    let past = history(&catalog(&[("offsite", lies)]), &runs, &[]);
+    let found: Vec<&str> = past.series[0].findings.iter().map(|finding| finding.code.as_str()).collect();
+    assert_eq!(found, ["no_run"]);
+}
+
+#[test]
+fn runs_that_left_nothing_known_are_a_series_of_their_own() {
+    let runs: Vec<Run> = (0..5).map(|ago| run("mysql:all:77", Moment(now().0 - ago * DAY), RunState::Ok)).collect();
+    let past = history(&catalog(&[("nas", vec![])]), &runs, &[]);
+    assert_eq!(past.series[0].key.to_string(), "mysql:all:77");
+    assert!(past.series[0].points.iter().all(|point| point.kept == Kept::Unknown));
+    assert_eq!(past.series[0].newest(), None);
+}
+
+#[test]
+fn a_failed_upload_is_a_failure_of_that_target_only() {
+    let lies = |name: &str| nightly(name, 8, "2026-11-20 03:00");
+    let mut runs: Vec<Run> = vec![];
+    for (nth, (a, b)) in lies("shop").iter().zip(lies("shop")).enumerate() {
+        let mut one = leaving(run("mysql:all:5c0e", Moment(a.written.0 - 660_000), RunState::Ok), "offsite", &a.key);
+        one.objects.extend(leaving(run("x", now(), RunState::Ok), "nas", &b.key).objects);
+        if nth == 7 {
+            one.objects[1].state = Some(RunState::Failed);
+            one.state = RunState::Failed;
+        }
+        runs.push(one);
+    }
+    let nas = lies("shop")[..7].to_vec();
+    let past = history(&catalog(&[("offsite", lies("shop")), ("nas", nas)]), &runs, &[]);
+    let of = |name: &str| past.series.iter().find(|series| series.key.to_string() == name).unwrap();
+    assert_eq!(of("offsite:shop").points.last().unwrap().outcome, Outcome::Made);
+    assert_eq!(of("nas:shop").points.last().unwrap().outcome, Outcome::Failed);
+}
+
+#[test]
+fn the_note_in_the_database_is_held_against_the_newest_object() {
+    let listed = catalog(&[("offsite", nightly("shop", 8, "2026-11-20 03:00"))]);
+    let noted = |text: &str| {
+        let mut noted = run("shop", at(text), RunState::Ok);
+        (noted.tool, noted.feed, noted.started, noted.ended) =
+            (Tool::Dbacked, crate::model::run::Feed::DbackedTable, None, Some(at(text)));
+        let past = history(&listed, &[noted], &[]);
+        past.series[0].findings.iter().map(|finding| finding.code.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(noted("2026-11-20 03:12"), [""; 0]);
+    assert!(noted("2026-11-21 03:12").contains(&"noted_and_gone".to_owned()));
+    assert!(noted("2026-11-13 03:12").contains(&"rewound".to_owned()));
+}
+
+#[test]
+fn what_a_prune_removed_is_held_to_what_is_still_there() {
+    let key = |day: i64| format!("db_backup_2026-11-{day:02}T03:00:00Z.tgz");
+    let lies = |day: i64| {
+        let written = at(&format!("2026-11-{day:02} 03:11"));
+        crate::work::history::samples::Lies { key: key(day), size: 1000 + day as u64, written, proof: None }
+    };
+    let mut newest = leaving(run("mysql:all:5c0e", at("2026-11-21 03:00"), RunState::Ok), "nas", &key(21));
+    newest.pruned =
+        vec![PrunedTarget { candidates: vec![Foreign::from(key(15))], candidate_count: 1, ..PrunedTarget::default() }];
+    let past = |days: &[i64]| {
+        let listed = catalog(&[("nas", days.iter().map(|day| lies(*day)).collect())]);
+        codes(&history(&listed, &[newest.clone()], &[]).series[0]).contains(&"pruned_wrongly")
+    };
+    assert!(past(&[12, 13, 14, 16, 17, 18, 19, 20, 21]), "it kept older ones");
+    assert!(!past(&[16, 17, 18, 19, 20, 21]));
+    assert!(!past(&[14, 15, 16, 17, 18, 19, 20, 21]), "it is still there");
+}
+
+#[test]
+fn the_strip_shows_what_became_of_each_day() {
+    let mut lies = nightly("shop", 20, "2026-11-21 03:00");
+    lies[10].proof = Some((crate::model::trust::VerdictOutcome::Ok, crate::model::trust::Rung::Proven));
+    lies[11].proof = Some((crate::model::trust::VerdictOutcome::Damaged, crate::model::trust::Rung::Listed));
+    lies[14].size = 300_000;
+    lies[18].size = 0;
+    lies.remove(5);
+    let past = history(&catalog(&[("offsite", lies)]), &[], &[rule("shop", "offsite:*", &[])]);
+    let shop = &past.series[0];
+    assert_eq!(drawn(shop, Zoom::Day, "2026-11-01", 23), " ooooo-oooop!oo!oooXo  ");
+    assert_eq!(drawn(shop, Zoom::Week, "2026-10-26", 4), " =!=");
+    assert_eq!(drawn(shop, Zoom::Hour, "2026-11-21 00:00", 10), "...o..... ");
+}
+
+#[test]
+fn patterns_are_globs() {
+    assert!(fits("offsite:dbacked_shop_*", b"offsite:dbacked_shop_211120260300"));
+    assert!(fits("*:*.t?z", b"nas:a/b.tgz") && fits("*", b"") && fits("a*b*c", b"aXbbYc"));
+    assert!(!fits("offsite:*", b"nas:x") && !fits("a?", b"a") && !fits("", b"a"));
+}

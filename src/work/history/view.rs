@@ -1,0 +1,163 @@
+//! What the doors show of the past: plain data.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::model::backup::BackupId;
+use crate::model::foreign::Foreign;
+use crate::model::join::Certainty;
+use crate::model::judgement::{Judgement, Severity};
+use crate::model::run::{Day, RunId, RunState};
+use crate::model::target::TargetName;
+use crate::model::trust::{Finding, Rung};
+use crate::model::units::Moment;
+use crate::telemetry::signals::attempt::Outcome;
+use crate::telemetry::signals::rhythm::Rhythm;
+use crate::telemetry::signals::slots::Slot;
+
+/// A snapshot of the past; it does not change any more, a newer one replaces it.
+#[derive(Debug, Clone, Default)]
+pub struct HistoryView {
+    /// When it was made.
+    pub at: Moment,
+    /// By name, then by target.
+    pub series: Vec<Arc<SeriesPast>>,
+    /// What could not be used, safe to draw: a cron pattern that is none.
+    pub remarks: Vec<String>,
+    /// Runs that telemetry told of, over all series.
+    pub runs: u64,
+}
+
+impl HistoryView {
+    /// The series of that key.
+    pub fn get(&self, key: &SeriesKey) -> Option<&Arc<SeriesPast>> {
+        self.series.iter().find(|series| series.key == *key)
+    }
+}
+
+/// Which series: what its backups are named for, in one target.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeriesKey {
+    /// As the catalog or telemetry names it, or a rule of the estate.
+    pub name: Foreign,
+    /// `None` for runs that left nothing in any target that is known, and for rules over several.
+    pub target: Option<TargetName>,
+}
+
+impl fmt::Display for SeriesKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.target {
+            Some(target) => write!(f, "{target}:{}", self.name),
+            None => write!(f, "{}", self.name),
+        }
+    }
+}
+
+/// The past of one series.
+#[derive(Debug, Clone)]
+pub struct SeriesPast {
+    /// Which one.
+    pub key: SeriesKey,
+    /// Its databases, or its name where they are not known. Safe to draw.
+    pub label: String,
+    /// Databases inside, as far as names, proofs, runs or the estate tell.
+    pub databases: Vec<Foreign>,
+    /// When backups are due.
+    pub rhythm: Rhythm,
+    /// What was tried, oldest first: every listed backup, and the newest runs.
+    pub points: Vec<Point>,
+    /// What became of every time at which one was due, oldest first.
+    pub slots: Vec<Slot>,
+    /// Runs per day, oldest first: also of those that are too old to be points.
+    pub days: Vec<Day>,
+    /// What its past says; what stands first.
+    pub judgements: Vec<Judgement>,
+    /// What joining its runs and objects says.
+    pub findings: Vec<Finding>,
+    /// The names under which telemetry knows it.
+    pub runs: Vec<Foreign>,
+}
+
+/// One attempt at a backup: a run, the object that it left, or both.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Point {
+    /// When it began, as far as that is known.
+    pub at: Moment,
+    /// How long it took, in milliseconds.
+    pub took: Option<i64>,
+    /// The size of what it made.
+    pub bytes: Option<u64>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the run says about that; `None` where none is known.
+    pub state: Option<RunState>,
+    /// What is there of what it made.
+    pub kept: Kept,
+    /// The run.
+    pub run: Option<RunId>,
+    /// The object.
+    pub backup: Option<BackupId>,
+    /// How sure it is that these two belong together.
+    pub certainty: Option<Certainty>,
+}
+
+/// What is there of what an attempt made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Nobody knows, or there was none.
+    Unknown,
+    /// It is listed no more.
+    Gone,
+    /// Its last verification speaks against it, or it is empty.
+    Bad,
+    /// It is listed, and proven so far.
+    Listed(Rung),
+    /// It is whole or more, and its content is checked.
+    Good(Rung),
+}
+
+impl Kept {
+    /// The word in lists and JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unknown => "",
+            Self::Gone => "gone",
+            Self::Bad => "damaged",
+            Self::Listed(rung) | Self::Good(rung) => rung.word(),
+        }
+    }
+
+    /// Whether it is listed.
+    pub fn is_listed(self) -> bool {
+        matches!(self, Self::Bad | Self::Listed(_) | Self::Good(_))
+    }
+}
+
+impl SeriesPast {
+    /// The newest backup that was made and is there.
+    pub fn newest(&self) -> Option<&Point> {
+        self.points.iter().rev().find(|point| point.kept.is_listed() && point.kept != Kept::Bad)
+    }
+
+    /// The newest good copy.
+    pub fn newest_good(&self) -> Option<&Point> {
+        self.points.iter().rev().find(|point| matches!(point.kept, Kept::Good(_)))
+    }
+
+    /// The gravest judgement that stands.
+    pub fn gravest(&self) -> Option<&Judgement> {
+        self.judgements.iter().find(|judged| judged.stands())
+    }
+
+    /// How much what stands matters.
+    pub fn severity(&self) -> Option<Severity> {
+        self.gravest().map(|judged| judged.severity)
+    }
+
+    /// The points of a span of time: from `from` up to, not with, `to`.
+    pub fn within(&self, from: Moment, to: Moment) -> &[Point] {
+        let start = self.points.partition_point(|point| point.at < from);
+        let end = start + self.points[start..].partition_point(|point| point.at < to);
+        &self.points[start..end]
+    }
+}

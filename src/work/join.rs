@@ -1,0 +1,296 @@
+//! Runs and the objects that they left: by name, target, time and size, with how sure that is.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::format::names;
+use crate::model::backup::{Backup, BackupId};
+use crate::model::foreign::Foreign;
+use crate::model::join::Certainty;
+use crate::model::run::{ObjectRef, Run, RunId, RunKind, RunState};
+use crate::model::target::{History, TargetName};
+use crate::model::trust::{Finding, Weight};
+use crate::model::units::{ByteSize, Moment};
+use crate::work::catalog::{Catalog, TargetState};
+
+const MINUTE: i64 = 60_000;
+/// What a run made may be dated so long before its beginning: clocks differ.
+const BEFORE: i64 = 10 * MINUTE;
+/// Or so long after its end.
+const AFTER: i64 = 30 * MINUTE;
+/// A run of which only one end is known is taken for one of at most so long.
+const LONGEST: i64 = 6 * 60 * MINUTE;
+/// The same name so far apart in time is another backup.
+const SAME_NAME: i64 = 48 * 60 * MINUTE;
+
+/// A run and one object that it left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joint {
+    /// The object.
+    pub backup: BackupId,
+    /// How sure that is.
+    pub certainty: Certainty,
+    /// What the run counted, where it is not what is stored.
+    pub told: Option<u64>,
+}
+
+/// All runs and objects that belong together, and what is odd about the rest.
+#[derive(Debug, Clone, Default)]
+pub struct Joined {
+    /// The objects of each run.
+    pub runs: HashMap<RunId, Vec<Joint>>,
+    /// The run of each object; where several claim it, the surest one.
+    pub backups: HashMap<BackupId, (RunId, Certainty)>,
+    /// What is odd about a run beside what is listed.
+    pub findings: HashMap<RunId, Vec<Finding>>,
+    /// Targets into which a run did not write what it should have, by its own account.
+    pub unwritten: HashMap<RunId, Vec<TargetName>>,
+}
+
+impl Joined {
+    /// The objects of a run.
+    pub fn of_run(&self, run: &RunId) -> &[Joint] {
+        self.runs.get(run).map_or(&[], Vec::as_slice)
+    }
+
+    fn add(&mut self, run: &Run, joint: Joint) {
+        let claim = (run.id.clone(), joint.certainty);
+        let known = self.backups.entry(joint.backup.clone()).or_insert_with(|| claim.clone());
+        if claim.1 > known.1 {
+            *known = claim;
+        }
+        let joints = self.runs.entry(run.id.clone()).or_default();
+        if joints.iter().all(|known| known.backup != joint.backup) {
+            joints.push(joint);
+        }
+    }
+}
+
+/// Joins runs to what a catalog lists. The order of both does not matter.
+pub fn join(runs: &[Run], catalog: &Catalog) -> Joined {
+    let index = Index::new(catalog);
+    let mut joined = Joined::default();
+    // What is named is joined first, so that a guess never takes what another run names.
+    for run in runs.iter().filter(|run| run.kind == RunKind::Backup) {
+        let failed = run.objects.iter().filter(|object| object.state == Some(RunState::Failed));
+        let unwritten: Vec<TargetName> =
+            failed.filter_map(|object| index.place(object)).map(|it| it.name.clone()).collect();
+        if !unwritten.is_empty() {
+            joined.unwritten.insert(run.id.clone(), unwritten);
+        }
+        for object in run.objects.iter().filter(|object| object.name.is_some()) {
+            match index.named(run, object) {
+                Some((at, certainty)) => joined.add(run, index.joint(at, certainty, run, object)),
+                None => joined.findings.entry(run.id.clone()).or_default().extend(index.missing(run, object)),
+            }
+        }
+    }
+    for run in runs.iter().filter(|run| run.kind == RunKind::Backup && run.state != RunState::Failed) {
+        if joined.of_run(&run.id).is_empty() && run.objects.iter().all(|object| object.name.is_none()) {
+            for (at, certainty) in index.timed(run, &joined) {
+                let nothing = ObjectRef::default();
+                let object = run.objects.first().unwrap_or(&nothing);
+                joined.add(run, index.joint(at, certainty, run, object));
+            }
+        }
+    }
+    for run in runs {
+        let sizes = joined.of_run(&run.id).iter().filter_map(|joint| index.size(joint)).collect::<Vec<_>>();
+        if !sizes.is_empty() {
+            joined.findings.entry(run.id.clone()).or_default().extend(sizes);
+        }
+    }
+    joined
+}
+
+/// A place in one spelling: `s3 bucket`, `path/to`; slashes at both ends and doubled ones gone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Spot {
+    host: String,
+    path: String,
+}
+
+impl Spot {
+    /// From a URL as a tool or the estate writes it; a bare path is a file.
+    fn of(url: &str) -> Self {
+        let (scheme, rest) = url.split_once("://").unwrap_or(("file", url));
+        let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
+        let (authority, path) = if scheme == "file" { ("", rest) } else { rest.split_once('/').unwrap_or((rest, "")) };
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_lowercase();
+        let family = if scheme == "scp" { "sftp" } else { scheme };
+        let host = if family == "sftp" { host.strip_suffix(":22").unwrap_or(&host).to_owned() } else { host };
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        Self { host: format!("{family} {host}"), path: parts.join("/") }
+    }
+
+    fn below(&self, name: &str) -> Self {
+        let name = name.trim_matches('/');
+        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) };
+        Self { host: self.host.clone(), path }
+    }
+
+    fn holds(&self, other: &Self) -> bool {
+        let inside =
+            self.path.is_empty() || other.path.strip_prefix(&self.path).is_some_and(|rest| rest.starts_with('/'));
+        self.host == other.host && inside
+    }
+}
+
+struct Place<'a> {
+    name: &'a TargetName,
+    spot: Spot,
+    /// Whether everything in it is listed, so that what is not there is gone.
+    complete: bool,
+}
+
+struct Index<'a> {
+    places: Vec<Place<'a>>,
+    backups: Vec<&'a Arc<Backup>>,
+    by_spot: HashMap<Spot, usize>,
+    by_base: HashMap<&'a [u8], Vec<usize>>,
+    by_id: HashMap<&'a BackupId, usize>,
+    /// Times and places in `backups`, sorted.
+    by_time: Vec<(Moment, usize)>,
+    now: Moment,
+}
+
+impl<'a> Index<'a> {
+    fn new(catalog: &'a Catalog) -> Self {
+        let places: Vec<Place<'a>> = catalog
+            .targets
+            .iter()
+            .map(|target| Place {
+                name: &target.name,
+                spot: Spot::of(&target.url),
+                complete: matches!(target.state, TargetState::Listed { .. }),
+            })
+            .collect();
+        let listed = |backup: &&Arc<Backup>| backup.history == History::Current && backup.stamp.size > 0;
+        let backups: Vec<&Arc<Backup>> = catalog.backups.iter().filter(listed).collect();
+        let mut by_spot = HashMap::with_capacity(backups.len());
+        let mut by_base: HashMap<&[u8], Vec<usize>> = HashMap::with_capacity(backups.len());
+        let mut by_time = Vec::with_capacity(backups.len());
+        for (at, backup) in backups.iter().enumerate() {
+            if let Some(place) = places.iter().find(|place| *place.name == backup.target)
+                && let Some(key) = backup.key.raw_str()
+            {
+                by_spot.insert(place.spot.below(key), at);
+            }
+            by_base.entry(names::base(backup.key.raw_bytes())).or_default().push(at);
+            by_time.push((backup.taken.at, at));
+        }
+        by_time.sort_unstable();
+        let by_id = backups.iter().enumerate().map(|(at, backup)| (&backup.id, at)).collect();
+        Self { places, backups, by_spot, by_base, by_id, by_time, now: catalog.at }
+    }
+
+    fn spot(&self, object: &ObjectRef) -> Option<Spot> {
+        let url = object.target.as_ref()?.raw_str()?;
+        let name = object.name.as_ref()?.raw_str()?;
+        Some(Spot::of(url).below(name))
+    }
+
+    /// The target that an object was to be written into.
+    fn place(&self, object: &ObjectRef) -> Option<&Place<'a>> {
+        let spot = Spot::of(object.target.as_ref()?.raw_str()?);
+        let inside = |place: &&Place<'_>| place.spot == spot || place.spot.holds(&spot);
+        self.places.iter().find(inside)
+    }
+
+    fn named(&self, run: &Run, object: &ObjectRef) -> Option<(usize, Certainty)> {
+        let name = object.name.as_ref()?;
+        let spot = self.spot(object);
+        if let Some(at) = spot.as_ref().and_then(|spot| self.by_spot.get(spot)) {
+            return Some((*at, Certainty::Exact));
+        }
+        // In a target that is listed as a whole it would have been found by its place.
+        if spot.is_some_and(|spot| self.places.iter().any(|place| place.complete && place.spot.holds(&spot))) {
+            return None;
+        }
+        let near = |at: &&usize| self.backups[**at].taken.at.0.abs_diff(run.at().0) <= SAME_NAME.unsigned_abs();
+        let alike = self.by_base.get(names::base(name.raw_bytes()))?;
+        let alike: Vec<&usize> = alike.iter().filter(near).collect();
+        match alike[..] {
+            [only] => Some((*only, Certainty::Likely)),
+            _ => {
+                let sized = |at: &&&usize| Some(self.backups[***at].stamp.size) == object.bytes.or(run.bytes);
+                let mut sized = alike.iter().filter(sized);
+                sized.next().filter(|_| sized.next().is_none()).map(|at| (**at, Certainty::Likely))
+            }
+        }
+    }
+
+    /// What a run without a name may have left: what is dated into it and belongs to what it names as its source.
+    fn timed(&self, run: &Run, joined: &Joined) -> Vec<(usize, Certainty)> {
+        let Some((from, to)) = span_of(run) else { return vec![] };
+        let start = self.by_time.partition_point(|(at, _)| at.0 < from.0.saturating_sub(BEFORE));
+        let within = self.by_time[start..].iter().take_while(|(at, _)| at.0 <= to.0.saturating_add(AFTER));
+        let free = within.filter(|(_, at)| !joined.backups.contains_key(&self.backups[*at].id));
+        let own: Vec<usize> = free.map(|(_, at)| *at).filter(|at| is_of(run, self.backups[*at])).collect();
+        let sized = |at: &usize| run.bytes.is_some_and(|bytes| bytes == self.backups[*at].stamp.size);
+        let mut per_target: HashMap<&TargetName, usize> = HashMap::new();
+        for at in own {
+            let of = &self.backups[at].target;
+            let better = |known: usize| !sized(&known) && sized(&at);
+            match per_target.get(of) {
+                Some(known) if !better(*known) => {}
+                _ => drop(per_target.insert(of, at)),
+            }
+        }
+        let certainty = |at: usize| if sized(&at) { Certainty::Likely } else { Certainty::Guess };
+        per_target.into_values().map(|at| (at, certainty(at))).collect()
+    }
+
+    fn joint(&self, at: usize, certainty: Certainty, run: &Run, object: &ObjectRef) -> Joint {
+        let stored = self.backups[at].stamp.size;
+        let told = object.bytes.or(if run.objects.len() == 1 { run.bytes } else { None });
+        Joint { backup: self.backups[at].id.clone(), certainty, told: told.filter(|told| *told != stored) }
+    }
+
+    fn size(&self, joint: &Joint) -> Option<Finding> {
+        let told = joint.told.filter(|_| joint.certainty == Certainty::Exact)?;
+        let backup = self.backups[*self.by_id.get(&joint.backup)?];
+        let stored = backup.stamp.size;
+        let text = format!(
+            "{} stores {}, and its run counted {}",
+            backup.target,
+            ByteSize(stored).exact(),
+            ByteSize(told).exact()
+        );
+        Some(Finding::new(Weight::Warning, "size_differs", text))
+    }
+
+    /// What a run says it left, in a target that is listed as a whole and does not hold it.
+    fn missing(&self, run: &Run, object: &ObjectRef) -> Option<Finding> {
+        let failed = object.state.unwrap_or(run.state) == RunState::Failed;
+        let spot = self.spot(object).filter(|_| !failed)?;
+        let place = self.places.iter().find(|place| place.complete && place.spot.holds(&spot))?;
+        // A listing may be older than a run that has just ended.
+        if run.ended.unwrap_or(run.at()) >= self.now {
+            return None;
+        }
+        let name = object.name.as_ref()?;
+        let text = format!("it left {name} in {}, where that is no longer", place.name);
+        Some(Finding::new(Weight::Note, "object_gone", text))
+    }
+}
+
+/// From when to when a run may have dated what it made.
+fn span_of(run: &Run) -> Option<(Moment, Moment)> {
+    match (run.started, run.ended) {
+        (Some(from), Some(to)) if from <= to => Some((from, to)),
+        (Some(from), _) => Some((from, Moment(from.0.saturating_add(LONGEST)))),
+        (None, Some(to)) => Some((Moment(to.0.saturating_sub(LONGEST)), to)),
+        (None, None) => None,
+    }
+}
+
+/// Whether a backup belongs to what a run names as its source: the series, the database, or the only one it has.
+fn is_of(run: &Run, backup: &Backup) -> bool {
+    let same = |name: &Foreign| *name == backup.series || backup.databases.contains(name);
+    let all_inside = |names: &Vec<Foreign>| !names.is_empty() && names.iter().all(same);
+    same(&run.series) || run.databases.as_ref().is_some_and(all_inside)
+}
+
+#[cfg(test)]
+mod tests;
