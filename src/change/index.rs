@@ -13,14 +13,14 @@ use std::sync::Arc;
 
 use crate::change::error::BinlogError;
 use crate::change::frame::{FileEnd, Limits};
+pub(super) use crate::change::index::segments::Segments;
+pub(super) use crate::change::index::window::{Stretch, WINDOW, Window};
 use crate::change::query::{Ddl, TableName};
 use crate::change::reverse::Refusals;
 use crate::change::rows::{RowCells, RowsEvent};
 use crate::change::schema::{Described, Timeline};
 use crate::change::table::Table;
 use crate::change::transactions::{Fates, LogFile, RowsItem, StatementItem};
-pub(super) use crate::change::index::segments::Segments;
-pub(super) use crate::change::index::window::{Stretch, Window};
 use crate::model::change::{ChangeKind, Place, TransactionFacts};
 use crate::model::foreign::Foreign;
 use crate::model::script::Extent;
@@ -204,6 +204,8 @@ pub struct Index {
     pub(super) fates: Fates,
     /// With what the logs' own statements changed.
     pub(super) timeline: Timeline,
+    /// Places from which other definitions are true, in their order.
+    pub(super) epochs: Vec<Place>,
     /// Transactions, counted from 1, with anything wanted.
     pub(super) touched: Bits,
     /// Transactions of which some rows were written without checks of foreign keys, or by cascades.
@@ -313,12 +315,7 @@ pub(super) struct RowTester<'a> {
 
 impl<'a> RowTester<'a> {
     /// Whether any row of an event is wanted.
-    pub fn any(
-        &mut self,
-        wanted: &dyn Wanted,
-        rows: &'a RowsItem<'_>,
-        table: &Described,
-    ) -> Result<bool, BinlogError> {
+    pub fn any(&mut self, wanted: &dyn Wanted, rows: &'a RowsItem<'_>, table: &Described) -> Result<bool, BinlogError> {
         let (kind, transaction) = (rows.event.kind, &**rows.facts);
         let mut walk = rows.event.rows();
         while walk.read(&mut self.cells).map_err(|broken| broken.at(rows.place.position))? {
