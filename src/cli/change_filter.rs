@@ -14,7 +14,7 @@ use crate::model::units::Moment;
 pub struct FilterFlags {
     /// Only this database
     #[arg(long = "schema-name", value_name = "NAME")]
-    schemas: Vec<String>,
+    databases: Vec<String>,
     /// Only this table, as `table` or `database.table`
     #[arg(long = "table", value_name = "TABLE")]
     tables: Vec<String>,
@@ -96,7 +96,7 @@ impl FilterFlags {
             GtidSet::parse(text).ok_or_else(|| wrong("--gtid", text, valid))
         };
         Ok(ChangeFilter {
-            schemas: self.schemas.iter().map(|name| Foreign::from(name.as_str())).collect(),
+            schemas: self.databases.iter().map(|name| Foreign::from(name.as_str())).collect(),
             tables: self.tables.iter().map(|name| TableFilter::parse(name)).collect(),
             kinds: self.kinds.iter().map(|kind| kind.of()).collect(),
             since: time("--since", &self.since)?,

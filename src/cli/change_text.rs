@@ -208,12 +208,12 @@ pub fn summary(view: &ChangesView) -> String {
     let transactions = grouped(totals.transactions);
     let _ = writeln!(text, "{rows} rows in {transactions} transactions, {} of logs", ByteSize(totals.bytes).words());
     let apart = [
-        (totals.rolled_back, "rows were rolled back and are not counted"),
-        (totals.undecided, "rows are of XA transactions that were prepared and not decided"),
-        (totals.statements, "statements are in the log as text only: they cannot be undone from it"),
+        ("rows", totals.rolled_back, "rolled back, and so not counted"),
+        ("rows", totals.undecided, "of XA transactions that were prepared and not decided"),
+        ("statements", totals.statements, "in the log as text only: they cannot be undone from it"),
     ];
-    for (count, what) in apart.iter().filter(|(count, _)| *count > 0) {
-        let _ = writeln!(text, "{} {what}", grouped(*count));
+    for (of, count, what) in apart.iter().filter(|(_, count, _)| *count > 0) {
+        let _ = writeln!(text, "{of} {what}: {}", grouped(*count));
     }
     files(&mut text, view);
     tables(&mut text, view);
