@@ -8,7 +8,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use crate::change::error::{BinlogError, Broken};
-use crate::change::frame::{Event, FileEnd, Format, Frames, Limits};
+use crate::change::frame::{Event, FileEnd, Format, Frames, Limits, Product};
 use crate::change::gtid;
 use crate::change::kind;
 use crate::change::packed;
@@ -245,7 +245,8 @@ impl<R: Read> Transactions<R> {
         }
         let id = Table::id_of(event.body)?;
         if self.tables.get(&id).is_none_or(|table| !table.is(event.body)) {
-            self.tables.insert(id, Arc::new(Table::parse(event.body)?));
+            let product = self.frames.format().map_or(Product::MySql, |format| format.product);
+            self.tables.insert(id, Arc::new(Table::parse(event.body, product)?));
         }
         Ok(())
     }
