@@ -199,6 +199,7 @@ impl Definitions {
             [first, name, ..] if first.is("USE") => self.schema = ident::unquote(name.text),
             [first, rest @ ..] if first.is("CREATE") && name_at(rest, b"").is_some() => {
                 self.found.extend(create::table(&tokens, &self.schema, dialect));
+                self.found.extend(create::sequence(&tokens, &self.schema));
             }
             _ => {}
         }

@@ -100,7 +100,7 @@ impl RowsItem<'_> {
     pub fn changes(&self, of: &LogFile, table: &Described, fate: Fate) -> Result<Vec<Change>, BinlogError> {
         let position = self.place.position;
         let certainty = match (fate, self.event.is_incomplete(), table.shown.named) {
-            (Fate::Undecided, ..) => Certainty::Undecided,
+            (Fate::Undecided | Fate::Cut, ..) => Certainty::Undecided,
             (_, true, _) => Certainty::Incomplete,
             (_, false, false) => Certainty::Unnamed,
             (_, false, true) => Certainty::Exact,

@@ -1,6 +1,9 @@
 //! Drills: random work, every fixture and every value, undone on real servers by the stock clients.
 
 mod columns;
+mod damage;
+mod fixtures;
+mod literals;
 mod random;
 mod seeds;
 mod state;
@@ -20,7 +23,7 @@ use breakglass::change::rows::{NO_FOREIGN_KEY_CHECKS, SQL_FOREIGN_KEYS};
 use breakglass::change::schema::Timeline;
 use breakglass::change::script::{self, Header};
 use breakglass::change::transactions::{Fate, Item, LogFile, Survey, Transactions};
-use breakglass::model::change::{ChangeKey, Place};
+use breakglass::model::change::{BinlogPos, ChangeKey, Place};
 use breakglass::model::foreign::Foreign;
 use flate2::read::GzDecoder;
 
@@ -32,8 +35,14 @@ use crate::support::root;
 struct Ask<'a> {
     /// Tables that are left out.
     without: &'a [&'a str],
-    /// Only what lies at or behind this byte of the first log, and before that one.
+    /// Only what lies at or behind this byte, and before that one.
     between: Option<(u64, u64)>,
+}
+
+impl Ask<'_> {
+    fn has(&self, position: BinlogPos) -> bool {
+        self.between.is_none_or(|(from, to)| (from..to).contains(&position.0))
+    }
 }
 
 /// A proved script.
@@ -81,10 +90,9 @@ fn undo(logs: &[Vec<u8>], definitions: &[u8], ask: &Ask<'_>) -> Result<Undo, Sto
             match item {
                 Item::Rows(rows) => {
                     let raw = rows.event.table;
-                    let at = rows.place.position.0;
                     let fate = fates.of(rows.place);
                     if ask.without.iter().any(|name| raw.name.raw_bytes() == name.as_bytes())
-                        || ask.between.is_some_and(|(from, to)| at < from || at >= to)
+                        || !ask.has(rows.place.position)
                         || fate == Fate::RolledBack
                     {
                         continue;
@@ -99,6 +107,7 @@ fn undo(logs: &[Vec<u8>], definitions: &[u8], ask: &Ask<'_>) -> Result<Undo, Sto
                         planner.change(&change, &table);
                     }
                 }
+                Item::Wall(_, statement) | Item::Statement(statement) if !ask.has(statement.facts.start) => {}
                 Item::Wall(_, statement) => {
                     let text = Foreign::new(statement.query.text.to_vec());
                     planner.refuse(key(statement.facts.start), Reason::Wall(text));
