@@ -4,10 +4,13 @@ mod columns;
 mod damage;
 mod fixtures;
 mod literals;
+mod meanings;
 mod random;
+mod scene;
 mod seeds;
 mod state;
 mod tables;
+mod values;
 mod work;
 
 use std::io::{Read, Write};
@@ -178,11 +181,10 @@ fn logs_since(server: &Server, mark: &str) -> Vec<Vec<u8>> {
 /// The definitions of a database's tables, as the server prints them.
 fn definitions(server: &Server, schema: &str) -> Vec<u8> {
     let list = "SELECT CONCAT('SHOW CREATE TABLE `', REPLACE(table_schema,'`','``'), '`.`', \
-        REPLACE(table_name,'`','``'), '`;') FROM information_schema.tables WHERE table_schema=";
+        REPLACE(table_name,'`','``'), '`; SELECT ''=next='';') FROM information_schema.tables WHERE table_schema=";
     let raw = ["-N", "-B", "-r", "--default-character-set=utf8mb4"];
     let shows = run(server, &raw, &format!("{list}'{schema}' ORDER BY table_name;\n"));
-    let shows = String::from_utf8(shows.stdout).unwrap();
-    let shown = run(server, &raw, &shows.lines().map(|show| format!("{show} SELECT '=next=';\n")).collect::<String>());
+    let shown = run(server, &raw, &String::from_utf8(shows.stdout).unwrap());
     assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
     let shown = String::from_utf8(shown.stdout).unwrap();
     let creates = shown.split("\n=next=\n").filter_map(|shown| shown.split_once("\tCREATE"));
