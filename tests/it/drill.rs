@@ -3,8 +3,10 @@
 mod columns;
 mod damage;
 mod fixtures;
+mod ids;
 mod literals;
 mod meanings;
+mod pasted;
 mod random;
 mod scene;
 mod seeds;
