@@ -34,7 +34,8 @@ fn seeds() -> std::ops::Range<u64> {
     }
 }
 
-fn settings(random: &mut Random, product: Product) -> (Image, String) {
+/// What images the log gets, settings of the server, and those of a session.
+fn settings(random: &mut Random, product: Product) -> (Image, String, String) {
     let image = *random.pick(&[Image::Full, Image::Full, Image::Full, Image::Full, Image::Minimal, Image::NoBlob]);
     let word = format!("{image:?}").to_uppercase();
     let metadata = match (product, random.below(3)) {
@@ -45,21 +46,21 @@ fn settings(random: &mut Random, product: Product) -> (Image, String) {
     let (on, checksum) = (random.below(2), *random.pick(&["CRC32", "CRC32", "NONE"]));
     let zone = *random.pick(&["+00:00", "+05:45", "-03:00"]);
     let checks = u8::from(!random.one_in(8));
-    let own = match product {
-        Product::Mysql => {
-            let partial = *random.pick(&["", "PARTIAL_JSON"]);
-            format!("SET SESSION binlog_transaction_compression={on}, binlog_row_value_options='{partial}';\n")
-        }
-        Product::Mariadb => {
-            format!("SET GLOBAL log_bin_compress={on}, log_bin_compress_min_len=10;\n")
-        }
-    };
-    let text = format!(
-        "SET GLOBAL binlog_row_metadata={metadata}, binlog_checksum={checksum};\n{own}\
-        SET SESSION binlog_row_image={word}, time_zone='{zone}', foreign_key_checks={checks}, \
+    let mut globals = format!("SET GLOBAL binlog_row_metadata={metadata}, binlog_checksum={checksum};\n");
+    let mut session = format!(
+        "SET SESSION binlog_row_image={word}, time_zone='{zone}', foreign_key_checks={checks}, \
+        innodb_lock_wait_timeout=1, \
         sql_mode='STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION';\n"
     );
-    (image, text)
+    match product {
+        Product::Mysql => {
+            let partial = *random.pick(&["", "PARTIAL_JSON"]);
+            let options = format!("binlog_transaction_compression={on}, binlog_row_value_options='{partial}'");
+            session += &format!("SET SESSION {options};\n");
+        }
+        Product::Mariadb => globals += &format!("SET GLOBAL log_bin_compress={on}, log_bin_compress_min_len=10;\n"),
+    }
+    (image, globals, session)
 }
 
 fn setup(server: &Server, random: &mut Random) -> Vec<Table> {
@@ -116,13 +117,19 @@ fn drill(server: &Server, seed: u64, tally: &mut Tally) {
     let mut random = Random::new(seed);
     let story = format!("{:?}, seed {seed}", server.product);
     let tables = setup(server, &mut random);
-    let (image, settings) = settings(&mut random, server.product);
-    let work = work(&mut random, server.product, &tables);
+    let (image, globals, settings) = settings(&mut random, server.product);
+    let sessions = ["one", "two"].map(|session| work(&mut random, server.product, &tables, session));
+    let sessions = &sessions[..if random.one_in(3) { 2 } else { 1 }];
     let before = state(server, DATABASE);
     let first = mark(server);
-    let text = format!("{settings}USE {DATABASE};\n{work}");
-    keep(server, "work.sql", text.as_bytes());
-    run(server, &["--force", "--default-character-set=utf8mb4"], &text);
+    server.sql(&globals);
+    std::thread::scope(|scope| {
+        for (nth, work) in sessions.iter().enumerate() {
+            let text = format!("{settings}USE {DATABASE};\n{work}");
+            keep(server, &format!("work.{nth}.sql"), text.as_bytes());
+            scope.spawn(move || run(server, &["--force", "--default-character-set=utf8mb4"], &text));
+        }
+    });
     let after = state(server, DATABASE);
     match undone(server, &first, &before, image, &story) {
         None => tally.refused += 1,

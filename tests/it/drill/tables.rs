@@ -31,7 +31,7 @@ impl Table {
 
 const NAMES: [&str; 6] = ["select", "a`b", "wéird 表", "with space", "it's", "x;-- y"];
 
-/// Two to four tables, the last two of which may be a parent and a child.
+/// Two or three tables, and perhaps a parent, a child and a tree.
 pub fn tables(random: &mut Random, product: Product) -> Vec<Table> {
     let mut tables: Vec<_> = (0..random.between(2, 3)).map(|nth| table(random, product, nth)).collect();
     if random.one_in(2) {
@@ -227,5 +227,15 @@ fn family(random: &mut Random, product: Product) -> Vec<Table> {
             ENGINE=InnoDB;\n"
         ),
     };
-    vec![parent, child]
+    let mut tree_columns = vec![column("id", Kind::Bit(8), true), column("pid", Kind::Bit(4), false)];
+    tree_columns.push(column("v", label(), false));
+    let tree = Table {
+        name: "`tree`".into(),
+        columns: tree_columns,
+        create: format!(
+            "CREATE TABLE `tree` (`id` INT NOT NULL PRIMARY KEY, `pid` INT, `v` VARCHAR(10) CHARACTER SET utf8mb4, \
+            CONSTRAINT up FOREIGN KEY (`pid`) REFERENCES `tree` (`id`) ON DELETE {on_delete}) ENGINE=InnoDB;\n"
+        ),
+    };
+    vec![parent, child, tree]
 }

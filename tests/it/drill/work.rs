@@ -21,7 +21,7 @@ pub fn rows(random: &mut Random, tables: &[Table]) -> String {
 }
 
 /// Work of a session: statements, transactions, savepoints, XA.
-pub fn work(random: &mut Random, product: Product, tables: &[Table]) -> String {
+pub fn work(random: &mut Random, product: Product, tables: &[Table], session: &str) -> String {
     let mut text = String::new();
     for nth in 0..random.between(4, 9) {
         let inside: String = (0..random.between(1, 5)).map(|_| statement(random, product, tables)).collect();
@@ -35,8 +35,11 @@ pub fn work(random: &mut Random, product: Product, tables: &[Table]) -> String {
                 format!("BEGIN;\nSAVEPOINT `b c`;\n{inside}SAVEPOINT z;\n{more}RELEASE SAVEPOINT `b c`;\nCOMMIT;\n")
             }
             _ => {
-                let end = if random.one_in(3) { "ROLLBACK" } else { "COMMIT" };
-                format!("XA START 'x{nth}','b';\n{inside}XA END 'x{nth}','b';\nXA PREPARE 'x{nth}','b';\nXA {end} 'x{nth}','b';\n")
+                let (end, xid) = (if random.one_in(3) { "ROLLBACK" } else { "COMMIT" }, format!("'{session}{nth}','b'"));
+                // The last one is for a transaction that a deadlock ended.
+                let steps = [("START", inside), ("END", String::new()), ("PREPARE", String::new()), (end, String::new())];
+                let steps = steps.map(|(step, then)| format!("XA {step} {xid};\n{then}"));
+                format!("{}XA ROLLBACK {xid};\n", steps.concat())
             }
         };
     }
