@@ -84,9 +84,29 @@ fn keep(server: &Server, name: &str, bytes: &[u8]) {
     }
 }
 
+/// Sessions that a script may find itself in.
+const SESSIONS: [&str; 10] = [
+    "",
+    "SET NAMES latin1; SET time_zone='-07:30';",
+    "SET NAMES gbk; SET sql_mode='ANSI,NO_BACKSLASH_ESCAPES';",
+    "SET NAMES sjis; SET sql_mode='PAD_CHAR_TO_FULL_LENGTH,TRADITIONAL', foreign_key_checks=0;",
+    "SET sql_mode='PIPES_AS_CONCAT,HIGH_NOT_PRECEDENCE,NO_UNSIGNED_SUBTRACTION', sql_safe_updates=1;",
+    "SET autocommit=0, sql_select_limit=1, unique_checks=0;",
+    "BEGIN; SET collation_connection='utf16_bin', collation_database='ucs2_bin';",
+    "SET sql_mode='IGNORE_SPACE,ONLY_FULL_GROUP_BY,NO_ZERO_DATE,NO_ZERO_IN_DATE', TIMESTAMP=1, div_precision_increment=0;",
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; SET completion_type=1;",
+    "SET @bg=1, @bg_off=-5, @bg_done=-1, @bg_end='COMMIT', @bg_here=1, @bg_skip=1, sql_auto_is_null=1;",
+];
+
 /// Undoes what lies behind a mark, and compares with the state that must come out. Gives the mark in front of what
 /// the script did.
-fn undone(server: &Server, since: &str, expected: &State, image: Image, story: &str) -> Option<(Undo, String)> {
+fn undone(
+    server: &Server,
+    since: &str,
+    expected: &State,
+    (image, session): (Image, &str),
+    story: &str,
+) -> Option<(Undo, String)> {
     let (logs, definitions) = (logs_since(server, since), definitions(server, DATABASE));
     keep(server, "schema.sql", &definitions);
     for (nth, log) in logs.iter().enumerate() {
@@ -105,8 +125,8 @@ fn undone(server: &Server, since: &str, expected: &State, image: Image, story: &
     };
     keep(server, "undo.sql", undo.text.as_bytes());
     let (text, behind) = (String::from_utf8_lossy(&definitions), mark(server));
-    if let Err(why) = apply(server, &undo.text) {
-        panic!("{story}: not applied: {why}\n{}", &text);
+    if let Err(why) = apply(server, &format!("{session}\n{}", undo.text)) {
+        panic!("{story}: not applied in {session:?}: {why}\n{}", &text);
     }
     let now = state(server, DATABASE);
     assert!(now == *expected, "{story}: another state\n{}{text}", difference(expected, &now));
@@ -131,13 +151,14 @@ fn drill(server: &Server, seed: u64, tally: &mut Tally) {
         }
     });
     let after = state(server, DATABASE);
-    match undone(server, &first, &before, image, &story) {
+    let session = *random.pick(&SESSIONS);
+    match undone(server, &first, &before, (image, session), &story) {
         None => tally.refused += 1,
         Some((undo, behind)) => {
             tally.undone += 1;
             tally.changes += undo.changes;
             // What the script did is undone by another one, and so the work is done again.
-            let again = undone(server, &behind, &after, Image::Full, &format!("{story}, done again"));
+            let again = undone(server, &behind, &after, (Image::Full, ""), &format!("{story}, done again"));
             assert_eq!(again.map(|(again, _)| again.changes), Some(undo.changes), "{story}");
         }
     }
