@@ -10,7 +10,8 @@ use crate::change::error::BinlogError;
 pub use crate::change::frame::format::{Checks, Format, Product};
 pub(super) use crate::change::frame::input::Input;
 use crate::change::kind;
-use crate::change::payload::{Head, Payload};
+pub(super) use crate::change::payload::Head;
+use crate::change::payload::Payload;
 use crate::model::change::BinlogPos;
 
 /// Bytes of an event's header.
@@ -127,7 +128,67 @@ struct Found {
     body: Range<usize>,
 }
 
+/// A place between two events, from which reading can go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Spot {
+    /// Where the next event begins; inside a compressed payload, the payload's own event.
+    pub at: u64,
+    /// In the middle of a compressed payload.
+    pub inside: Option<Inside>,
+}
+
+/// A place between two events of a compressed payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Inside {
+    pub head: Head,
+    /// Plain bytes in front of it.
+    pub plain: u64,
+    /// Events in front of it.
+    pub count: u32,
+}
+
+/// What a reader must know to go on somewhere in a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FrameMark {
+    pub spot: Spot,
+    pub format: Format,
+    drift: u32,
+}
+
 impl<R: Read> Frames<R> {
+    /// Goes on at a mark: the input has the bytes behind it, inside a payload its plain bytes.
+    pub(super) fn go_on_at(self, mark: &FrameMark) -> Self {
+        let FrameMark { spot, format, drift } = *mark;
+        let payload = spot.inside.map(|inside| Payload::resume(inside.head, inside.plain, inside.count));
+        Self { input: self.input.from_byte(spot.at), format: Some(format), payload, drift, ..self }
+    }
+
+    /// Puts plain bytes of the compressed payload at the front of the input into `into`.
+    pub(super) fn pour(input: R, head: Head, (from, to): (u64, u64), into: &mut Vec<u8>) -> Result<(), BinlogError> {
+        let mut input = Input::new(input).from_byte(head.start);
+        Payload::open(&mut input, head)?.pour(&mut input, (from, to), into)
+    }
+
+    /// Whether the next event lies in a compressed payload that has begun.
+    pub(super) fn is_inside(&self) -> bool {
+        self.payload.as_ref().is_some_and(|payload| payload.going_on().is_some())
+    }
+
+    /// Where the next event is, between two events; `None` before the first one.
+    pub(super) fn mark(&self) -> Option<FrameMark> {
+        let inside = self.payload.as_ref().and_then(|payload| {
+            let count = payload.going_on()?;
+            Some(Inside { head: payload.head(), plain: payload.at(), count })
+        });
+        let at = inside.map_or(self.input.at(), |inside| inside.head.start);
+        Some(FrameMark { spot: Spot { at, inside }, format: self.format?, drift: self.drift })
+    }
+
+    /// Plain bytes of the payload's events so far; 0 outside.
+    pub(super) fn plain_at(&self) -> u64 {
+        self.payload.as_ref().map_or(0, Payload::at)
+    }
+
     /// Reads from the first byte of a file on.
     pub fn new(input: R, limits: Limits) -> Self {
         Self {

@@ -17,7 +17,7 @@ const CHUNK: usize = 128 << 10;
 const FIELDS: usize = 128;
 
 /// The event that holds a payload.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     pub start: u64,
     pub size: u64,
@@ -39,6 +39,8 @@ pub(super) struct Payload {
     ended: bool,
     verified: bool,
     count: u32,
+    /// Plain bytes of the events that were handed out.
+    at: u64,
 }
 
 impl Payload {
@@ -68,7 +70,62 @@ impl Payload {
             ended: false,
             verified: false,
             count: 0,
+            at: 0,
         })
+    }
+
+    /// Goes on in the middle of a payload: the input has its plain bytes from `at` on, behind `count` events.
+    pub fn resume(head: Head, at: u64, count: u32) -> Self {
+        let head = Head { checks: Checks::None, ..head };
+        Self {
+            head,
+            decoder: None,
+            left: u64::MAX,
+            sum: Hasher::new(),
+            plain: vec![0; CHUNK],
+            start: 0,
+            filled: 0,
+            ended: false,
+            verified: false,
+            count,
+            at,
+        }
+    }
+
+    /// Puts the plain bytes from `from` to `to` into `into`, or as many of them as there are.
+    pub fn pour<R: Read>(
+        &mut self,
+        input: &mut Input<R>,
+        (from, to): (u64, u64),
+        into: &mut Vec<u8>,
+    ) -> Result<(), BinlogError> {
+        let mut at = 0;
+        while at < to {
+            (self.start, self.filled) = (0, 0);
+            if !self.more(input)? {
+                break;
+            }
+            let made = self.filled as u64;
+            let part = |bound: u64| bound.saturating_sub(at).min(made) as usize;
+            into.extend_from_slice(&self.plain[part(from)..part(to)]);
+            at += made;
+        }
+        Ok(())
+    }
+
+    /// The event that holds it.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// Plain bytes of the events that were handed out.
+    pub fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// How many events were handed out; `None` when there are no more.
+    pub fn going_on(&self) -> Option<u32> {
+        (!self.verified).then_some(self.count)
     }
 
     pub fn buffer(&self) -> &[u8] {
@@ -112,6 +169,7 @@ impl Payload {
         let body = self.start + HEADER..self.start + size;
         self.start += size;
         self.count += 1;
+        self.at += size as u64;
         Ok(Some((header, self.count - 1, body)))
     }
 
@@ -147,6 +205,9 @@ impl Payload {
         loop {
             let wanted = self.left.min(CHUNK as u64) as usize;
             if wanted > 0 && !input.have(1)? {
+                if self.left > u64::MAX / 2 {
+                    return Ok(false); // resumed: the input ends where its part ends
+                }
                 return Err(BinlogError::Cut { at, missing: self.left + self.head.checks.len() as u64 });
             }
             let waiting = input.waiting();

@@ -60,6 +60,8 @@ enum State {
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
     tables: BTreeMap<TableName, BTreeMap<Place, State>>,
+    /// What is true behind the last change in the logs.
+    last: Vec<TableFacts>,
 }
 
 impl Timeline {
@@ -69,6 +71,12 @@ impl Timeline {
         self.set(name, from, State::Known(Arc::new(facts)));
     }
 
+    /// Takes in a definition that is true where the logs end, as a server has it now: it is true from the table's
+    /// last change in the logs on, which [`Self::settle`] knows when they were read.
+    pub fn learn_last(&mut self, facts: TableFacts) {
+        self.last.push(facts);
+    }
+
     /// Takes in all tables of a dump, or of the text of `SHOW CREATE TABLE`; unqualified names belong to the
     /// database of the last USE, or to `schema`. Says how many there were.
     ///
@@ -76,14 +84,32 @@ impl Timeline {
     ///
     /// When the text cannot be split into statements.
     pub fn read(&mut self, text: &[u8], schema: &[u8], from: Place) -> Result<usize, LexError> {
-        let mut splitter = Splitter::new(Limits::default());
-        let mut sink = Definitions { schema: schema.to_vec(), found: vec![] };
-        splitter.feed(text, &mut sink)?;
-        splitter.feed(b"\n;", &mut sink)?; // SHOW CREATE TABLE ends without a delimiter
-        splitter.finish(&mut sink)?;
-        let count = sink.found.len();
-        sink.found.into_iter().for_each(|facts| self.learn(facts, from));
+        let found = definitions(text, schema)?;
+        let count = found.len();
+        found.into_iter().for_each(|facts| self.learn(facts, from));
         Ok(count)
+    }
+
+    /// The same, for definitions that are true where the logs end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn read_last(&mut self, text: &[u8], schema: &[u8]) -> Result<usize, LexError> {
+        let found = definitions(text, schema)?;
+        let count = found.len();
+        self.last.extend(found);
+        Ok(count)
+    }
+
+    /// The logs were read to their end: definitions that are true there begin where the logs last changed their
+    /// tables.
+    pub fn settle(&mut self) {
+        for facts in std::mem::take(&mut self.last) {
+            let states = self.tables.get(&facts.name);
+            let from = states.and_then(|states| states.keys().next_back()).copied();
+            self.learn(facts, from.unwrap_or_default());
+        }
     }
 
     /// Moves along with a change of definitions in the log, which is true from `place` on.
@@ -131,6 +157,14 @@ impl Timeline {
         }
     }
 
+    /// Places from which something else is true of any table, in their order.
+    pub(super) fn places(&self) -> Vec<Place> {
+        let mut places: Vec<_> = self.tables.values().flat_map(BTreeMap::keys).copied().collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
     fn set(&mut self, name: TableName, place: Place, state: State) {
         self.tables.entry(name).or_default().insert(place, state);
     }
@@ -155,7 +189,10 @@ impl Timeline {
     }
 
     fn alter(&mut self, name: &TableName, query: &Query<'_>, place: Place) {
-        let Ok(facts) = self.at(name, place) else { return };
+        let Ok(facts) = self.at(name, place) else {
+            // What it was is not known, and neither is what it is now: but it is something else.
+            return self.set(name.clone(), place, State::Lost);
+        };
         let tokens = Tokens::code(query.text, query.dialect);
         let followed = alter::follow(facts, &tokens, query.dialect);
         match followed {
@@ -172,6 +209,15 @@ impl Timeline {
         let inside: Vec<_> = self.tables.keys().filter(|name| name.schema == schema).cloned().collect();
         inside.into_iter().for_each(|name| self.set(name, place, State::Gone));
     }
+}
+
+fn definitions(text: &[u8], schema: &[u8]) -> Result<Vec<TableFacts>, LexError> {
+    let mut splitter = Splitter::new(Limits::default());
+    let mut sink = Definitions { schema: schema.to_vec(), found: vec![] };
+    splitter.feed(text, &mut sink)?;
+    splitter.feed(b"\n;", &mut sink)?; // SHOW CREATE TABLE ends without a delimiter
+    splitter.finish(&mut sink)?;
+    Ok(sink.found)
 }
 
 /// Gathers the definitions of a dump.

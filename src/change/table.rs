@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::change::bytes::{Bytes, bit};
 use crate::change::error::Broken;
 use crate::change::frame::Product;
+use crate::change::query::TableName;
 use crate::change::temporal::fraction_len;
 use crate::model::change::{ChangedTable, Charset, ColumnFacts, Decimal};
 use crate::model::foreign::Foreign;
@@ -179,6 +180,16 @@ impl Table {
     /// Whether this is the table map of that body.
     pub(super) fn is(&self, body: &[u8]) -> bool {
         self.body == body
+    }
+
+    /// Whether it says the same of the same table, whatever its number.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.body.get(6..) == other.body.get(6..)
+    }
+
+    /// Its database and name.
+    pub fn full_name(&self) -> TableName {
+        TableName { schema: self.schema.raw_bytes().to_vec(), table: self.name.raw_bytes().to_vec() }
     }
 
     /// Reads a table map's body, as that product writes it.

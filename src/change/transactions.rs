@@ -8,7 +8,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use crate::change::error::{BinlogError, Broken};
-use crate::change::frame::{Event, FileEnd, Format, Frames, Limits, Product};
+use crate::change::frame::{Event, FileEnd, Format, FrameMark, Frames, Limits, Product, Spot};
 use crate::change::gtid;
 use crate::change::kind;
 use crate::change::packed;
@@ -89,6 +89,10 @@ pub struct RowsItem<'a> {
     pub place: Place,
     /// Rows that earlier events of the same position had: inside a compressed payload all share one.
     pub first_row: u32,
+    /// How many events had been seen when the table was described last.
+    pub(super) mapped_at: u64,
+    /// The number by which the event names its table.
+    pub(super) table_id: u64,
 }
 
 impl RowsItem<'_> {
@@ -140,9 +144,11 @@ pub struct Transactions<R> {
     frames: Frames<R>,
     limits: Limits,
     group: Group,
-    tables: HashMap<u64, Arc<Table>>,
+    tables: HashMap<u64, Mapped>,
     /// The table of the rows event that is current.
-    table: Option<Arc<Table>>,
+    table: Option<Mapped>,
+    /// Events that were seen.
+    events: u64,
     statement: Option<Arc<Foreign>>,
     /// Whether the last rows event was its statement's last.
     is_over: bool,
@@ -153,7 +159,52 @@ pub struct Transactions<R> {
     place: Place,
 }
 
+/// A table map that is valid, and how many events had been seen when it was given last.
+#[derive(Debug, Clone)]
+struct Mapped {
+    table: Arc<Table>,
+    since: u64,
+}
+
+/// What a reader must know to go on between two events in the middle of a file.
+#[derive(Debug, Clone)]
+pub(super) struct Mark {
+    pub frames: FrameMark,
+    pub file: u32,
+    group: Group,
+    statement: Option<Arc<Foreign>>,
+    is_over: bool,
+    counted: (BinlogPos, u32),
+}
+
 impl<R: Read> Transactions<R> {
+    /// Goes on at a mark, with the tables whose maps lie in front of it.
+    pub(super) fn resume(input: R, mark: &Mark, tables: &[(u64, Arc<Table>)], limits: Limits) -> Self {
+        let fresh = Self::new(input, mark.file, limits);
+        let mapped = tables.iter().map(|(id, table)| (*id, Mapped { table: table.clone(), since: 0 }));
+        Self {
+            frames: fresh.frames.go_on_at(&mark.frames),
+            group: mark.group.clone(),
+            tables: mapped.collect(),
+            statement: mark.statement.clone(),
+            is_over: mark.is_over,
+            counted: mark.counted,
+            ..fresh
+        }
+    }
+
+    /// A mark behind the last event; `None` before the first one, and while there is still something to tell.
+    pub(super) fn mark(&self) -> Option<Mark> {
+        Some(Mark {
+            frames: self.frames.mark().filter(|_| self.group.has_told_all())?,
+            file: self.place.file,
+            group: self.group.clone(),
+            statement: self.statement.clone(),
+            is_over: self.is_over,
+            counted: self.counted,
+        })
+    }
+
     /// Reads file number `file` of a sequence from its first byte on.
     pub fn new(input: R, file: u32, limits: Limits) -> Self {
         Self {
@@ -162,6 +213,7 @@ impl<R: Read> Transactions<R> {
             group: Group::default(),
             tables: HashMap::new(),
             table: None,
+            events: 0,
             statement: None,
             is_over: false,
             unpacked: vec![],
@@ -192,20 +244,58 @@ impl<R: Read> Transactions<R> {
     /// Everything in [`BinlogError`].
     #[expect(clippy::should_implement_trait, reason = "an item borrows the reader: no iterator can lend")]
     pub fn next(&mut self) -> Result<Option<Item<'_>>, BinlogError> {
-        let step = loop {
-            if let Some(step) = self.group.waiting() {
-                break step;
+        while self.group.has_told_all() {
+            if !self.advance()? {
+                self.group.end_of_file();
+                break;
             }
-            if !self.frames.advance()? {
-                match self.group.end_of_file() {
-                    Some(step) => break step,
-                    None => return Ok(None),
-                }
-            }
-            self.see().map_err(|error| error.unwrap_or_else(|broken| broken.at(self.place.position)))?;
-        };
+        }
+        self.take()
+    }
+
+    /// Takes in the next event; `false` at the end of the file. What it tells is there to [`Self::take`].
+    pub(super) fn advance(&mut self) -> Result<bool, BinlogError> {
+        if !self.frames.advance()? {
+            return Ok(false);
+        }
+        self.events += 1;
+        self.see().map_err(|error| error.unwrap_or_else(|broken| broken.at(self.place.position)))?;
+        Ok(true)
+    }
+
+    /// The next thing that the events told that were taken in.
+    pub(super) fn take(&mut self) -> Result<Option<Item<'_>>, BinlogError> {
+        let Some(step) = self.group.waiting() else { return Ok(None) };
         let at = self.place.position;
         self.item(step).map(Some).map_err(|broken| broken.at(at))
+    }
+
+    /// Where the next event is, between two events.
+    pub(super) fn mark_spot(&self) -> Option<Spot> {
+        self.frames.mark().map(|mark| mark.spot)
+    }
+
+    /// Closes what is open at the end of the file.
+    pub(super) fn finish(&mut self) {
+        self.group.end_of_file();
+    }
+
+    /// The events of the file.
+    pub(super) fn frames(&self) -> &Frames<R> {
+        &self.frames
+    }
+
+    /// Bytes of the last event, unpacked where it was compressed.
+    pub(super) fn weight(&self) -> u64 {
+        let event = self.frames.event();
+        let size = event.map_or(0, |event| event.header.size.into());
+        let is_packed = event.is_some_and(|event| event.header.kind >= kind::QUERY_COMPRESSED);
+        if is_packed { self.unpacked.len() as u64 + size } else { size }
+    }
+
+    /// How many events were seen.
+    pub(super) fn events(&self) -> u64 {
+        self.events
     }
 
     /// Takes in the current event.
@@ -244,9 +334,13 @@ impl<R: Read> Transactions<R> {
             }
         }
         let id = Table::id_of(event.body)?;
-        if self.tables.get(&id).is_none_or(|table| !table.is(event.body)) {
-            let product = self.frames.format().map_or(Product::MySql, |format| format.product);
-            self.tables.insert(id, Arc::new(Table::parse(event.body, product)?));
+        match self.tables.get_mut(&id) {
+            Some(mapped) if mapped.table.is(event.body) => mapped.since = self.events,
+            _ => {
+                let product = self.frames.format().map_or(Product::MySql, |format| format.product);
+                let table = Arc::new(Table::parse(event.body, product)?);
+                self.tables.insert(id, Mapped { table, since: self.events });
+            }
         }
         Ok(())
     }
@@ -254,7 +348,7 @@ impl<R: Read> Transactions<R> {
     fn rows_event(&mut self) -> Result<(), Result<BinlogError, Broken>> {
         let Some(event) = self.frames.event() else { return Ok(()) };
         let id = Table::id_of(event.body).map_err(Err)?;
-        let Some(table) = self.tables.get(&id) else {
+        let Some(mapped) = self.tables.get(&id) else {
             // An event without rows for no table at all ends a statement that touched nothing.
             let flags = event.body.get(6..8).map_or(0, |flags| u16::from_le_bytes([flags[0], flags[1]]));
             if id == DUMMY_TABLE && flags & rows::STATEMENT_END != 0 {
@@ -262,12 +356,12 @@ impl<R: Read> Transactions<R> {
             }
             return Err(Ok(BinlogError::NoTableMap { at: event.start, table: id }));
         };
-        let head = RowsHead::parse(event.header.kind, event.body, table).map_err(Err)?;
+        let head = RowsHead::parse(event.header.kind, event.body, &mapped.table).map_err(Err)?;
         head.unpack(self.limits.event, &mut self.unpacked).map_err(Err)?;
         if head.flags() & rows::STATEMENT_END != 0 {
             self.is_over = true;
         }
-        self.table = Some(table.clone());
+        self.table = Some(mapped.clone());
         self.group.rows(&event.header, self.place);
         Ok(())
     }
@@ -305,9 +399,10 @@ impl<R: Read> Transactions<R> {
     }
 
     fn rows_item(&self, first_row: u32) -> Result<RowsItem<'_>, Broken> {
-        let (Some(event), Some(table), Some(facts)) = (self.frames.event(), &self.table, self.group.facts()) else {
+        let (Some(event), Some(mapped), Some(facts)) = (self.frames.event(), &self.table, self.group.facts()) else {
             return Err(NO_EVENT);
         };
+        let table = &mapped.table;
         let head = RowsHead::parse(event.header.kind, event.body, table)?;
         Ok(RowsItem {
             event: head.with(table, &self.unpacked),
@@ -316,6 +411,8 @@ impl<R: Read> Transactions<R> {
             stated_at: Moment::from_seconds(event.header.timestamp.into()),
             place: self.place,
             first_row,
+            mapped_at: mapped.since,
+            table_id: Table::id_of(event.body)?,
         })
     }
 

@@ -10,6 +10,7 @@ pub mod plan;
 pub mod question;
 pub mod retention;
 pub mod salvage;
+pub mod script;
 pub mod seal;
 pub mod sftp;
 pub mod sink;

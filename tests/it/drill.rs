@@ -20,16 +20,16 @@ use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use breakglass::change::error::BinlogError;
-use breakglass::change::frame::Limits;
-use breakglass::change::query::TableName;
+use breakglass::change::index::{Index, Indexing, Log, RowsFacts, Wanted};
+use breakglass::change::query::Ddl;
 use breakglass::change::reread;
-use breakglass::change::reverse::{Planner, Reason, Refusal, UndoTable};
-use breakglass::change::rows::{NO_FOREIGN_KEY_CHECKS, SQL_FOREIGN_KEYS};
+use breakglass::change::reverse::Refusal;
 use breakglass::change::schema::Timeline;
-use breakglass::change::script::{self, Header};
-use breakglass::change::transactions::{Fate, Item, LogFile, Survey, Transactions};
-use breakglass::model::change::{BinlogPos, ChangeKey, Place};
+use breakglass::change::transactions::{LogFile, StatementItem};
+use breakglass::change::undo::{Request, UndoError, stream};
+use breakglass::model::change::{BinlogPos, Place};
 use breakglass::model::foreign::Foreign;
+use breakglass::model::script::Extent;
 use flate2::read::GzDecoder;
 
 use crate::support::databases::{Product, Server, private_servers};
@@ -42,12 +42,6 @@ struct Ask<'a> {
     without: &'a [&'a str],
     /// Only what lies at or behind this byte, and before that one.
     between: Option<(u64, u64)>,
-}
-
-impl Ask<'_> {
-    fn has(&self, position: BinlogPos) -> bool {
-        self.between.is_none_or(|(from, to)| (from..to).contains(&position.0))
-    }
 }
 
 /// A proved script.
@@ -76,61 +70,56 @@ impl Stopped {
     }
 }
 
+/// What an ask leaves in.
+struct Asked {
+    without: Vec<Vec<u8>>,
+    between: Option<(u64, u64)>,
+}
+
+impl Asked {
+    fn has(&self, position: BinlogPos) -> bool {
+        self.between.is_none_or(|(from, to)| (from..to).contains(&position.0))
+    }
+}
+
+impl Wanted for Asked {
+    fn rows(&self, rows: &RowsFacts<'_>) -> bool {
+        self.without.iter().all(|name| rows.table.name.raw_bytes() != name) && self.has(rows.place.position)
+    }
+
+    fn statement(&self, statement: &StatementItem<'_>, _: Place) -> bool {
+        self.has(statement.facts.start)
+    }
+
+    fn wall(&self, _: &Ddl, statement: &StatementItem<'_>, _: Place) -> bool {
+        self.has(statement.facts.start)
+    }
+}
+
 /// The one door to the engine: logs and definitions in, a proved script or the reasons why not out.
 fn undo(logs: &[Vec<u8>], definitions: &[u8], ask: &Ask<'_>) -> Result<Undo, Stopped> {
     let mut timeline = Timeline::default();
-    timeline.read(definitions, b"", Place::default()).unwrap();
-    let mut survey = Survey::default();
-    for (file, log) in (0..).zip(logs) {
-        survey.file(&mut Transactions::new(&log[..], file, Limits::default())).map_err(Stopped::Damaged)?;
-    }
-    let fates = survey.finish();
-    let (mut planner, mut unchecked_keys) = (Planner::default(), false);
-    for (file, log) in (0..).zip(logs) {
+    timeline.read_last(definitions, b"").unwrap();
+    let logs = (0..).zip(logs).map(|(file, bytes): (u32, _)| {
         let name = Arc::new(Foreign::from(format!("binlog.{file:06}")));
-        let of = LogFile { source: Arc::new(Foreign::from("drill")), name };
-        let mut log = Transactions::new(&log[..], file, Limits::default());
-        while let Some(item) = log.next().map_err(Stopped::Damaged)? {
-            let key = |position| ChangeKey { source: of.source.clone(), file: of.name.clone(), position, row: 0 };
-            match item {
-                Item::Rows(rows) => {
-                    let raw = rows.event.table;
-                    let fate = fates.of(rows.place);
-                    if ask.without.iter().any(|name| raw.name.raw_bytes() == name.as_bytes())
-                        || !ask.has(rows.place.position)
-                        || fate == Fate::RolledBack
-                    {
-                        continue;
-                    }
-                    unchecked_keys |= rows.event.flags & (NO_FOREIGN_KEY_CHECKS | SQL_FOREIGN_KEYS) != 0;
-                    let described = timeline.describe(raw, rows.place);
-                    let name =
-                        TableName { schema: raw.schema.raw_bytes().to_vec(), table: raw.name.raw_bytes().to_vec() };
-                    let facts = timeline.at(&name, rows.place).ok().cloned();
-                    let table = UndoTable::new(raw, &described, facts.as_deref());
-                    for change in rows.changes(&of, &described, fate).map_err(Stopped::Damaged)? {
-                        planner.change(&change, &table);
-                    }
-                }
-                Item::Wall(_, statement) | Item::Statement(statement) if !ask.has(statement.facts.start) => {}
-                Item::Wall(_, statement) => {
-                    let text = Foreign::new(statement.query.text.to_vec());
-                    planner.refuse(key(statement.facts.start), Reason::Wall(text));
-                }
-                Item::Statement(statement) => {
-                    let text = Foreign::new(statement.query.text.to_vec());
-                    planner.refuse(key(statement.facts.start), Reason::Statement(text));
-                }
-                _ => {}
-            }
-        }
-    }
-    let plan = planner.finish().map_err(Stopped::Refused)?;
-    let script = script::write(&plan, &Header { unchecked_keys, ..Header::default() });
-    reread::prove(script.text.as_bytes(), &reread::planned(&plan)).unwrap();
-    assert!(script.text.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)));
-    let hazards = plan.hazards.iter().map(ToString::to_string).collect();
-    Ok(Undo { text: script.text, changes: plan.inverses.len(), hazards })
+        Log { of: LogFile { source: Arc::new(Foreign::from("drill")), name }, bytes: Arc::new(bytes.clone()) }
+    });
+    let without = ask.without.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let wanted = Arc::new(Asked { without, between: ask.between });
+    let how = Indexing { extent: Extent::Partial, ..Indexing::default() };
+    let index = Index::build(logs.collect(), timeline, wanted, how).unwrap();
+    let mut text = vec![];
+    let written = match stream(&index, &Request { threads: 2, ..Request::default() }, &mut text) {
+        Ok(written) => written,
+        Err(UndoError::Refused(refused)) => return Err(Stopped::Refused(refused.first)),
+        Err(UndoError::Log { source, .. }) => return Err(Stopped::Damaged(source)),
+        Err(error) => panic!("{error}"),
+    };
+    reread::prove(&text, &written.doings, 2).unwrap();
+    assert!(text.iter().all(|byte| *byte == b'\n' || (b' '..=b'~').contains(byte)));
+    let hazards = written.hazards.iter().map(ToString::to_string).collect();
+    let changes = written.doings.values().sum::<u64>() as usize;
+    Ok(Undo { text: String::from_utf8(text).unwrap(), changes, hazards })
 }
 
 /// Feeds a text to the stock client.

@@ -26,6 +26,11 @@ impl<R: Read> Input<R> {
         Self { from, buffer: vec![], start: 0, filled: 0, at: 0, ended: false }
     }
 
+    /// The same, when `at` bytes of the file were taken elsewhere.
+    pub fn from_byte(self, at: u64) -> Self {
+        Self { at, ..self }
+    }
+
     /// Bytes of the file that were taken.
     pub fn at(&self) -> u64 {
         self.at

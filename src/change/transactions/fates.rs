@@ -79,19 +79,30 @@ impl Survey {
         loop {
             let note = match log.next() {
                 Ok(None) => return Ok(()),
-                Ok(Some(item)) => Ok(note_of(item)),
+                Ok(Some(item)) => Ok(note_of(&item)),
                 Err(error) => Err(error),
             };
             match note {
                 Ok(Some(note)) => self.note(note, log.place()),
                 Ok(None) => {}
                 Err(error) => {
-                    let end = Place { position: BinlogPos(u64::MAX), ..log.place() };
-                    self.note(Note::End(Ending::Cut), end);
+                    self.broken_off(log.place());
                     return Err(error);
                 }
             }
         }
+    }
+
+    /// Takes in one item of a file that is read elsewhere.
+    pub(in crate::change) fn see(&mut self, item: &Item<'_>, place: Place) {
+        if let Some(note) = note_of(item) {
+            self.note(note, place);
+        }
+    }
+
+    /// The file cannot be read behind that place: the transaction that was open has no end.
+    pub(in crate::change) fn broken_off(&mut self, place: Place) {
+        self.note(Note::End(Ending::Cut), Place { position: BinlogPos(u64::MAX), ..place });
     }
 
     fn note(&mut self, note: Note, place: Place) {
@@ -152,13 +163,13 @@ enum Note {
     XaDecided(Xid, bool),
 }
 
-fn note_of(item: Item<'_>) -> Option<Note> {
+fn note_of(item: &Item<'_>) -> Option<Note> {
     match item {
         Item::Begin(_) => Some(Note::Begin),
-        Item::Savepoint(name) => Some(Note::Savepoint(name)),
-        Item::RolledBackTo(name) => Some(Note::RolledBackTo(name)),
-        Item::End(ending) => Some(Note::End(ending)),
-        Item::XaDecided(xid, stays) => Some(Note::XaDecided(xid, stays)),
+        Item::Savepoint(name) => Some(Note::Savepoint(name.clone())),
+        Item::RolledBackTo(name) => Some(Note::RolledBackTo(name.clone())),
+        Item::End(ending) => Some(Note::End(ending.clone())),
+        Item::XaDecided(xid, stays) => Some(Note::XaDecided(xid.clone(), *stays)),
         Item::Rows(_) | Item::Wall(..) | Item::Statement(_) | Item::Incident | Item::Rotate(_) => None,
     }
 }

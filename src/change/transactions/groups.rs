@@ -15,7 +15,7 @@ use crate::model::foreign::Foreign;
 use crate::model::units::Moment;
 
 /// One thing to tell. What concerns the current event borrows it only when it is told.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Step {
     Begin(Arc<TransactionFacts>),
     Rows,
@@ -30,7 +30,7 @@ pub(super) enum Step {
 }
 
 /// The open transaction, or the GTID that waits for one.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Group {
     steps: VecDeque<Step>,
     announced: Option<(Announced, Header, BinlogPos)>,
@@ -40,6 +40,11 @@ pub(super) struct Group {
 }
 
 impl Group {
+    /// Whether nothing waits to be told.
+    pub fn has_told_all(&self) -> bool {
+        self.steps.is_empty()
+    }
+
     pub fn waiting(&mut self) -> Option<Step> {
         self.steps.pop_front()
     }
@@ -50,9 +55,8 @@ impl Group {
     }
 
     /// A transaction that is still open has no end in this file.
-    pub fn end_of_file(&mut self) -> Option<Step> {
-        self.announced = None;
-        self.open.take().map(|_| Step::End(Ending::Cut))
+    pub fn end_of_file(&mut self) {
+        self.close(Ending::Cut);
     }
 
     /// Takes in an event that is neither rows nor a query.

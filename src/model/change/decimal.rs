@@ -75,29 +75,35 @@ impl<'a> Decimal<'a> {
     }
 }
 
-impl fmt::Display for Decimal<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = usize::from(self.precision - self.scale);
-        let mut text = [b'0'; 70];
-        let mut at = 0;
-        for (mut number, digits) in self.groups() {
-            for place in (at..at + digits).rev() {
-                text[place] = b'0' + (number % 10) as u8;
+impl Decimal<'_> {
+    /// All digits of the scale, as the server prints them, behind what `out` already has.
+    pub fn write_into(&self, out: &mut Vec<u8>) {
+        let (mut digits, mut end) = ([b'0'; 70], 0);
+        for (mut number, count) in self.groups() {
+            for place in (end..end + count).rev() {
+                digits[place] = b'0' + (number % 10) as u8;
                 number /= 10;
             }
-            at += digits;
+            end += count;
         }
-        let digits = std::str::from_utf8(&text[..at]).unwrap_or_default();
-        let (front, back) = digits.split_at(whole.min(digits.len()));
-        let front = front.trim_start_matches('0');
-        let negative = self.packed.first().is_some_and(|first| first & 0x80 == 0);
-        f.write_str(if negative { "-" } else { "" })?;
-        f.write_str(if front.is_empty() { "0" } else { front })?;
-        if !back.is_empty() {
-            f.write_str(".")?;
-            f.write_str(back)?;
+        let point = usize::from(self.precision - self.scale).min(end);
+        if self.packed.first().is_some_and(|first| first & 0x80 == 0) {
+            out.push(b'-');
         }
-        Ok(())
+        let first = digits[..point].iter().position(|digit| *digit != b'0').unwrap_or(point);
+        out.extend_from_slice(if first == point { b"0" } else { &digits[first..point] });
+        if end > point {
+            out.push(b'.');
+            out.extend_from_slice(&digits[point..end]);
+        }
+    }
+}
+
+impl fmt::Display for Decimal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::with_capacity(70);
+        self.write_into(&mut text);
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 

@@ -6,6 +6,8 @@ use breakglass::change::frame::Limits;
 use breakglass::change::transactions::{Item, Transactions};
 use breakglass::model::units::Moment;
 
+use breakglass::change::script::UNCHECK;
+
 use crate::drill::{Ask, Undo, alone, apply, fixture_file, fixture_logs, product_name, run, undo};
 use crate::support::databases::{Database, Product, Server};
 
@@ -81,14 +83,14 @@ fn d23_cascades_that_the_log_has_come_back_and_those_that_it_has_not_are_missing
         };
         for fixture in with {
             let undo = undone(server, fixture, fixture, &Ask::default());
-            assert!(undo.text.contains("SET foreign_key_checks=0;"), "rows of cascades are undone one by one");
+            assert!(undo.text.contains(UNCHECK), "rows of cascades are undone one by one");
             assert_eq!(now(server, "bg_fk"), recorded(fixture, "before.canon")["bg_fk"], "{fixture}");
         }
         // Children that a cascade took are in no log before MySQL 9.6: rows that the script wants to find are gone.
         let after = load(server, without);
         let left = now(server, "bg_fk");
         let undo = undo(&fixture_logs(without), &after, &Ask::default()).unwrap();
-        assert!(!undo.text.contains("SET foreign_key_checks=0;"), "{without}");
+        assert!(!undo.text.contains(UNCHECK), "{without}");
         let why = apply(server, &undo.text).expect_err(without);
         assert!(why.contains("1242"), "{without}: {why}");
         assert_eq!(now(server, "bg_fk"), left, "{without}: nothing was applied");

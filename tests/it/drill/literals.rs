@@ -8,7 +8,7 @@ use breakglass::change::schema::{ColumnDef, Timeline};
 use breakglass::change::transactions::{Fate, Item, LogFile, Transactions};
 use breakglass::model::change::{Charset, Date, Decimal, Place, Value};
 use breakglass::model::foreign::Foreign;
-use breakglass::sql::exact::{self, Form};
+use breakglass::sql::exact::{self, Form, Inexact};
 
 use crate::drill::random::Random;
 use crate::drill::{alone, definitions, logs_since, mark};
@@ -327,7 +327,7 @@ fn d01_d05_d06_d07_d08_d09_d12_d13_d14_d15_every_literal_stores_the_very_bytes_t
         let mut text = format!("USE literals;\n{SETTINGS}");
         for (nth, case) in cases.iter().enumerate() {
             let rows = case.values.iter().enumerate().map(|(id, value)| {
-                let literal = exact::literal(value, &case.form).unwrap();
+                let literal = text_of(|out| exact::write_literal(out, value, &case.form));
                 format!("SELECT {id},{literal} FROM DUAL WHERE 1=1")
             });
             let rows: Vec<_> = rows.chain(["SELECT 1000,NULL FROM DUAL WHERE 1=1".to_owned()]).collect();
@@ -347,15 +347,21 @@ fn d01_d05_d06_d07_d08_d09_d12_d13_d14_d15_every_literal_stores_the_very_bytes_t
     }
 }
 
+fn text_of(write: impl FnOnce(&mut Vec<u8>) -> Result<(), Inexact>) -> String {
+    let mut out = vec![];
+    write(&mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
 /// The condition of each value finds the rows that hold it, and no other.
 fn finds(server: &Server, cases: &[Case]) {
     let mut text = format!("USE literals;\n{SETTINGS}SET SESSION group_concat_max_len=1000000;\n");
     let mut expected = vec![];
     for (nth, case) in cases.iter().enumerate() {
         for value in &case.values {
-            let condition = exact::condition("`c`", value, &case.form).unwrap();
-            let lookup = exact::lookup("`c`", value, &case.form).unwrap();
-            let all = lookup.into_iter().chain([condition]).collect::<Vec<_>>().join(" AND ");
+            let condition = text_of(|out| exact::write_condition(out, b"`c`", value, &case.form));
+            let lookup = text_of(|out| exact::write_lookup(out, b"`c`", value, &case.form).map(drop));
+            let all = [lookup, condition].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" AND ");
             text += &format!("SELECT IFNULL(GROUP_CONCAT(id ORDER BY id),'none') FROM t{nth} WHERE {all};\n");
             let ids = case.values.iter().enumerate().filter(|(_, other)| same(value, other));
             let ids: Vec<_> = ids.map(|(id, _)| id.to_string()).collect();

@@ -85,7 +85,7 @@ fn keep(server: &Server, name: &str, bytes: &[u8]) {
 }
 
 /// Sessions that a script may find itself in.
-const SESSIONS: [&str; 10] = [
+const SESSIONS: [&str; 11] = [
     "",
     "SET NAMES latin1; SET time_zone='-07:30';",
     "SET NAMES gbk; SET sql_mode='ANSI,NO_BACKSLASH_ESCAPES';",
@@ -95,6 +95,7 @@ const SESSIONS: [&str; 10] = [
     "BEGIN; SET collation_connection='utf16_bin', collation_database='ucs2_bin';",
     "SET sql_mode='IGNORE_SPACE,ONLY_FULL_GROUP_BY,NO_ZERO_DATE,NO_ZERO_IN_DATE', TIMESTAMP=1, div_precision_increment=0;",
     "SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; SET completion_type=1;",
+    "SET completion_type=2;",
     "SET @bg=1, @bg_off=-5, @bg_done=-1, @bg_end='COMMIT', @bg_here=1, @bg_skip=1, sql_auto_is_null=1;",
 ];
 

@@ -1,0 +1,372 @@
+//! Reads all files once, forward.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use crate::change::error::BinlogError;
+use crate::change::frame::FileEnd;
+use crate::change::index::{
+    Bits, Cursor, EventCounts, FileFacts, Index, Indexing, Log, PartOf, Partial, RowTester, RowsFacts, Stopped, WINDOW,
+    Wanted, Window,
+};
+use crate::change::query::TableName;
+use crate::change::reverse::{Reason, Refusal, Refusals};
+use crate::change::rows::{NO_FOREIGN_KEY_CHECKS, SQL_FOREIGN_KEYS};
+use crate::change::schema::Timeline;
+use crate::change::table::Table;
+use crate::change::transactions::{Item, Mark, RowsItem, StatementItem, Survey, Transactions};
+use crate::model::change::{ChangeKey, Place, TransactionFacts};
+use crate::model::foreign::Foreign;
+use crate::model::script::Extent;
+
+/// How much is read between two questions to whoever watches.
+const REPORT: u64 = 4 << 20;
+/// The longest statement text that a refusal keeps.
+const TEXT: usize = 400;
+
+pub(super) fn build(
+    logs: Vec<Log>,
+    timeline: Timeline,
+    wanted: Arc<dyn Wanted>,
+    how: Indexing<'_>,
+) -> Result<Index, Stopped> {
+    let mut timeline = timeline;
+    // Filters on values need to know already what columns are called where the logs end.
+    let is_followed = wanted.looks_at_rows();
+    if is_followed {
+        follow(&logs, &mut timeline, how)?;
+    }
+    let mut pass = Pass {
+        wanted: &*wanted,
+        how,
+        timeline,
+        is_followed,
+        survey: Survey::default(),
+        windows: vec![],
+        window: None,
+        interned: HashMap::new(),
+        number: 0,
+        touched: Bits::default(),
+        unchecked: Bits::default(),
+        open: Open::default(),
+        refusals: Refusals::default(),
+        files: vec![],
+        tallies: Tallies::default(),
+        partial: Partial::default(),
+    };
+    for (file, log) in (0..).zip(&logs) {
+        pass.file(file, log)?;
+    }
+    pass.tallies.flush();
+    pass.timeline.settle();
+    let Pass { survey, timeline, touched, unchecked, refusals, files, tallies, partial, windows, .. } = pass;
+    let windows = windows.into_iter().filter(|(window, last)| touched.has_any(window.transaction, *last));
+    Ok(Index {
+        windows: windows.map(|(window, _)| window).collect(),
+        fates: survey.finish(),
+        extent: how.extent,
+        limits: how.limits,
+        tables: tallies.counts,
+        epochs: timeline.places(),
+        logs,
+        wanted,
+        timeline,
+        touched,
+        unchecked,
+        refusals,
+        files,
+        partial,
+    })
+}
+
+/// Finds the changes of definitions alone. Damage is the next pass's to tell.
+fn follow(logs: &[Log], timeline: &mut Timeline, how: Indexing<'_>) -> Result<(), Stopped> {
+    for (file, log) in (0..).zip(logs) {
+        let mut reader = Transactions::new(Cursor::new(&*log.bytes, 0, u64::MAX), file, how.limits);
+        let mut nth = 0_u64;
+        while let Ok(true) = reader.advance() {
+            let place = reader.place();
+            while let Ok(Some(item)) = reader.take() {
+                if let Item::Wall(ddl, statement) = item {
+                    timeline.follow(&ddl, &statement.query, place);
+                }
+            }
+            nth += 1;
+            if nth.is_multiple_of(4096) && how.watch.is_some_and(|watch| !watch.passed(0)) {
+                return Err(Stopped);
+            }
+        }
+    }
+    timeline.settle();
+    Ok(())
+}
+
+/// What is gathered on the way.
+struct Pass<'b> {
+    wanted: &'b dyn Wanted,
+    how: Indexing<'b>,
+    timeline: Timeline,
+    /// Whether the timeline has the changes of the logs already.
+    is_followed: bool,
+    survey: Survey,
+    /// With the number of the last transaction in each.
+    windows: Vec<(Window, u64)>,
+    window: Option<Begun>,
+    /// The last definition of each table that a window borrowed.
+    interned: HashMap<TableName, Arc<Table>>,
+    /// Transactions so far.
+    number: u64,
+    touched: Bits,
+    unchecked: Bits,
+    open: Open,
+    refusals: Refusals,
+    files: Vec<FileFacts>,
+    tallies: Tallies,
+    partial: Partial,
+}
+
+/// A window that has no end yet.
+struct Begun {
+    mark: Mark,
+    tables: Vec<(u64, Arc<Table>)>,
+    /// Events in front of it.
+    events: u64,
+    /// The transaction that is open where it begins.
+    transaction: u64,
+    weight: u64,
+}
+
+/// The transaction that is open.
+#[derive(Default)]
+struct Open {
+    facts: Option<Arc<TransactionFacts>>,
+    is_unchecked: bool,
+    rows: u64,
+    left: BTreeMap<TableName, u64>,
+    /// Statements without rows, which stand in the way if all of it is wanted.
+    statements: Vec<Refusal>,
+}
+
+impl Pass<'_> {
+    fn file(&mut self, file: u32, log: &Log) -> Result<(), Stopped> {
+        let cursor = Cursor::new(&*log.bytes, 0, u64::MAX);
+        let mut reader = Transactions::new(cursor, file, self.how.limits);
+        let facts = FileFacts { of: log.of.clone(), from: None, to: None, end: FileEnd::Unknown, error: None };
+        self.files.push(facts);
+        let (mut reported, mut at) = (0, 0);
+        let error = loop {
+            self.cut(&reader);
+            let step = self.step(&mut reader, log);
+            at = reader.frames().at().0.max(at);
+            if at - reported >= REPORT {
+                self.report(at - reported)?;
+                reported = at;
+            }
+            match step {
+                Ok(true) => {}
+                Ok(false) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        self.report(at - reported)?;
+        if error.is_some() {
+            self.survey.broken_off(reader.place());
+        }
+        self.close(&reader);
+        self.end();
+        if let Some(facts) = self.files.last_mut() {
+            (facts.end, facts.error) = (reader.end(), error);
+        }
+        Ok(())
+    }
+
+    fn report(&self, bytes: u64) -> Result<(), Stopped> {
+        let goes_on = self.how.watch.is_none_or(|watch| watch.passed(bytes));
+        if goes_on { Ok(()) } else { Err(Stopped) }
+    }
+
+    /// Takes in one event and what it tells; `false` at the end of the file.
+    fn step(&mut self, reader: &mut Transactions<Cursor<'_>>, log: &Log) -> Result<bool, BinlogError> {
+        let more = reader.advance()?;
+        if more {
+            let weight = reader.weight();
+            self.window.iter_mut().for_each(|window| window.weight += weight);
+        } else {
+            reader.finish();
+        }
+        let place = reader.place();
+        while let Some(item) = reader.take()? {
+            self.survey.see(&item, place);
+            self.item(item, place, log)?;
+        }
+        Ok(more)
+    }
+
+    /// Ends the window where it is large enough, and begins the next one.
+    fn cut<R: std::io::Read>(&mut self, reader: &Transactions<R>) {
+        if let Some(window) = &self.window {
+            let leaves = window.mark.frames.spot.inside.is_some() && !reader.frames().is_inside();
+            if window.weight < WINDOW && !leaves {
+                return;
+            }
+        }
+        let Some(mark) = reader.mark() else { return };
+        self.close(reader);
+        let (events, transaction) = (reader.events(), self.number);
+        self.window = Some(Begun { mark, tables: vec![], events, transaction, weight: 0 });
+    }
+
+    fn close<R: std::io::Read>(&mut self, reader: &Transactions<R>) {
+        let Some(end) = reader.mark_spot() else { return };
+        let Some(Begun { mark, tables, transaction, .. }) = self.window.take() else { return };
+        let plain_end = reader.frames().plain_at();
+        if self.touched.has_any(transaction, self.number) || self.how.extent == Extent::Whole {
+            self.windows.push((Window { mark, tables, end, plain_end, transaction }, self.number));
+        }
+    }
+
+    fn item(&mut self, item: Item<'_>, place: Place, log: &Log) -> Result<(), BinlogError> {
+        match item {
+            Item::Begin(facts) => {
+                self.end();
+                self.number += 1;
+                let (from, at) = (&mut self.files, facts.committed_at);
+                if let Some(file) = from.last_mut() {
+                    file.from = file.from.or(Some(at));
+                    file.to = Some(at);
+                }
+                self.open.facts = Some(facts);
+            }
+            Item::Rows(rows) => self.rows(&rows)?,
+            Item::End(_) => self.end(),
+            Item::Wall(ddl, statement) => {
+                if self.wanted.wall(&ddl, &statement, place) {
+                    self.refusals.push(refusal(log, place, Reason::Wall(shortened(&statement))));
+                }
+                if !self.is_followed {
+                    self.timeline.follow(&ddl, &statement.query, place);
+                }
+            }
+            Item::Statement(statement) => {
+                let refusal = refusal(log, place, Reason::Statement(shortened(&statement)));
+                if self.wanted.statement(&statement, place) {
+                    self.refusals.push(refusal);
+                } else if self.open.statements.len() < Refusals::KEPT {
+                    self.open.statements.push(refusal);
+                }
+            }
+            Item::Incident if self.wanted.incident(place) => {
+                self.refusals.push(refusal(log, place, Reason::Incident));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: &RowsItem<'_>) -> Result<(), BinlogError> {
+        self.borrow(rows);
+        let table = rows.event.table;
+        self.open.is_unchecked |= rows.event.flags & (NO_FOREIGN_KEY_CHECKS | SQL_FOREIGN_KEYS) != 0;
+        let is_asked = self.wanted.rows(&RowsFacts::of(rows));
+        let is_wanted = is_asked && (!self.wanted.looks_at_rows() || self.any_row(rows)?);
+        if is_wanted {
+            self.touched.set(self.number);
+            self.tallies.add(rows);
+        }
+        if self.how.extent == Extent::Partial {
+            let mut walk = rows.event.rows();
+            let mut count = 0;
+            // Only what is left behind is counted: it is what the header tells.
+            while !is_wanted && walk.skip().map_err(|broken| broken.at(rows.place.position))? {
+                count += 1;
+            }
+            match is_wanted {
+                true => self.open.rows += 1,
+                false => *self.open.left.entry(table.full_name()).or_default() += count,
+            }
+        }
+        Ok(())
+    }
+
+    fn any_row(&self, rows: &RowsItem<'_>) -> Result<bool, BinlogError> {
+        let described = self.timeline.describe(rows.event.table, rows.place);
+        let mut tester = RowTester::default();
+        tester.any(self.wanted, rows, &described)
+    }
+
+    /// Notes a table that is described in front of the window.
+    fn borrow(&mut self, rows: &RowsItem<'_>) {
+        let Some(window) = self.window.as_mut() else { return };
+        let table = rows.event.table;
+        if rows.mapped_at > window.events || window.tables.iter().any(|(id, _)| *id == rows.table_id) {
+            return;
+        }
+        let interned = self.interned.entry(table.full_name()).or_insert_with(|| table.clone());
+        if !interned.is_like(table) {
+            *interned = table.clone();
+        }
+        window.tables.push((rows.table_id, interned.clone()));
+    }
+
+    /// The open transaction is over.
+    fn end(&mut self) {
+        let Open { facts, is_unchecked, rows, left, statements } = std::mem::take(&mut self.open);
+        if !self.touched.has(self.number) {
+            return;
+        }
+        if is_unchecked {
+            self.unchecked.set(self.number);
+        }
+        if self.how.extent == Extent::Whole {
+            statements.into_iter().for_each(|refusal| self.refusals.push(refusal));
+        }
+        let Some(transaction) = facts.filter(|_| !left.is_empty()) else { return };
+        self.partial.total += 1;
+        if self.partial.first.len() < Partial::KEPT {
+            let file = (self.files.len() - 1) as u32;
+            self.partial.first.push(PartOf { file, transaction, wanted: rows, left });
+        }
+    }
+}
+
+/// Counts of events by table.
+#[derive(Default)]
+struct Tallies {
+    counts: BTreeMap<TableName, EventCounts>,
+    /// Of the table that came last: mostly it comes again.
+    last: Option<(Arc<Table>, EventCounts)>,
+}
+
+impl Tallies {
+    fn add(&mut self, rows: &RowsItem<'_>) {
+        let table = rows.event.table;
+        if let Some((last, counts)) = &mut self.last
+            && Arc::ptr_eq(last, table)
+        {
+            return counts.add(rows.event.kind);
+        }
+        self.flush();
+        let mut counts = EventCounts::default();
+        counts.add(rows.event.kind);
+        self.last = Some((table.clone(), counts));
+    }
+
+    fn flush(&mut self) {
+        if let Some((table, counts)) = self.last.take() {
+            let all = self.counts.entry(table.full_name()).or_default();
+            all.inserts += counts.inserts;
+            all.updates += counts.updates;
+            all.deletes += counts.deletes;
+        }
+    }
+}
+
+fn refusal(log: &Log, place: Place, reason: Reason) -> Refusal {
+    let key = ChangeKey { source: log.of.source.clone(), file: log.of.name.clone(), position: place.position, row: 0 };
+    Refusal { key, reason }
+}
+
+fn shortened(statement: &StatementItem<'_>) -> Foreign {
+    let text = statement.query.text;
+    Foreign::new(&text[..text.len().min(TEXT)])
+}
