@@ -60,6 +60,8 @@ enum State {
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
     tables: BTreeMap<TableName, BTreeMap<Place, State>>,
+    /// What is true behind the last change in the logs.
+    last: Vec<TableFacts>,
 }
 
 impl Timeline {
@@ -69,6 +71,12 @@ impl Timeline {
         self.set(name, from, State::Known(Arc::new(facts)));
     }
 
+    /// Takes in a definition that is true where the logs end, as a server has it now: it is true from the table's
+    /// last change in the logs on, which [`Self::settle`] knows when they were read.
+    pub fn learn_last(&mut self, facts: TableFacts) {
+        self.last.push(facts);
+    }
+
     /// Takes in all tables of a dump, or of the text of `SHOW CREATE TABLE`; unqualified names belong to the
     /// database of the last USE, or to `schema`. Says how many there were.
     ///
@@ -76,12 +84,32 @@ impl Timeline {
     ///
     /// When the text cannot be split into statements.
     pub fn read(&mut self, text: &[u8], schema: &[u8], from: Place) -> Result<usize, LexError> {
-        let mut reader = DefinitionReader::new(schema);
-        reader.feed(text)?;
-        let found = reader.finish()?;
+        let found = definitions(text, schema)?;
         let count = found.len();
         found.into_iter().for_each(|facts| self.learn(facts, from));
         Ok(count)
+    }
+
+    /// The same, for definitions that are true where the logs end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn read_last(&mut self, text: &[u8], schema: &[u8]) -> Result<usize, LexError> {
+        let found = definitions(text, schema)?;
+        let count = found.len();
+        self.last.extend(found);
+        Ok(count)
+    }
+
+    /// The logs were read to their end: definitions that are true there begin where the logs last changed their
+    /// tables.
+    pub fn settle(&mut self) {
+        for facts in std::mem::take(&mut self.last) {
+            let states = self.tables.get(&facts.name);
+            let from = states.and_then(|states| states.keys().next_back()).copied();
+            self.learn(facts, from.unwrap_or_default());
+        }
     }
 
     /// Moves along with a change of definitions in the log, which is true from `place` on; what is known from that
@@ -183,7 +211,10 @@ impl Timeline {
     }
 
     fn alter(&mut self, name: &TableName, query: &Query<'_>, place: Place) {
-        let Ok(facts) = self.at(name, place) else { return };
+        let Ok(facts) = self.at(name, place) else {
+            // What it was is not known, and neither is what it is now: but it is something else.
+            return self.set(name.clone(), place, State::Lost);
+        };
         let tokens = Tokens::code(query.text, query.dialect);
         let followed = alter::follow(facts, &tokens, query.dialect);
         match followed {
@@ -236,6 +267,12 @@ impl DefinitionReader {
     }
 }
 
+fn definitions(text: &[u8], schema: &[u8]) -> Result<Vec<TableFacts>, LexError> {
+    let mut reader = DefinitionReader::new(schema);
+    reader.feed(text)?;
+    reader.finish()
+}
+
 /// Gathers the definitions of a dump.
 struct Definitions {
     schema: Vec<u8>,
@@ -261,6 +298,7 @@ impl Definitions {
             [first, name, ..] if first.is("USE") => self.schema = ident::unquote(name.text),
             [first, rest @ ..] if first.is("CREATE") && name_at(rest, b"").is_some() => {
                 self.found.extend(create::table(&tokens, &self.schema, dialect));
+                self.found.extend(create::sequence(&tokens, &self.schema));
             }
             _ => {}
         }
