@@ -73,7 +73,7 @@ fn a_recovery_is_drawn() {
     pictures("recovery_none", |size| Stage::new(incident::world(), size).press("4"));
     pictures("recovery_reading", |size| {
         let mut view = incident::recovery();
-        view.phase = RecoveryPhase::Reading;
+        view.phase = RecoveryPhase::Reading { done: 41 << 20, total: 300 << 20 };
         undone_view(size, view)
     });
     let text = "Undo of 5c0e..:99120\n\n1,204,330 changes in, 1 out.\nSigned by: ____________";
@@ -193,18 +193,18 @@ fn what_cannot_be_done_says_why() {
 #[test]
 fn choices_are_made_for_one_statement_or_for_all_that_are_marked() {
     let stage = undone(SIZE).press("x");
-    assert_eq!(stage.asked, ["decide #12 Statement(0) Choose(Exclude)"]);
+    assert_eq!(stage.asked, ["decide recovery 12 Statement(0) Choose(Exclude)"]);
     let stage = undone(SIZE).press("down down down o");
-    assert_eq!(stage.asked, ["decide #12 Statement(3) Mode(Strict)"], "it was to be overwritten");
+    assert_eq!(stage.asked, ["decide recovery 12 Statement(3) Mode(Strict)"], "it was to be overwritten");
     let stage = undone(SIZE).press("space space x");
-    assert_eq!(stage.asked, ["decide #12 Statement(0) Choose(Exclude), Statement(1) Choose(Exclude)"]);
+    assert_eq!(stage.asked, ["decide recovery 12 Statement(0) Choose(Exclude), Statement(1) Choose(Exclude)"]);
     let stage = undone(SIZE).press("a").type_text("asked Ana").press("enter");
-    assert_eq!(stage.asked, ["decide #12 Statement(0) Note(\"asked Ana\")"]);
+    assert_eq!(stage.asked, ["decide recovery 12 Statement(0) Note(\"asked Ana\")"]);
     let stage = undone(SIZE).press("t down space enter");
     assert_eq!(stage.asked.len(), 1);
     assert!(stage.asked[0].ends_with("Choose(Exclude)"), "{:?}", stage.asked);
     let stage = undone(SIZE).press("c enter");
-    assert_eq!(stage.asked, ["compare #12 with server:staging"]);
+    assert_eq!(stage.asked, ["compare recovery 12 with server:staging"]);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn n_goes_to_what_is_worth_a_look_or_holds_what_was_searched_for() {
     let mut stage = stage.press("/").type_text("id 40").press("enter");
     assert!(under(&mut stage).contains("id 40"), "{}", stage.text());
     let stage = stage.press("/ ctrl-u").type_text("id 77777").press("enter");
-    assert_eq!(stage.asked, ["find `id 77777` in #12 behind 40"]);
+    assert_eq!(stage.asked, ["find `id 77777` in recovery 12 behind 40"]);
     let stage = stage.send(Msg::Found(UNDO, None));
     assert_eq!(said(&stage), "no more statements that holds it that way");
 }
@@ -229,7 +229,7 @@ fn a_script_is_written_by_ctrl_s_only() {
     let stage = stage.press("ctrl-u").type_text("/srv/undo.sql").press("enter");
     assert_eq!(said(&stage), "enter writes nothing: ctrl-s does");
     let stage = stage.press("down down space ctrl-s");
-    assert_eq!(stage.asked, ["write #12 to /srv/undo.sql"]);
+    assert_eq!(stage.asked, ["write recovery 12 to /srv/undo.sql"]);
     let mut stage = stage.send(Msg::Written(UNDO, Box::new(written())));
     assert!(stage.text().contains("Nothing here runs it"), "{}", stage.text());
     assert_eq!(stage.app.layers.len(), 1);
