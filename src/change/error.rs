@@ -127,6 +127,27 @@ pub enum BinlogError {
     },
 }
 
+impl BinlogError {
+    /// The same once more.
+    pub(super) fn again(&self) -> Self {
+        match self {
+            Self::Io { at, source } => {
+                Self::Io { at: *at, source: std::io::Error::new(source.kind(), source.to_string()) }
+            }
+            Self::NotABinlog => Self::NotABinlog,
+            Self::Encrypted { product, at } => Self::Encrypted { product, at: *at },
+            Self::Version { version } => Self::Version { version: *version },
+            Self::Cut { at, missing } => Self::Cut { at: *at, missing: *missing },
+            Self::Checksum { at } => Self::Checksum { at: *at },
+            Self::Damaged { at, what } => Self::Damaged { at: *at, what },
+            Self::UnknownEvent { at, kind } => Self::UnknownEvent { at: *at, kind: *kind },
+            Self::TooBig { at, size, limit } => Self::TooBig { at: *at, size: *size, limit: *limit },
+            Self::NoTableMap { at, table } => Self::NoTableMap { at: *at, table: *table },
+            Self::Malformed { at, what } => Self::Malformed { at: *at, what },
+        }
+    }
+}
+
 impl Reportable for BinlogError {
     fn fault(&self) -> Fault {
         match self {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::change::error::BinlogError;
 use crate::change::frame::{FileEnd, Limits};
 pub(super) use crate::change::index::segments::Segments;
-pub(super) use crate::change::index::window::{Stretch, Window};
+pub(super) use crate::change::index::window::{Stretch, WINDOW, Window};
 use crate::change::query::{Ddl, TableName};
 use crate::change::reverse::Refusals;
 use crate::change::rows::{RowCells, RowsEvent};
@@ -204,6 +204,8 @@ pub struct Index {
     pub(super) fates: Fates,
     /// With what the logs' own statements changed.
     pub(super) timeline: Timeline,
+    /// Places from which other definitions are true, in their order.
+    pub(super) epochs: Vec<Place>,
     /// Transactions, counted from 1, with anything wanted.
     pub(super) touched: Bits,
     /// Transactions of which some rows were written without checks of foreign keys, or by cascades.

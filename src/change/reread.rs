@@ -4,18 +4,28 @@
 //! get wrong in the same way. Every line must be one of a few; whatever is not fails.
 
 mod grammar;
+mod lex;
+mod shape;
 mod walk;
 
 use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Read};
+use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-use crate::change::reread::grammar::statement;
-use crate::change::reverse::Plan;
-use crate::change::script::{CHECKS, CLOSING, COUNT, DECIDE, GROUP, HIDDEN, OPENING, ROWS, RUN_HIDDEN, SETTLED, STOP};
+use crate::change::index::{Cursor, ReadAt};
+use crate::change::reread::grammar::Nobody;
+use crate::change::reread::lex::Lexed;
+use crate::change::reread::shape::Shape;
+pub use crate::change::reread::walk::{Condition, ConditionForm, ScriptStatement, Statements};
+use crate::change::undo::ordered;
 use crate::model::change::ChangeKind;
 
-pub use crate::change::reread::walk::{Condition, ConditionForm, ScriptStatement, Statements};
+/// In front of the digest in a header's last line.
+const DIGEST: &str = "-- digest: ";
+/// How much of a script is read at a time.
+const CHUNK: u64 = 1 << 20;
 
 /// What a script does: rows by table (its quoted name) and kind.
 pub type Doings = BTreeMap<(String, ChangeKind), u64>;
@@ -32,6 +42,10 @@ pub enum RereadError {
         /// What does not hold.
         what: &'static str,
     },
+    /// It cannot be read.
+    #[error("the script cannot be read: {0}")]
+    #[diagnostic(code(undo::script_unreadable), help("look at the file and its folder, and try again"))]
+    Read(io::ErrorKind),
     /// The digest in the header is not of what follows it.
     #[error("the script's digest does not match its statements")]
     #[diagnostic(code(undo::digest), help("it was changed after it was written; write it again"))]
@@ -44,17 +58,11 @@ pub enum RereadError {
 
 impl crate::report::Reportable for RereadError {
     fn fault(&self) -> crate::report::Fault {
-        crate::report::Fault::Integrity
+        match self {
+            Self::Read(_) => crate::report::Fault::Failed,
+            _ => crate::report::Fault::Integrity,
+        }
     }
-}
-
-/// What a plan means to do.
-pub fn planned(plan: &Plan) -> Doings {
-    let mut doings = Doings::new();
-    for inverse in &plan.inverses {
-        *doings.entry((inverse.table.to_string(), inverse.action.kind())).or_default() += 1;
-    }
-    doings
 }
 
 /// Proves that a script is whole, of the expected shape, and does exactly this and nothing else.
@@ -62,134 +70,116 @@ pub fn planned(plan: &Plan) -> Doings {
 /// # Errors
 ///
 /// The first thing that does not hold.
-pub fn prove(script: &[u8], expected: &Doings) -> Result<(), RereadError> {
-    if read(script)? == *expected { Ok(()) } else { Err(RereadError::Doings) }
+pub fn prove(script: &dyn ReadAt, expected: &Doings, threads: usize) -> Result<(), RereadError> {
+    if read(script, threads)? == *expected { Ok(()) } else { Err(RereadError::Doings) }
 }
 
-/// Reads a whole script: what it does.
+/// Reads a whole script, some of it at a time: what it does.
 ///
 /// # Errors
 ///
 /// The first line that may not stand where it does, and a digest that does not match.
-pub fn read(script: &[u8]) -> Result<Doings, RereadError> {
-    let mut lines = Lines::new(script)?;
-    let digest = lines.header()?;
-    if Sha256::digest(&script[lines.start..]).as_slice() != digest {
+pub fn read(script: &dyn ReadAt, threads: usize) -> Result<Doings, RereadError> {
+    let Head { lines, end, digest } = Head::read(script)?;
+    let mut shape = Shape::new();
+    shape.taken = lines;
+    let mut hash = Sha256::new();
+    let len = script.len().saturating_sub(end);
+    let count = usize::try_from(len.div_ceil(CHUNK)).map_err(|_| shape.broken("it is too large"))?;
+    ordered(
+        (count, threads),
+        || (),
+        |(), nth| part(script, end, nth as u64),
+        |part| {
+            let Part { bytes, own, lexed } = part.map_err(|error| RereadError::Read(error.kind()))?;
+            hash.update(&bytes[own]);
+            shape.lexed(&lexed)
+        },
+    )?;
+    if hash.finalize().as_slice() != digest {
         return Err(RereadError::Digest);
     }
-    lines.fixed(OPENING)?;
-    lines.one_of(&CHECKS)?;
-    lines.fixed(SETTLED)?;
-    let (mut doings, mut done) = (Doings::new(), 0);
-    loop {
-        lines.skip_comments();
-        if lines.next == Some(STOP) {
-            lines.take()?;
-            if done % GROUP == 0 && lines.has_more_statements() {
-                continue;
+    shape.finish()?;
+    Ok(shape.doings)
+}
+
+/// A script's header.
+struct Head {
+    /// How many lines it has.
+    lines: u64,
+    /// Where it ends.
+    end: u64,
+    digest: Vec<u8>,
+}
+
+impl Head {
+    /// Reads the comments at the front; the last one is the digest of everything behind them.
+    fn read(script: &dyn ReadAt) -> Result<Self, RereadError> {
+        let mut input = BufReader::new(Cursor::new(script, 0, u64::MAX));
+        let (mut lines, mut end, mut last, mut line) = (0, 0, vec![], vec![]);
+        loop {
+            line.clear();
+            let read = input.read_until(b'\n', &mut line).map_err(|error| RereadError::Read(error.kind()))?;
+            if !line.starts_with(b"-- ") {
+                break;
             }
+            if !line.iter().all(|byte| *byte == b'\n' || (b' '..=b'~').contains(byte)) {
+                return Err(RereadError::Line {
+                    line: lines as usize + 1,
+                    what: "it is not a line of printable ASCII",
+                });
+            }
+            (lines, end) = (lines + 1, end + read as u64);
+            std::mem::swap(&mut last, &mut line);
+        }
+        let broken = |what| RereadError::Line { line: lines.max(1) as usize, what };
+        let digits = last.trim_ascii_end().strip_prefix(DIGEST.as_bytes());
+        let digits = digits.ok_or_else(|| broken("the header has no digest"))?;
+        let digest = data_encoding::HEXLOWER.decode(digits).map_err(|_| broken("the digest is none"))?;
+        Ok(Self { lines, end, digest })
+    }
+}
+
+/// The lines that begin in one of the pieces into which a script is cut.
+struct Part {
+    /// Its bytes, and those up to the end of its last line.
+    bytes: Vec<u8>,
+    /// Which of them are the piece.
+    own: Range<usize>,
+    lexed: Lexed,
+}
+
+fn part(script: &dyn ReadAt, from: u64, nth: u64) -> io::Result<Part> {
+    let start = from + nth * CHUNK;
+    let end = (start + CHUNK).min(script.len());
+    // One byte more in front tells whether a line begins with the first.
+    let front = u64::from(nth > 0);
+    let mut bytes = vec![];
+    Cursor::new(script, start - front, end).read_to_end(&mut bytes)?;
+    let own = front as usize..bytes.len();
+    let first = if nth == 0 { Some(0) } else { memchr::memchr(b'\n', &bytes).map(|at| at + 1) };
+    let mut lexed = Lexed::default();
+    if let Some(first) = first.filter(|first| *first < bytes.len()) {
+        finish_line(script, end, &mut bytes)?;
+        lexed.lines(&bytes[first..], &mut Nobody);
+    }
+    Ok(Part { bytes, own, lexed })
+}
+
+/// Reads on to the end of the line.
+fn finish_line(script: &dyn ReadAt, mut at: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let mut more = vec![0; 4096];
+    while bytes.last() != Some(&b'\n') {
+        let read = script.read_at(at, &mut more)?;
+        let end = memchr::memchr(b'\n', &more[..read]).map_or(read, |end| end + 1);
+        bytes.extend_from_slice(&more[..end]);
+        at += end as u64;
+        if read == 0 {
             break;
         }
-        lines.statement(&mut doings)?;
-        done += 1;
-        let is_stop_due = done % GROUP == 0;
-        if is_stop_due && lines.next != Some(STOP) {
-            return Err(lines.broken("a place to stop at is missing"));
-        }
+        more.resize((more.len() * 2).min(CHUNK as usize), 0);
     }
-    let decision = lines.take()?;
-    let count = decision.strip_prefix(DECIDE).and_then(|rest| rest.strip_suffix(",'COMMIT','ROLLBACK');"));
-    if count != Some(done.to_string().as_str()) {
-        return Err(lines.broken("another number of statements is expected than there are"));
-    }
-    lines.fixed(CLOSING)?;
-    if lines.next.is_none() { Ok(doings) } else { Err(lines.broken("something stands behind the end")) }
-}
-
-struct Lines<'a> {
-    /// The line to look at.
-    next: Option<&'a str>,
-    /// How many lines were taken, all in all.
-    taken: usize,
-    /// Bytes of the lines that were taken.
-    start: usize,
-    behind: std::str::Split<'a, char>,
-}
-
-impl<'a> Lines<'a> {
-    fn new(script: &'a [u8]) -> Result<Self, RereadError> {
-        let allowed = |byte: &u8| *byte == b'\n' || (b' '..=b'~').contains(byte);
-        let text = std::str::from_utf8(script).ok().filter(|_| script.iter().all(allowed));
-        let text = text.and_then(|text| text.strip_suffix('\n'));
-        let text = text.ok_or(RereadError::Line { line: 1, what: "it is not lines of printable ASCII" })?;
-        let mut behind = text.split('\n');
-        Ok(Self { next: behind.next(), taken: 0, start: 0, behind })
-    }
-
-    fn broken(&self, what: &'static str) -> RereadError {
-        RereadError::Line { line: self.taken + 1, what }
-    }
-
-    fn take(&mut self) -> Result<&'a str, RereadError> {
-        let line = self.next.ok_or_else(|| self.broken("it ends too early"))?;
-        self.taken += 1;
-        self.start += line.len() + 1;
-        self.next = self.behind.next();
-        Ok(line)
-    }
-
-    /// The comments at the front; the last one is the digest of everything behind them.
-    fn header(&mut self) -> Result<Vec<u8>, RereadError> {
-        let mut last = "";
-        while self.next.is_some_and(|line| line.starts_with("-- ")) {
-            last = self.take()?;
-        }
-        let digest = last.strip_prefix("-- digest: ").ok_or_else(|| self.broken("the header has no digest"))?;
-        data_encoding::HEXLOWER.decode(digest.as_bytes()).map_err(|_| self.broken("the digest is none"))
-    }
-
-    fn skip_comments(&mut self) {
-        while self.next.is_some_and(|line| line.starts_with("-- ")) {
-            let _ = self.take();
-        }
-    }
-
-    fn fixed(&mut self, expected: &[&str]) -> Result<(), RereadError> {
-        expected.iter().try_for_each(|line| self.one_of(&[line]))
-    }
-
-    fn one_of(&mut self, expected: &[&str]) -> Result<(), RereadError> {
-        match self.next {
-            Some(line) if expected.contains(&line) => self.take().map(|_| ()),
-            _ => Err(self.broken("a fixed line is missing or another stands in its place")),
-        }
-    }
-
-    fn has_more_statements(&self) -> bool {
-        self.next.is_some_and(|line| !line.starts_with(DECIDE))
-    }
-
-    /// One statement and its count.
-    fn statement(&mut self, doings: &mut Doings) -> Result<(), RereadError> {
-        let line = self.take()?;
-        let hidden = line.strip_prefix(HIDDEN).and_then(|rest| rest.strip_suffix("';"));
-        let text = match hidden {
-            None => line.to_owned(),
-            Some(digits) => {
-                self.fixed(&RUN_HIDDEN)?;
-                let bytes = data_encoding::HEXUPPER.decode(digits.as_bytes()).ok();
-                let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-                text.ok_or_else(|| self.broken("a statement in hexadecimal that is none"))? + ";"
-            }
-        };
-        let done = statement(&text).map_err(|what| RereadError::Line { line: self.taken, what })?;
-        let count = self.take()?.strip_prefix(COUNT).and_then(|rest| rest.strip_suffix(");"));
-        if count != Some(done.rows.to_string().as_str()) || done.rows > ROWS as u64 {
-            return Err(self.broken("another number of rows is expected than the statement has"));
-        }
-        *doings.entry((done.table, done.kind)).or_default() += done.rows;
-        Ok(())
-    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -129,6 +129,14 @@ impl Timeline {
         }
     }
 
+    /// Places from which something else is true of any table, in their order.
+    pub(super) fn places(&self) -> Vec<Place> {
+        let mut places: Vec<_> = self.tables.values().flat_map(BTreeMap::keys).copied().collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
     fn set(&mut self, name: TableName, place: Place, state: State) {
         self.tables.entry(name).or_default().insert(place, state);
     }

@@ -1,13 +1,9 @@
-//! The script's text: statements that apply all of a plan or nothing of it, whatever client they are fed to.
+//! The fixed text of scripts: what makes all of one apply or nothing, whatever client it is fed to.
 
-use std::fmt::Write;
-use std::sync::Arc;
+use std::io::Write;
 
-use sha2::{Digest, Sha256};
-
-use crate::change::reverse::{Action, Inverse, Plan};
-use crate::model::change::ChangeKind;
 use crate::model::foreign::Foreign;
+use crate::sql::exact;
 
 /// The most rows that one INSERT puts back.
 pub const ROWS: usize = 500;
@@ -15,11 +11,35 @@ pub const ROWS: usize = 500;
 pub const GROUP: usize = 1000;
 /// The condition that every statement carries: false in a session that a client opened anew on its own.
 pub const GUARD: &str = "@bg=CONNECTION_ID()";
-/// Counts a statement, and whether it touched another number of rows than it must.
-pub const COUNT: &str = "SET @bg_done=@bg_done+1,@bg_off=@bg_off+(ROW_COUNT()<>";
+/// Counts a statement, and whether something is off: in front of what is, when it is.
+pub const COUNT: &str = "SET @bg_done=@bg_done+1,@bg_off=@bg_off+(";
+/// As well, where a statement may be passed over because an earlier run applied it.
+pub const COUNT_EACH: &str = "SET @bg_done=@bg_done+1,@bg_off=@bg_off+(@bg_skip=0 AND (";
+/// Off: a statement touched another number of rows than one.
+pub const ONE: &str = "ROW_COUNT()<>1";
+/// Off: the row that was to be set is not there, or several are. (Rows that are the same already count as 0.)
+pub const SET_OVER: &str = "ROW_COUNT() NOT IN(0,1) OR @bg_here<>1";
+/// Off: the row that was to be taken away is not there, or several are.
+pub const TAKEN_OVER: &str = "ROW_COUNT()<>1 OR @bg_here<>1";
+/// Off: there are several of the row that was to be set if it is there.
+pub const SET_OR_NOT: &str = "ROW_COUNT() NOT IN(0,1) OR @bg_here NOT IN(0,1)";
+/// Off: the row that was to be put back if it is not there was not, or was though it is there.
+pub const PUT_OR_NOT: &str = "ROW_COUNT()<>(@bg_here=0)";
+/// In front of a look at whether a row is there: an error must leave nothing behind that looks like an answer.
+pub const HERE_NONE: &str = "SET @bg_here=NULL;";
+/// Behind it.
+pub const HERE: &str = " FOR UPDATE INTO @bg_here";
+/// Behind each statement where nothing rolls back: what comes behind one that is off does not run.
+pub const NARROW: &str = "SET @bg=IF(@bg_off=0,@bg,NULL);";
 /// Fails (error 1242), and so stops a client, when anything was off so far.
 pub const STOP: &str = "SET @bg_stop=IF(@bg=CONNECTION_ID() AND @bg_off=0,0,(SELECT 1 UNION ALL SELECT 2));";
-/// Statements in front of those of the plan.
+/// Behind a question for rows that refer to nothing: in front of the question's number.
+pub const ORPHANS: &str = " INTO @bg_orphans";
+/// In front of asking again: an error must leave nothing behind that looks like an answer.
+pub const LEFT_NONE: &str = "SET @bg_left=NULL;";
+/// As [`STOP`], where every transaction has a guard of its own.
+pub const STOP_EACH: &str = "SET @bg_stop=IF(@bg_me=CONNECTION_ID() AND @bg_off=0,0,(SELECT 1 UNION ALL SELECT 2));";
+/// Statements in front of all others.
 ///
 /// Settings come before the guard is set for good, which it is only if they hold.
 pub const OPENING: &[&str] = &[
@@ -34,176 +54,171 @@ pub const OPENING: &[&str] = &[
 ];
 /// One of the two stands behind the opening.
 pub const CHECKS: [&str; 2] = ["SET foreign_key_checks=0;", "SET foreign_key_checks=1;"];
-/// Behind that: nothing applies unless the settings hold.
+/// Foreign keys are not checked for the next transactions; only in a session that has the script's beginning.
+pub const UNCHECK: &str = "SET foreign_key_checks=IF(@bg=CONNECTION_ID(),0,@@foreign_key_checks);";
+/// They are checked again.
+pub const CHECK: &str = "SET foreign_key_checks=IF(@bg=CONNECTION_ID(),1,@@foreign_key_checks);";
+/// Behind [`CHECKS`]: nothing applies unless the settings hold.
 pub const SETTLED: &[&str] = &[
     "SET @bg_off=0,@bg_done=0;",
     "SET @bg=IF(@bg=CONNECTION_ID() AND @@autocommit=0 AND @@time_zone='+00:00' \
      AND @@character_set_client='utf8mb4' AND FIND_IN_SET('STRICT_ALL_TABLES',@@sql_mode),@bg,NULL);",
 ];
+/// Behind that, where every transaction is one of its own: in front of the script's name. A run that stopped is gone
+/// on with by setting `@bg_resume` to the last mark that it printed.
+pub const RESUME: &str = "SET @bg_mark=0,@bg_me=@bg,@bg_after=IF(SUBSTRING_INDEX(@bg_resume,'-',1)='";
+/// Behind it.
+pub const RESUMED: &str = "',SUBSTRING_INDEX(@bg_resume,'-',-1)+0,0);";
 /// In front of the number of statements that must have run.
 pub const DECIDE: &str = "SET @bg_end=IF(@bg=CONNECTION_ID() AND @bg_off=0 AND @bg_done=";
-/// Statements behind those of the plan.
+/// Behind it.
+pub const DECIDED: &str = ",'COMMIT','ROLLBACK');";
+/// Statements behind all others: what was decided is done.
 pub const CLOSING: &[&str] = &[
     "PREPARE bg_end FROM @bg_end;",
     "EXECUTE bg_end;",
     "SET @bg_ended=(ROW_COUNT()=0);",
     "ROLLBACK;",
     "DEALLOCATE PREPARE bg_end;",
+];
+/// Behind them: the session gets its settings back.
+pub const RESTORING: &[&str] = &[
     "SET autocommit=IFNULL(@bg_autocommit,@@autocommit),sql_mode=IFNULL(@bg_sql_mode,@@sql_mode);",
     "SET time_zone=IFNULL(@bg_time_zone,@@time_zone),foreign_key_checks=IFNULL(@bg_checks,@@foreign_key_checks);",
     "SET sql_safe_updates=IFNULL(@bg_safe,@@sql_safe_updates);",
     "SET character_set_client=IFNULL(@bg_client,@@character_set_client),\
      character_set_results=IF(@bg=CONNECTION_ID(),@bg_results,@@character_set_results),\
      collation_connection=IFNULL(@bg_collation,@@collation_connection);",
-    "SELECT IF(@bg=CONNECTION_ID() AND @bg_end='COMMIT' AND @bg_ended,'APPLIED','ROLLED BACK') AS `undo`;",
 ];
+/// The last line: it says what became of all.
+pub const ENDED: &str =
+    "SELECT IF(@bg=CONNECTION_ID() AND @bg_end='COMMIT' AND @bg_ended,'APPLIED','ROLLED BACK') AS `undo`;";
+/// As well, where nothing rolls back.
+pub const ENDED_LASTING: &str =
+    "SELECT IF(@bg=CONNECTION_ID() AND @bg_end='COMMIT' AND @bg_ended,'APPLIED','STOPPED') AS `undo`;";
+/// Behind what was decided for one of several transactions: nothing behind one that failed applies.
+pub const CLOSING_EACH: &[&str] = &[
+    "PREPARE bg_end FROM @bg_end;",
+    "EXECUTE bg_end;",
+    "SET @bg_off=@bg_off+(@bg_skip=0 AND (ROW_COUNT()<>0 OR @bg_end<>'COMMIT'));",
+    "ROLLBACK;",
+    "DEALLOCATE PREPARE bg_end;",
+];
+/// In front of [`RESTORING`] then.
+pub const FORGET: &str = "SET @bg=@bg_me,@bg_resume=NULL;";
 /// In front of the bytes of a statement whose names are not ASCII.
 pub const HIDDEN: &str = "SET @bg_text=_utf8mb4 X'";
 /// Behind it: runs that statement.
 pub const RUN_HIDDEN: [&str; 2] = ["PREPARE bg_run FROM @bg_text;", "EXECUTE bg_run;"];
 
-/// What the header says beside what the plan itself tells; every line is escaped by the writer.
+/// What the header says beside what the script itself tells; every line is escaped by the writer.
 #[derive(Debug, Clone, Default)]
 pub struct Header {
     /// Label and text, such as `source` and a log's name, in the order in which they stand.
     pub lines: Vec<(&'static str, Foreign)>,
-    /// Whether foreign keys are checked while the script runs.
-    pub unchecked_keys: bool,
     /// What a reviewer must know beside what follows from the changes, such as triggers.
     pub hazards: Vec<Foreign>,
     /// Whatever else helps, such as statements to run by hand; nothing of it is run.
     pub notes: Vec<Foreign>,
+    /// Whether the original transactions are not named in front of their statements.
+    pub is_terse: bool,
 }
 
-/// A script and what is in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Script {
-    /// Printable ASCII and newlines.
-    pub text: String,
-    /// SHA-256 of everything behind the header, as the header has it.
-    pub digest: [u8; 32],
-    /// How many statements it runs.
-    pub statements: usize,
-}
-
-/// Writes the script of a plan.
-pub fn write(plan: &Plan, header: &Header) -> Script {
-    let (body, statements) = body(plan, header);
-    let digest: [u8; 32] = Sha256::digest(body.as_bytes()).into();
-    let mut text = head(plan, header, statements, &digest);
-    text.push_str(&body);
-    Script { text, digest, statements }
-}
-
-fn head(plan: &Plan, header: &Header, statements: usize, digest: &[u8; 32]) -> String {
-    let mut text = String::new();
-    comment(&mut text, "breakglass undo script, format 1");
-    comment(&mut text, "Feed it to mysql or mariadb in a session of its own: it applies all of this or nothing.");
-    for (label, value) in &header.lines {
-        comment(&mut text, &format!("{label}: {value}"));
-    }
-    let count = |kind| plan.inverses.iter().filter(|inverse| inverse.action.kind() == kind).count();
-    let (back, set, gone) = (count(ChangeKind::Insert), count(ChangeKind::Update), count(ChangeKind::Delete));
-    comment(&mut text, &format!("rows: {back} put back, {set} set back, {gone} taken away"));
-    comment(&mut text, &format!("statements: {statements}"));
-    for hazard in &plan.hazards {
-        comment(&mut text, &format!("hazard: {hazard}"));
-    }
-    if header.unchecked_keys {
-        comment(&mut text, "hazard: foreign keys are not checked while this runs");
-    }
-    comment(&mut text, &format!("digest: {}", data_encoding::HEXLOWER.encode(digest)));
-    text
+/// How a script commits, which decides the lines around its statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Lines {
+    /// Once, at its end.
+    #[default]
+    Once,
+    /// Behind each of the original transactions.
+    Each,
+    /// Once, and nothing rolls back.
+    Lasting,
 }
 
 /// A comment line that nothing in `words` can end.
-fn comment(text: &mut String, words: &str) {
-    text.push_str("-- ");
-    for c in words.chars() {
-        match c {
-            ' '..='~' => text.push(c),
-            c => {
-                let _ = write!(text, "\\u{{{:x}}}", u32::from(c));
+pub(super) fn comment(out: &mut Vec<u8>, words: &[u8]) {
+    out.extend_from_slice(b"-- ");
+    for chunk in words.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                ' '..='~' => out.push(c as u8),
+                // Writing into memory does not fail.
+                c => drop(write!(out, "\\u{{{:x}}}", u32::from(c))),
             }
         }
+        chunk.invalid().iter().for_each(|byte| drop(write!(out, "\\x{byte:02x}")));
     }
-    text.push('\n');
+    out.push(b'\n');
 }
 
-fn body(plan: &Plan, header: &Header) -> (String, usize) {
-    let mut text = String::new();
-    lines(&mut text, OPENING);
-    lines(&mut text, &[CHECKS[usize::from(!header.unchecked_keys)]]);
-    lines(&mut text, SETTLED);
-    let (mut rest, mut statements) = (plan.inverses.as_slice(), 0);
-    let mut transaction = None;
-    while let Some(first) = rest.first() {
-        if transaction.as_ref() != Some(&Arc::as_ptr(&first.transaction)) {
-            transaction = Some(Arc::as_ptr(&first.transaction));
-            original(&mut text, first);
-        }
-        let (together, behind) = rest.split_at(alike(rest));
-        statement(&mut text, &sql(together), together.len());
-        (rest, statements) = (behind, statements + 1);
-        if statements % GROUP == 0 {
-            lines(&mut text, &[STOP]);
-        }
-    }
-    lines(&mut text, &[STOP]);
-    let _ = writeln!(text, "{DECIDE}{statements},'COMMIT','ROLLBACK');");
-    lines(&mut text, CLOSING);
-    (text, statements)
-}
-
-fn lines(text: &mut String, lines: &[&str]) {
+pub(super) fn lines(out: &mut Vec<u8>, lines: &[&str]) {
     for line in lines {
-        text.push_str(line);
-        text.push('\n');
+        out.extend_from_slice(line.as_bytes());
+        out.push(b'\n');
     }
 }
 
-/// Says which transaction the next statements undo.
-fn original(text: &mut String, inverse: &Inverse) {
-    let gtid = inverse.transaction.gtid.as_ref().map_or_else(String::new, |gtid| format!(", GTID {gtid}"));
-    comment(text, &format!("transaction at {} of {}{gtid}", inverse.transaction.start, inverse.of.file));
+pub(super) fn stop(style: Lines) -> &'static str {
+    if style == Lines::Each { STOP_EACH } else { STOP }
 }
 
-/// How many inverses at the front one statement can do: rows put back into the same columns of the same table.
-fn alike(rest: &[Inverse]) -> usize {
-    let Some((first, behind)) = rest.split_first() else { return 0 };
-    let Action::Insert { columns, .. } = &first.action else { return 1 };
-    let fits = |next: &&Inverse| {
-        let same = matches!(&next.action, Action::Insert { columns: theirs, .. } if theirs == columns);
-        same && next.table == first.table && Arc::ptr_eq(&next.transaction, &first.transaction)
-    };
-    1 + behind.iter().take(ROWS - 1).take_while(fits).count()
+/// Off: more rows refer to nothing than before.
+pub(super) fn off_by_orphans(number: usize) -> String {
+    format!("SET @bg_off=@bg_off+(@bg_left>@bg_orphans{number});")
 }
 
-fn sql(together: &[Inverse]) -> String {
-    let Some(Inverse { table, action, .. }) = together.first() else { return String::new() };
-    match action {
-        Action::Update { set, only } => format!("UPDATE {table} SET {set} WHERE {GUARD} AND {only};"),
-        Action::Delete { only } => format!("DELETE FROM {table} WHERE {GUARD} AND {only};"),
-        Action::Insert { columns, .. } => {
-            let rows = together.iter().filter_map(|inverse| match &inverse.action {
-                Action::Insert { row, .. } => Some(format!("SELECT {row} FROM DUAL WHERE {GUARD}")),
-                _ => None,
-            });
-            let rows: Vec<_> = rows.collect();
-            format!("INSERT INTO {table} ({columns}) {};", rows.join(" UNION ALL "))
-        }
+/// Counts the statement in front; `off` is what must not be.
+pub(super) fn count(out: &mut Vec<u8>, style: Lines, off: &str) {
+    let (front, behind) = if style == Lines::Each { (COUNT_EACH, "));\n") } else { (COUNT, ");\n") };
+    [front, off, behind].iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+    if style == Lines::Lasting {
+        lines(out, &[NARROW]);
     }
 }
 
-/// A statement and its count; one whose names are not ASCII goes through PREPARE, with its text beside it.
-fn statement(text: &mut String, sql: &str, rows: usize) {
-    if sql.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-        lines(text, &[sql]);
-    } else {
-        comment(text, sql);
-        let bytes = sql.trim_end_matches(';').as_bytes();
-        let _ = writeln!(text, "{HIDDEN}{}';", data_encoding::HEXUPPER.encode(bytes));
-        lines(text, &RUN_HIDDEN);
+/// Counts a statement that puts so many rows back.
+pub(super) fn count_rows(out: &mut Vec<u8>, style: Lines, rows: usize) {
+    count(out, style, &format!("ROW_COUNT()<>{rows}"));
+}
+
+/// Ends the statement that begins at `start`. One whose names are not ASCII goes through PREPARE, as bytes, with its
+/// text in a comment.
+pub(super) fn end(out: &mut Vec<u8>, start: usize, is_ascii: bool) {
+    if is_ascii {
+        out.extend_from_slice(b";\n");
+        return;
     }
-    let _ = writeln!(text, "{COUNT}{rows});");
+    let sql = out.split_off(start);
+    comment(out, &[&sql[..], b";"].concat());
+    out.extend_from_slice(HIDDEN.as_bytes());
+    exact::digits(out, &sql);
+    out.extend_from_slice(b"';\n");
+    lines(out, &RUN_HIDDEN);
+}
+
+/// The guard of transaction number `number` of several.
+pub(super) fn guard_each(number: u64) -> String {
+    format!(
+        "SET @bg_skip=({number}<=@bg_after),\
+         @bg=IF(@bg_me=CONNECTION_ID() AND @bg_off=0 AND {number}>@bg_after,@bg_me,NULL);"
+    )
+}
+
+/// Remembers that transaction number `number` is done.
+pub(super) fn mark_each(number: u64) -> String {
+    format!("SET @bg_mark=IF(@bg_me=CONNECTION_ID() AND @bg_off=0,{number},@bg_mark);")
+}
+
+/// Prints how far the script `name` came.
+pub(super) fn tell_each(name: &str, number: u64) -> String {
+    format!("SELECT CONCAT('APPLIED {name}-',@bg_mark) AS `undo` FROM DUAL WHERE @bg_mark={number} AND @bg_skip=0;")
+}
+
+/// The last line of a script of `count` transactions.
+pub(super) fn ended_each(name: &str, count: u64) -> String {
+    format!(
+        "SELECT IF(@bg_me=CONNECTION_ID() AND @bg_off=0 AND @bg_mark={count},'APPLIED',\
+         IF(@bg_mark>0,CONCAT('STOPPED BEHIND {name}-',@bg_mark),'ROLLED BACK')) AS `undo`;"
+    )
 }

@@ -4,7 +4,12 @@
 //! the pieces are written in their order, so that the script does not depend on how many threads there are.
 
 mod body;
+mod head;
+mod orphans;
 mod pages;
+mod pieces;
+mod threads;
+mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Seek, Write};
@@ -18,6 +23,7 @@ use crate::change::reread::Doings;
 use crate::change::reverse::{Hazard, Refusals};
 use crate::change::script::Header;
 pub use crate::change::undo::pages::{Undoing, rows};
+pub(super) use crate::change::undo::threads::ordered;
 use crate::model::change::BinlogPos;
 use crate::model::foreign::Foreign;
 use crate::model::script::{Checks, Choice, Commits, Gaps, Mode};
@@ -46,13 +52,14 @@ pub struct Choices {
 }
 
 impl Choices {
-    /// What is chosen for a row of a table.
-    pub fn of(&self, place: RowPlace, table: (&Foreign, &Foreign)) -> (Choice, Mode) {
-        if let Some(chosen) = self.rows.get(&place) {
-            return *chosen;
-        }
-        let is_out = self.excluded.iter().any(|(schema, name)| (schema, name) == table);
-        (if is_out { Choice::Exclude } else { Choice::Include }, self.mode)
+    /// What is chosen for a row, of a table that is left as it is or not.
+    fn chosen(&self, place: RowPlace, is_left_out: bool) -> (Choice, Mode) {
+        let usual = (if is_left_out { Choice::Exclude } else { Choice::Include }, self.mode);
+        self.rows.get(&place).copied().unwrap_or(usual)
+    }
+
+    fn leaves_out(&self, table: (&Foreign, &Foreign)) -> bool {
+        self.excluded.iter().any(|(schema, name)| (schema, name) == table)
     }
 }
 

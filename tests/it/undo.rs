@@ -3,19 +3,19 @@
 mod traps;
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::{Cursor, Read, Write};
 use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use breakglass::change::frame::Limits;
-use breakglass::change::query::TableName;
+use breakglass::change::index::{Index, Indexing, Log, RowsFacts, Wanted};
 use breakglass::change::reread;
-use breakglass::change::reverse::{Plan, Planner, Reason, Refusal, UndoTable};
+use breakglass::change::reverse::{Reason, Refusal};
 use breakglass::change::schema::Timeline;
-use breakglass::change::script::{self, Header};
-use breakglass::change::transactions::{Fate, Item, LogFile, Survey, Transactions};
-use breakglass::model::change::{ChangeKey, Place};
+use breakglass::change::transactions::LogFile;
+use breakglass::change::undo::{self, Request, UndoError};
+use breakglass::model::change::{ChangeKind, Place};
 use breakglass::model::foreign::Foreign;
+use breakglass::model::script::Extent;
 use flate2::read::GzDecoder;
 
 use crate::support::databases::{Product, Server, private_servers};
@@ -40,62 +40,65 @@ fn logs(fixture: &str) -> Vec<Vec<u8>> {
     names.iter().map(|name| fixture_file(fixture, name)).collect()
 }
 
-/// Plans to undo everything in logs, but what is done to some tables.
-fn plan(logs: &[Vec<u8>], definitions: &[u8], without: &[&str]) -> Result<Plan, Vec<Refusal>> {
-    let mut timeline = Timeline::default();
-    timeline.read(definitions, b"", Place::default()).unwrap();
-    let mut survey = Survey::default();
-    for (file, log) in (0..).zip(logs) {
-        survey.file(&mut Transactions::new(&log[..], file, Limits::default())).unwrap();
+/// Everything in logs, but what is done to some tables.
+struct Without(Vec<String>);
+
+impl Wanted for Without {
+    fn rows(&self, rows: &RowsFacts<'_>) -> bool {
+        self.0.iter().all(|name| rows.table.name.raw_bytes() != name.as_bytes())
     }
-    let fates = survey.finish();
-    let mut planner = Planner::default();
-    for (file, log) in (0..).zip(logs) {
-        let name = Arc::new(Foreign::from(format!("binlog.{file:06}")));
-        let of = LogFile { source: Arc::new(Foreign::from("test")), name };
-        let mut log = Transactions::new(&log[..], file, Limits::default());
-        while let Some(item) = log.next().unwrap() {
-            let key = |position| ChangeKey { source: of.source.clone(), file: of.name.clone(), position, row: 0 };
-            match item {
-                Item::Rows(rows) => {
-                    let raw = rows.event.table;
-                    if without.iter().any(|name| raw.name.raw_bytes() == name.as_bytes()) {
-                        continue;
-                    }
-                    let fate = fates.of(rows.place);
-                    if fate == Fate::RolledBack {
-                        continue;
-                    }
-                    let described = timeline.describe(raw, rows.place);
-                    let name =
-                        TableName { schema: raw.schema.raw_bytes().to_vec(), table: raw.name.raw_bytes().to_vec() };
-                    let facts = timeline.at(&name, rows.place).ok().cloned();
-                    let table = UndoTable::new(raw, &described, facts.as_deref());
-                    for change in rows.changes(&of, &described, fate).unwrap() {
-                        planner.change(&change, &table);
-                    }
-                }
-                Item::Wall(_, statement) => {
-                    let text = Foreign::new(statement.query.text.to_vec());
-                    planner.refuse(key(statement.facts.start), Reason::Wall(text));
-                }
-                Item::Statement(statement) => {
-                    let text = Foreign::new(statement.query.text.to_vec());
-                    planner.refuse(key(statement.facts.start), Reason::Statement(text));
-                }
-                _ => {}
-            }
-        }
-    }
-    planner.finish()
 }
 
-/// The script of a plan, proved.
-fn written(plan: &Plan, header: &Header) -> String {
-    let script = script::write(plan, header);
-    reread::prove(script.text.as_bytes(), &reread::planned(plan)).unwrap();
-    assert!(script.text.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)));
-    script.text
+/// What pass one found, of which a script can be made.
+pub struct Plan {
+    index: Index,
+}
+
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad("Plan")
+    }
+}
+
+/// Plans to undo everything in logs, but what is done to some tables.
+fn plan(logs: &[Vec<u8>], definitions: &[u8], without: &[&str]) -> Result<Plan, Vec<Refusal>> {
+    let without = Without(without.iter().map(|name| (*name).to_owned()).collect());
+    let plan = Plan { index: index(logs, definitions, Arc::new(without), Extent::Partial) };
+    match undo::stream(&plan.index, &Request::default(), &mut std::io::sink()) {
+        Ok(_) => Ok(plan),
+        Err(UndoError::Refused(refused)) => Err(refused.first),
+        Err(error) => panic!("{error}: {:?}", std::error::Error::source(&error)),
+    }
+}
+
+fn index(logs: &[Vec<u8>], definitions: &[u8], wanted: Arc<dyn Wanted>, extent: Extent) -> Index {
+    let mut timeline = Timeline::default();
+    timeline.read(definitions, b"", Place::default()).unwrap();
+    let logs = (0..).zip(logs).map(|(file, bytes): (u32, _)| {
+        let name = Arc::new(Foreign::from(format!("binlog.{file:06}")));
+        let of = LogFile { source: Arc::new(Foreign::from("test")), name };
+        Log { of, bytes: Arc::new(bytes.clone()) }
+    });
+    Index::build(logs.collect(), timeline, wanted, Indexing { extent, ..Indexing::default() }).unwrap()
+}
+
+/// The script of a plan, proved, and the same whatever makes it.
+fn written(plan: &Plan, request: &Request<'_>) -> String {
+    let mut file = Cursor::new(vec![]);
+    let done = undo::write(&plan.index, &Request { threads: 4, ..request.clone() }, &mut file).unwrap();
+    let (text, mut streamed) = (file.into_inner(), vec![]);
+    assert_eq!(undo::stream(&plan.index, request, &mut streamed).unwrap(), done);
+    assert!(text == streamed, "two scripts of the same changes differ");
+    assert_eq!(done.bytes, text.len() as u64);
+    reread::prove(&text, &done.doings, 2).unwrap();
+    let mut statements = reread::Statements::new(&text[..]);
+    let mut rows = 0;
+    while let Some(statement) = statements.next().unwrap() {
+        rows += if statement.kind == ChangeKind::Insert { statement.rows.len() as u64 } else { 1 };
+    }
+    assert_eq!(rows, done.doings.values().sum::<u64>());
+    assert!(text.iter().all(|byte| *byte == b'\n' || (b' '..=b'~').contains(byte)));
+    String::from_utf8(text).unwrap()
 }
 
 fn run(server: &Server, arguments: &[&str], input: &str) -> Output {
@@ -140,11 +143,11 @@ fn before(fixture: &str) -> Vec<(String, BTreeMap<String, String>)> {
 }
 
 /// Loads what a log left, undoes the log, and compares with what was before it.
-fn undo(server: &'static Server, fixture: &str, data: &str, without: &[&str], unchecked_keys: bool) {
+fn undo(server: &'static Server, fixture: &str, data: &str, without: &[&str]) {
     let after = fixture_file(data, "after.sql.gz");
-    let done = plan(&logs(fixture), &after, without);
-    let plan = done.unwrap_or_else(|refused| panic!("{fixture}: {refused:?}"));
-    let script = written(&plan, &Header { unchecked_keys, ..Header::default() });
+    let plan = plan(&logs(fixture), &after, without);
+    let plan = plan.unwrap_or_else(|refused| panic!("{fixture}: {refused:?}"));
+    let script = written(&plan, &Request::default());
     for (schema, _) in before(data) {
         server.sql(&format!("DROP DATABASE IF EXISTS `{schema}`"));
     }
@@ -184,11 +187,11 @@ fn fixtures_are_undone_to_the_state_before_them() {
             ("multi", "multi"),
         ] {
             let left_out = if fixture == "multi" { &["my_isam"] } else { left_out };
-            undo(server, &format!("{product}-{fixture}"), &format!("{product}-{data}"), left_out, false);
+            undo(server, &format!("{product}-{fixture}"), &format!("{product}-{data}"), left_out);
         }
         if server.product == Product::Mysql {
             // Cascades are rows of their own there; elsewhere the log does not have them.
-            undo(server, "mysql-fk-cascade", "mysql-fk-cascade", &[], true);
+            undo(server, "mysql-fk-cascade", "mysql-fk-cascade", &[]);
         }
     }
 }

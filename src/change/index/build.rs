@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::change::error::BinlogError;
 use crate::change::frame::FileEnd;
-use crate::change::index::window::{WINDOW, Window};
 use crate::change::index::{
-    Bits, Cursor, EventCounts, FileFacts, Index, Indexing, Log, PartOf, Partial, RowTester, RowsFacts, Stopped, Wanted,
+    Bits, Cursor, EventCounts, FileFacts, Index, Indexing, Log, PartOf, Partial, RowTester, RowsFacts, Stopped, WINDOW,
+    Wanted, Window,
 };
 use crate::change::query::TableName;
 use crate::change::reverse::{Reason, Refusal, Refusals};
@@ -59,6 +59,7 @@ pub(super) fn build(
         extent: how.extent,
         limits: how.limits,
         tables: tallies.counts,
+        epochs: timeline.places(),
         logs,
         wanted,
         timeline,

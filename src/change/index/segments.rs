@@ -25,7 +25,7 @@ struct Segment {
     bytes: Vec<u8>,
 }
 
-type Slot = Arc<OnceLock<Result<Arc<Segment>, Arc<BinlogError>>>>;
+type Slot = Arc<OnceLock<Result<Arc<Segment>, BinlogError>>>;
 
 /// The parts that were unpacked last.
 #[derive(Default)]
@@ -61,10 +61,10 @@ impl Segments {
         let Some((start, range)) = window.inside() else { return Ok(None) };
         let name = Name { file: window.mark.file, start, number: range.start / SEGMENT };
         let slot = self.slot(name);
-        let made = slot.get_or_init(|| unpacked(index, number, name).map(Arc::new).map_err(Arc::new));
+        let made = slot.get_or_init(|| unpacked(index, number, name).map(Arc::new));
         let segment = match made {
             Ok(segment) => segment.clone(),
-            Err(error) => return Err(again(error)),
+            Err(error) => return Err(error.again()),
         };
         let offset = |at: u64| at.saturating_sub(segment.from) as usize;
         let (at, end) = (offset(range.start), offset(range.end));
@@ -108,17 +108,4 @@ fn pour(index: &Index, window: &Window, span: (u64, u64), into: &mut Vec<u8>) ->
     let cursor = Cursor::new(&*log.bytes, inside.head.start, inside.head.start + inside.head.size);
     into.reserve_exact(span.1.saturating_sub(span.0) as usize);
     Frames::pour(cursor, inside.head, span, into)
-}
-
-/// The same error for whoever else waits for the segment.
-fn again(error: &BinlogError) -> BinlogError {
-    use crate::model::change::BinlogPos;
-    match error {
-        BinlogError::Io { at, source } => {
-            BinlogError::Io { at: *at, source: io::Error::new(source.kind(), source.to_string()) }
-        }
-        BinlogError::Cut { at, missing } => BinlogError::Cut { at: *at, missing: *missing },
-        BinlogError::Malformed { at, what } => BinlogError::Malformed { at: *at, what },
-        _ => BinlogError::Malformed { at: BinlogPos(0), what: "its compressed events cannot be read again" },
-    }
 }

@@ -9,7 +9,7 @@ use crate::change::table::Table;
 use crate::change::transactions::{Mark, Transactions};
 
 /// About how many bytes of a log a window has, payloads unpacked; one event more at most.
-pub(super) const WINDOW: u64 = 256 << 10;
+pub(in crate::change) const WINDOW: u64 = 256 << 10;
 
 /// A stretch of a log that can be read on its own.
 #[derive(Debug)]

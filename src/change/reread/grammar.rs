@@ -1,126 +1,223 @@
-//! The only three statements that a script may run, read character by character.
+//! The only statements that a script may run, read byte by byte.
 
+use crate::change::reread::walk::ConditionForm;
 use crate::model::change::ChangeKind;
 
 /// A statement that may stand in a script.
-pub(super) struct Statement {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Statement<'a> {
     /// The table's name as it stands there.
-    pub table: String,
+    pub table: &'a [u8],
     pub kind: ChangeKind,
     /// How many rows it must touch.
     pub rows: u64,
+    /// Whether it only runs where the row is not there.
+    pub if_not_here: bool,
 }
+
+/// Who wants to know what is in a statement.
+pub(super) trait See {
+    /// A column that gets a value: of an INSERT before its rows, of an UPDATE in front of the value.
+    fn column(&mut self, _name: &[u8]) {}
+    /// A row begins.
+    fn row(&mut self) {}
+    /// The next value of the row.
+    fn value(&mut self, _literal: &[u8]) {}
+    /// What must hold of the row.
+    fn condition(&mut self, _column: &[u8], _form: ConditionForm, _literal: &[u8]) {}
+    /// One of several equal rows is taken.
+    fn any(&mut self) {}
+}
+
+/// Nobody does.
+pub(super) struct Nobody;
+
+impl See for Nobody {}
 
 type Read<T> = Result<T, &'static str>;
 
 /// How deep a literal may wrap another: `CAST(.. AS JSON)`.
 const DEPTH: u8 = 2;
+const GUARD: &[u8] = b"@bg=CONNECTION_ID()";
 
 /// Reads one whole statement, with its semicolon.
-pub(super) fn statement(text: &str) -> Read<Statement> {
-    let mut cursor = Cursor { text, rest: text };
+pub(super) fn statement<'a>(text: &'a [u8], see: &mut impl See) -> Read<Statement<'a>> {
+    let mut cursor = Cursor { rest: text, see };
     let statement = cursor.statement()?;
-    cursor.must(";")?;
-    if cursor.rest.is_empty() { Ok(statement) } else { Err("something stands behind the statement's end") }
+    cursor.end().map(|()| statement)
 }
 
-struct Cursor<'a> {
-    text: &'a str,
-    rest: &'a str,
+/// Reads a look at whether a row is there: its table.
+pub(super) fn existence(text: &[u8]) -> Read<&[u8]> {
+    let mut cursor = Cursor { rest: text, see: &mut Nobody };
+    cursor.must(b"SELECT COUNT(*) FROM ")?;
+    let table = cursor.table()?;
+    cursor.only()?;
+    cursor.must(b" FOR UPDATE INTO @bg_here")?;
+    cursor.end().map(|()| table)
 }
 
-impl<'a> Cursor<'a> {
-    fn eat(&mut self, word: &str) -> bool {
+/// Reads a question for rows that refer to nothing: the question without its end, and the variable's name behind `@`.
+pub(super) fn orphans(text: &[u8]) -> Read<(&[u8], &[u8])> {
+    let mut cursor = Cursor { rest: text, see: &mut Nobody };
+    cursor.must(b"SELECT COUNT(*) FROM ")?;
+    cursor.table()?;
+    cursor.must(b" c LEFT JOIN ")?;
+    cursor.table()?;
+    cursor.must(b" p ON ")?;
+    cursor.list(b" AND ", |cursor| {
+        cursor.must(b"c.")?;
+        cursor.name()?;
+        cursor.must(b"=p.")?;
+        cursor.name().map(drop)
+    })?;
+    cursor.must(b" WHERE ")?;
+    while cursor.eat(b"c.") {
+        cursor.name()?;
+        cursor.must(b" IS NOT NULL AND ")?;
+    }
+    cursor.must(b"p.")?;
+    cursor.name()?;
+    cursor.must(b" IS NULL")?;
+    let question = &text[..text.len() - cursor.rest.len()];
+    cursor.must(b" INTO @")?;
+    let variable = cursor.run(|byte| byte == b'_' || byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    cursor.end().map(|()| (question, variable))
+}
+
+struct Cursor<'a, 's, S> {
+    rest: &'a [u8],
+    see: &'s mut S,
+}
+
+impl<'a, S: See> Cursor<'a, '_, S> {
+    fn eat(&mut self, word: &[u8]) -> bool {
         let behind = self.rest.strip_prefix(word);
         self.rest = behind.unwrap_or(self.rest);
         behind.is_some()
     }
 
-    fn must(&mut self, word: &'static str) -> Read<()> {
-        if self.eat(word) { Ok(()) } else { Err(word) }
+    fn must(&mut self, word: &'static [u8]) -> Read<()> {
+        if self.eat(word) { Ok(()) } else { Err(std::str::from_utf8(word).unwrap_or("a word")) }
     }
 
-    /// As many of these characters as there are.
-    fn run(&mut self, fits: impl Fn(u8) -> bool) -> &'a str {
-        let end = self.rest.bytes().position(|byte| !fits(byte)).unwrap_or(self.rest.len());
+    fn end(&mut self) -> Read<()> {
+        self.must(b";")?;
+        if self.rest.is_empty() { Ok(()) } else { Err("something stands behind the statement's end") }
+    }
+
+    /// As many of these bytes as there are.
+    #[inline]
+    fn run(&mut self, fits: impl Fn(u8) -> bool) -> &'a [u8] {
+        let end = self.rest.iter().position(|byte| !fits(*byte)).unwrap_or(self.rest.len());
         let (run, rest) = self.rest.split_at(end);
         self.rest = rest;
         run
     }
 
-    fn statement(&mut self) -> Read<Statement> {
-        if self.eat("INSERT INTO ") {
+    fn statement(&mut self) -> Read<Statement<'a>> {
+        if self.eat(b"INSERT INTO ") {
             return self.insert();
         }
-        if self.eat("UPDATE ") {
+        if self.eat(b"UPDATE ") {
             let table = self.table()?;
-            self.must(" SET ")?;
-            self.list(",", |cursor| {
-                cursor.name()?;
-                cursor.must("=")?;
-                cursor.literal(0)
+            self.must(b" SET ")?;
+            self.see.row();
+            self.list(b",", |cursor| {
+                let column = cursor.name()?;
+                cursor.see.column(column);
+                cursor.must(b"=")?;
+                let literal = cursor.literal(0)?;
+                cursor.see.value(literal);
+                Ok(())
             })?;
             self.only()?;
-            return Ok(Statement { table, kind: ChangeKind::Update, rows: 1 });
+            return Ok(Statement { table, kind: ChangeKind::Update, rows: 1, if_not_here: false });
         }
-        self.must("DELETE FROM ")?;
+        self.must(b"DELETE FROM ")?;
         let table = self.table()?;
         self.only()?;
-        Ok(Statement { table, kind: ChangeKind::Delete, rows: 1 })
+        Ok(Statement { table, kind: ChangeKind::Delete, rows: 1, if_not_here: false })
     }
 
-    fn insert(&mut self) -> Read<Statement> {
+    fn insert(&mut self) -> Read<Statement<'a>> {
         let table = self.table()?;
-        self.must(" (")?;
-        let columns = self.list(",", Self::name)?;
-        self.must(") ")?;
-        let rows = self.list(" UNION ALL ", |cursor| {
-            cursor.must("SELECT ")?;
-            let literals = cursor.list(",", |cursor| cursor.literal(0))?;
-            cursor.must(" FROM DUAL WHERE @bg=CONNECTION_ID()")?;
+        self.must(b" (")?;
+        let columns = self.list(b",", |cursor| {
+            let column = cursor.name()?;
+            cursor.see.column(column);
+            Ok(())
+        })?;
+        self.must(b") ")?;
+        let rows = self.list(b" UNION ALL ", |cursor| {
+            cursor.must(b"SELECT ")?;
+            cursor.see.row();
+            let literals = cursor.list(b",", |cursor| {
+                let literal = cursor.literal(0)?;
+                cursor.see.value(literal);
+                Ok(())
+            })?;
+            cursor.must(b" FROM DUAL WHERE ")?;
+            cursor.must(GUARD)?;
             if literals == columns { Ok(()) } else { Err("a row has another number of values than there are columns") }
         })?;
-        Ok(Statement { table, kind: ChangeKind::Insert, rows })
+        let if_not_here = self.eat(b" AND @bg_here=0");
+        if if_not_here && rows != 1 {
+            return Err("several rows that depend on whether one is there");
+        }
+        Ok(Statement { table, kind: ChangeKind::Insert, rows, if_not_here })
     }
 
     /// The condition: the guard, and at least one more.
     fn only(&mut self) -> Read<()> {
-        self.must(" WHERE @bg=CONNECTION_ID() AND ")?;
-        self.list(" AND ", Self::condition)?;
-        self.eat(" LIMIT 1");
+        self.must(b" WHERE ")?;
+        self.must(GUARD)?;
+        self.must(b" AND ")?;
+        self.list(b" AND ", Self::condition)?;
+        if self.eat(b" LIMIT 1") {
+            self.see.any();
+        }
         Ok(())
     }
 
     fn condition(&mut self) -> Read<()> {
-        let is_wrapped = if self.eat("CAST(CAST(") {
-            self.name()?;
-            self.must(" AS CHAR CHARACTER SET utf8mb4) AS BINARY)")?;
-            true
-        } else if self.eat("CAST(CONVERT(") {
-            self.name()?;
-            self.must(" USING utf8mb4) AS BINARY)")?;
-            true
-        } else if self.eat("CAST(") {
-            self.name()?;
-            self.must(" AS BINARY)")?;
-            true
-        } else if self.eat("HEX(") {
-            self.name()?;
-            self.must(")")?;
-            true
+        let (column, form) = self.side()?;
+        let (form, literal) = if form == ConditionForm::Same && self.eat(b" IS NULL") {
+            (form, &b"NULL"[..])
+        } else if form == ConditionForm::Same && self.eat(b"=") {
+            (ConditionForm::Lookup, self.literal(0)?)
         } else {
-            self.name()?;
-            self.eat("+0")
+            self.must(b" <=> ")?;
+            (form, self.literal(0)?)
         };
-        if !is_wrapped && (self.eat(" IS NULL") || self.eat("=") && self.literal(0).is_ok()) {
-            return Ok(());
+        self.see.condition(column, form, literal);
+        Ok(())
+    }
+
+    /// What is compared: a column, in one of a few forms.
+    fn side(&mut self) -> Read<(&'a [u8], ConditionForm)> {
+        let wrapped = |cursor: &mut Self, behind: &'static [u8], form| {
+            let column = cursor.name()?;
+            cursor.must(behind).map(|()| (column, form))
+        };
+        if self.eat(b"CAST(CAST(") {
+            return wrapped(self, b" AS CHAR CHARACTER SET utf8mb4) AS BINARY)", ConditionForm::Utf8Bytes);
         }
-        self.must(" <=> ")?;
-        self.literal(0)
+        if self.eat(b"CAST(CONVERT(") {
+            return wrapped(self, b" USING utf8mb4) AS BINARY)", ConditionForm::Utf8Bytes);
+        }
+        if self.eat(b"CAST(") {
+            return wrapped(self, b" AS BINARY)", ConditionForm::Bytes);
+        }
+        if self.eat(b"HEX(") {
+            return wrapped(self, b")", ConditionForm::Hex);
+        }
+        let column = self.name()?;
+        Ok((column, if self.eat(b"+0") { ConditionForm::Number } else { ConditionForm::Same }))
     }
 
     /// How many there are; at least one.
-    fn list(&mut self, between: &str, mut one: impl FnMut(&mut Self) -> Read<()>) -> Read<u64> {
+    fn list(&mut self, between: &[u8], mut one: impl FnMut(&mut Self) -> Read<()>) -> Read<u64> {
         let mut count = 0;
         loop {
             one(self)?;
@@ -131,85 +228,105 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn table(&mut self) -> Read<String> {
-        let start = self.text.len() - self.rest.len();
+    fn table(&mut self) -> Read<&'a [u8]> {
+        let text = self.rest;
         self.name()?;
-        self.must(".")?;
+        self.must(b".")?;
         self.name()?;
-        let end = self.text.len() - self.rest.len();
-        Ok(self.text[start..end].to_owned())
+        Ok(&text[..text.len() - self.rest.len()])
     }
 
-    fn name(&mut self) -> Read<()> {
-        self.must("`")?;
+    /// A name with its backticks.
+    fn name(&mut self) -> Read<&'a [u8]> {
+        let text = self.rest;
+        self.must(b"`")?;
         loop {
-            let run = self.run(|byte| byte != b'`');
-            if run.bytes().any(|byte| byte == 0) {
+            let end = memchr::memchr(b'`', self.rest).ok_or("a name without an end")?;
+            if self.rest[..end].contains(&0) {
                 return Err("a name with a NUL");
             }
-            self.must("`")?;
-            if !self.eat("`") {
-                return Ok(());
+            self.rest = &self.rest[end + 1..];
+            if !self.eat(b"`") {
+                return Ok(&text[..text.len() - self.rest.len()]);
             }
         }
     }
 
-    fn literal(&mut self, depth: u8) -> Read<()> {
-        if self.eat("NULL") {
-            return Ok(());
-        }
-        if self.eat("CAST(") {
-            if depth >= DEPTH {
-                return Err("a literal inside too many others");
+    fn literal(&mut self, depth: u8) -> Read<&'a [u8]> {
+        let text = self.rest;
+        self.any_literal(depth)?;
+        Ok(&text[..text.len() - self.rest.len()])
+    }
+
+    fn any_literal(&mut self, depth: u8) -> Read<()> {
+        match self.rest.first() {
+            Some(b'\'') => self.quoted(),
+            Some(b'X') if self.eat(b"X'") => self.digits(),
+            Some(b'_') => {
+                self.rest = &self.rest[1..];
+                let charset = self.run(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+                if charset.is_empty() {
+                    return Err("a character set without a name");
+                }
+                if self.eat(b" X'") { self.digits() } else { self.quoted() }
             }
-            self.literal(depth + 1)?;
-            return self.must(" AS JSON)");
-        }
-        if self.eat("b'") {
-            self.run(|byte| matches!(byte, b'0' | b'1'));
-            return self.must("'");
-        }
-        if self.eat("X'") {
-            return self.digits();
-        }
-        if self.eat("_") {
-            let charset = self.run(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-            if charset.is_empty() {
-                return Err("a character set without a name");
+            Some(b'N') => self.must(b"NULL"),
+            Some(b'C') => {
+                self.must(b"CAST(")?;
+                if depth >= DEPTH {
+                    return Err("a literal inside too many others");
+                }
+                self.any_literal(depth + 1)?;
+                self.must(b" AS JSON)")
             }
-            return if self.eat(" X'") { self.digits() } else { self.quoted() };
+            Some(b'b') => {
+                self.must(b"b'")?;
+                self.run(|byte| matches!(byte, b'0' | b'1'));
+                self.must(b"'")
+            }
+            _ => self.number(),
         }
-        if self.rest.starts_with('\'') { self.quoted() } else { self.number() }
     }
 
     fn digits(&mut self) -> Read<()> {
-        let digits = self.run(|byte| byte.is_ascii_digit() || (b'A'..=b'F').contains(&byte));
-        if digits.len().is_multiple_of(2) { self.must("'") } else { Err("half a byte") }
+        let end = memchr::memchr(b'\'', self.rest).ok_or("bytes without an end")?;
+        let digits = &self.rest[..end];
+        let is_digit = |byte: &u8| byte.is_ascii_digit() | (b'A'..=b'F').contains(byte);
+        if !digits.iter().fold(true, |all, byte| all & is_digit(byte)) {
+            return Err("bytes that are not in hexadecimal");
+        }
+        self.rest = &self.rest[end + 1..];
+        if digits.len().is_multiple_of(2) { Ok(()) } else { Err("half a byte") }
     }
 
     /// A string that reads the same whether backslashes escape or not: there are none.
     fn quoted(&mut self) -> Read<()> {
-        self.must("'")?;
+        self.must(b"'")?;
         loop {
-            self.run(|byte| (b' '..=b'~').contains(&byte) && byte != b'\'' && byte != b'\\');
-            self.must("'")?;
-            if !self.eat("'") {
+            let end = memchr::memchr(b'\'', self.rest).ok_or("a string without an end")?;
+            let is_plain = |byte: &u8| (b' '..=b'~').contains(byte) & (*byte != b'\\');
+            if !self.rest[..end].iter().fold(true, |all, byte| all & is_plain(byte)) {
+                return Err("a string with something else than plain text");
+            }
+            self.rest = &self.rest[end + 1..];
+            if !self.eat(b"'") {
                 return Ok(());
             }
         }
     }
 
     fn number(&mut self) -> Read<()> {
-        self.eat("-");
-        if self.run(|byte| byte.is_ascii_digit()).is_empty() {
+        let is_digit = |byte: u8| byte.is_ascii_digit();
+        self.eat(b"-");
+        if self.run(is_digit).is_empty() {
             return Err("a literal that is none");
         }
-        if self.eat(".") && self.run(|byte| byte.is_ascii_digit()).is_empty() {
+        if self.eat(b".") && self.run(is_digit).is_empty() {
             return Err("a number that ends in a point");
         }
-        if self.eat("e") {
-            self.eat("-");
-            if self.run(|byte| byte.is_ascii_digit()).is_empty() {
+        if self.eat(b"e") {
+            self.eat(b"-");
+            if self.run(is_digit).is_empty() {
                 return Err("a number without an exponent");
             }
         }

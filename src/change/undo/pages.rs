@@ -1,10 +1,16 @@
 //! What undoes the rows of one window, one by one, for people to look at.
 
-use crate::change::index::Index;
-use crate::change::reverse::Reason;
-use crate::change::undo::{Request, RowPlace, UndoError};
+use crate::change::error::{BinlogError, Broken};
+use crate::change::index::{Index, RowView, Segments};
+use crate::change::reverse::{Ask, Done, Reason, Trouble, UndoTable};
+use crate::change::rows::RowCells;
+use crate::change::script::{GUARD, Lines};
+use crate::change::transactions::{Fate, RowsItem};
+use crate::change::undo::pieces::{chosen, standing_against};
+use crate::change::undo::window::{Known, Tables, cells, events};
+use crate::change::undo::{Direction, Engines, Request, RowPlace, UndoError};
 use crate::model::change::Change;
-use crate::model::script::{Choice, Mode};
+use crate::model::script::{Choice, Extent, Mode};
 
 /// One change and what undoes it.
 #[derive(Debug, Clone)]
@@ -15,8 +21,8 @@ pub struct Undoing {
     pub transaction: u64,
     /// The change, with both images.
     pub change: Change,
-    /// The statement alone, without its count, in ASCII where its names are; `Ok(None)` for an update that changed
-    /// nothing; the reason where nothing undoes it.
+    /// The statement alone, without its count; `Ok(None)` for an update that changed nothing; the reason where nothing
+    /// undoes it. Its names are as they are: escape it before it is drawn.
     pub sql: Result<Option<String>, Reason>,
     /// What was chosen.
     pub choice: Choice,
@@ -30,6 +36,85 @@ pub struct Undoing {
 /// # Errors
 ///
 /// When the log is no longer what it was.
-pub fn rows(_: &Index, _: &Request<'_>, _: usize) -> Result<Vec<Undoing>, UndoError> {
-    Err(UndoError::Stopped)
+pub fn rows(index: &Index, request: &Request<'_>, window: usize) -> Result<Vec<Undoing>, UndoError> {
+    let Some(last) = index.windows.len().checked_sub(window + 1) else { return Ok(vec![]) };
+    let number = if request.direction == Direction::Undo { last } else { window };
+    let mut page = Page { index, request, tables: Tables::new(index, request), found: vec![] };
+    let segments = Segments::default();
+    events(index, number, &segments, request.gaps, |rows, transaction, fate| page.event(rows, transaction, fate))?;
+    if request.direction == Direction::Undo {
+        page.found.reverse();
+    }
+    Ok(page.found)
+}
+
+struct Page<'p> {
+    index: &'p Index,
+    request: &'p Request<'p>,
+    tables: Tables<'p>,
+    found: Vec<Undoing>,
+}
+
+impl Page<'_> {
+    fn event(&mut self, rows: &RowsItem<'_>, transaction: u64, fate: Fate) -> Result<(), BinlogError> {
+        let number = self.tables.find(rows);
+        let known = self.tables.get(number);
+        match self.request.engines {
+            Engines::RollingBack if known.table.is_lasting() => return Ok(()),
+            Engines::Lasting if !known.table.is_lasting() => return Ok(()),
+            _ => {}
+        }
+        let position = rows.place.position;
+        let against = standing_against(known, fate, self.request.engines);
+        let of = &self.index.logs[rows.place.file as usize].of;
+        let changes = rows.changes(of, &known.described, fate)?;
+        let asked = self.index.extent == Extent::Partial && self.index.wanted.looks_at_rows();
+        let (mut walk, mut cells) = (rows.event.rows(), cells(rows));
+        for change in changes {
+            walk.read(&mut cells).map_err(|broken| broken.at(position))?;
+            let place = RowPlace { file: rows.place.file, position, row: change.key.row };
+            let row = RowView { kind: change.kind, table: &known.described, cells: &cells, transaction: rows.facts };
+            if asked && !self.index.wanted.row(&row) {
+                continue;
+            }
+            let (choice, mode) = chosen(self.request, known, place);
+            let ask = Ask { direction: self.request.direction, mode, lines: Lines::Once };
+            let sql = match &against {
+                Some(reason) => Err(reason.clone()),
+                None => alone(known, &change, &cells, ask).map_err(|broken| broken.at(position))?,
+            };
+            self.found.push(Undoing { place, transaction, change, sql, choice, mode });
+        }
+        Ok(())
+    }
+}
+
+type Sql = Result<Option<String>, Reason>;
+
+/// One row's statements without what counts them.
+fn alone(known: &Known, change: &Change, cells: &RowCells<'_>, ask: Ask) -> Result<Sql, Broken> {
+    let table = known.table.for_people();
+    let mut text = vec![];
+    let done = match table.write(change.kind, cells, ask, &mut text) {
+        Ok(done) => done,
+        Err(Trouble::Reason(reason)) => return Ok(Err(reason)),
+        Err(Trouble::Broken(broken)) => return Err(broken),
+    };
+    Ok(Ok(match done {
+        Done::Nothing => None,
+        Done::Row => Some(put_back(&table, &text)),
+        Done::Statements(..) => {
+            let text = String::from_utf8_lossy(&text);
+            let statements = text.lines().filter(|line| !line.starts_with("SET @bg_"));
+            Some(statements.collect::<Vec<_>>().join("\n"))
+        }
+    }))
+}
+
+fn put_back(table: &UndoTable, row: &[u8]) -> String {
+    let mut text = vec![];
+    table.put_back_begins(&mut text);
+    let parts: [&[u8]; 5] = [b"SELECT ", row, b" FROM DUAL WHERE ", GUARD.as_bytes(), b";"];
+    text.extend(parts.concat());
+    String::from_utf8_lossy(&text).into_owned()
 }

@@ -3,11 +3,10 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Stdio};
 
-use breakglass::change::reverse::Plan;
-use breakglass::change::script::Header;
+use breakglass::change::undo::Request;
 
 use crate::support::databases::Server;
-use crate::undo::{alone, last_line, plan, run, written};
+use crate::undo::{Plan, alone, last_line, plan, run, written};
 
 const TABLE: &str = "CREATE TABLE t (id INT PRIMARY KEY, v INT, s VARCHAR(20) CHARACTER SET utf8mb4) ENGINE=InnoDB;";
 
@@ -29,7 +28,7 @@ fn state(server: &Server) -> String {
 
 /// Neither a client that stops at errors nor one that goes on applies anything.
 fn applies_nothing(server: &'static Server, plan: &Plan) {
-    let (script, now) = (written(plan, &Header::default()), state(server));
+    let (script, now) = (written(plan, &Request::default()), state(server));
     let output = run(server, &["-N", "-B"], &script);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && errors.contains("1242"), "{errors}");
@@ -48,7 +47,7 @@ fn d17_a_row_that_changed_since_stops_everything() {
         applies_nothing(server, &plan);
         // Another column is somebody else's: it stays, and the undo goes through.
         server.sql("UPDATE trap.t SET v=12, s='later' WHERE id=2");
-        let output = run(server, &["-N", "-B"], &written(&plan, &Header::default()));
+        let output = run(server, &["-N", "-B"], &written(&plan, &Request::default()));
         assert_eq!(last_line(&output), "APPLIED");
         assert_eq!(state(server), "1\t1\t61\n2\t2\t6C61746572\n3\t3\t63\n");
     }
@@ -78,7 +77,7 @@ fn d33_d74_keys_that_moved_and_a_key_of_zero_come_back() {
         let rows = "SET sql_mode='NO_AUTO_VALUE_ON_ZERO'; ALTER TABLE t MODIFY id INT AUTO_INCREMENT; \
             INSERT INTO t VALUES (0,0,'z'),(5,1,NULL),(6,2,'it''s \\\\ \u{1f600}');";
         let plan = damaged(server, rows, "UPDATE t SET id=id+1 ORDER BY id DESC; DELETE FROM t WHERE id<7;");
-        let output = run(server, &["-N", "-B"], &written(&plan, &Header::default()));
+        let output = run(server, &["-N", "-B"], &written(&plan, &Request::default()));
         assert_eq!(last_line(&output), "APPLIED", "{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(state(server), "0\t0\t7A\n5\t1\tNULL\n6\t2\t69742773205C20F09F9880\n");
     }
@@ -92,7 +91,7 @@ fn d11_a_session_gets_its_settings_back() {
             foreign_key_checks=0, sql_safe_updates=1;\n";
         let ask = "SELECT @@autocommit, @@character_set_client, @@character_set_results, @@sql_mode, @@time_zone, \
             @@foreign_key_checks, @@sql_safe_updates;\n";
-        let script = format!("{set}{}{ask}", written(&plan, &Header::default()));
+        let script = format!("{set}{}{ask}", written(&plan, &Request::default()));
         let output = run(server, &["-N", "-B"], &script);
         let settings = "1\tlatin1\tlatin1\tANSI_QUOTES,NO_BACKSLASH_ESCAPES\t+03:00\t0\t1";
         assert_eq!(last_line(&output), settings, "{}", String::from_utf8_lossy(&output.stderr));
@@ -152,7 +151,7 @@ fn d70_a_deadlock_in_the_middle_applies_nothing_even_with_force() {
             CREATE TABLE heavy (id INT PRIMARY KEY) ENGINE=InnoDB;";
         let plan = damaged(server, rows, "UPDATE t SET v=v+10;");
         let now = state(server);
-        let script = written(&plan, &Header::default());
+        let script = written(&plan, &Request::default());
         // The script goes from 3 to 1 and waits for 2; then the other session, which has done more, wants 3.
         let many: Vec<_> = (0..200).map(|id| format!("({id})")).collect();
         let held = format!(
@@ -176,7 +175,7 @@ fn d70_a_deadlock_in_the_middle_applies_nothing_even_with_force() {
 fn d70_a_lock_that_takes_too_long_applies_nothing_even_with_force() {
     for server in alone().iter().copied() {
         let plan = damaged(server, "INSERT INTO t VALUES (1,1,'a'),(2,2,'b');", "UPDATE t SET v=v+10;");
-        let (now, script) = (state(server), written(&plan, &Header::default()));
+        let (now, script) = (state(server), written(&plan, &Request::default()));
         let holder = Holder::begin(server, "SELECT v FROM t WHERE id=1 FOR UPDATE INTO @v;");
         let script = format!("SET innodb_lock_wait_timeout=1;\n{script}");
         let output = run(server, &["-N", "-B", "--force"], &script);
@@ -192,7 +191,7 @@ fn d70_a_lock_that_takes_too_long_applies_nothing_even_with_force() {
 fn d70_a_connection_that_is_killed_applies_nothing() {
     for server in alone().iter().copied() {
         let plan = damaged(server, "INSERT INTO t VALUES (1,1,'a'),(2,2,'b'),(3,3,'c');", "UPDATE t SET v=v+10;");
-        let (now, script) = (state(server), written(&plan, &Header::default()));
+        let (now, script) = (state(server), written(&plan, &Request::default()));
         let holder = Holder::begin(server, "SELECT v FROM t WHERE id=2 FOR UPDATE INTO @v;");
         let running = std::thread::spawn(move || run(server, &["-N", "-B", "--force"], &script));
         let id = waiting(server);
@@ -210,7 +209,7 @@ fn d71_the_rest_of_a_script_in_another_session_applies_nothing() {
     for server in alone().iter().copied() {
         let damage = "UPDATE t SET v=v+10 WHERE id<3; DELETE FROM t WHERE id=3; INSERT INTO t VALUES (4,4,'d');";
         let plan = damaged(server, "INSERT INTO t VALUES (1,1,'a'),(2,2,'b'),(3,3,'c');", damage);
-        let (now, script) = (state(server), written(&plan, &Header::default()));
+        let (now, script) = (state(server), written(&plan, &Request::default()));
         let lines: Vec<_> = script.lines().filter(|line| !line.starts_with("-- ")).collect();
         for cut in 1..lines.len() {
             let output = run(server, &["-N", "-B", "--force"], &(lines[cut..].join("\n") + "\n"));

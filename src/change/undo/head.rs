@@ -1,0 +1,116 @@
+//! The script's header: written last, into room that was left for it.
+
+use std::fmt::Write;
+
+use crate::change::index::Index;
+use crate::change::reverse::Hazard;
+use crate::change::script::{Header, Lines, comment};
+use crate::change::undo::{Direction, Request, Written};
+use crate::model::change::ChangeKind;
+use crate::model::foreign::Foreign;
+use crate::model::script::Checks;
+
+/// The most hazards that are listed one by one.
+const HAZARDS: usize = 100;
+/// In front of the digest's digits.
+const DIGEST: &str = "digest: ";
+
+/// What a header is made from.
+pub(super) struct Head<'h> {
+    pub index: &'h Index,
+    pub request: &'h Request<'h>,
+    pub lines: Lines,
+    /// The name by which a run is gone on with.
+    pub name: &'h str,
+}
+
+impl Head<'_> {
+    /// A header of the largest size that it can have.
+    pub fn room(&self) -> Vec<u8> {
+        const MOST: u64 = u64::MAX;
+        let label = |(schema, name): (&[u8], &[u8])| format!("{}.{}", Foreign::new(schema), Foreign::new(name));
+        let labels = self.index.tables.keys().map(|name| Foreign::from(label((&name.schema, &name.table))));
+        let both = labels.take(HAZARDS).flat_map(|label| [Hazard::NoKey(label.clone()), Hazard::EngineUnknown(label)]);
+        let doings =
+            [ChangeKind::Insert, ChangeKind::Update, ChangeKind::Delete].map(|kind| ((String::new(), kind), MOST));
+        let written = Written {
+            statements: MOST,
+            transactions: MOST,
+            longest: MOST,
+            hazards: both.collect(),
+            doings: doings.into_iter().collect(),
+            ..Written::default()
+        };
+        let mut text = self.text(&written);
+        // "and 18446744073709551615 more", should the tables be more than are listed.
+        text.resize(text.len() + 64, b' ');
+        text
+    }
+
+    /// The header, of exactly `room` bytes; `None` if it is larger.
+    pub fn fill(&self, written: &Written, room: usize) -> Option<Vec<u8>> {
+        let mut text = self.text(written);
+        let at = memchr::memmem::rfind(&text, DIGEST.as_bytes())?.checked_sub("\n-- ".len())?;
+        let spare = room.checked_sub(text.len())?;
+        text.splice(at..at, std::iter::repeat_n(b' ', spare));
+        Some(text)
+    }
+
+    fn text(&self, written: &Written) -> Vec<u8> {
+        let mut text = vec![];
+        let mut line = |words: String| comment(&mut text, words.as_bytes());
+        let Header { lines, hazards, notes, .. } = &self.request.header;
+        let what = if self.request.direction == Direction::Undo { "undo" } else { "redo" };
+        line(format!("breakglass {what} script, format 1"));
+        line(self.instruction());
+        lines.iter().for_each(|(label, value)| line(format!("{label}: {value}")));
+        let rows = |kind: ChangeKind| {
+            let of_kind = written.doings.iter().filter(|((_, other), _)| *other == kind);
+            of_kind.fold(0_u64, |sum, (_, rows)| sum.saturating_add(*rows))
+        };
+        let (back, set) = (rows(ChangeKind::Insert), rows(ChangeKind::Update));
+        line(format!("rows: {back} put back, {set} set back, {} taken away", rows(ChangeKind::Delete)));
+        line(format!("transactions: {}; longest statement: {} bytes", written.transactions, written.longest));
+        written.hazards.iter().take(HAZARDS).for_each(|hazard| line(format!("hazard: {hazard}")));
+        if written.hazards.len() > HAZARDS {
+            line(format!("hazard: and {} more of these", written.hazards.len() - HAZARDS));
+        }
+        self.own_hazards().into_iter().for_each(|words| line(format!("hazard: {words}")));
+        hazards.iter().for_each(|words| line(format!("hazard: {words}")));
+        notes.iter().for_each(|words| line(format!("note: {words}")));
+        line(format!("statements: {}", written.statements));
+        let mut digest = DIGEST.to_owned();
+        // Writing into memory does not fail.
+        let _ = write!(digest, "{}", data_encoding::HEXLOWER.encode(&written.digest));
+        line(digest);
+        text
+    }
+
+    fn instruction(&self) -> String {
+        let feed = "Feed it to mysql or mariadb in a session of its own:";
+        match self.lines {
+            Lines::Once => format!("{feed} it applies all of this or nothing."),
+            Lines::Lasting => format!("{feed} its tables do not roll back, so what it did before it stops stays."),
+            Lines::Each => format!(
+                "{feed} it applies one transaction after the other, and prints how far it came; to go on, \
+                 run SET @bg_resume='{}-NUMBER' in front of it.",
+                self.name
+            ),
+        }
+    }
+
+    fn own_hazards(&self) -> Vec<&'static str> {
+        let mut hazards = vec![];
+        if self.lines == Lines::Lasting {
+            hazards.push("these tables keep changes after ROLLBACK");
+        }
+        match self.request.checks {
+            Checks::Off => hazards.push("foreign keys are not checked while this runs"),
+            Checks::AsLogged if self.index.unchecked.count() > 0 => {
+                hazards.push("foreign keys are not checked around transactions whose log has rows of cascades");
+            }
+            _ => {}
+        }
+        hazards
+    }
+}
