@@ -84,8 +84,13 @@ impl Timeline {
         Ok(count)
     }
 
-    /// Moves along with a change of definitions in the log, which is true from `place` on.
+    /// Moves along with a change of definitions in the log, which is true from `place` on; what is known from that
+    /// very place on already, because it was followed or learned before, stays.
     pub fn follow(&mut self, ddl: &Ddl, query: &Query<'_>, place: Place) {
+        let known = |name: &TableName| self.tables.get(name).is_some_and(|states| states.contains_key(&place));
+        if ddl.tables.iter().any(known) {
+            return;
+        }
         match (ddl.verb, ddl.tables.as_slice()) {
             (DdlVerb::Truncate, _) => {}
             (DdlVerb::Drop, tables) => tables.iter().for_each(|name| self.set(name.clone(), place, State::Gone)),
@@ -127,6 +132,23 @@ impl Timeline {
             },
             Err(unknown) => Described::by_log(table, Some(unknown)),
         }
+    }
+
+    /// The same for a sequence that begins with file number `first` of this one.
+    #[must_use]
+    pub fn beginning_with(&self, first: u32) -> Self {
+        let mut tables = BTreeMap::new();
+        for (name, states) in &self.tables {
+            let moved: &mut BTreeMap<Place, State> = tables.entry(name.clone()).or_default();
+            for (place, state) in states {
+                let place = match place.file.checked_sub(first) {
+                    Some(file) => Place { file, ..*place },
+                    None => Place::default(), // the last of those before the first file counts
+                };
+                moved.insert(place, state.clone());
+            }
+        }
+        Self { tables }
     }
 
     /// Places from which something else is true of any table, in their order.

@@ -74,6 +74,25 @@ impl GtidSet {
     }
 }
 
+impl std::fmt::Display for GtidSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut between = "";
+        for Interval { server, tag, from, to } in &self.mysql {
+            let first = Gtid::MySql { server: *server, tag: tag.clone(), number: *from };
+            write!(f, "{between}{first}")?;
+            if to > from {
+                write!(f, "-{to}")?;
+            }
+            between = ",";
+        }
+        for (domain, server, sequence) in &self.mariadb {
+            write!(f, "{between}{domain}-{server}-{sequence}")?;
+            between = ",";
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

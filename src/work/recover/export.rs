@@ -212,4 +212,3 @@ impl Write for Both {
         self.sealer.flush()
     }
 }
-

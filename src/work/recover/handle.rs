@@ -10,8 +10,8 @@ use tokio_util::sync::CancellationToken;
 use crate::change::undo::{UndoError, Undoing};
 use crate::model::changes::ChangeFilter;
 use crate::model::script::{
-    CheckView, Decision, RecoveryPhase, RecoveryView, RowNow, ScriptHazard, ScriptOptions, ScriptPage,
-    ScriptStatement, ScriptTransaction, Which,
+    CheckView, Decision, RecoveryPhase, RecoveryView, RowNow, ScriptHazard, ScriptOptions, ScriptPage, ScriptStatement,
+    ScriptTransaction, Which,
 };
 use crate::report::{Report, Reportable};
 use crate::work::changes::ChangesHandle;
@@ -44,18 +44,19 @@ impl Drop for Inner {
 }
 
 impl Session {
-    /// Opens a recovery over a change source; the logs are read once more in the background, and the view grows.
+    /// Opens a recovery over a change source, as soon as that has been read; the logs are then read once more in the
+    /// background, and the view grows.
     ///
     /// # Errors
     ///
-    /// When the filter cannot be understood. Whatever happens later is in the view.
-    pub fn open_recovery(
+    /// When the source could not be read, or the filter does not fit it. Whatever happens later is in the view.
+    pub async fn open_recovery(
         &self,
         from: &ChangesHandle,
         filter: ChangeFilter,
         options: ScriptOptions,
     ) -> Result<RecoveryHandle, Report> {
-        let material = material::of(from, &filter)?;
+        let material = material::of(from, &filter).await?;
         RecoveryHandle::open(self, material, filter, options)
     }
 }

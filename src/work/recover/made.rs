@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 use crate::change::index::{Index, Indexing, Log, Stopped, Wanted, Watch};
 use crate::change::schema::Timeline;
 use crate::change::script::Header;
-use crate::change::undo::{self, Choices, Direction, Engines, Reference, Request, RowPlace, UndoError, Undoing, Written};
+use crate::change::undo::{
+    self, Choices, Direction, Engines, Reference, Request, RowPlace, UndoError, Undoing, Written,
+};
 use crate::model::change::Change;
 use crate::model::changes::ChangesView;
 use crate::model::foreign::Foreign;

@@ -187,17 +187,15 @@ impl State {
         Ok(())
     }
 
-    fn table(
-        &mut self,
-        table: &TableRef,
-        (choice, mode): (Option<Choice>, Option<Mode>),
-    ) -> Result<(), RecoverError> {
+    fn table(&mut self, table: &TableRef, (choice, mode): (Option<Choice>, Option<Mode>)) -> Result<(), RecoverError> {
         let is_there = self.tables().iter().any(|known| known.table == *table);
         if !is_there {
             return Err(RecoverError::NoSuch { what: format!("table {table}") });
         }
         if mode.is_some() {
-            return Err(RecoverError::NoSuch { what: "mode of a whole table: choose it for its statements".to_owned() });
+            return Err(RecoverError::NoSuch {
+                what: "mode of a whole table: choose it for its statements".to_owned(),
+            });
         }
         let name = (table.schema.clone(), table.table.clone());
         match choice {
@@ -253,9 +251,8 @@ impl State {
     fn counts(&self) -> ChoiceCounts {
         let rows = |written: &Option<Written>| written.as_ref().map_or(0, |written| written.doings.values().sum());
         let included: u64 = rows(if self.chosen.is_some() { &self.chosen } else { &self.last });
-        let overwrite = self.choices.rows.values().filter(|(choice, mode)| {
-            *choice == Choice::Include && *mode == Mode::Overwrite
-        });
+        let overwrite =
+            self.choices.rows.values().filter(|(choice, mode)| *choice == Choice::Include && *mode == Mode::Overwrite);
         let overwrite = if self.choices.mode == Mode::Overwrite { included } else { overwrite.count() as u64 };
         ChoiceCounts {
             included,
@@ -334,7 +331,8 @@ impl State {
         let one = |part: &crate::change::index::PartOf| {
             let file = made.index.files.get(part.file as usize).map(|file| file.of.name.to_string());
             let left = part.left.iter().map(|(name, rows)| {
-                let table = TableRef { schema: Foreign::new(name.schema.clone()), table: Foreign::new(name.table.clone()) };
+                let table =
+                    TableRef { schema: Foreign::new(name.schema.clone()), table: Foreign::new(name.table.clone()) };
                 (table, *rows)
             });
             let label = label(&file.unwrap_or_default(), &part.transaction);

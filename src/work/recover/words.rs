@@ -40,10 +40,10 @@ pub fn filter_words(filter: &ChangeFilter) -> Vec<(&'static str, String)> {
     filter.gtids.iter().for_each(|gtids| add("gtid", gtids.to_string()));
     filter.threads.iter().for_each(|thread| add("thread", thread.to_string()));
     for key in &filter.keys {
-        add("key", key.iter().map(|literal| format!("{literal:?}")).collect::<Vec<_>>().join(","));
+        add("key", key.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
     }
     filter.changed.iter().for_each(|column| add("changed-column", column.clone()));
-    filter.values.iter().for_each(|(column, value)| add("where", format!("{column}={value:?}")));
+    filter.values.iter().for_each(|(column, value)| add("where", format!("{column}={value}")));
     filter.statement.iter().for_each(|pattern| add("statement", pattern.clone()));
     words
 }

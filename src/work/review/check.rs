@@ -7,9 +7,7 @@ use crate::change::review::{RowStatement, of_statement};
 use crate::change::undo::Undoing;
 use crate::model::change::{Change, ChangedTable};
 use crate::model::changes::{Shown, TableRef};
-use crate::model::script::{
-    CheckView, ColumnNow, RowNow, RowState, ScriptHazard, Surroundings, TableNow,
-};
+use crate::model::script::{CheckView, ColumnNow, RowNow, RowState, ScriptHazard, Surroundings, TableNow};
 use crate::report::{Report, Reportable};
 use crate::server::rows_now::RowsNow;
 use crate::work::recover::{Made, RecoveryHandle};
@@ -188,7 +186,8 @@ async fn columns(server: &mut RowsNow, now: &TableNow, (one, asked): (&One, &Ask
     let Change { before, after, table, .. } = &one.change;
     let mut found = vec![];
     for (name, value) in names.iter().zip(values) {
-        let Some(at) = table.columns.iter().position(|column| column.name.raw_bytes().eq_ignore_ascii_case(name.raw_bytes()))
+        let Some(at) =
+            table.columns.iter().position(|column| column.name.raw_bytes().eq_ignore_ascii_case(name.raw_bytes()))
         else {
             continue;
         };

@@ -18,6 +18,8 @@ use crate::model::script::{
     Surroundings,
 };
 use crate::report::{Fault, Report, Reportable};
+use crate::work::recover::file_at::FileAt;
+use crate::work::recover::{table_of as table_of_quoted, threads};
 use crate::work::review::around;
 use crate::work::review::now::{self, Asked};
 use crate::work::review::server::{Look, look};
@@ -27,8 +29,8 @@ use crate::work::session::Session;
 const LISTED: usize = 1000;
 /// Questions that wait for the server.
 const WAITING: usize = 8;
-/// The largest script of ours that is proved.
-const PROVED: u64 = 4 << 30;
+/// Bytes in which the header of one of ours is looked for.
+const HEADER: u64 = 1 << 20;
 
 /// What is to be reviewed.
 #[derive(Debug, Clone)]
@@ -133,7 +135,7 @@ fn read(path: &Path) -> Result<Reviewed, Report> {
     let mut reviewed =
         Reviewed { review: told(path, &reading), header: vec![], server: None, around: vec![], rows: vec![] };
     if reading.origin == Origin::Breakglass {
-        prove(path, reading.bytes, &mut reviewed)?;
+        prove(path, &mut reviewed)?;
     }
     Ok(reviewed)
 }
@@ -165,17 +167,16 @@ fn hazard(code: StatementHazard, count: u64, line: u64) -> ReviewHazard {
 }
 
 /// Holds one of ours against the second parser: either every byte is as it was written, or it says what is not.
-fn prove(path: &Path, size: u64, reviewed: &mut Reviewed) -> Result<(), Report> {
-    let mut bytes = vec![];
-    let file = open(path)?;
-    file.take(PROVED).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
-    reviewed.header = header(&bytes);
-    let proved = if bytes.len() as u64 == size { reread::read(&bytes) } else { Err(reread::RereadError::Digest) };
-    match proved {
+fn prove(path: &Path, reviewed: &mut Reviewed) -> Result<(), Report> {
+    let mut head = vec![];
+    open(path)?.take(HEADER).read_to_end(&mut head).map_err(|error| unreadable(path, &error))?;
+    reviewed.header = header(&head);
+    let script = FileAt::new(open(path)?).map_err(|error| unreadable(path, &error))?;
+    match reread::read(&script, threads()) {
         Ok(doings) => {
             let mut tables: BTreeMap<String, ReviewedTable> = BTreeMap::new();
             for ((table, kind), rows) in doings {
-                let name = table.replace('`', "");
+                let name = table_of_quoted(&table).map_or(table, |table| table.to_string());
                 let empty = ReviewedTable { table: name.as_str().into(), insert: 0, update: 0, delete: 0 };
                 let counts = tables.entry(name).or_insert(empty);
                 match kind {
