@@ -186,21 +186,22 @@ impl Desk {
         let Some(handle) = self.changes(job) else { return };
         let (filter, flags) = chosen(ask);
         let twin = format!("breakglass recover {}{flags}{} -o undo.sql", ask.source, words(&ask.options));
-        match self.session.open_recovery(&handle, filter, ask.options.clone()) {
-            Ok(recovery) => {
-                let view = recovery.view();
-                let id = {
-                    let mut open = self.open();
-                    open.count += 1;
-                    let id = RecoveryNo(open.count);
-                    open.recovery = Some((id, recovery)); // the one before is let go of, and stops
-                    id
-                };
-                let opened = Opened { id, twin, options: ask.options.clone() };
-                self.answer(async move { Ok(Msg::RecoveryOpened(Box::new(opened), view)) });
-            }
-            Err(report) => self.failed(report),
-        }
+        let (desk, options) = (self.clone(), ask.options.clone());
+        self.answer(async move {
+            let recovery = desk.session.open_recovery(&handle, filter, options.clone()).await?;
+            let view = recovery.view();
+            let id = desk.hold(recovery);
+            Ok(Msg::RecoveryOpened(Box::new(Opened { id, twin, options }), view))
+        });
+    }
+
+    /// Takes a recovery as the open one; the one before is let go of, and stops.
+    fn hold(&self, recovery: RecoveryHandle) -> RecoveryNo {
+        let mut open = self.open();
+        open.count += 1;
+        let id = RecoveryNo(open.count);
+        open.recovery = Some((id, recovery));
+        id
     }
 
     fn write(&self, job: RecoveryNo, ask: WriteAsk) {

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use breakglass::model::changes::{ChangesRequest, ChangesView, ViewState};
-use breakglass::model::job::{Ending, Fact};
+use breakglass::model::job::{Ending, Fact, JobId};
 use breakglass::model::script::{RecoveryPhase, ScriptDigest};
 use breakglass::report::{Fault, Report};
 use breakglass::tui::app::Place;
-use breakglass::tui::msg::{Msg, Written};
+use breakglass::tui::msg::{Msg, RecoveryNo, Written};
 
 use super::incident::{self, LOG, UNDO, read, read_view, refused, undone, undone_view, view};
 use super::pictures;
@@ -161,7 +161,7 @@ fn undoing_asks_what_and_writes_nothing() {
     assert!(stage.app.home.place == Place::Recovery && stage.app.layers.is_empty());
     let stage = read(SIZE).press("n space space u enter");
     assert_eq!(stage.asked, ["undo the 2 transactions marked, 1,207,541 rows of #11, Whole"]);
-    let stage = read(SIZE).press("/").type_text("kind:delete").press("enter u down right enter");
+    let stage = read(SIZE).press("/").type_text("kind:delete").press("enter u down down right enter");
     assert_eq!(stage.asked, ["undo everything that the filter keeps: kind:delete of #11, Partial"]);
     let stage = read(SIZE).press("n n n u");
     assert_eq!(stage.app.layers.len(), 1, "on a wall, all of the log can still be undone");
@@ -246,8 +246,8 @@ fn a_log_that_failed_says_so_and_can_be_opened_again() {
 
 #[test]
 fn news_of_another_log_or_recovery_is_dropped() {
-    let stage = read(SIZE).send(Msg::Log(UNDO, Arc::new(ChangesView::default())));
+    let stage = read(SIZE).send(Msg::Log(JobId(77), Arc::new(ChangesView::default())));
     assert_eq!(stage.app.world.changes.as_ref().unwrap().view.entries, 64);
-    let stage = undone(SIZE).send(Msg::Recovery(LOG, Arc::new(refused())));
+    let stage = undone(SIZE).send(Msg::Recovery(RecoveryNo(77), Arc::new(refused())));
     assert!(matches!(stage.app.world.recovery.as_ref().unwrap().view.phase, RecoveryPhase::Ready));
 }
