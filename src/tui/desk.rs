@@ -9,9 +9,9 @@ use crate::model::changes::{ChangeFilter, ChangesRequest, GtidSet, PageRequest, 
 use crate::model::change::BinlogPos;
 use crate::model::foreign::escape;
 use crate::model::job::JobId;
-use crate::model::script::ScriptOptions;
+use crate::model::script::{Commits, Extent, Gaps, ScriptOptions};
 use crate::report::Report;
-use crate::tui::msg::{Effect, Msg, UndoAsk, WriteAsk, Written};
+use crate::tui::msg::{Effect, Msg, Opened, RecoveryNo, UndoAsk, WriteAsk, Written};
 use crate::tui::tokens::quoted;
 use crate::tui::widgets::pages::PAGE;
 use crate::tui::world::SourceLine;
@@ -19,6 +19,7 @@ use crate::work::Estate;
 use crate::work::changes::ChangesHandle;
 use crate::work::news::Changed;
 use crate::work::recover::{ExportOptions, RecoveryHandle};
+use crate::work::review::{ReviewRequest, review};
 use crate::work::session::Session;
 
 /// The open change source and the open recovery. Cheap to clone.
@@ -33,7 +34,9 @@ pub struct Desk {
 #[derive(Default)]
 struct Open {
     changes: Option<ChangesHandle>,
-    recovery: Option<RecoveryHandle>,
+    recovery: Option<(RecoveryNo, RecoveryHandle)>,
+    /// Recoveries so far.
+    count: u64,
 }
 
 /// Change sources that the estate names.
@@ -67,8 +70,8 @@ impl Desk {
         self.open().changes.clone().filter(|handle| handle.job() == job)
     }
 
-    fn recovery(&self, job: JobId) -> Option<RecoveryHandle> {
-        self.open().recovery.clone().filter(|handle| handle.job() == job)
+    fn recovery(&self, id: RecoveryNo) -> Option<RecoveryHandle> {
+        self.open().recovery.clone().filter(|(open, _)| *open == id).map(|(_, handle)| handle)
     }
 
     /// Answers with what a future gives; a failure is told as one.
@@ -128,6 +131,20 @@ impl Desk {
                 self.answer(async move { Ok(Msg::Summary(job, handle.summary().await?)) });
             }
             Effect::WriteScript(job, ask) => self.write(job, *ask),
+            Effect::CloseRecovery(id) => {
+                let mut open = self.open();
+                if open.recovery.as_ref().is_some_and(|(one, _)| *one == id) {
+                    open.recovery = None;
+                }
+            }
+            Effect::Review(path) => {
+                let session = self.session.clone();
+                let request = ReviewRequest { file: expanded(&path), server: None };
+                self.answer(async move {
+                    let reviewed = review(&session, request).await?;
+                    Ok(Msg::Reviewed(Box::new(reviewed.review)))
+                });
+            }
             _ => {}
         }
     }
@@ -168,21 +185,26 @@ impl Desk {
     fn undo(&self, job: JobId, ask: &UndoAsk) {
         let Some(handle) = self.changes(job) else { return };
         let (filter, flags) = chosen(ask);
-        let options = ScriptOptions { extent: ask.extent, ..ScriptOptions::default() };
-        let twin = format!("breakglass recover {}{flags} -o undo.sql", ask.source);
-        match self.session.open_recovery(&handle, filter, options) {
-            Ok(recovery) => {
-                let (job, view) = (recovery.job(), recovery.view());
-                if let Some(before) = self.open().recovery.replace(recovery) {
-                    self.session.cancel(before.job());
-                }
-                self.answer(async move { Ok(Msg::RecoveryOpened(job, twin, view)) });
-            }
-            Err(report) => self.failed(report),
-        }
+        let twin = format!("breakglass recover {}{flags}{} -o undo.sql", ask.source, words(&ask.options));
+        let (desk, options) = (self.clone(), ask.options.clone());
+        self.answer(async move {
+            let recovery = desk.session.open_recovery(&handle, filter, options.clone()).await?;
+            let view = recovery.view();
+            let id = desk.hold(recovery);
+            Ok(Msg::RecoveryOpened(Box::new(Opened { id, twin, options }), view))
+        });
     }
 
-    fn write(&self, job: JobId, ask: WriteAsk) {
+    /// Takes a recovery as the open one; the one before is let go of, and stops.
+    fn hold(&self, recovery: RecoveryHandle) -> RecoveryNo {
+        let mut open = self.open();
+        open.count += 1;
+        let id = RecoveryNo(open.count);
+        open.recovery = Some((id, recovery));
+        id
+    }
+
+    fn write(&self, job: RecoveryNo, ask: WriteAsk) {
         let Some(handle) = self.recovery(job) else { return };
         self.answer(async move {
             let options = ExportOptions {
@@ -215,11 +237,26 @@ impl Desk {
         if let (Some(handle), true) = (changes, changed.has(Changed::CHANGES)) {
             self.sender.send(Msg::Log(handle.job(), handle.view())).await?;
         }
-        if let (Some(handle), true) = (recovery, changed.has(Changed::RECOVERY)) {
-            self.sender.send(Msg::Recovery(handle.job(), handle.view())).await?;
+        if let (Some((id, handle)), true) = (recovery, changed.has(Changed::RECOVERY)) {
+            self.sender.send(Msg::Recovery(id, handle.view())).await?;
         }
         Ok(())
     }
+}
+
+/// What was chosen otherwise than by default, as flags.
+fn words(options: &ScriptOptions) -> String {
+    let mut flags = String::new();
+    if options.extent == Extent::Partial {
+        flags.push_str(" --partial");
+    }
+    if options.commits == Commits::PerTransaction {
+        flags.push_str(" --per-transaction");
+    }
+    if options.gaps == Gaps::Allow {
+        flags.push_str(" --allow-gaps");
+    }
+    flags
 }
 
 /// `~/` is the home folder.

@@ -6,7 +6,7 @@ use crate::tui::app::{App, Place};
 use crate::tui::layers::failure::Failure;
 use crate::tui::layers::write_script;
 use crate::tui::log::{Log, Order};
-use crate::tui::msg::{Effect, Msg};
+use crate::tui::msg::{Effect, Msg, RecoveryNo};
 use crate::tui::pane::{Flow, LogAct, Pane};
 use crate::tui::screens::recovery::papers;
 use crate::tui::tokens::Typed;
@@ -47,21 +47,21 @@ pub fn heard(app: &mut App, news: Msg) -> Heard {
                 return show(*report);
             }
         }
-        Msg::RecoveryOpened(job, twin, view) => {
-            app.world.recovery = Some(Undoing::new(job, twin, view));
+        Msg::RecoveryOpened(opened, view) => {
+            app.world.recovery = Some(Undoing::new(&opened, view));
             app.home.recovery.forget();
         }
-        Msg::Recovery(job, view) => {
-            if let Some(undoing) = open_recovery(app, job) {
+        Msg::Recovery(id, view) => {
+            if let Some(undoing) = open_recovery(app, id) {
                 undoing.renew(view);
             }
         }
-        Msg::Statements(job, page, content) => match (open_recovery(app, job), content) {
+        Msg::Statements(id, page, content) => match (open_recovery(app, id), content) {
             (Some(undoing), Ok(content)) => undoing.put(page, content),
             (Some(_), Err(report)) => return show(*report),
             (None, _) => {}
         },
-        Msg::Found(job, found) => match (app.world.recovery.as_ref().filter(|one| one.job == job), found) {
+        Msg::Found(id, found) => match (app.world.recovery.as_ref().filter(|one| one.id == id), found) {
             (Some(_), Some(number)) => app.home.recovery.choose(number),
             (Some(undoing), None) => {
                 let what = if undoing.search.is_empty() { "worth a look" } else { "that holds it" };
@@ -69,8 +69,8 @@ pub fn heard(app: &mut App, news: Msg) -> Heard {
             }
             (None, _) => {}
         },
-        Msg::Summary(job, text) => {
-            let undoing = app.world.recovery.as_ref().filter(|one| one.job == job);
+        Msg::Summary(id, text) => {
+            let undoing = app.world.recovery.as_ref().filter(|one| one.id == id);
             return Heard::Show(Box::new(papers::sign_off(undoing, &text)));
         }
         Msg::Written(_, done) => return Heard::Show(Box::new(write_script::written(&done))),
@@ -94,8 +94,8 @@ fn open_log(app: &mut App, job: JobId) -> Option<&mut Log> {
     app.world.changes.as_mut().filter(|log| log.job == Some(job))
 }
 
-fn open_recovery(app: &mut App, job: JobId) -> Option<&mut Undoing> {
-    app.world.recovery.as_mut().filter(|undoing| undoing.job == job)
+fn open_recovery(app: &mut App, id: RecoveryNo) -> Option<&mut Undoing> {
+    app.world.recovery.as_mut().filter(|undoing| undoing.id == id)
 }
 
 /// Lets every layer hear news that pages of lists are; a layer below may have asked for them.
@@ -176,7 +176,7 @@ pub fn needs(app: &mut App) -> Vec<Effect> {
     {
         let row = app.home.recovery.row(undoing);
         let pages = undoing.statements.wanted(row);
-        effects.extend(pages.into_iter().map(|page| Effect::Statements(undoing.job, page)));
+        effects.extend(pages.into_iter().map(|page| Effect::Statements(undoing.id, page)));
     }
     for layer in &mut app.layers {
         effects.extend(layer.needs(&app.world));

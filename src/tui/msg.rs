@@ -16,7 +16,7 @@ use crate::model::job::{Fact, JobId, JobSpec, Progress};
 use crate::model::plan::{Confirmed, RestorePlan};
 use crate::model::salvage::AgreedSalvage;
 use crate::model::script::{
-    Commits, Decision, Extent, Gaps, RecoveryView, Review, ScriptDigest, ScriptPage, Which,
+    Decision, RecoveryView, Review, ScriptDigest, ScriptOptions, ScriptPage, Which,
 };
 use crate::model::seal::KeyFacts;
 use crate::model::trust::Rung;
@@ -80,18 +80,18 @@ pub enum Msg {
     Rows(JobId, Box<RowsRequest>, Result<RowsPage, Box<Report>>),
     /// The life of a row.
     Life(JobId, TableRef, Vec<Literal>, Result<Box<Life>, Box<Report>>),
-    /// A recovery is open; this job reads for it. With the headless command that makes the same script.
-    RecoveryOpened(JobId, String, Arc<RecoveryView>),
+    /// A recovery is open.
+    RecoveryOpened(Box<Opened>, Arc<RecoveryView>),
     /// What is known of the recovery has changed.
-    Recovery(JobId, Arc<RecoveryView>),
+    Recovery(RecoveryNo, Arc<RecoveryView>),
     /// Statements of a page that was asked for.
-    Statements(JobId, usize, Result<ScriptPage, Box<Report>>),
+    Statements(RecoveryNo, usize, Result<ScriptPage, Box<Report>>),
     /// A statement that was searched for; `None`: there is none that way.
-    Found(JobId, Option<u64>),
+    Found(RecoveryNo, Option<u64>),
     /// What a second person signs.
-    Summary(JobId, String),
+    Summary(RecoveryNo, String),
     /// The script is a file.
-    Written(JobId, Box<Written>),
+    Written(RecoveryNo, Box<Written>),
     /// A finished script was read.
     Reviewed(Box<Review>),
     /// Something of the past was read.
@@ -165,8 +165,8 @@ pub struct UndoAsk {
     pub entries: Vec<TransactionLine>,
     /// The filter of the list.
     pub filter: ChangeFilter,
-    /// How much of a transaction is undone.
-    pub extent: Extent,
+    /// How much of a transaction is undone, and how the script is written.
+    pub options: ScriptOptions,
     /// In words.
     pub title: String,
     /// SOURCE and its column facts, as the command line takes them.
@@ -186,10 +186,27 @@ pub struct WriteAsk {
     pub redo: Option<String>,
     /// The file of a script for tables that do not roll back.
     pub lasting: Option<String>,
-    /// How often it commits.
-    pub commits: Commits,
-    /// Whether gaps are a reason not to write it.
-    pub gaps: Gaps,
+}
+
+/// Which recovery of this console; counts from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RecoveryNo(pub u64);
+
+impl std::fmt::Display for RecoveryNo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "recovery {}", self.0)
+    }
+}
+
+/// A recovery that was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// Which.
+    pub id: RecoveryNo,
+    /// The headless command that makes the same script.
+    pub twin: String,
+    /// How the script is to be written.
+    pub options: ScriptOptions,
 }
 
 /// A script that was written.
@@ -255,17 +272,19 @@ pub enum Effect {
     /// Work out what undoes something.
     Undo(JobId, Box<UndoAsk>),
     /// A page of statements, by its number.
-    Statements(JobId, usize),
+    Statements(RecoveryNo, usize),
     /// Choose for statements or tables.
-    Decide(JobId, Vec<(Which, Decision)>),
+    Decide(RecoveryNo, Vec<(Which, Decision)>),
     /// Search a statement from that one on, forward or not; without a text, one that is worth a look.
-    FindStatement(JobId, String, u64, bool),
+    FindStatement(RecoveryNo, String, u64, bool),
     /// Look at the rows as they are now.
-    Compare(JobId, String),
+    Compare(RecoveryNo, String),
     /// The text that a second person signs.
-    Summarize(JobId),
+    Summarize(RecoveryNo),
     /// Write the script.
-    WriteScript(JobId, Box<WriteAsk>),
+    WriteScript(RecoveryNo, Box<WriteAsk>),
+    /// Stop working it out, and let go of it.
+    CloseRecovery(RecoveryNo),
     /// Read a finished script.
     Review(String),
     /// Check the audit chain.
@@ -316,18 +335,19 @@ impl Effect {
                 let key = key.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
                 format!("follow {table} {key} in {job}")
             }
-            Self::Undo(job, ask) => format!("undo {} of {job}, {:?}", ask.title, ask.extent),
-            Self::Statements(job, page) => format!("statements of {job} page {page}"),
-            Self::Decide(job, decisions) => {
+            Self::Undo(job, ask) => format!("undo {} of {job}, {:?}", ask.title, ask.options.extent),
+            Self::Statements(id, page) => format!("statements of {id} page {page}"),
+            Self::Decide(id, decisions) => {
                 let all = decisions.iter().map(|(which, decision)| format!("{which:?} {decision:?}"));
-                format!("decide {job} {}", all.collect::<Vec<_>>().join(", "))
+                format!("decide {id} {}", all.collect::<Vec<_>>().join(", "))
             }
-            Self::FindStatement(job, text, from, forward) => {
-                format!("find `{text}` in {job} {} {from}", if *forward { "behind" } else { "before" })
+            Self::FindStatement(id, text, from, forward) => {
+                format!("find `{text}` in {id} {} {from}", if *forward { "behind" } else { "before" })
             }
-            Self::Compare(job, server) => format!("compare {job} with {server}"),
-            Self::Summarize(job) => format!("summarize {job}"),
-            Self::WriteScript(job, ask) => format!("write {job} to {}", ask.path),
+            Self::Compare(id, server) => format!("compare {id} with {server}"),
+            Self::Summarize(id) => format!("summarize {id}"),
+            Self::WriteScript(id, ask) => format!("write {id} to {}", ask.path),
+            Self::CloseRecovery(id) => format!("close {id}"),
             Self::Review(path) => format!("review {path}"),
             Self::CheckChain => "check chain".into(),
             Self::Past(ask) => ask.words(),

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::job::JobId;
-use crate::model::script::{RecoveryPhase, RecoveryView, ScriptPage, ScriptStatement, ScriptTransaction};
+use crate::model::script::{ScriptOptions, RecoveryPhase, RecoveryView, ScriptPage, ScriptStatement, ScriptTransaction};
+use crate::tui::msg::{Opened, RecoveryNo};
 use crate::tui::widgets::pages::Pages;
 
 /// The recovery that is open: its newest snapshot, and the statements near the cursor.
 pub struct Undoing {
-    /// The job that reads the logs for it; it names the recovery.
-    pub job: JobId,
+    /// Which recovery it is.
+    pub id: RecoveryNo,
+    /// How the script is to be written.
+    pub options: ScriptOptions,
     /// Its newest snapshot.
     pub view: Arc<RecoveryView>,
     /// Statements by their place in the script.
@@ -24,9 +26,10 @@ pub struct Undoing {
 
 impl Undoing {
     /// Begins with a snapshot.
-    pub fn new(job: JobId, twin: String, view: Arc<RecoveryView>) -> Self {
+    pub fn new(opened: &Opened, view: Arc<RecoveryView>) -> Self {
         let statements = Pages::new(usize::try_from(view.changes).unwrap_or(usize::MAX));
-        Self { job, view, statements, transactions: BTreeMap::new(), twin, search: String::new() }
+        let (id, options, twin) = (opened.id, opened.options.clone(), opened.twin.clone());
+        Self { id, options, view, statements, transactions: BTreeMap::new(), twin, search: String::new() }
     }
 
     /// Takes a newer snapshot; statements that are held are asked for anew, and shown until they come.

@@ -219,6 +219,10 @@ fn started(app: &mut App, effects: Vec<Effect>) -> Vec<Effect> {
                 app.world.recovery = None;
                 app.home.place = Place::Recovery;
             }
+            Effect::CloseRecovery(_) => {
+                app.world.recovery = None;
+                say(app, Role::Text, "stopped; nothing was written");
+            }
             Effect::Review(path) => say(app, Role::Text, format!("reading {}", crate::model::foreign::escape(path))),
             Effect::OpenChanges(request) => {
                 let source = crate::model::foreign::escape(&request.source);

@@ -11,7 +11,7 @@ use crate::tui::command::{Command, Offer};
 use crate::tui::keymap::Context;
 use crate::tui::layers::row_list::RowList;
 use crate::tui::log::Log;
-use crate::tui::msg::Effect;
+use crate::tui::msg::{Effect, RecoveryNo};
 use crate::tui::pane::{Cover, Flow, Pane, Scene};
 use crate::tui::theme::Role;
 use crate::tui::widgets::input::LineInput;
@@ -39,8 +39,8 @@ enum Purpose {
     Columns(ChangesRequest),
     Row { job: JobId, twin: String, tables: Vec<TableRef> },
     Review,
-    Note(JobId, Vec<Which>),
-    Compare(JobId),
+    Note(RecoveryNo, Vec<Which>),
+    Compare(RecoveryNo),
 }
 
 impl Ask {
@@ -91,7 +91,7 @@ impl Ask {
     }
 
     /// Words beside a statement.
-    pub fn note(recovery: JobId, which: Vec<Which>, text: &str) -> Self {
+    pub fn note(recovery: RecoveryNo, which: Vec<Which>, text: &str) -> Self {
         let title = match which.len() {
             1 => "A note, for whoever signs the script".to_owned(),
             n => format!("A note to {n} statements, for whoever signs the script"),
@@ -102,7 +102,7 @@ impl Ask {
     }
 
     /// With which server rows are compared.
-    pub fn compare(recovery: JobId, world: &World) -> Self {
+    pub fn compare(recovery: RecoveryNo, world: &World) -> Self {
         let places = world.servers.iter().map(|server| (format!("server:{}", server.name), server.address.clone())).collect();
         let advice = "A server of the estate, or mysql://user@host:port/. It is only read, in a read-only transaction.";
         Self::new(Purpose::Compare(recovery), "server", "Compare with the rows as they are now", advice, places)

@@ -2,13 +2,12 @@
 
 use ratatui::layout::Rect;
 
-use crate::model::job::JobId;
 use crate::model::script::{Choice, Decision, ScriptTable, Which};
 use crate::model::units::grouped;
 use crate::tui::canvas::{Canvas, Line, below, indent, row, span};
 use crate::tui::command::{Command, Offer, Reason};
 use crate::tui::keymap::Context;
-use crate::tui::msg::Effect;
+use crate::tui::msg::{Effect, RecoveryNo};
 use crate::tui::pane::{Flow, Pane, Scene};
 use crate::tui::theme::Role;
 use crate::tui::undoing::Undoing;
@@ -25,7 +24,7 @@ const COLUMNS: [Column; 4] = [
 
 /// Which tables of a recovery are undone.
 pub struct ExcludeTables {
-    job: JobId,
+    id: RecoveryNo,
     tables: Vec<ScriptTable>,
     list: Checklist,
 }
@@ -35,7 +34,7 @@ impl ExcludeTables {
     pub fn new(undoing: &Undoing) -> Self {
         let tables = undoing.view.tables.clone();
         let list = Checklist::new(tables.iter().map(|table| table.choice == Choice::Include).collect());
-        Self { job: undoing.job, tables, list }
+        Self { id: undoing.id, tables, list }
     }
 
     fn decide(&self) -> Flow {
@@ -47,7 +46,7 @@ impl ExcludeTables {
                 decisions.push((Which::Table(table.table.clone()), Decision::Choose(choice)));
             }
         }
-        if decisions.is_empty() { Flow::Leave } else { Flow::LeaveAnd(vec![Effect::Decide(self.job, decisions)]) }
+        if decisions.is_empty() { Flow::Leave } else { Flow::LeaveAnd(vec![Effect::Decide(self.id, decisions)]) }
     }
 
     fn cells(&self, nth: usize) -> Vec<Line> {

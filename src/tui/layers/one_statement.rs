@@ -2,13 +2,12 @@
 
 use ratatui::layout::Rect;
 
-use crate::model::job::JobId;
 use crate::model::script::{ScriptStatement, Which};
 use crate::tui::canvas::{Canvas, indent, row};
 use crate::tui::command::{Command, Offer};
 use crate::tui::keymap::Context;
 use crate::tui::layers::ask::Ask;
-use crate::tui::msg::Effect;
+use crate::tui::msg::{Effect, RecoveryNo};
 use crate::tui::pane::{Flow, Pane, Scene};
 use crate::tui::screens::recovery::{decision, reasons, statement};
 use crate::tui::theme::Role;
@@ -18,19 +17,19 @@ use crate::tui::world::World;
 
 /// One statement of a script in full.
 pub struct OneStatement {
-    job: JobId,
+    id: RecoveryNo,
     number: u64,
     body: Body,
 }
 
 impl OneStatement {
     /// The statement of that number.
-    pub fn new(job: JobId, number: u64) -> Self {
-        Self { job, number, body: Body::default() }
+    pub fn new(id: RecoveryNo, number: u64) -> Self {
+        Self { id, number, body: Body::default() }
     }
 
     fn find<'a>(&self, world: &'a World) -> Option<(&'a Undoing, &'a ScriptStatement)> {
-        let undoing = world.recovery.as_ref().filter(|undoing| undoing.job == self.job)?;
+        let undoing = world.recovery.as_ref().filter(|undoing| undoing.id == self.id)?;
         let at = usize::try_from(self.number).ok()?;
         Some((undoing, undoing.statements.get(at)?))
     }
@@ -72,10 +71,10 @@ impl Pane for OneStatement {
         match command {
             Command::Exclude | Command::Overwrite => {
                 let which = Which::Statement(self.number);
-                Flow::Do(vec![Effect::Decide(self.job, vec![(which, decision(command, statement))])])
+                Flow::Do(vec![Effect::Decide(self.id, vec![(which, decision(command, statement))])])
             }
             Command::Note => {
-                Flow::Open(Box::new(Ask::note(self.job, vec![Which::Statement(self.number)], &statement.note)))
+                Flow::Open(Box::new(Ask::note(self.id, vec![Which::Statement(self.number)], &statement.note)))
             }
             _ => Flow::Pass,
         }

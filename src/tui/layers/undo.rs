@@ -6,9 +6,9 @@ use ratatui::layout::Rect;
 
 use crate::model::changes::{Entry, TransactionLine};
 use crate::model::job::JobId;
-use crate::model::script::Extent;
+use crate::model::script::{Commits, Extent, Gaps, Lasting, ScriptOptions};
 use crate::model::units::grouped;
-use crate::tui::canvas::{Canvas, indent, row, span};
+use crate::tui::canvas::{Canvas, Span, indent, row, span};
 use crate::tui::command::{Command, Offer};
 use crate::tui::keymap::Context;
 use crate::tui::log::Log;
@@ -22,10 +22,24 @@ use crate::tui::world::World;
 pub struct Undo {
     job: JobId,
     asks: Vec<(UndoAsk, String)>,
+    /// Of the asks.
     chosen: usize,
-    extent: Extent,
-    /// Whether a filter makes parts of transactions possible.
-    filtered: bool,
+    /// Rows behind the asks.
+    rows: Vec<Row>,
+    /// The row under the cursor: asks first, then the others.
+    at: usize,
+    options: ScriptOptions,
+}
+
+/// What else can be chosen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Row {
+    /// Where a filter makes parts of transactions possible.
+    Extent,
+    Commits,
+    Lasting,
+    /// Where there are any.
+    Gaps,
 }
 
 impl Undo {
@@ -56,24 +70,99 @@ impl Undo {
     }
 
     fn of_asks(log: &Log, asks: Vec<(UndoAsk, String)>) -> Self {
-        let filtered = !log.typed.is_empty();
-        Self { job: log.job.unwrap_or(JobId(0)), asks, chosen: 0, extent: Extent::Whole, filtered }
+        let mut rows = vec![];
+        if !log.typed.is_empty() {
+            rows.push(Row::Extent);
+        }
+        rows.extend([Row::Commits, Row::Lasting]);
+        if !log.view.coverage.gaps.is_empty() {
+            rows.push(Row::Gaps);
+        }
+        let (job, options) = (log.job.unwrap_or(JobId(0)), ScriptOptions::default());
+        Self { job, asks, chosen: 0, rows, at: 0, options }
     }
 
     fn start(&self) -> Flow {
         match self.asks.get(self.chosen) {
             Some((ask, _)) => {
-                let ask = UndoAsk { extent: self.extent, ..ask.clone() };
+                let ask = UndoAsk { options: self.options.clone(), ..ask.clone() };
                 Flow::LeaveAllAnd(vec![Effect::Undo(self.job, Box::new(ask))])
             }
             None => Flow::Leave,
         }
     }
+
+    fn step(&mut self, by: isize) {
+        let last = self.asks.len() + self.rows.len();
+        self.at = self.at.saturating_add_signed(by).min(last.saturating_sub(1));
+        if self.at < self.asks.len() {
+            self.chosen = self.at;
+        }
+    }
+
+    fn toggle(&mut self) -> Flow {
+        let Some(row) = self.at.checked_sub(self.asks.len()).and_then(|at| self.rows.get(at)) else {
+            return Flow::Say("up and down choose what is undone".to_owned());
+        };
+        let options = &mut self.options;
+        match row {
+            Row::Extent => options.extent = other(options.extent, Extent::Whole, Extent::Partial),
+            Row::Commits => options.commits = other(options.commits, Commits::Once, Commits::PerTransaction),
+            Row::Lasting => options.lasting = other(options.lasting, Lasting::Refuse, Lasting::Apart),
+            Row::Gaps => options.gaps = other(options.gaps, Gaps::Refuse, Gaps::Allow),
+        }
+        Flow::Stay
+    }
+
+    fn words(&self, row: Row) -> (&'static str, &'static str) {
+        let options = &self.options;
+        match row {
+            Row::Extent => (
+                "extent",
+                match options.extent {
+                    Extent::Whole => "whole transactions, also what of them the filter leaves out",
+                    Extent::Partial => "only rows that the filter keeps: parts of transactions, labelled so",
+                },
+            ),
+            Row::Commits => (
+                "commits",
+                match options.commits {
+                    Commits::Once => "once, at its end: all or nothing",
+                    Commits::PerTransaction => "behind each transaction, with marks to resume at",
+                },
+            ),
+            Row::Lasting => (
+                "engines",
+                match options.lasting {
+                    Lasting::Refuse => "a table that keeps changes after ROLLBACK stops everything",
+                    Lasting::Apart => "tables that keep changes after ROLLBACK get a script of their own",
+                },
+            ),
+            Row::Gaps => (
+                "gaps",
+                match options.gaps {
+                    Gaps::Refuse => "changes may be missing: the script is not written",
+                    Gaps::Allow => "changes may be missing: it is written, and its header says so",
+                },
+            ),
+        }
+    }
+}
+
+fn other<T: PartialEq>(now: T, one: T, two: T) -> T {
+    if now == one { two } else { one }
 }
 
 fn ask(log: &Log, entries: Vec<TransactionLine>, title: String) -> UndoAsk {
     let source = log.source_words();
-    UndoAsk { entries, filter: log.typed.filter.clone(), extent: Extent::Whole, title, source, flags: log.typed.words() }
+    UndoAsk {
+        entries,
+        filter: log.typed.filter.clone(),
+        options: ScriptOptions::default(),
+        title,
+        source,
+        flags: log.typed.words(),
+    }
 }
 
 fn one(log: &Log, line: &TransactionLine) -> (UndoAsk, String) {
@@ -93,7 +182,7 @@ impl Pane for Undo {
     }
 
     fn cover(&self, _width: u16) -> Cover {
-        Cover::Sheet(self.asks.len() as u16 + if self.filtered { 5 } else { 4 })
+        Cover::Sheet((self.asks.len() + self.rows.len()) as u16 + 4)
     }
 
     fn offers(&self, _world: &World) -> Vec<Offer> {
@@ -102,14 +191,9 @@ impl Pane for Undo {
 
     fn update(&mut self, command: Command, _world: &World) -> Flow {
         match command {
-            Command::Up => self.chosen = self.chosen.saturating_sub(1),
-            Command::Down => self.chosen = (self.chosen + 1).min(self.asks.len().saturating_sub(1)),
-            Command::Left | Command::Right | Command::Mark if self.filtered => {
-                self.extent = if self.extent == Extent::Whole { Extent::Partial } else { Extent::Whole };
-            }
-            Command::Left | Command::Right | Command::Mark => {
-                return Flow::Say("without a filter, whole transactions are undone".to_owned());
-            }
+            Command::Up => self.step(-1),
+            Command::Down => self.step(1),
+            Command::Left | Command::Right | Command::Mark => return self.toggle(),
             Command::Open => return self.start(),
             _ => return Flow::Pass,
         }
@@ -119,7 +203,7 @@ impl Pane for Undo {
     fn word(&self, command: Command) -> Option<&'static str> {
         match command {
             Command::Open => Some("make the script"),
-            Command::Right => Some("whole or partly"),
+            Command::Right => Some("choose"),
             _ => None,
         }
     }
@@ -133,16 +217,25 @@ impl Pane for Undo {
         canvas.text(row(inner, 0), Role::Title, "Undo what?");
         canvas.text(row(inner, 1), Role::Dim, "A script is made and shown for review: nothing is written, nothing runs it.");
         for (nth, (_, words)) in self.asks.iter().enumerate() {
-            let (sign, role) = if nth == self.chosen { ("> ", Role::Selection) } else { ("  ", Role::Text) };
-            canvas.spans(row(inner, 2 + nth as u16), &[span(role, format!("{sign}{words}"))]);
+            let mark = if nth == self.chosen { "(*) " } else { "( ) " };
+            self.line(nth, &[span(Role::Text, format!("{mark}{words}"))], inner, canvas);
         }
-        if self.filtered {
-            let words = match self.extent {
-                Extent::Whole => "whole transactions, also what of them the filter does not keep",
-                Extent::Partial => "only the rows that the filter keeps: parts of transactions, and labelled so",
-            };
-            let line = row(inner, 3 + self.asks.len() as u16);
-            canvas.spans(line, &[span(Role::Head, "extent   "), span(Role::Text, words)]);
+        for (nth, what) in self.rows.iter().enumerate() {
+            let (label, words) = self.words(*what);
+            let line = [span(Role::Head, format!("{label:<9}")), span(Role::Text, words)];
+            self.line(self.asks.len() + nth, &line, inner, canvas);
+        }
+    }
+}
+
+impl Undo {
+    fn line(&self, nth: usize, words: &[Span], inner: Rect, canvas: &mut Canvas<'_>) {
+        let gap = u16::from(nth >= self.asks.len());
+        let line = row(inner, 2 + gap + nth as u16);
+        canvas.spans(indent(line, 2), words);
+        if nth == self.at {
+            canvas.text(Rect { width: 1, ..line }, Role::Text, ">");
+            canvas.paint(line, Role::Selection);
         }
     }
 }

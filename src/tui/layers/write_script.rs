@@ -4,14 +4,13 @@ use crossterm::event::KeyEvent;
 use ratatui::layout::Rect;
 
 use crate::model::foreign::escape;
-use crate::model::job::JobId;
-use crate::model::script::{Commits, Gaps, Lasting};
+use crate::model::script::Lasting;
 use crate::tui::canvas::{Canvas, indent, row, span};
 use crate::tui::command::{Command, Offer};
 use crate::tui::keymap::Context;
 use crate::tui::layers::failure::Failure;
 use crate::tui::layers::paper::Paper;
-use crate::tui::msg::{Effect, Msg, WriteAsk, Written};
+use crate::tui::msg::{Effect, Msg, RecoveryNo, WriteAsk, Written};
 use crate::tui::pane::{Cover, Flow, Pane, Scene};
 use crate::tui::rows::counted;
 use crate::tui::theme::Role;
@@ -23,15 +22,13 @@ use crate::tui::world::World;
 
 /// Where a script is written and how.
 pub struct WriteScript {
-    job: JobId,
+    id: RecoveryNo,
     title: String,
     path: LineInput,
     recipients: LineInput,
     redo: bool,
-    commits: Commits,
-    gaps: Gaps,
+    /// Tables that do not roll back have a script of their own.
     lasting: Lasting,
-    rows: Vec<Row>,
     chosen: usize,
     waiting: bool,
 }
@@ -42,10 +39,9 @@ enum Row {
     Path,
     Recipients,
     Redo,
-    Commits,
-    Lasting,
-    Gaps,
 }
+
+const ROWS: [Row; 3] = [Row::Path, Row::Recipients, Row::Redo];
 
 impl WriteScript {
     /// Proposes a file here.
@@ -58,28 +54,21 @@ impl WriteScript {
         let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
         let day = view.coverage.to.as_ref().and_then(|edge| edge.at).map_or_else(String::new, |at| format!("-{}", at.day()));
         let name: String = format!("undo{table}{day}").chars().map(plain).take(80).collect();
-        let mut rows = vec![Row::Path, Row::Recipients, Row::Redo, Row::Commits, Row::Lasting];
-        if !view.coverage.gaps.is_empty() {
-            rows.push(Row::Gaps);
-        }
         let title = format!("{} of {}", counted(view.counts.included, "change"), counted(view.transactions, "transaction"));
         Self {
-            job: undoing.job,
+            id: undoing.id,
             title,
             path: LineInput::new(&format!("./{name}.sql")),
             recipients: LineInput::default(),
             redo: false,
-            commits: Commits::Once,
-            gaps: Gaps::Refuse,
-            lasting: Lasting::Refuse,
-            rows,
+            lasting: undoing.options.lasting,
             chosen: 0,
             waiting: false,
         }
     }
 
     fn here(&self) -> Row {
-        self.rows.get(self.chosen).copied().unwrap_or(Row::Path)
+        ROWS.get(self.chosen).copied().unwrap_or(Row::Path)
     }
 
     fn input(&mut self) -> Option<&mut LineInput> {
@@ -91,14 +80,8 @@ impl WriteScript {
     }
 
     fn toggle(&mut self) {
-        match self.here() {
-            Row::Path | Row::Recipients => {}
-            Row::Redo => self.redo = !self.redo,
-            Row::Commits => {
-                self.commits = if self.commits == Commits::Once { Commits::PerTransaction } else { Commits::Once };
-            }
-            Row::Lasting => self.lasting = if self.lasting == Lasting::Refuse { Lasting::Apart } else { Lasting::Refuse },
-            Row::Gaps => self.gaps = if self.gaps == Gaps::Refuse { Gaps::Allow } else { Gaps::Refuse },
+        if self.here() == Row::Redo {
+            self.redo = !self.redo;
         }
     }
 
@@ -123,10 +106,8 @@ impl WriteScript {
             recipients,
             redo: self.redo.then(|| self.beside("redo")),
             lasting: (self.lasting == Lasting::Apart).then(|| self.beside("lasting")),
-            commits: self.commits,
-            gaps: self.gaps,
         };
-        Flow::Do(vec![Effect::WriteScript(self.job, Box::new(ask))])
+        Flow::Do(vec![Effect::WriteScript(self.id, Box::new(ask))])
     }
 
     fn words(&self, row: Row) -> (&'static str, String) {
@@ -135,21 +116,6 @@ impl WriteScript {
             Row::Path => ("file", self.path.text().to_owned()),
             Row::Recipients => ("sealed for", self.recipients.text().to_owned()),
             Row::Redo => ("redo", format!("{} a second script that does again what this one undoes", mark(self.redo))),
-            Row::Commits => (
-                "commits",
-                match self.commits {
-                    Commits::Once => "once, at its end: all or nothing".to_owned(),
-                    Commits::PerTransaction => "behind each transaction, with marks to resume at".to_owned(),
-                },
-            ),
-            Row::Lasting => (
-                "no rollback",
-                match self.lasting {
-                    Lasting::Refuse => "tables that keep changes after ROLLBACK stop everything".to_owned(),
-                    Lasting::Apart => "tables that keep changes after ROLLBACK go into a script of their own".to_owned(),
-                },
-            ),
-            Row::Gaps => ("gaps", format!("{} write it although changes may be missing; its header says so", mark(self.gaps == Gaps::Allow))),
         }
     }
 }
@@ -181,7 +147,7 @@ impl Pane for WriteScript {
     }
 
     fn cover(&self, _width: u16) -> Cover {
-        Cover::Sheet(self.rows.len() as u16 + 4)
+        Cover::Sheet(ROWS.len() as u16 + 4)
     }
 
     fn offers(&self, _world: &World) -> Vec<Offer> {
@@ -191,7 +157,7 @@ impl Pane for WriteScript {
     fn update(&mut self, command: Command, _world: &World) -> Flow {
         match command {
             Command::Up => self.chosen = self.chosen.saturating_sub(1),
-            Command::Down => self.chosen = (self.chosen + 1).min(self.rows.len() - 1),
+            Command::Down => self.chosen = (self.chosen + 1).min(ROWS.len() - 1),
             Command::Erase => {
                 if let Some(input) = self.input() {
                     input.set("");
@@ -229,7 +195,7 @@ impl Pane for WriteScript {
 
     fn hear(&mut self, news: &Msg, _world: &World) -> Flow {
         match news {
-            Msg::Written(job, done) if *job == self.job && self.waiting => Flow::Swap(Box::new(written(done))),
+            Msg::Written(id, done) if *id == self.id && self.waiting => Flow::Swap(Box::new(written(done))),
             Msg::Failed(report) if self.waiting => {
                 self.waiting = false;
                 Flow::Open(Box::new(Failure::new((**report).clone())))
@@ -254,7 +220,7 @@ impl Pane for WriteScript {
         let inner = indent(area, 3);
         let title = format!("Write the script: {}", self.title);
         canvas.text(row(inner, 0), Role::Title, &title);
-        for (nth, what) in self.rows.iter().enumerate() {
+        for (nth, what) in ROWS.iter().enumerate() {
             let line = row(inner, 1 + nth as u16);
             let here = nth == self.chosen;
             let (label, words) = self.words(*what);
@@ -272,7 +238,7 @@ impl Pane for WriteScript {
                 }
             }
         }
-        let last = row(inner, 2 + self.rows.len() as u16);
+        let last = row(inner, 2 + ROWS.len() as u16);
         let words = if self.waiting { "writing, and reading it again..." } else { "Proven before it takes its name; never over a file that is there." };
         canvas.spans(last, &[span(Role::Dim, words)]);
     }

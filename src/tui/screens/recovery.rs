@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use ratatui::layout::Rect;
 
-use crate::model::script::{Choice, Decision, Mode, RecoveryPhase, RowState, ScriptStatement, Which};
+use crate::model::script::{Choice, Decision, Gaps, Mode, RecoveryPhase, RowState, ScriptStatement, Which};
 use crate::tui::canvas::{Canvas, Hit, below, indent, row};
 use crate::tui::command::{Command, Offer, Reason};
 use crate::tui::keymap::Context;
@@ -66,7 +66,7 @@ impl Recovery {
         let Some(current) = self.current(undoing) else { return Flow::Say("the statement is still on its way".to_owned()) };
         let decision = decision(command, current);
         let which = self.meant(undoing).into_iter().map(|number| (Which::Statement(number), decision.clone()));
-        Flow::Do(vec![Effect::Decide(undoing.job, which.collect())])
+        Flow::Do(vec![Effect::Decide(undoing.id, which.collect())])
     }
 
     /// The next statement that is worth a look, or that holds what was searched for.
@@ -87,7 +87,7 @@ impl Recovery {
                 self.chosen = at as u64;
                 Flow::Stay
             }
-            None => Flow::Do(vec![Effect::FindStatement(undoing.job, undoing.search.clone(), here as u64, command == Command::Next)]),
+            None => Flow::Do(vec![Effect::FindStatement(undoing.id, undoing.search.clone(), here as u64, command == Command::Next)]),
         }
     }
 
@@ -136,11 +136,14 @@ pub fn reasons(undoing: &Undoing, command: Command) -> Result<(), Reason> {
     let view = &undoing.view;
     let refused = || Reason::cured_by("something of it cannot be undone, so nothing is written", Command::Hazards);
     match (&view.phase, command) {
-        (RecoveryPhase::Reading, Command::Cancel) => Ok(()),
+        (RecoveryPhase::Reading { .. }, Command::Cancel) => Ok(()),
         (_, Command::Cancel) => Err(Reason::plain("nothing is being read")),
-        (RecoveryPhase::Reading, _) => Err(Reason::plain("the logs are still being read")),
+        (RecoveryPhase::Reading { .. }, _) => Err(Reason::plain("the logs are still being read")),
         (RecoveryPhase::Failed(_), _) => Err(Reason::plain("the logs could not be read")),
         (RecoveryPhase::Refused, Command::SignOff | Command::WriteScript) => Err(refused()),
+        (_, Command::WriteScript) if !view.coverage.gaps.is_empty() && undoing.options.gaps == Gaps::Refuse => {
+            Err(Reason::plain("changes may be missing in the gaps: allow them where the undo is asked for, on Changes"))
+        }
         (_, Command::SignOff | Command::WriteScript) if view.counts.included == 0 => {
             Err(Reason::cured_by("everything is excluded: nothing is left to write", Command::Exclude))
         }
@@ -199,7 +202,7 @@ impl Pane for Recovery {
             Command::Filter => Flow::Open(Box::new(Filter::search(&undoing.search))),
             Command::Open => match self.current(undoing) {
                 Some(statement) if !matches!(undoing.view.phase, RecoveryPhase::Refused) => {
-                    Flow::Open(Box::new(OneStatement::new(undoing.job, statement.number)))
+                    Flow::Open(Box::new(OneStatement::new(undoing.id, statement.number)))
                 }
                 _ => Flow::Open(Box::new(papers::hazards(undoing))),
             },
@@ -207,14 +210,14 @@ impl Pane for Recovery {
             Command::Note => {
                 let text = self.current(undoing).map_or("", |statement| &statement.note);
                 let which = self.meant(undoing).into_iter().map(Which::Statement).collect();
-                Flow::Open(Box::new(Ask::note(undoing.job, which, text)))
+                Flow::Open(Box::new(Ask::note(undoing.id, which, text)))
             }
             Command::ExcludeTables => Flow::Open(Box::new(ExcludeTables::new(undoing))),
-            Command::Compare => Flow::Open(Box::new(Ask::compare(undoing.job, world))),
-            Command::SignOff => Flow::Do(vec![Effect::Summarize(undoing.job)]),
+            Command::Compare => Flow::Open(Box::new(Ask::compare(undoing.id, world))),
+            Command::SignOff => Flow::Do(vec![Effect::Summarize(undoing.id)]),
             Command::WriteScript => Flow::Open(Box::new(WriteScript::new(undoing))),
             Command::Hazards => Flow::Open(Box::new(papers::hazards(undoing))),
-            Command::Cancel => Flow::Do(vec![Effect::Cancel(undoing.job)]),
+            Command::Cancel => Flow::Do(vec![Effect::CloseRecovery(undoing.id)]),
             _ => Flow::Pass,
         }
     }

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use breakglass::model::changes::{ChangesRequest, ChangesView, ViewState};
-use breakglass::model::job::{Ending, Fact};
+use breakglass::model::job::{Ending, Fact, JobId};
 use breakglass::model::script::{RecoveryPhase, ScriptDigest};
 use breakglass::report::{Fault, Report};
 use breakglass::tui::app::Place;
-use breakglass::tui::msg::{Msg, Written};
+use breakglass::tui::msg::{Msg, RecoveryNo, Written};
 
 use super::incident::{self, LOG, UNDO, read, read_view, refused, undone, undone_view, view};
 use super::pictures;
@@ -73,7 +73,7 @@ fn a_recovery_is_drawn() {
     pictures("recovery_none", |size| Stage::new(incident::world(), size).press("4"));
     pictures("recovery_reading", |size| {
         let mut view = incident::recovery();
-        view.phase = RecoveryPhase::Reading;
+        view.phase = RecoveryPhase::Reading { done: 41 << 20, total: 300 << 20 };
         undone_view(size, view)
     });
     let text = "Undo of 5c0e..:99120\n\n1,204,330 changes in, 1 out.\nSigned by: ____________";
@@ -161,7 +161,7 @@ fn undoing_asks_what_and_writes_nothing() {
     assert!(stage.app.home.place == Place::Recovery && stage.app.layers.is_empty());
     let stage = read(SIZE).press("n space space u enter");
     assert_eq!(stage.asked, ["undo the 2 transactions marked, 1,207,541 rows of #11, Whole"]);
-    let stage = read(SIZE).press("/").type_text("kind:delete").press("enter u down right enter");
+    let stage = read(SIZE).press("/").type_text("kind:delete").press("enter u down down right enter");
     assert_eq!(stage.asked, ["undo everything that the filter keeps: kind:delete of #11, Partial"]);
     let stage = read(SIZE).press("n n n u");
     assert_eq!(stage.app.layers.len(), 1, "on a wall, all of the log can still be undone");
@@ -193,18 +193,18 @@ fn what_cannot_be_done_says_why() {
 #[test]
 fn choices_are_made_for_one_statement_or_for_all_that_are_marked() {
     let stage = undone(SIZE).press("x");
-    assert_eq!(stage.asked, ["decide #12 Statement(0) Choose(Exclude)"]);
+    assert_eq!(stage.asked, ["decide recovery 12 Statement(0) Choose(Exclude)"]);
     let stage = undone(SIZE).press("down down down o");
-    assert_eq!(stage.asked, ["decide #12 Statement(3) Mode(Strict)"], "it was to be overwritten");
+    assert_eq!(stage.asked, ["decide recovery 12 Statement(3) Mode(Strict)"], "it was to be overwritten");
     let stage = undone(SIZE).press("space space x");
-    assert_eq!(stage.asked, ["decide #12 Statement(0) Choose(Exclude), Statement(1) Choose(Exclude)"]);
+    assert_eq!(stage.asked, ["decide recovery 12 Statement(0) Choose(Exclude), Statement(1) Choose(Exclude)"]);
     let stage = undone(SIZE).press("a").type_text("asked Ana").press("enter");
-    assert_eq!(stage.asked, ["decide #12 Statement(0) Note(\"asked Ana\")"]);
+    assert_eq!(stage.asked, ["decide recovery 12 Statement(0) Note(\"asked Ana\")"]);
     let stage = undone(SIZE).press("t down space enter");
     assert_eq!(stage.asked.len(), 1);
     assert!(stage.asked[0].ends_with("Choose(Exclude)"), "{:?}", stage.asked);
     let stage = undone(SIZE).press("c enter");
-    assert_eq!(stage.asked, ["compare #12 with server:staging"]);
+    assert_eq!(stage.asked, ["compare recovery 12 with server:staging"]);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn n_goes_to_what_is_worth_a_look_or_holds_what_was_searched_for() {
     let mut stage = stage.press("/").type_text("id 40").press("enter");
     assert!(under(&mut stage).contains("id 40"), "{}", stage.text());
     let stage = stage.press("/ ctrl-u").type_text("id 77777").press("enter");
-    assert_eq!(stage.asked, ["find `id 77777` in #12 behind 40"]);
+    assert_eq!(stage.asked, ["find `id 77777` in recovery 12 behind 40"]);
     let stage = stage.send(Msg::Found(UNDO, None));
     assert_eq!(said(&stage), "no more statements that holds it that way");
 }
@@ -229,7 +229,7 @@ fn a_script_is_written_by_ctrl_s_only() {
     let stage = stage.press("ctrl-u").type_text("/srv/undo.sql").press("enter");
     assert_eq!(said(&stage), "enter writes nothing: ctrl-s does");
     let stage = stage.press("down down space ctrl-s");
-    assert_eq!(stage.asked, ["write #12 to /srv/undo.sql"]);
+    assert_eq!(stage.asked, ["write recovery 12 to /srv/undo.sql"]);
     let mut stage = stage.send(Msg::Written(UNDO, Box::new(written())));
     assert!(stage.text().contains("Nothing here runs it"), "{}", stage.text());
     assert_eq!(stage.app.layers.len(), 1);
@@ -246,8 +246,8 @@ fn a_log_that_failed_says_so_and_can_be_opened_again() {
 
 #[test]
 fn news_of_another_log_or_recovery_is_dropped() {
-    let stage = read(SIZE).send(Msg::Log(UNDO, Arc::new(ChangesView::default())));
+    let stage = read(SIZE).send(Msg::Log(JobId(77), Arc::new(ChangesView::default())));
     assert_eq!(stage.app.world.changes.as_ref().unwrap().view.entries, 64);
-    let stage = undone(SIZE).send(Msg::Recovery(LOG, Arc::new(refused())));
+    let stage = undone(SIZE).send(Msg::Recovery(RecoveryNo(77), Arc::new(refused())));
     assert!(matches!(stage.app.world.recovery.as_ref().unwrap().view.phase, RecoveryPhase::Ready));
 }

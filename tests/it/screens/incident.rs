@@ -16,11 +16,11 @@ use breakglass::model::foreign::Foreign;
 use breakglass::model::job::JobId;
 use breakglass::model::script::{
     CheckView, Choice, ChoiceCounts, ColumnNow, Later, Mode, Offer, Origin, RecoveryPhase, RecoveryView, RefusedChange,
-    Review, ReviewHazard, ReviewedTable, RowNow, RowState, ScriptDigest, ScriptHazard, ScriptPage, ScriptStatement,
+    Review, ReviewHazard, ReviewedTable, RowNow, RowState, ScriptDigest, ScriptHazard, ScriptOptions, ScriptPage, ScriptStatement,
     ScriptTable, ScriptTransaction, ScriptWall, StateCounts, StatementHazard,
 };
 use breakglass::model::units::Moment;
-use breakglass::tui::msg::{Effect, Msg};
+use breakglass::tui::msg::{Effect, Msg, Opened, RecoveryNo};
 use breakglass::tui::widgets::pages::PAGE;
 use breakglass::tui::world::{SourceLine, World};
 
@@ -29,8 +29,8 @@ use super::stage::Stage;
 
 /// The job that reads the log.
 pub const LOG: JobId = JobId(11);
-/// The job that reads for the recovery.
-pub const UNDO: JobId = JobId(12);
+/// The recovery.
+pub const UNDO: RecoveryNo = RecoveryNo(12);
 
 pub fn at(text: &str) -> Moment {
     Moment::parse(&format!("2026-11-21 {text}")).unwrap()
@@ -461,7 +461,7 @@ pub fn undone(size: (u16, u16)) -> Stage {
 
 pub fn undone_view(size: (u16, u16), view: RecoveryView) -> Stage {
     let twin = "breakglass recover prod --gtid 5c0e1111-1111-1111-1111-111111111111:99120 -o undo.sql".to_owned();
-    read(size).press("4").send(Msg::RecoveryOpened(UNDO, twin, Arc::new(view)))
+    read(size).press("4").send(Msg::RecoveryOpened(Box::new(Opened { id: UNDO, twin, options: ScriptOptions::default() }), Arc::new(view)))
 }
 
 /// A script of another tool.

@@ -75,7 +75,7 @@ pub fn view(log: &Log, here: Option<Moment>, zoom: u8, shape: &Shape, area: Rect
     let wanted = wanted(log);
     let of = |kinds: &[ChangeKind]| {
         let raw = view.histogram.raw().filter(|(table, kind, ..)| kinds.contains(kind) && wanted(*table));
-        axis.fold(raw.map(|(_, _, at, rows)| (at, rows)))
+        axis.fold(raw.map(|(_, _, at, rows, _)| (at, rows)))
     };
     let unknown = unknown(view, &axis);
     let mut used = 0;

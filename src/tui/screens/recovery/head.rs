@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
 use crate::model::script::{RecoveryPhase, RecoveryView};
-use crate::model::units::grouped;
+use crate::model::units::{ByteSize, grouped};
 use crate::tui::canvas::{Canvas, Line, below, indent, row, span, wrap};
 use crate::tui::command::Command;
 use crate::tui::keymap::Context;
@@ -12,12 +12,13 @@ use crate::tui::pane::Scene;
 use crate::tui::rows::counted;
 use crate::tui::theme::Role;
 use crate::tui::undoing::Undoing;
+use crate::tui::widgets::gauge::gauge;
 
 /// What it undoes at the left, how much and how at the right; or what is searched for.
 pub fn title(undoing: &Undoing, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
     let view = &undoing.view;
     let right = match &view.phase {
-        RecoveryPhase::Reading => vec![span(Role::Dim, "reading the logs...")],
+        RecoveryPhase::Reading { .. } => vec![span(Role::Dim, "reading the logs...")],
         RecoveryPhase::Failed(_) => vec![span(Role::Danger, "failed")],
         RecoveryPhase::Refused => vec![span(Role::Danger, format!("refused, {}", counted(view.refusals, "reason")))],
         RecoveryPhase::Ready => vec![span(Role::Text, format!("{}  ", counted(view.changes, "change"))), mode(view)],
@@ -178,9 +179,14 @@ pub fn nothing(undoing: &Undoing, scene: &Scene<'_>, area: Rect, canvas: &mut Ca
     let view = &undoing.view;
     let key = |command| scene.key(Context::Recovery, command);
     match &view.phase {
-        RecoveryPhase::Reading => {
-            let advice = format!("Statements appear when all of it was read; the status line says how far it is. {} stops it.", key(Command::Cancel));
+        RecoveryPhase::Reading { done, total } => {
+            let advice = format!("Statements appear when all of it was read. {} stops it.", key(Command::Cancel));
             words("Working out what undoes it...", Role::Text, &advice, area, canvas);
+            let fraction = (*total > 0).then(|| *done as f64 / *total as f64);
+            let mut line = gauge(canvas.glyphs, 24, fraction);
+            let of = if *total > 0 { format!(" of {}", ByteSize(*total).words()) } else { String::new() };
+            line.push(span(Role::Text, format!("  {}{of}", ByteSize(*done).words())));
+            canvas.spans(indent(row(area, 5), 3), &line);
         }
         RecoveryPhase::Failed(report) => words(&report.headline, Role::Danger, &report.advice, area, canvas),
         RecoveryPhase::Ready if view.changes == 0 => {

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use crate::model::script::{Choice, Mode, RecoveryPhase, RowState, ScriptStatement};
 use crate::tui::canvas::{Canvas, Hit, Line, below, indent, row, span};
-use crate::tui::rows::{clock, counted, table, verb};
+use crate::tui::rows::{clock, table, verb};
 use crate::tui::theme::Role;
 use crate::tui::undoing::Undoing;
 use crate::tui::widgets::table::{Column, Layout, Side};
@@ -143,7 +143,7 @@ fn group(undoing: &Undoing, transaction: Option<u64>, line: Rect, canvas: &mut C
     let Some(one) = transaction.and_then(|number| undoing.transaction(number)) else { return };
     let thread = one.thread.map_or_else(String::new, |thread| format!(", connection {thread}"));
     let label = crate::tui::rows::short_gtid(&one.label);
-    let words = format!("undoes {label} of {}: {}{thread}", clock(one.committed_at, false), counted(one.statements, "statement"));
+    let words = format!("undoes {label} of {} UTC{thread}, {}", clock(one.committed_at, true), one.file);
     canvas.text(indent(line, 1), Role::Head, &words);
 }
 
