@@ -7,7 +7,7 @@ use clap::{Args as ArgGroup, Parser, Subcommand, ValueEnum};
 
 use crate::cli::error::CliError;
 use crate::cli::print::{Form, Printer};
-use crate::cli::{audit, config, demo, exit, key, ls, man, restore, salvage, seal, show, verify};
+use crate::cli::{audit, collect, config, demo, exit, key, ls, man, restore, salvage, seal, show, verify};
 use crate::model::foreign::escape;
 use crate::report::{Fault, Reportable};
 
@@ -124,6 +124,8 @@ pub enum Verb {
     Config(config::ConfigVerb),
     /// Check every target, server and key, and say what to do about each failure
     Doctor,
+    /// Receive OTLP telemetry of backup runs, or read it from files
+    Collect(Box<collect::CollectArgs>),
     /// The audit log: show, verify or export it
     Audit(audit::AuditArgs),
     /// The console on a generated sandbox; needs no server, touches nothing outside a temporary folder
@@ -175,6 +177,7 @@ impl Verb {
         match self {
             Self::Seal(args) | Self::Reseal(args) => args.files.reads_stdin(),
             Self::Unseal(args) => args.files.reads_stdin(),
+            Self::Collect(args) => args.reads_stdin(),
             Self::Key(key::KeyVerb::Inspect(args)) => args.files.iter().any(|file| file.as_os_str() == "-"),
             _ => false,
         }

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod ask;
 mod audit;
+mod collect;
 mod config;
 mod demo;
 mod door;
@@ -82,6 +83,7 @@ async fn perform(door: &Door, verb: Verb) -> Result<u8, Report> {
         Verb::Key(verb) => key::run(door, verb).await,
         Verb::Config(verb) => config::run(door, verb).await,
         Verb::Doctor => config::doctor(door).await,
+        Verb::Collect(args) => collect::run(door, *args).await,
         Verb::Audit(args) => audit::run(door, args).await,
         Verb::Demo(args) => demo::run(door, args).await,
         Verb::Completions(args) => man::completions(door, args),

@@ -3,6 +3,7 @@
 mod archive;
 pub mod browse;
 pub mod catalog;
+pub mod collecting;
 pub mod config;
 mod config_databacker;
 mod config_fields;
