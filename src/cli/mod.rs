@@ -8,6 +8,7 @@ mod change_filter;
 mod change_lines;
 mod change_text;
 mod changes;
+mod collect;
 mod config;
 mod demo;
 mod door;
@@ -98,6 +99,7 @@ async fn perform(door: &Door, verb: Verb) -> Result<u8, Report> {
         Verb::Doctor => config::doctor(door).await,
         Verb::History(args) => history::run(door, args).await,
         Verb::Check(args) => check::run(door, args).await,
+        Verb::Collect(args) => collect::run(door, *args).await,
         Verb::Audit(args) => audit::run(door, args).await,
         Verb::Demo(args) => demo::run(door, args).await,
         Verb::Completions(args) => man::completions(door, args),

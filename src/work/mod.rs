@@ -5,6 +5,7 @@ pub mod browse;
 pub mod catalog;
 pub mod changes;
 pub mod check;
+pub mod collecting;
 pub mod config;
 mod config_databacker;
 mod config_fields;
