@@ -13,8 +13,10 @@ use crate::model::seal::{Fingerprint, KeyFacts};
 use crate::model::sink::{Protection, Sink};
 use crate::model::units::Moment;
 use crate::report::{Fault, Report};
-use crate::tui::past::PastAsk;
+use crate::tui::live_past;
+use crate::tui::live_past::Reading;
 use crate::tui::msg::{Backend, Effect, Forget, KeyFrom, Msg, PlanAsk, Retry};
+use crate::tui::past::PastAsk;
 use crate::tui::widgets::secret_field::SecretText;
 use crate::tui::world::{Armed, GoodCopy, KeyOffer, LoadedKey, ServerLine, Snapshot, TargetLine, TargetState, World};
 use crate::work::catalog;
@@ -40,6 +42,7 @@ pub struct Live {
     session: Session,
     sender: mpsc::Sender<Msg>,
     receiver: Option<mpsc::Receiver<Msg>>,
+    reading: Reading,
 }
 
 /// What the console knows before anything was listed.
@@ -86,7 +89,7 @@ impl Live {
             Follower { session: session.clone(), sender: sender.clone(), jobs: HashMap::new(), keys: vec![] };
         tokio::spawn(follower.follow());
         tokio::spawn(tell_questions(session.attend(), sender.clone()));
-        Self { session, sender, receiver: Some(receiver) }
+        Self { session, sender, receiver: Some(receiver), reading: Reading::default() }
     }
 
     fn say(&self, msg: Msg) {
@@ -125,8 +128,18 @@ impl Live {
     }
 
     fn past(&self, ask: PastAsk) {
-        let text = format!("{}: not there yet", ask.words());
-        self.failed(Report::new(Fault::Failed, "history::none", text, ""));
+        let (session, sender) = (self.session.clone(), self.sender.clone());
+        if ask == PastAsk::View {
+            self.reading.ask(session, sender);
+            return;
+        }
+        tokio::spawn(async move {
+            let msg = match live_past::read(&session, ask).await {
+                Ok(news) => Msg::Past(news),
+                Err(report) => Msg::Failed(Box::new(report)),
+            };
+            let _ = sender.send(msg).await;
+        });
     }
 
     fn plan(&self, ask: PlanAsk) {

@@ -223,7 +223,8 @@ impl Pane for OneRun {
             }
             if nth == cursor {
                 canvas.text(place, Role::Text, ">");
-                let name = Rect { width: place.width.min(NAME + 11), ..place };
+                // Not all of the row: a move of the cursor stays cheap on a slow line.
+                let name = Rect { width: place.width.min(24), ..place };
                 canvas.paint(name, Role::Selection);
             }
             canvas.clickable(place, Hit::Line(nth));

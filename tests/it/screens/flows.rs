@@ -443,8 +443,8 @@ impl Act {
             Self::News(3) => Msg::Failed(Box::new(super::denied())),
             Self::News(4) => Msg::KeyLoaded(sample::loaded_key().facts),
             Self::News(5) => Msg::KeyLocked(KeyFrom::File("x".into()), "x".into()),
-            Self::News(6) => Msg::Past(PastNews::Overview(Arc::new(super::past::overview()))),
-            Self::News(7) => Msg::Past(PastNews::Runs { runs: super::past::runs(&sample::busy()), more: false }),
+            Self::News(6) => Msg::Past(PastNews::View(Arc::new(super::past::view(&sample::busy())))),
+            Self::News(7) => Msg::Past(PastNews::Older(super::past::older(&sample::busy()))),
             Self::News(8) => Msg::Past(PastNews::Run(Arc::new(super::past::one_run(&sample::busy())))),
             Self::News(_) => {
                 let into = "server:staging/shop_bg_1121".to_owned();
