@@ -22,6 +22,8 @@ pub enum Place {
     /// 1
     #[default]
     Backups,
+    /// 2
+    History,
     /// 5
     Keys,
     /// 6
@@ -59,7 +61,7 @@ impl Default for Look {
 pub struct App {
     /// What is known.
     pub world: World,
-    /// The four screens, and which one is shown.
+    /// The screens, and which one is shown.
     pub home: Home,
     /// What lies on top of it, the topmost last.
     pub layers: Vec<Box<dyn Pane>>,

@@ -45,6 +45,8 @@ pub enum Command {
     Quit,
     /// The screen of backups.
     GoBackups,
+    /// The screen of history.
+    GoHistory,
     /// The screen of keys.
     GoKeys,
     /// The screen of jobs.
@@ -99,6 +101,14 @@ pub enum Command {
     No,
     /// Rub out what was typed.
     Erase,
+    /// A shorter time on the screen.
+    ZoomIn,
+    /// A longer time on the screen.
+    ZoomOut,
+    /// Everything that the past says.
+    Checks,
+    /// The backup that a run left.
+    OpenBackup,
 }
 
 /// What a command may do to the world outside.
@@ -138,7 +148,7 @@ const fn entry(command: Command, name: &'static str, hint: &'static str, title: 
 }
 
 /// The list.
-pub const COMMANDS: [Entry; 47] = [
+pub const COMMANDS: [Entry; 52] = [
     entry(Command::Open, "open", "open", "open what is under the cursor", 1),
     entry(Command::Start, "start", "start", "start what the plan says", 0),
     entry(Command::Yes, "yes", "yes, do it", "yes, do it", 1),
@@ -181,10 +191,15 @@ pub const COMMANDS: [Entry; 47] = [
     entry(Command::GoKeys, "go-keys", "keys", "go to Keys", 21),
     entry(Command::GoJobs, "go-jobs", "jobs", "go to Jobs", 17),
     entry(Command::GoAudit, "go-audit", "audit", "go to Audit", 23),
-    entry(Command::GoLater, "go-later", "", "History, Changes, Recovery: not in this version yet", 50),
+    entry(Command::GoLater, "go-later", "", "Changes, Recovery: not in this version yet", 50),
     entry(Command::Refresh, "refresh", "", "list all targets again", 30),
     entry(Command::Redraw, "redraw", "", "draw everything anew", 50),
     entry(Command::Suspend, "suspend", "", "leave the terminal to the shell for a while", 50),
+    entry(Command::GoHistory, "go-history", "history", "go to History", 20),
+    entry(Command::ZoomIn, "zoom-in", "finer", "a shorter time on the screen", 13),
+    entry(Command::ZoomOut, "zoom-out", "coarser", "a longer time on the screen", 13),
+    entry(Command::Checks, "checks", "checks", "everything that the past says: late, missing, smaller, ...", 4),
+    entry(Command::OpenBackup, "open-backup", "backup", "the backup that this run left", 2),
     entry(Command::Erase, "erase", "", "rub out everything that was typed", 50),
 ];
 
@@ -213,6 +228,7 @@ pub fn of_context(context: Context) -> &'static [Command] {
             C::Palette,
             C::Help,
             C::GoBackups,
+            C::GoHistory,
             C::GoLater,
             C::GoKeys,
             C::GoJobs,
@@ -231,6 +247,9 @@ pub fn of_context(context: Context) -> &'static [Command] {
             C::Last,
         ],
         Context::Backups | Context::Detail => &[C::Verify, C::Restore, C::Salvage, C::Rehearse],
+        Context::History => &[C::Checks, C::ZoomIn, C::ZoomOut],
+        Context::Past => &[C::OpenBackup, C::Verify, C::Restore, C::ZoomIn, C::ZoomOut],
+        Context::Run => &[C::OpenBackup, C::Verify, C::Restore],
         Context::Keys => &[],
         Context::Jobs => &[C::Cancel],
         Context::Audit => &[C::CheckChain],

@@ -17,6 +17,12 @@ pub enum Context {
     Backups,
     /// Everything about one backup.
     Detail,
+    /// The screen of history.
+    History,
+    /// The past of one series.
+    Past,
+    /// One run.
+    Run,
     /// The screen of keys.
     Keys,
     /// The screen of jobs.
@@ -47,10 +53,13 @@ pub enum Context {
 
 impl Context {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::Global,
         Self::Backups,
         Self::Detail,
+        Self::History,
+        Self::Past,
+        Self::Run,
         Self::Keys,
         Self::Jobs,
         Self::Audit,
@@ -72,6 +81,9 @@ impl Context {
             Self::Global => "global",
             Self::Backups => "backups",
             Self::Detail => "detail",
+            Self::History => "history",
+            Self::Past => "past",
+            Self::Run => "run",
             Self::Keys => "keys",
             Self::Jobs => "jobs",
             Self::Audit => "audit",

@@ -12,6 +12,7 @@ pub mod glyphs;
 pub mod keymap;
 pub mod layers;
 pub mod live;
+mod live_past;
 pub mod msg;
 pub mod pane;
 pub mod plain;

@@ -14,7 +14,7 @@ use crate::tui::msg::{Effect, Forget, Msg};
 use crate::tui::pane::{Flow, Pane};
 use crate::tui::screens::jobs::ending_words;
 use crate::tui::theme::Role;
-use crate::tui::world::{JobLine, TargetLine};
+use crate::tui::world::{JobLine, PastState, TargetLine};
 
 /// How long keys are thrown away after a question opens, in milliseconds.
 const HUSH: i64 = 300;
@@ -227,10 +227,14 @@ fn global(app: &mut App, command: Command) -> Vec<Effect> {
         Command::Help => open(app, Box::new(layers::help::Help::new(app))),
         Command::Filter => say(app, Role::Dim, "nothing to filter here"),
         Command::GoBackups => go(app, Place::Backups),
+        Command::GoHistory => {
+            go(app, Place::History);
+            return vec![Effect::ReadPast];
+        }
         Command::GoKeys => go(app, Place::Keys),
         Command::GoJobs => go(app, Place::Jobs),
         Command::GoAudit => go(app, Place::Audit),
-        Command::GoLater => say(app, Role::Dim, "History, Changes and Recovery are not in this version yet"),
+        Command::GoLater => say(app, Role::Dim, "Changes and Recovery are not in this version yet"),
         Command::LoadKey => open(app, Box::new(layers::key_source::KeySource::new(&app.world))),
         Command::LockKeys | Command::LockNow => return lock(app, command),
         Command::Arm => return arm(app),
@@ -371,6 +375,15 @@ fn heard(app: &mut App, news: Msg) -> Vec<Effect> {
             app.world.audit = records;
         }
         Msg::Chain(state) => app.world.chain = Some(state),
+        Msg::Past(read) => match read {
+            Ok(past) => app.world.past = PastState::Read(past),
+            // What was read before is better than nothing.
+            Err(report) if app.world.past.series().is_empty() => app.world.past = PastState::Failed(report),
+            Err(report) => say(app, Role::Warn, format!("the history is not up to date: {}", report.headline)),
+        },
+        Msg::RunOpened(detail) if app.home.place == Place::History => {
+            insert(app, Box::new(layers::one_run::OneRun::new(detail)));
+        }
         Msg::Armed(armed) => app.world.armed = armed,
         Msg::Asked(question) => app.world.question = question,
         Msg::Said(text) => say(app, Role::Text, text),

@@ -1,6 +1,7 @@
 //! What lies on top of a screen: plans, questions, help.
 
 pub mod arm;
+pub mod checks;
 pub mod confirm;
 pub mod databases;
 pub mod detail;
@@ -9,8 +10,10 @@ pub mod failure;
 pub mod filter;
 pub mod help;
 pub mod key_source;
+pub mod one_run;
 pub mod palette;
 pub mod passphrase;
+pub mod past;
 pub mod plan;
 pub mod question;
 pub mod quit;

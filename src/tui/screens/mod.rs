@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod backups;
 pub mod empty;
+pub mod history;
 pub mod jobs;
 pub mod keys;
 
@@ -16,6 +17,8 @@ pub struct Home {
     pub place: Place,
     /// Every backup of every target.
     pub backups: backups::Backups,
+    /// The past of every series.
+    pub history: history::History,
     /// Keys in memory and keys on offer.
     pub keys: keys::Keys,
     /// Work of this session.
@@ -29,6 +32,7 @@ impl Home {
     pub fn pane(&self) -> &dyn Pane {
         match self.place {
             Place::Backups => &self.backups,
+            Place::History => &self.history,
             Place::Keys => &self.keys,
             Place::Jobs => &self.jobs,
             Place::Audit => &self.audit,
@@ -39,6 +43,7 @@ impl Home {
     pub fn pane_mut(&mut self) -> &mut dyn Pane {
         match self.place {
             Place::Backups => &mut self.backups,
+            Place::History => &mut self.history,
             Place::Keys => &mut self.keys,
             Place::Jobs => &mut self.jobs,
             Place::Audit => &mut self.audit,

@@ -1,5 +1,6 @@
 //! Reusable parts of screens.
 
+pub mod chart;
 pub mod checklist;
 pub mod gauge;
 pub mod input;
