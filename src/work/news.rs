@@ -23,6 +23,8 @@ impl Changed {
     pub const AUDIT: Self = Self(16);
     /// A server was armed or its arming ended.
     pub const ARMED: Self = Self(32);
+    /// Runs were told of.
+    pub const RUNS: Self = Self(64);
 
     /// Whether this includes that.
     pub fn has(self, other: Self) -> bool {
