@@ -176,7 +176,7 @@ impl Timeline {
                 moved.insert(place, state.clone());
             }
         }
-        Self { tables }
+        Self { tables, last: self.last.clone() }
     }
 
     /// Places from which something else is true of any table, in their order.

@@ -15,8 +15,10 @@ use crate::model::units::Moment;
 use crate::report::{Fault, Report};
 use crate::tui::desk;
 use crate::tui::desk::Desk;
-use crate::tui::past::PastAsk;
+use crate::tui::live_past;
+use crate::tui::live_past::Reading;
 use crate::tui::msg::{Backend, Effect, Forget, KeyFrom, Msg, PlanAsk, Retry};
+use crate::tui::past::PastAsk;
 use crate::tui::widgets::secret_field::SecretText;
 use crate::tui::world::{Armed, GoodCopy, KeyOffer, LoadedKey, ServerLine, Snapshot, TargetLine, TargetState, World};
 use crate::work::catalog;
@@ -43,6 +45,7 @@ pub struct Live {
     sender: mpsc::Sender<Msg>,
     receiver: Option<mpsc::Receiver<Msg>>,
     desk: Desk,
+    reading: Reading,
 }
 
 /// What the console knows before anything was listed.
@@ -96,7 +99,7 @@ impl Live {
         };
         tokio::spawn(follower.follow());
         tokio::spawn(tell_questions(session.attend(), sender.clone()));
-        Self { session, sender, receiver: Some(receiver), desk }
+        Self { session, sender, receiver: Some(receiver), desk, reading: Reading::default() }
     }
 
     fn say(&self, msg: Msg) {
@@ -135,8 +138,18 @@ impl Live {
     }
 
     fn past(&self, ask: PastAsk) {
-        let text = format!("{}: not there yet", ask.words());
-        self.failed(Report::new(Fault::Failed, "history::none", text, ""));
+        let (session, sender) = (self.session.clone(), self.sender.clone());
+        if ask == PastAsk::View {
+            self.reading.ask(session, sender);
+            return;
+        }
+        tokio::spawn(async move {
+            let msg = match live_past::read(&session, ask).await {
+                Ok(news) => Msg::Past(news),
+                Err(report) => Msg::Failed(Box::new(report)),
+            };
+            let _ = sender.send(msg).await;
+        });
     }
 
     fn plan(&self, ask: PlanAsk) {

@@ -15,6 +15,7 @@ pub mod keymap;
 pub mod layers;
 pub mod live;
 pub mod log;
+mod live_past;
 pub mod msg;
 pub mod pane;
 pub mod past;

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use crate::model::backup::BackupId;
+use crate::model::foreign::Foreign;
 use crate::model::judgement::{Judgement, Severity, What};
 use crate::model::run::{RunBrief, RunId, RunState};
 use crate::model::units::Moment;
+use crate::report::Report;
 use crate::work::check::CheckReport;
 use crate::work::history::{HistoryView, Kept, Outcome, Point, RunDetail, SeriesKey, SeriesPast};
 
@@ -14,6 +16,8 @@ use crate::work::history::{HistoryView, Kept, Outcome, Point, RunDetail, SeriesK
 pub struct Past {
     /// All series; `None` until they have been read once.
     pub view: Option<Arc<HistoryView>>,
+    /// Why it could not be read when it was last asked for.
+    pub unreadable: Option<Box<Report>>,
     /// Runs of one series that are older than those of the view, as far as they were asked for.
     pub older: Option<Older>,
     /// The run that was opened last.
@@ -42,6 +46,8 @@ pub enum PastAsk {
     Older {
         /// Which series.
         series: SeriesKey,
+        /// The names by which telemetry knows it.
+        names: Vec<Foreign>,
         /// Before when.
         before: Moment,
         /// How many.
@@ -69,6 +75,8 @@ impl PastAsk {
 pub enum PastNews {
     /// All series.
     View(Arc<HistoryView>),
+    /// Why they cannot be read.
+    Unreadable(Box<Report>),
     /// More of the older runs of a series.
     Older(Older),
     /// One run.
@@ -84,8 +92,10 @@ impl Past {
             PastNews::View(view) => {
                 // What was the oldest of the view may not be so any more.
                 self.older = None;
+                self.unreadable = None;
                 self.view = Some(view);
             }
+            PastNews::Unreadable(report) => self.unreadable = Some(report),
             PastNews::Older(more) => match self.older.as_mut().filter(|known| known.series == more.series) {
                 Some(known) => {
                     known.runs.extend(more.runs);

@@ -2,13 +2,13 @@
 //! news says only *what* to look at again, and looking shows the newest state.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use tokio::sync::Notify;
 
 /// What changed since the last look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Changed(u8);
+pub struct Changed(u16);
 
 impl Changed {
     /// The catalog or a target's state.
@@ -27,6 +27,8 @@ impl Changed {
     pub const CHANGES: Self = Self(64);
     /// A recovery: its view has grown, or rows were looked at.
     pub const RECOVERY: Self = Self(128);
+    /// Runs were told of.
+    pub const RUNS: Self = Self(256);
 
     /// Whether this includes that.
     pub fn has(self, other: Self) -> bool {
@@ -40,7 +42,7 @@ pub struct News(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    flags: AtomicU8,
+    flags: AtomicU16,
     bell: Notify,
 }
 

@@ -100,7 +100,7 @@ where
 /// Tells telemetry of a job that has ended.
 fn tell(session: &Session, ctx: &JobCtx, ending: &Ending) {
     let catalog = session.catalog();
-    let backup = catalog.get(ctx.view().spec.backup());
+    let backup = ctx.view().spec.backup().and_then(|id| catalog.get(id));
     let slot = backup.and_then(|backup| session.0.browser.slot(&backup.target));
     session.0.spans.ended(ctx, ending, backup.map(|backup| &**backup), slot.map(|slot| slot.target.canonical_url()));
 }

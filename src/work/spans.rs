@@ -91,7 +91,7 @@ fn trace(
     let start = phases.first().map_or(end, |(_, at)| *at);
     let (result, mut attributes) = outcome(ending);
     attributes.push(("breakglass.job", OwnValue::Int(i64::try_from(job.id.0).unwrap_or(i64::MAX))));
-    attributes.push(("breakglass.backup.id", OwnValue::Text(job.spec.backup().to_string())));
+    attributes.extend(job.spec.backup().map(|id| ("breakglass.backup.id", OwnValue::Text(id.to_string()))));
     if let Some(backup) = backup {
         attributes.push(("backup.target.name", OwnValue::Text(backup.target.to_string())));
         attributes.push(("target-filename", OwnValue::Text(backup.key.to_string())));
@@ -142,6 +142,8 @@ fn outcome(ending: &Ending) -> (Result<(), String>, Vec<(&'static str, OwnValue)
             RestoreOutcome::Cancelled => ("cancelled", Err("stopped".to_owned())),
         },
         Ending::Salvaged(_) => ("partly", Ok(())),
+        Ending::Surveyed { gaps: 0, problems: 0, .. } => ("done", Ok(())),
+        Ending::Surveyed { .. } => ("partly", Ok(())),
         Ending::Failed(Some(report)) => {
             say("breakglass.error", &report.code);
             ("failed", Err(report.headline.clone()))

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::change::error::Broken;
-use crate::change::frame::{HEADER, Header, Limits};
+use crate::change::frame::{HEADER, Header, Limits, Product};
 use crate::change::kind;
 use crate::change::review::statement::Named;
 use crate::change::rows::{self, RowsHead};
@@ -20,6 +20,8 @@ pub(super) struct Events {
     tables: HashMap<u64, Arc<Table>>,
     /// Whether events end in a CRC32, by the description that came first.
     summed: bool,
+    /// Who wrote them, by the same.
+    product: Option<Product>,
     unpacked: Vec<u8>,
 }
 
@@ -50,6 +52,8 @@ impl Events {
     fn event(&mut self, of: u8, event: &[u8]) -> Result<Option<EventRows>, Broken> {
         if of == kind::FORMAT {
             self.summed = event.len() > 5 && event[event.len() - 5] == 1;
+            let mariadb = memchr::memmem::find(event, b"MariaDB").is_some();
+            self.product = Some(if mariadb { Product::MariaDb } else { Product::MySql });
             self.tables.clear();
             return Ok(None);
         }
@@ -59,7 +63,7 @@ impl Events {
             if self.tables.len() >= TABLES {
                 self.tables.clear();
             }
-            self.tables.insert(Table::id_of(body)?, Arc::new(Table::parse(body)?));
+            self.tables.insert(Table::id_of(body)?, Arc::new(Table::parse(body, self.product.unwrap_or(Product::MySql))?));
             return Ok(None);
         }
         if !rows::is_rows(of) {

@@ -15,7 +15,7 @@ use crate::tui::command::{Command, Offer};
 use crate::tui::detail;
 use crate::tui::keymap::Context;
 use crate::tui::layers::runs::{act_on, offers_of};
-use crate::tui::layers::span_sheet::{SpanSheet, part_lines};
+use crate::tui::layers::span_sheet::{SpanSheet, part_facts};
 use crate::tui::pane::{Flow, Pane, Scene};
 use crate::tui::screens::history::draw::took;
 use crate::tui::screens::moved;
@@ -223,7 +223,8 @@ impl Pane for OneRun {
             }
             if nth == cursor {
                 canvas.text(place, Role::Text, ">");
-                let name = Rect { width: place.width.min(NAME + 11), ..place };
+                // Not all of the row: a move of the cursor stays cheap on a slow line.
+                let name = Rect { width: place.width.min(24), ..place };
                 canvas.paint(name, Role::Selection);
             }
             canvas.clickable(place, Hit::Line(nth));
@@ -363,7 +364,7 @@ fn about(item: Option<&Item<'_>>, width: usize) -> Vec<Line> {
             let parts = texts.iter().flat_map(|text| wrap(text, width));
             parts.map(|part| vec![span(Role::Text, part)]).collect()
         }
-        Some(Item::Part(part, ..)) => part_lines(part, width).split_off(1),
+        Some(Item::Part(part, ..)) => part_facts(part, width),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::tui::pane::{Flow, Pane, Scene};
 use crate::tui::screens::history::draw::{judged, known, took};
 use crate::tui::screens::{backups, moved};
 use crate::tui::theme::Role;
-use crate::tui::widgets::chart::{chart, folded};
+use crate::tui::widgets::chart::{Keep, chart, folded};
 use crate::tui::widgets::table::{Column, Layout, Side, scrolled};
 use crate::tui::world::World;
 use crate::work::history::{Kept, Outcome, SeriesKey, SeriesPast};
@@ -135,7 +135,7 @@ impl Runs {
         }
         self.asked = Some(before);
         let limit = if command == Command::Last { ALL } else { PAGE };
-        Flow::Do(vec![Effect::Past(PastAsk::Older { series: self.series.clone(), before, limit })])
+        Flow::Do(vec![Effect::Past(PastAsk::Older { series: self.series.clone(), names: series.runs.clone(), before, limit })])
     }
 
     fn backup<'a>(&self, world: &'a World) -> Option<&'a Arc<Backup>> {
@@ -145,7 +145,7 @@ impl Runs {
 
 /// What the past of a series says of one attempt: what began with it.
 fn said(series: &SeriesPast, line: &RunLine) -> Vec<(Role, String)> {
-    let about = series.judgements.iter().filter(|judged| judged.since == line.at);
+    let about = series.judgements.iter().filter(|judged| judged.is_of_one() && judged.since == line.at);
     let mut said: Vec<(Role, String)> = about.map(|judged| (Role::Warn, judged.short())).collect();
     if line.kept == Kept::Gone {
         said.push((Role::Dim, "says it made one".to_owned()));
@@ -329,7 +329,7 @@ impl Pane for Runs {
     }
 
     fn twin(&self, _world: &World) -> Option<String> {
-        Some(format!("breakglass history --series {}", quoted(&self.series)))
+        Some(format!("breakglass history --runs --series {}", quoted(&self.series)))
     }
 
     fn word(&self, command: Command) -> Option<&'static str> {
@@ -399,8 +399,9 @@ impl Runs {
             _ => 2,
         };
         at += 1;
-        at += bars("size", &sizes(series), |size| ByteSize(size).to_string(), height, below(inner, at), canvas);
-        at += bars("took", &durations(series), took, height, below(inner, at), canvas);
+        let size = |size| ByteSize(size).to_string();
+        at += bars(("size", Keep::Least, size), &sizes(series), height, below(inner, at), canvas);
+        at += bars(("took", Keep::Most, took), &durations(series), height, below(inner, at), canvas);
         at + 1
     }
 
@@ -429,20 +430,23 @@ impl Runs {
     }
 }
 
-/// Values as bars with the newest and the largest beside them; returns the rows used.
-fn bars(label: &str, values: &[Option<u64>], words: fn(u64) -> String, height: u16, area: Rect, canvas: &mut Canvas<'_>) -> u16 {
+/// How values are called, which of several stands for all of them, and how one is written.
+type Kind = (&'static str, Keep, fn(u64) -> String);
+
+/// Values as bars with the newest, the least and the largest beside them; returns the rows used.
+fn bars((label, keep, words): Kind, values: &[Option<u64>], height: u16, area: Rect, canvas: &mut Canvas<'_>) -> u16 {
     const LABEL: u16 = 7;
     let known = || values.iter().flatten();
-    let (Some(newest), Some(most)) = (known().next_back(), known().max()) else { return 0 };
+    let (Some(newest), Some(least), Some(most)) = (known().next_back(), known().min(), known().max()) else { return 0 };
     let beside = if height > 1 { 0 } else { 26 };
     let width = usize::from(area.width.saturating_sub(LABEL + 3 + beside)).min(120);
-    let lines = chart(canvas.glyphs, &folded(values, width), width, height);
+    let lines = chart(canvas.glyphs, &folded(values, width, keep), width, height);
     for (nth, line) in (0..).zip(&lines) {
         canvas.spans(indent(row(area, nth), LABEL), &[span(Role::Gauge, line.clone())]);
     }
     let last = lines.len() as u16 - 1;
     canvas.text(row(area, last), Role::Head, label);
-    let text = format!("{} now, {} most", words(*newest), words(*most));
+    let text = format!("{} now, {} to {}", words(*newest), words(*least), words(*most));
     let used = lines.first().map_or(0, |line| line.chars().count()) as u16;
     match height {
         1 => canvas.text(indent(row(area, 0), LABEL + used + 2), Role::Dim, &text),

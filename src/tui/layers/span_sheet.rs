@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 use crate::model::run::{Attribute, RunId, Span as Part, SpanStatus};
 use crate::tui::canvas::{Canvas, Line, below, indent, row, span, wrap};
@@ -34,7 +35,7 @@ impl SpanSheet {
     }
 }
 
-/// What a span says, in lines of at most `width` columns: the errors first.
+/// Everything that a span says, in lines of at most `width` columns: the errors first.
 pub fn part_lines(part: &Part, width: usize) -> Vec<Line> {
     let (role, word) = match part.status {
         SpanStatus::Unset => (Role::Dim, ""),
@@ -43,34 +44,53 @@ pub fn part_lines(part: &Part, width: usize) -> Vec<Line> {
     };
     let time = part.took().map_or(String::new(), |time| format!("  {}", brief(time)));
     let start = if part.start_ns == 0 { String::new() } else { format!("  {} UTC", at_ns(part.start_ns)) };
-    let mut lines =
-        vec![vec![span(Role::Title, part.name.to_string()), span(role, word), span(Role::Text, format!("{start}{time}"))]];
-    let mut say = |label: &str, role: Role, text: &str| {
-        let label: String = label.chars().take(width / 2).collect();
-        let wide = label.chars().count().max(10) + 2;
-        for (nth, part) in wrap(text, width.saturating_sub(wide)).into_iter().enumerate() {
-            let head = if nth == 0 { label.as_str() } else { "" };
-            lines.push(vec![span(Role::Head, format!("{head:<wide$}")), span(role, part)]);
-        }
-    };
+    let name = span(Role::Title, part.name.to_string());
+    let mut lines = vec![vec![name, span(role, word), span(Role::Text, format!("{start}{time}"))]];
+    lines.extend(part_facts(part, width));
+    let mut sheet = Sheet { lines, width };
+    let made_by = [&part.scope, &part.service, &part.host].map(ToString::to_string);
+    let made_by: Vec<String> = made_by.into_iter().filter(|word| !word.is_empty()).collect();
+    sheet.say("made by", Role::Dim, &made_by.join(", "));
+    sheet.say("span", Role::Dim, &format!("{} of trace {}", part.id, part.trace));
+    if part.dropped > 0 {
+        sheet.say("dropped", Role::Warn, &format!("{} attributes or events were left out", part.dropped));
+    }
+    sheet.lines
+}
+
+/// What happened in a span and what it says of itself: the errors first.
+pub fn part_facts(part: &Part, width: usize) -> Vec<Line> {
+    let mut sheet = Sheet { lines: vec![], width };
     if !part.message.raw_bytes().is_empty() {
-        say("message", if part.status == SpanStatus::Error { Role::Danger } else { Role::Text }, &part.message.to_string());
+        let role = if part.status == SpanStatus::Error { Role::Danger } else { Role::Text };
+        sheet.say("message", role, &part.message.to_string());
     }
     for event in &part.events {
-        let bad = event.name.raw_bytes() == b"exception";
-        let role = if bad { Role::Danger } else { Role::Text };
-        say(&event.name.to_string(), role, &event.attributes.iter().map(words).collect::<Vec<_>>().join(", "));
+        let role = if event.name.raw_bytes() == b"exception" { Role::Danger } else { Role::Text };
+        let text = event.attributes.iter().map(words).collect::<Vec<_>>().join(", ");
+        sheet.say(&event.name.to_string(), role, &text);
     }
     for attribute in &part.attributes {
-        say(&attribute.key.to_string(), Role::Text, &attribute.value.to_string());
+        sheet.say(&attribute.key.to_string(), Role::Text, &attribute.value.to_string());
     }
-    let made_by = [&part.scope, &part.service, &part.host].map(ToString::to_string);
-    say("made by", Role::Dim, made_by.iter().filter(|word| !word.is_empty()).cloned().collect::<Vec<_>>().join(", ").as_str());
-    say("span", Role::Dim, &format!("{} of trace {}", part.id, part.trace));
-    if part.dropped > 0 {
-        say("dropped", Role::Warn, &format!("{} attributes or events were left out", part.dropped));
+    sheet.lines
+}
+
+struct Sheet {
+    lines: Vec<Line>,
+    width: usize,
+}
+
+impl Sheet {
+    fn say(&mut self, label: &str, role: Role, text: &str) {
+        let label: String = label.chars().take(self.width / 2).collect();
+        let wide = label.width().max(10) + 2;
+        for (nth, part) in wrap(text, self.width.saturating_sub(wide)).into_iter().enumerate() {
+            let head = if nth == 0 { label.as_str() } else { "" };
+            let gap = " ".repeat(wide.saturating_sub(head.width()));
+            self.lines.push(vec![span(Role::Head, format!("{head}{gap}")), span(role, part)]);
+        }
     }
-    lines
 }
 
 fn words(attribute: &Attribute) -> String {

@@ -74,6 +74,13 @@ impl Axis {
                 (false, false) => None,
             };
         }
+        if step > 7 * DAY {
+            return match (turns(4), first) {
+                (true, _) => Some((Weight::Turn, at.get(..4)?.to_owned())),
+                (false, true) => Some((Weight::First, at.get(..4)?.to_owned())),
+                (false, false) => None,
+            };
+        }
         match (turns(7), step == DAY && number.parse::<u8>().ok()? % 5 == 0) {
             (true, _) => Some((Weight::Turn, (*month).to_owned())),
             (false, _) if first => Some((Weight::First, (*month).to_owned())),
@@ -183,6 +190,7 @@ mod tests {
         assert_eq!(drawn(axis(Zoom::Day, 23, 0)), "  NOV 5    10   15   20");
         assert_eq!(drawn(axis(Zoom::Hour, 27, 0)), "NOV 20      18    NOV 21");
         assert_eq!(drawn(axis(Zoom::Week, 20, 0)), "JUL AUG  SEP OCT NOV");
+        assert_eq!(drawn(axis(Zoom::Month, 27, 0)), "    2025        2026");
     }
 
     #[test]

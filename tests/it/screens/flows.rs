@@ -467,9 +467,9 @@ impl Act {
             Self::News(11) => Msg::Found(incident::UNDO, Some(7_000_000)),
             Self::News(12) => Msg::Summary(incident::UNDO, "sign".into()),
             Self::News(13) => Msg::Reviewed(Box::new(incident::review())),
-            Self::News(6) => Msg::Past(PastNews::Overview(Arc::new(super::past::overview()))),
-            Self::News(7) => Msg::Past(PastNews::Runs { runs: super::past::runs(&sample::busy()), more: false }),
-            Self::News(8) => Msg::Past(PastNews::Run(Arc::new(super::past::one_run(&sample::busy())))),
+            Self::News(14) => Msg::Past(PastNews::View(Arc::new(super::past::view(&sample::busy())))),
+            Self::News(15) => Msg::Past(PastNews::Older(super::past::older(&sample::busy()))),
+            Self::News(16) => Msg::Past(PastNews::Run(Arc::new(super::past::one_run(&sample::busy())))),
             Self::News(_) => {
                 let into = "server:staging/shop_bg_1121".to_owned();
                 let ask = PlanAsk {
@@ -500,8 +500,7 @@ fn any_act() -> impl Strategy<Value = Act> {
         4 => proptest::sample::select(commands).prop_map(Act::Run),
         1 => ".{0,12}".prop_map(Act::Paste),
         1 => (0i64..100_000).prop_map(Act::Later),
-        2 => (0usize..15).prop_map(Act::News),
-        2 => (0usize..10).prop_map(Act::News),
+        2 => (0usize..18).prop_map(Act::News),
     ]
 }
 

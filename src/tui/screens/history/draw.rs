@@ -94,6 +94,10 @@ pub fn took(millis: u64) -> String {
 
 impl History {
     pub(super) fn draw(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
+        if let Some(report) = &scene.world.past.unreadable {
+            let headline = format!("The history cannot be read: {}", report.headline);
+            return canvas_text(area, canvas, &headline, &report.advice);
+        }
         let Some(view) = &scene.world.past.view else {
             return canvas_text(area, canvas, "Reading the history...", "Series appear when it has been read.");
         };
@@ -124,8 +128,8 @@ impl History {
             layout.row(&columns, &cells(series, view, &axis, &layout, canvas), indent(line, 3), canvas);
             if at == cursor {
                 canvas.text(line, Role::Text, ">");
-                // The strip keeps its colours, and a move of the cursor stays cheap on a slow line.
-                let end = layout.place(STRIP).map_or(line.width, |(x, _)| x + 2);
+                // What stands in the row keeps its colours, and a move of the cursor stays cheap on a slow line.
+                let end = layout.width(0) + 4;
                 canvas.paint(Rect { width: end.min(line.width), ..line }, Role::Selection);
             }
             canvas.clickable(line, Hit::Series(series.key.clone()));
