@@ -185,10 +185,10 @@ pub(super) fn count_rows(out: &mut Vec<u8>, style: Lines, rows: usize) {
     count(out, style, &format!("ROW_COUNT()<>{rows}"));
 }
 
-/// Ends the statement that begins at `start`. One whose names are not ASCII goes through PREPARE, as bytes, with its
-/// text in a comment.
+/// Ends the statement that begins at `start`. One that names what is not ASCII goes through PREPARE, as bytes, with its
+/// text in a comment; of a table with such names, it need not be every one.
 pub(super) fn end(out: &mut Vec<u8>, start: usize, is_ascii: bool) {
-    if is_ascii {
+    if is_ascii || out[start..].iter().all(|byte| (b' '..=b'~').contains(byte)) {
         out.extend_from_slice(b";\n");
         return;
     }

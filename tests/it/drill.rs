@@ -42,6 +42,8 @@ struct Ask<'a> {
     without: &'a [&'a str],
     /// Only what lies at or behind this byte, and before that one.
     between: Option<(u64, u64)>,
+    /// What else is asked.
+    request: Request<'a>,
 }
 
 /// A proved script.
@@ -109,7 +111,8 @@ fn undo(logs: &[Vec<u8>], definitions: &[u8], ask: &Ask<'_>) -> Result<Undo, Sto
     let how = Indexing { extent: Extent::Partial, ..Indexing::default() };
     let index = Index::build(logs.collect(), timeline, wanted, how).unwrap();
     let mut text = vec![];
-    let written = match stream(&index, &Request { threads: 2, ..Request::default() }, &mut text) {
+    let threads = if index.windows() > 1 { 2 } else { 1 };
+    let written = match stream(&index, &Request { threads, ..ask.request.clone() }, &mut text) {
         Ok(written) => written,
         Err(UndoError::Refused(refused)) => return Err(Stopped::Refused(refused.first)),
         Err(UndoError::Log { source, .. }) => return Err(Stopped::Damaged(source)),

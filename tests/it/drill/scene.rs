@@ -1,5 +1,7 @@
 //! One accident in a database of its own, and what undoing it takes.
 
+use breakglass::change::undo::Request;
+
 use crate::drill::state::{State, difference, state};
 use crate::drill::{Ask, Stopped, Undo, alone, apply, definitions, logs_since, mark, run, undo};
 use crate::support::databases::Server;
@@ -27,7 +29,11 @@ impl Scene {
     }
 
     pub fn undo(&self) -> Result<Undo, Stopped> {
-        undo(&self.logs, &self.definitions, &Ask::default())
+        self.undo_by(Request::default())
+    }
+
+    pub fn undo_by(&self, request: Request<'_>) -> Result<Undo, Stopped> {
+        undo(&self.logs, &self.definitions, &Ask { request, ..Ask::default() })
     }
 
     /// The script; it must be there.

@@ -92,13 +92,7 @@ fn table(random: &mut Random, product: Product, nth: u64) -> Table {
     Table { name: name_of_it, columns, create }
 }
 
-fn plain_column(
-    random: &mut Random,
-    product: Product,
-    at: u64,
-    columns: &mut Vec<Column>,
-    lines: &mut Vec<String>,
-) {
+fn plain_column(random: &mut Random, product: Product, at: u64, columns: &mut Vec<Column>, lines: &mut Vec<String>) {
     let name = name(random, format!("c{at}"));
     let (kind, declared) = columns::any(random, product);
     let not_null = random.one_in(4);
@@ -132,7 +126,9 @@ fn extras(random: &mut Random, product: Product, columns: &mut Vec<Column>, line
     }
     if random.one_in(4) {
         // A default that is computed is no generated column, whatever the words beside it say.
-        lines.push("`made` VARCHAR(40) DEFAULT (CONCAT('at ', 'random')) COMMENT 'GENERATED ALWAYS AS (x) STORED'".into());
+        lines.push(
+            "`made` VARCHAR(40) DEFAULT (CONCAT('at ', 'random')) COMMENT 'GENERATED ALWAYS AS (x) STORED'".into(),
+        );
         let kind = Some(Kind::Text { charset: "ascii", longest: 20 });
         columns.push(Column { name: "`made`".into(), kind, required: false, is_auto: false, in_key: false });
     }
@@ -152,7 +148,9 @@ fn extras(random: &mut Random, product: Product, columns: &mut Vec<Column>, line
         }
     }
     if product == Product::Mysql && random.one_in(5) {
-        let int = columns.iter().find(|column| !column.is_auto && matches!(column.kind, Some(Kind::Int { bits: 8..=32, .. })));
+        let int = columns
+            .iter()
+            .find(|column| !column.is_auto && matches!(column.kind, Some(Kind::Int { bits: 8..=32, .. })));
         lines.extend(int.map(|int| format!("KEY fx (({} + 1))", int.name)));
     }
 }
@@ -216,11 +214,7 @@ fn family(random: &mut Random, product: Product) -> Vec<Table> {
     };
     let child = Table {
         name: "`child`".into(),
-        columns: vec![
-            column("id", Kind::Bit(8), true),
-            column("pid", small(), false),
-            column("v", label(), false),
-        ],
+        columns: vec![column("id", Kind::Bit(8), true), column("pid", small(), false), column("v", label(), false)],
         create: format!(
             "CREATE TABLE `child` (`id` INT NOT NULL PRIMARY KEY, `pid` INT, `v` VARCHAR(10) CHARACTER SET utf8mb4, \
             CONSTRAINT f FOREIGN KEY (`pid`) REFERENCES `parent` (`id`) ON DELETE {on_delete} ON UPDATE {on_update}) \

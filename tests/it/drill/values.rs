@@ -12,7 +12,9 @@ fn d01_d02_texts_that_look_like_something_else_and_bytes_come_back_as_they_were(
             (4,'{"b":1, "a":9007199254740993}','aGVsbG8=','{"b":1,"a":1.0}'), (5,'',X'','[1,  2]'), (6,' x ','x','0');"#;
         let scene = Scene::new(server, stage, "UPDATE t SET s='x', b='y', l=CONCAT(l,' '); DELETE FROM t;");
         let undo = scene.restore();
-        assert!(!undo.text.contains("base64") && undo.text.contains("_utf8mb4'true'") | undo.text.contains("_latin1'true'"));
+        assert!(
+            !undo.text.contains("base64") && undo.text.contains("_utf8mb4'true'") | undo.text.contains("_latin1'true'")
+        );
     });
 }
 
@@ -70,7 +72,8 @@ fn d07_times_are_the_same_whatever_zone_the_session_and_the_server_are_in() {
         let stage = "CREATE TABLE t (id TIMESTAMP(3) NOT NULL DEFAULT '2001-01-01 00:00:00' PRIMARY KEY, v TIMESTAMP NULL, \
             d DATETIME); SET time_zone='+00:00'; INSERT INTO t VALUES ('2026-03-29 01:30:00.125','1970-01-01 00:00:01', \
             '2026-03-29 02:30:00'),('2038-01-19 03:14:07','2026-10-25 01:30:00','2026-10-25 02:30:00');";
-        let scene = Scene::new(server, stage, "SET time_zone='+05:45'; UPDATE t SET v='2030-01-01 00:00:00'; DELETE FROM t;");
+        let scene =
+            Scene::new(server, stage, "SET time_zone='+05:45'; UPDATE t SET v='2030-01-01 00:00:00'; DELETE FROM t;");
         server.sql("SET GLOBAL time_zone='-08:00'");
         scene.restore();
         server.sql("SET GLOBAL time_zone='SYSTEM'");
@@ -83,7 +86,8 @@ fn d08_d10_floats_doubles_and_nulls_are_found_again_where_there_is_no_key() {
         let stage = "CREATE TABLE t (f FLOAT, d DOUBLE, n INT, s VARCHAR(9)); \
             INSERT INTO t VALUES (0.1,0.1,NULL,NULL),(1e10,1e300,1,'a'),(3.40282e38,1e-80,NULL,''),(NULL,NULL,NULL,NULL), \
             (16777217,9007199254740993,2,NULL),(-1.17550e-38,-1e81,3,'b');";
-        let scene = Scene::new(server, stage, "UPDATE t SET n=IFNULL(n,0)+5; UPDATE t SET f=f/3, d=d/3; DELETE FROM t;");
+        let scene =
+            Scene::new(server, stage, "UPDATE t SET n=IFNULL(n,0)+5; UPDATE t SET f=f/3, d=d/3; DELETE FROM t;");
         scene.restore();
     });
 }
@@ -155,7 +159,8 @@ fn d16_d78_nothing_in_a_value_or_a_name_is_a_command_of_a_client() {
         let is_command = |line: &str| words.iter().any(|word| line.to_ascii_lowercase().starts_with(word));
         assert!(!undo.text.lines().any(is_command));
         // MySQL's client obeys commands in what it is fed only where that is asked for.
-        let commands: &[&str] = if server.product == Product::Mysql { &["-N", "-B", "--commands"] } else { &["-N", "-B"] };
+        let commands: &[&str] =
+            if server.product == Product::Mysql { &["-N", "-B", "--commands"] } else { &["-N", "-B"] };
         let output = run(server, commands, &undo.text);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         scene.assert_restored();
@@ -178,6 +183,16 @@ fn d27_a_name_cannot_end_a_comment_and_begin_a_statement() {
 }
 
 #[test]
+fn d16_of_a_table_with_names_that_are_not_ascii_only_the_statements_that_use_one_are_hidden() {
+    each(|server| {
+        let stage = "CREATE TABLE t (id INT PRIMARY KEY, v INT, `größe` INT); INSERT INTO t VALUES (1,1,1),(2,2,2);";
+        let undo = Scene::new(server, stage, "UPDATE t SET v=v+1; UPDATE t SET `größe`=5; DELETE FROM t;").restore();
+        assert_eq!(undo.text.lines().filter(|line| line.starts_with("EXECUTE bg_run")).count(), 3);
+        assert_eq!(undo.text.lines().filter(|line| line.starts_with("UPDATE ")).count(), 2);
+    });
+}
+
+#[test]
 fn d01_long_bytes_and_texts_come_back_whole_beside_short_ones() {
     each(|server| {
         let stage = "CREATE TABLE t (id INT PRIMARY KEY, b LONGBLOB, s LONGTEXT CHARACTER SET utf8mb4, l LONGTEXT CHARACTER SET latin1); \
@@ -185,7 +200,11 @@ fn d01_long_bytes_and_texts_come_back_whole_beside_short_ones() {
             INSERT INTO t VALUES (1,'short','short','short'),(2,REPEAT('b',65535),REPEAT('s',65535),REPEAT(_latin1 X'E9',65535)), \
             (3,REPEAT('c',65536),REPEAT('t',65536),'x'),(4,NULL,NULL,NULL),(5,REPEAT('d',300000),REPEAT(_utf8mb4 X'F09F9880',70000),''), \
             (6,'','',''),(7,REPEAT(X'00',4000),REPEAT('u',4000),''); INSERT INTO `wéird` SELECT id, b FROM t;";
-        let scene = Scene::new(server, stage, "UPDATE t SET b=REVERSE(b), s='x' WHERE id<>4; DELETE FROM t; DELETE FROM `wéird`;");
+        let scene = Scene::new(
+            server,
+            stage,
+            "UPDATE t SET b=REVERSE(b), s='x' WHERE id<>4; DELETE FROM t; DELETE FROM `wéird`;",
+        );
         scene.restore();
     });
 }

@@ -35,9 +35,11 @@ pub fn work(random: &mut Random, product: Product, tables: &[Table], session: &s
                 format!("BEGIN;\nSAVEPOINT `b c`;\n{inside}SAVEPOINT z;\n{more}RELEASE SAVEPOINT `b c`;\nCOMMIT;\n")
             }
             _ => {
-                let (end, xid) = (if random.one_in(3) { "ROLLBACK" } else { "COMMIT" }, format!("'{session}{nth}','b'"));
+                let (end, xid) =
+                    (if random.one_in(3) { "ROLLBACK" } else { "COMMIT" }, format!("'{session}{nth}','b'"));
                 // The last one is for a transaction that a deadlock ended.
-                let steps = [("START", inside), ("END", String::new()), ("PREPARE", String::new()), (end, String::new())];
+                let steps =
+                    [("START", inside), ("END", String::new()), ("PREPARE", String::new()), (end, String::new())];
                 let steps = steps.map(|(step, then)| format!("XA {step} {xid};\n{then}"));
                 format!("{}XA ROLLBACK {xid};\n", steps.concat())
             }
@@ -126,7 +128,8 @@ fn crowd(random: &mut Random, product: Product, table: &Table) -> String {
 
 /// The same rows once more: where nothing is unique, equal ones.
 fn doubled(table: &Table, limit: u64) -> String {
-    let names: Vec<_> = table.settable().filter(|(column, _)| !column.is_auto).map(|(column, _)| &*column.name).collect();
+    let names: Vec<_> =
+        table.settable().filter(|(column, _)| !column.is_auto).map(|(column, _)| &*column.name).collect();
     let names = names.join(",");
     format!("INSERT INTO {0} ({names}) SELECT {names} FROM {0} LIMIT {limit};\n", table.name)
 }
