@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, Weak};
 
 use tokio::sync::{mpsc, watch};
 
-use crate::change::transactions::Fates;
 use crate::model::change::Change;
 use crate::model::changes::{
     ChangeFilter, ChangesRequest, ChangesView, Compiled, Edge, EntryPage, FactsSource, Life, Literal, PageRequest,
@@ -176,15 +175,12 @@ impl Opening<'_> {
         let (definitions, facts) = given::load(self.session, &request.schemas, &names).await?;
         let label = source.label.clone();
         let catalog = self.session.catalog();
-        let listing =
-            Listing { gaps: within(&listing, &wanted.iter().map(|(_, log)| &log.name).collect::<Vec<_>>()), ..listing };
         let pass = Pass { label: label.clone(), listing, logs: logs.clone(), definitions, facts, catalog };
         let bytes = logs.iter().map(|(_, log)| log.bytes.len()).sum();
         self.ctx.begin(Phase::Reading, Some(bytes));
-        let (surveyed, mut pass, mut fates) = self.read(pass).await?;
+        let (mut surveyed, mut pass) = self.read(pass).await?;
         self.ask_servers(&request, &mut pass, &surveyed).await?;
-        let mut surveyed = surveyed;
-        fates = fates.take().or_else(|| Some(surveyed.finish(&mut pass.definitions)));
+        let fates = Arc::new(surveyed.finish(&mut pass.definitions));
         let shown = view::of((&label, &pass.listing), &surveyed, (&pass.facts, &pass.catalog), ViewState::Complete);
         self.inner.show(shown);
         Ok(Arc::new(Opened {
@@ -192,7 +188,7 @@ impl Opening<'_> {
             names,
             logs,
             timeline: Arc::new(std::mem::take(&mut surveyed.timeline)),
-            fates: Arc::new(fates.unwrap_or_default()),
+            fates,
             checkpoints: std::mem::take(&mut surveyed.stats.checkpoints),
             entries: surveyed.stats.entries,
             filter,
@@ -200,7 +196,7 @@ impl Opening<'_> {
     }
 
     /// Reads all logs once, on a thread of its own.
-    async fn read(&self, pass: Pass) -> Result<(Surveyed, Pass, Option<Fates>), Report> {
+    async fn read(&self, pass: Pass) -> Result<(Surveyed, Pass), Report> {
         let (ctx, inner) = (self.ctx.clone(), self.inner.clone());
         let read = on_thread("changes", move || {
             let mut pass = pass;
@@ -217,7 +213,7 @@ impl Opening<'_> {
             }
             match surveyed.first_error.take() {
                 Some(error) if surveyed.coverage.from.is_none() => Err(error),
-                _ => Ok((surveyed, pass, None)),
+                _ => Ok((surveyed, pass)),
             }
         });
         let died = || Report::new(Fault::Failed, "changes::died", "a thread died", "this is a bug in breakglass");
