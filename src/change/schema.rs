@@ -62,6 +62,8 @@ pub struct Timeline {
     tables: BTreeMap<TableName, BTreeMap<Place, State>>,
     /// What is true behind the last change in the logs.
     last: Vec<TableFacts>,
+    /// All changes of the logs are in it: whoever reads them again moves nothing.
+    complete: bool,
 }
 
 impl Timeline {
@@ -112,11 +114,16 @@ impl Timeline {
         }
     }
 
-    /// Moves along with a change of definitions in the log, which is true from `place` on; what is known from that
-    /// very place on already, because it was followed or learned before, stays.
+    /// All logs were read, and every change in them was followed: from now on [`Self::follow`] changes nothing, so
+    /// that the same logs can be read again.
+    pub fn complete(&mut self) {
+        self.settle();
+        self.complete = true;
+    }
+
+    /// Moves along with a change of definitions in the log, which is true from `place` on.
     pub fn follow(&mut self, ddl: &Ddl, query: &Query<'_>, place: Place) {
-        let known = |name: &TableName| self.tables.get(name).is_some_and(|states| states.contains_key(&place));
-        if ddl.tables.iter().any(known) {
+        if self.complete {
             return;
         }
         match (ddl.verb, ddl.tables.as_slice()) {
@@ -160,23 +167,6 @@ impl Timeline {
             },
             Err(unknown) => Described::by_log(table, Some(unknown)),
         }
-    }
-
-    /// The same for a sequence that begins with file number `first` of this one.
-    #[must_use]
-    pub fn beginning_with(&self, first: u32) -> Self {
-        let mut tables = BTreeMap::new();
-        for (name, states) in &self.tables {
-            let moved: &mut BTreeMap<Place, State> = tables.entry(name.clone()).or_default();
-            for (place, state) in states {
-                let place = match place.file.checked_sub(first) {
-                    Some(file) => Place { file, ..*place },
-                    None => Place::default(), // the last of those before the first file counts
-                };
-                moved.insert(place, state.clone());
-            }
-        }
-        Self { tables, last: self.last.clone() }
     }
 
     /// Places from which something else is true of any table, in their order.
