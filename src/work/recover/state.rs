@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::change::reverse::{Hazard, Refusal, Refusals};
+use crate::change::reverse::{Hazard, Reason, Refusal, Refusals};
 use crate::change::undo::{Choices, RowPlace, Undoing, Written};
-use crate::model::change::{BinlogPos, ChangeKind, TransactionFacts};
-use crate::model::changes::{ChangesView, Coverage, Rows, TableRef, WallVerb};
+use crate::model::change::{ChangeKind, TransactionFacts};
+use crate::model::changes::{ChangesView, Coverage, Rows, TableRef, Wall, WallVerb};
 use crate::model::foreign::Foreign;
 use crate::model::script::{
     CheckView, Choice, ChoiceCounts, Decision, Mode, Offer, PartialTransaction, RecoveryPhase, RecoveryView,
@@ -256,7 +256,7 @@ impl State {
         let overwrite = if self.choices.mode == Mode::Overwrite { included } else { overwrite.count() as u64 };
         ChoiceCounts {
             included,
-            excluded: self.total.saturating_sub(included),
+            excluded: if self.last.is_some() { self.total.saturating_sub(included) } else { 0 },
             unknown: included.saturating_sub(self.states().looked_at()),
             overwrite,
         }
@@ -300,12 +300,20 @@ impl State {
 
     /// Definitions that changed where something is to be undone.
     fn walls(&self) -> Vec<ScriptWall> {
-        let places: Vec<(&Foreign, BinlogPos)> =
-            self.refusals.first.iter().map(|refusal| (&*refusal.key.file, refusal.key.position)).collect();
-        let stands = |file: &Foreign, at: BinlogPos| places.iter().any(|(name, place)| *name == file && *place == at);
-        let walls = self.source.walls.iter().filter(|wall| stands(&wall.file, wall.place.position));
+        // A refusal names where the statement's transaction begins, a wall where the statement itself does.
+        let stands = |wall: &&Wall| {
+            self.refusals.first.iter().any(|refusal| match &refusal.reason {
+                Reason::Wall(text) => {
+                    *refusal.key.file == wall.file
+                        && refusal.key.position <= wall.place.position
+                        && text.raw_bytes().starts_with(wall.statement.raw_bytes())
+                }
+                _ => false,
+            })
+        };
+        let walls = self.source.walls.iter().filter(stands);
         let from = self.source.coverage.from.as_ref().and_then(|edge| edge.at);
-        let script_wall = |wall: &crate::model::changes::Wall| {
+        let script_wall = |wall: &Wall| {
             let taken = wall.backup.as_ref().map(|backup| backup.taken);
             ScriptWall {
                 replay_to: format!("{}:{}", wall.file, wall.place.position),
