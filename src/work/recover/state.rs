@@ -39,6 +39,8 @@ pub struct State {
     pub choices: Choices,
     notes: BTreeMap<u64, (RowPlace, String)>,
     seen: VecDeque<Seen>,
+    /// Whether something was chosen, and what that comes to is still worked out.
+    pub pending: bool,
     /// Counts decisions: what was worked out for an older one is thrown away.
     pub decided: u64,
     /// Of everything, whatever is chosen.
@@ -70,6 +72,7 @@ impl State {
             choices: Choices::default(),
             notes: BTreeMap::new(),
             seen: VecDeque::new(),
+            pending: true,
             decided: 0,
             all: None,
             chosen: None,
@@ -87,11 +90,13 @@ impl State {
 
     pub fn fail(&mut self, report: Report) {
         self.phase = RecoveryPhase::Failed(Box::new(report));
+        self.pending = false;
     }
 
     /// Takes what a try with the current choices came to.
     pub fn tried(&mut self, written: Written) {
         self.phase = RecoveryPhase::Ready;
+        self.pending = false;
         self.refusals = Refusals::default();
         self.last = Some(written.clone());
         self.chosen = Some(written);
@@ -99,6 +104,7 @@ impl State {
 
     pub fn refuse(&mut self, refusals: Refusals) {
         self.phase = RecoveryPhase::Refused;
+        self.pending = false;
         self.refusals = refusals;
         self.chosen = None;
     }
@@ -162,6 +168,7 @@ impl State {
             }
         }
         self.decided += 1;
+        self.pending = true;
         self.chosen = None;
         Ok(())
     }
@@ -300,18 +307,16 @@ impl State {
 
     /// Definitions that changed where something is to be undone.
     fn walls(&self) -> Vec<ScriptWall> {
-        // A refusal names where the statement's transaction begins, a wall where the statement itself does.
-        let stands = |wall: &&Wall| {
-            self.refusals.first.iter().any(|refusal| match &refusal.reason {
-                Reason::Wall(text) => {
-                    *refusal.key.file == wall.file
-                        && refusal.key.position <= wall.place.position
-                        && text.raw_bytes().starts_with(wall.statement.raw_bytes())
-                }
-                _ => false,
+        // A wall begins with its transaction, the refusal names the statement itself.
+        let of = |refusal: &Refusal| {
+            let Reason::Wall(text) = &refusal.reason else { return None };
+            self.source.walls.iter().rev().find(|wall| {
+                *refusal.key.file == wall.file
+                    && wall.place.position <= refusal.key.position
+                    && text.raw_bytes().starts_with(wall.statement.raw_bytes())
             })
         };
-        let walls = self.source.walls.iter().filter(stands);
+        let walls = self.refusals.first.iter().filter_map(of);
         let from = self.source.coverage.from.as_ref().and_then(|edge| edge.at);
         let script_wall = |wall: &Wall| {
             let taken = wall.backup.as_ref().map(|backup| backup.taken);
