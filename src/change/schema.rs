@@ -169,6 +169,23 @@ impl Timeline {
         }
     }
 
+    /// The same for a sequence that begins with file number `first` of this one.
+    #[must_use]
+    pub fn beginning_with(&self, first: u32) -> Self {
+        let mut tables = BTreeMap::new();
+        for (name, states) in &self.tables {
+            let moved: &mut BTreeMap<Place, State> = tables.entry(name.clone()).or_default();
+            for (place, state) in states {
+                let place = match place.file.checked_sub(first) {
+                    Some(file) => Place { file, ..*place },
+                    None => Place::default(), // the last of those before the first file counts
+                };
+                moved.insert(place, state.clone());
+            }
+        }
+        Self { tables, last: self.last.clone(), complete: self.complete }
+    }
+
     /// Places from which something else is true of any table, in their order.
     pub(super) fn places(&self) -> Vec<Place> {
         let mut places: Vec<_> = self.tables.values().flat_map(BTreeMap::keys).copied().collect();

@@ -1,6 +1,7 @@
 //! Recovery for people: scripts looked at, rows as they are now, scripts made of changes.
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
+mod console;
 mod foreign;
 mod rows_now;
 mod verbs;
@@ -24,9 +25,7 @@ impl Damaged {
     /// Runs `before` in an empty database, and logs `damage` into files of their own. Nobody else may use the server.
     pub fn new(server: &'static Server, before: &str, damage: &str) -> Self {
         server.sql(&format!("DROP DATABASE IF EXISTS accident; CREATE DATABASE accident; USE accident; {before}"));
-        let state = server.sql(
-            "SELECT * FROM accident.orders ORDER BY id; SELECT * FROM accident.stock ORDER BY item",
-        );
+        let state = server.sql("SELECT * FROM accident.orders ORDER BY id; SELECT * FROM accident.stock ORDER BY item");
         server.sql("FLUSH BINARY LOGS");
         let log = server.sql("SHOW BINARY LOGS").lines().last().unwrap().split('\t').next().unwrap().to_owned();
         server.sql(&format!("USE accident; {damage}"));

@@ -15,14 +15,19 @@ use crate::model::change::ChangeKind;
 const TABLES: usize = 4096;
 
 /// Follows the events of a script.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Events {
     tables: HashMap<u64, Arc<Table>>,
     /// Whether events end in a CRC32, by the description that came first.
     summed: bool,
-    /// Who wrote them, by the same.
-    product: Option<Product>,
     unpacked: Vec<u8>,
+    product: Product,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self { tables: HashMap::new(), summed: false, unpacked: vec![], product: Product::MySql }
+    }
 }
 
 /// Rows of one event.
@@ -52,8 +57,8 @@ impl Events {
     fn event(&mut self, of: u8, event: &[u8]) -> Result<Option<EventRows>, Broken> {
         if of == kind::FORMAT {
             self.summed = event.len() > 5 && event[event.len() - 5] == 1;
-            let mariadb = memchr::memmem::find(event, b"MariaDB").is_some();
-            self.product = Some(if mariadb { Product::MariaDb } else { Product::MySql });
+            let is_mariadb = memchr::memmem::find(event, b"MariaDB").is_some();
+            self.product = if is_mariadb { Product::MariaDb } else { Product::MySql };
             self.tables.clear();
             return Ok(None);
         }
@@ -63,7 +68,7 @@ impl Events {
             if self.tables.len() >= TABLES {
                 self.tables.clear();
             }
-            self.tables.insert(Table::id_of(body)?, Arc::new(Table::parse(body, self.product.unwrap_or(Product::MySql))?));
+            self.tables.insert(Table::id_of(body)?, Arc::new(Table::parse(body, self.product)?));
             return Ok(None);
         }
         if !rows::is_rows(of) {

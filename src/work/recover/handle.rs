@@ -182,17 +182,16 @@ impl RecoveryHandle {
     pub async fn complete(&self) -> Result<Arc<RecoveryView>, Report> {
         loop {
             let settled = self.0.settled.notified();
+            let is_pending = self.state().pending;
             let view = self.view();
             match &view.phase {
                 RecoveryPhase::Failed(report) => return Err((**report).clone()),
-                RecoveryPhase::Refused => return Ok(view),
-                RecoveryPhase::Ready if view.digest.is_some() => return Ok(view),
-                RecoveryPhase::Ready | RecoveryPhase::Reading { .. } => {}
+                RecoveryPhase::Ready | RecoveryPhase::Refused if !is_pending => return Ok(view),
+                _ => {}
             }
             tokio::select! {
                 () = settled => {}
                 () = self.0.cancel.cancelled() => return Err(RecoverError::Interrupted.report()),
-                () = tokio::time::sleep(std::time::Duration::from_millis(200)) => {}
             }
         }
     }

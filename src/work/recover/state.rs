@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::change::reverse::{Hazard, Refusal, Refusals};
+use crate::change::reverse::{Hazard, Reason, Refusal, Refusals};
 use crate::change::undo::{Choices, RowPlace, Undoing, Written};
-use crate::model::change::{BinlogPos, ChangeKind, TransactionFacts};
-use crate::model::changes::{ChangesView, Coverage, Rows, TableRef, WallVerb};
+use crate::model::change::{ChangeKind, TransactionFacts};
+use crate::model::changes::{ChangesView, Coverage, Rows, TableRef, Wall, WallVerb};
 use crate::model::foreign::Foreign;
 use crate::model::script::{
     CheckView, Choice, ChoiceCounts, Decision, Mode, Offer, PartialTransaction, RecoveryPhase, RecoveryView,
@@ -39,6 +39,8 @@ pub struct State {
     pub choices: Choices,
     notes: BTreeMap<u64, (RowPlace, String)>,
     seen: VecDeque<Seen>,
+    /// Whether something was chosen, and what that comes to is still worked out.
+    pub pending: bool,
     /// Counts decisions: what was worked out for an older one is thrown away.
     pub decided: u64,
     /// Of everything, whatever is chosen.
@@ -70,6 +72,7 @@ impl State {
             choices: Choices::default(),
             notes: BTreeMap::new(),
             seen: VecDeque::new(),
+            pending: true,
             decided: 0,
             all: None,
             chosen: None,
@@ -87,11 +90,13 @@ impl State {
 
     pub fn fail(&mut self, report: Report) {
         self.phase = RecoveryPhase::Failed(Box::new(report));
+        self.pending = false;
     }
 
     /// Takes what a try with the current choices came to.
     pub fn tried(&mut self, written: Written) {
         self.phase = RecoveryPhase::Ready;
+        self.pending = false;
         self.refusals = Refusals::default();
         self.last = Some(written.clone());
         self.chosen = Some(written);
@@ -99,6 +104,7 @@ impl State {
 
     pub fn refuse(&mut self, refusals: Refusals) {
         self.phase = RecoveryPhase::Refused;
+        self.pending = false;
         self.refusals = refusals;
         self.chosen = None;
     }
@@ -162,6 +168,7 @@ impl State {
             }
         }
         self.decided += 1;
+        self.pending = true;
         self.chosen = None;
         Ok(())
     }
@@ -256,7 +263,7 @@ impl State {
         let overwrite = if self.choices.mode == Mode::Overwrite { included } else { overwrite.count() as u64 };
         ChoiceCounts {
             included,
-            excluded: self.total.saturating_sub(included),
+            excluded: if self.last.is_some() { self.total.saturating_sub(included) } else { 0 },
             unknown: included.saturating_sub(self.states().looked_at()),
             overwrite,
         }
@@ -300,12 +307,18 @@ impl State {
 
     /// Definitions that changed where something is to be undone.
     fn walls(&self) -> Vec<ScriptWall> {
-        let places: Vec<(&Foreign, BinlogPos)> =
-            self.refusals.first.iter().map(|refusal| (&*refusal.key.file, refusal.key.position)).collect();
-        let stands = |file: &Foreign, at: BinlogPos| places.iter().any(|(name, place)| *name == file && *place == at);
-        let walls = self.source.walls.iter().filter(|wall| stands(&wall.file, wall.place.position));
+        // A wall begins with its transaction, the refusal names the statement itself.
+        let of = |refusal: &Refusal| {
+            let Reason::Wall(text) = &refusal.reason else { return None };
+            self.source.walls.iter().rev().find(|wall| {
+                *refusal.key.file == wall.file
+                    && wall.place.position <= refusal.key.position
+                    && text.raw_bytes().starts_with(wall.statement.raw_bytes())
+            })
+        };
+        let walls = self.refusals.first.iter().filter_map(of);
         let from = self.source.coverage.from.as_ref().and_then(|edge| edge.at);
-        let script_wall = |wall: &crate::model::changes::Wall| {
+        let script_wall = |wall: &Wall| {
             let taken = wall.backup.as_ref().map(|backup| backup.taken);
             ScriptWall {
                 replay_to: format!("{}:{}", wall.file, wall.place.position),
