@@ -186,12 +186,12 @@ impl Desk {
         let Some(handle) = self.changes(job) else { return };
         let (filter, flags) = chosen(ask);
         let twin = format!("breakglass recover {}{flags}{} -o undo.sql", ask.source, words(&ask.options));
-        let (desk, options) = (self.clone(), ask.options.clone());
+        let (desk, options, title) = (self.clone(), ask.options.clone(), ask.title.clone());
         self.answer(async move {
             let recovery = desk.session.open_recovery(&handle, filter, options.clone()).await?;
             let view = recovery.view();
             let id = desk.hold(recovery);
-            Ok(Msg::RecoveryOpened(Box::new(Opened { id, twin, options }), view))
+            Ok(Msg::RecoveryOpened(Box::new(Opened { id, title, twin, options }), view))
         });
     }
 

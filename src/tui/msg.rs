@@ -200,6 +200,8 @@ impl std::fmt::Display for RecoveryNo {
 pub struct Opened {
     /// Which.
     pub id: RecoveryNo,
+    /// What it undoes, in words.
+    pub title: String,
     /// The headless command that makes the same script.
     pub twin: String,
     /// How the script is to be written.

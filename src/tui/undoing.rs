@@ -11,6 +11,8 @@ use crate::tui::widgets::pages::Pages;
 pub struct Undoing {
     /// Which recovery it is.
     pub id: RecoveryNo,
+    /// What it undoes, in words.
+    pub title: String,
     /// How the script is to be written.
     pub options: ScriptOptions,
     /// Its newest snapshot.
@@ -28,8 +30,8 @@ impl Undoing {
     /// Begins with a snapshot.
     pub fn new(opened: &Opened, view: Arc<RecoveryView>) -> Self {
         let statements = Pages::new(usize::try_from(view.changes).unwrap_or(usize::MAX));
-        let (id, options, twin) = (opened.id, opened.options.clone(), opened.twin.clone());
-        Self { id, options, view, statements, transactions: BTreeMap::new(), twin, search: String::new() }
+        let Opened { id, title, twin, options } = opened.clone();
+        Self { id, title, options, view, statements, transactions: BTreeMap::new(), twin, search: String::new() }
     }
 
     /// Takes a newer snapshot; statements that are held are asked for anew, and shown until they come.
@@ -51,6 +53,11 @@ impl Undoing {
     /// A transaction of the script.
     pub fn transaction(&self, number: u64) -> Option<&ScriptTransaction> {
         self.transactions.get(&number)
+    }
+
+    /// Whether something of it cannot be undone: reasons take the place of the statements.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.view.phase, RecoveryPhase::Refused)
     }
 
     /// Whether everything was read.

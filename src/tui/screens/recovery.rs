@@ -144,6 +144,9 @@ pub fn reasons(undoing: &Undoing, command: Command) -> Result<(), Reason> {
         (_, Command::WriteScript) if !view.coverage.gaps.is_empty() && undoing.options.gaps == Gaps::Refuse => {
             Err(Reason::plain("changes may be missing in the gaps: allow them where the undo is asked for, on Changes"))
         }
+        (RecoveryPhase::Refused, Command::Exclude | Command::Overwrite | Command::Note | Command::Compare) => {
+            Err(Reason::cured_by("reasons stand here, not statements; tables can be left out", Command::ExcludeTables))
+        }
         (_, Command::SignOff | Command::WriteScript) if view.counts.included == 0 => {
             Err(Reason::cured_by("everything is excluded: nothing is left to write", Command::Exclude))
         }
@@ -201,7 +204,7 @@ impl Pane for Recovery {
             Command::Mark => self.mark(undoing),
             Command::Filter => Flow::Open(Box::new(Filter::search(&undoing.search))),
             Command::Open => match self.current(undoing) {
-                Some(statement) if !matches!(undoing.view.phase, RecoveryPhase::Refused) => {
+                Some(statement) if !undoing.is_refused() => {
                     Flow::Open(Box::new(OneStatement::new(undoing.id, statement.number)))
                 }
                 _ => Flow::Open(Box::new(papers::hazards(undoing))),
@@ -276,7 +279,7 @@ impl Pane for Recovery {
             canvas.spans(indent(at, 1), line);
         }
         let cursor = self.row(undoing);
-        let list = if area.width >= WIDE {
+        let list = if area.width >= WIDE && !undoing.is_refused() {
             let width = area.width * 52 / 100;
             let pane = indent(body, width);
             canvas.bar(pane);

@@ -37,7 +37,7 @@ pub fn title(undoing: &Undoing, scene: &Scene<'_>, area: Rect, canvas: &mut Canv
             canvas.spans(left, &[span(Role::Dim, "/ "), span(Role::Text, search), span(Role::Dim, "  n next, N previous")]);
         }
         None => {
-            canvas.spans(left, &[span(Role::Title, "undo "), span(Role::Text, view.title.clone())]);
+            canvas.spans(left, &[span(Role::Title, "undo "), span(Role::Text, undoing.title.clone())]);
         }
     }
     canvas.spans(indent(area, start), &right);
@@ -57,7 +57,7 @@ pub fn foot(undoing: &Undoing, height: u16) -> Vec<Line> {
         let more = view.refusals.saturating_sub(view.refused.len() as u64);
         let rest = if more > 0 { format!(" {} more reasons are not listed.", grouped(more)) } else { String::new() };
         let text = "One change that cannot be undone stops all: nothing can be written.";
-        let keys = format!("d reads every reason, t leaves tables out.{rest}");
+        let keys = format!("d reads every reason; t leaves tables out; definitions of tables: c on Changes.{rest}");
         return vec![vec![span(Role::Danger, text)], vec![span(Role::Dim, keys)]];
     }
     let mut lines = vec![counts(view)];
