@@ -7,7 +7,9 @@ use clap::{Args as ArgGroup, Parser, Subcommand, ValueEnum};
 
 use crate::cli::error::CliError;
 use crate::cli::print::{Form, Printer};
-use crate::cli::{audit, config, demo, exit, key, ls, man, restore, review, salvage, seal, show, verify};
+use crate::cli::{
+    audit, changes, config, demo, exit, key, ls, man, recover, restore, review, salvage, seal, show, verify,
+};
 use crate::model::foreign::escape;
 use crate::report::{Fault, Reportable};
 
@@ -50,6 +52,9 @@ pub struct KeyFlags {
     /// A key's file of any kind: PEM, age identity, raw key, passphrase; `-` for stdin; may be given several times
     #[arg(long = "key", global = true, value_name = "FILE", allow_hyphen_values = true)]
     pub files: Vec<PathBuf>,
+    /// The same; where `--key` means the key of a row, the only way
+    #[arg(long = "key-file", global = true, value_name = "FILE", allow_hyphen_values = true)]
+    pub also: Vec<PathBuf>,
     /// A file whose first line is the passphrase, `-` for stdin
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "passphrase_fd")]
     pub passphrase_file: Option<PathBuf>,
@@ -108,10 +113,14 @@ pub enum Verb {
     Verify(verify::VerifyArgs),
     /// Restore a backup into a folder, standard output or a MySQL server, after showing the plan
     Restore(Box<restore::RestoreArgs>),
+    /// Write a script that undoes row changes, for people to review and run; it is never run here
+    Recover(Box<recover::RecoverArgs>),
     /// Read a recovery script: what it would do, its hazards, the rows as they are now; it is never run
     Review(review::ReviewArgs),
     /// Get out of a cut or damaged backup what is left of it, into a folder that says so
     Salvage(salvage::SalvageArgs),
+    /// Query row changes in binary logs: rows, transactions, sums, the life of a row
+    Changes(Box<changes::ChangesArgs>),
     /// Seal a file or standard input for the holders of the given public keys
     Seal(seal::SealArgs),
     /// Open a sealed file or standard input
@@ -172,7 +181,32 @@ impl Args {
     }
 }
 
+impl Args {
+    /// Tells the two meanings of `--key` apart: for verbs over changes it is the key of a row.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        let also = std::mem::take(&mut self.keys.also);
+        match self.verb.as_mut().and_then(Verb::row_keys) {
+            Some(take) => {
+                let given = std::mem::replace(&mut self.keys.files, also);
+                take.extend(given.into_iter().map(|key| key.to_string_lossy().into_owned()));
+            }
+            None => self.keys.files.extend(also),
+        }
+        self
+    }
+}
+
 impl Verb {
+    /// Where the keys of rows go, for verbs that look for rows.
+    fn row_keys(&mut self) -> Option<&mut Vec<String>> {
+        match self {
+            Self::Changes(args) => Some(args.row_keys()),
+            Self::Recover(args) => Some(args.row_keys()),
+            _ => None,
+        }
+    }
+
     fn reads_stdin(&self) -> bool {
         match self {
             Self::Seal(args) | Self::Reseal(args) => args.files.reads_stdin(),
@@ -196,7 +230,10 @@ pub fn parse(raw: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
         exit::of_fault(error.fault())
     };
     match Args::try_parse_from(&raw) {
-        Ok(args) => args.check().map(|()| args).map_err(refuse),
+        Ok(args) => {
+            let args = args.settled();
+            args.check().map(|()| args).map_err(refuse)
+        }
         Err(error) if !error.use_stderr() => Err(error.print().map_or(1, |()| exit::DONE)),
         Err(error) => {
             // clap repeats what was typed, which may have come from a hostile file name.

@@ -61,6 +61,24 @@ impl Door {
         Ok(session)
     }
 
+    /// A session in which a change source can be opened: on the estate, or, where there is none, for a path or a
+    /// URL without one.
+    ///
+    /// # Errors
+    ///
+    /// As [`session`](Self::session).
+    pub async fn session_for_source(&self, source: &str) -> Result<Session, Report> {
+        let opened = match self.open(None).await {
+            Err(report) if report.code == "estate::not_found" && self.place.estate.is_none() && is_place(source) => {
+                self.open(Some("/".to_owned())).await
+            }
+            opened => opened,
+        };
+        let session = opened?;
+        self.attend(&session);
+        Ok(session)
+    }
+
     /// As [`session`](Self::session), in which targets' logins ask nothing: what they would ask is an error.
     ///
     /// # Errors

@@ -3,6 +3,10 @@
 pub mod args;
 pub mod ask;
 mod audit;
+mod change_filter;
+mod change_lines;
+mod change_text;
+mod changes;
 mod config;
 mod demo;
 mod door;
@@ -17,6 +21,8 @@ mod passphrase;
 mod plan_text;
 pub mod print;
 mod progress;
+mod recover;
+mod recover_line;
 mod restore;
 mod review;
 mod salvage;
@@ -77,8 +83,10 @@ async fn perform(door: &Door, verb: Verb) -> Result<u8, Report> {
         Verb::Show(args) => show::run(door, args).await,
         Verb::Verify(args) => verify::run(door, args).await,
         Verb::Restore(args) => restore::run(door, *args).await,
+        Verb::Recover(args) => recover::run(door, *args).await,
         Verb::Review(args) => review::run(door, args).await,
         Verb::Salvage(args) => salvage::run(door, args).await,
+        Verb::Changes(args) => changes::run(door, *args).await,
         Verb::Seal(args) => seal::seal(door, args).await,
         Verb::Unseal(args) => seal::unseal(door, args).await,
         Verb::Reseal(args) => seal::reseal(door, args).await,

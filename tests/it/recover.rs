@@ -3,3 +3,56 @@
 
 mod foreign;
 mod rows_now;
+mod verbs;
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::cli::{Home, Run};
+use crate::support::databases::Server;
+
+/// A database `accident` after something went wrong in it, and the logs of just that.
+pub struct Damaged {
+    pub server: &'static Server,
+    pub home: Home,
+    pub logs: PathBuf,
+    /// What stood in the tables of the first tests before.
+    pub before: String,
+}
+
+impl Damaged {
+    /// Runs `before` in an empty database, and logs `damage` into files of their own. Nobody else may use the server.
+    pub fn new(server: &'static Server, before: &str, damage: &str) -> Self {
+        server.sql(&format!("DROP DATABASE IF EXISTS accident; CREATE DATABASE accident; USE accident; {before}"));
+        let state = server.sql(
+            "SELECT * FROM accident.orders ORDER BY id; SELECT * FROM accident.stock ORDER BY item",
+        );
+        server.sql("FLUSH BINARY LOGS");
+        let log = server.sql("SHOW BINARY LOGS").lines().last().unwrap().split('\t').next().unwrap().to_owned();
+        server.sql(&format!("USE accident; {damage}"));
+        server.sql("FLUSH BINARY LOGS");
+        let home = Home::new();
+        let logs = home.path("logs");
+        fs::create_dir(&logs).unwrap();
+        let all = server.sql("SHOW BINARY LOGS");
+        let names: Vec<&str> = all.lines().map(|line| line.split('\t').next().unwrap()).collect();
+        let first = names.iter().position(|name| *name == log).unwrap();
+        for name in &names[first..names.len() - 1] {
+            fs::copy(server.folder.join("data").join(name), logs.join(name)).unwrap();
+        }
+        Self { server, home, logs, before: state }
+    }
+
+    /// The server's URL.
+    pub fn url(&self) -> String {
+        format!("mysql://root@127.0.0.1:{}/", self.server.port)
+    }
+
+    /// Runs `recover` over the logs, with the server's definitions of tables.
+    pub fn recover(&self, arguments: &[&str]) -> Run {
+        let logs = self.logs.to_str().unwrap();
+        let url = self.url();
+        let front = ["recover", logs, "--schema", &url, "--schema-name", "accident"];
+        self.home.run(&[&front[..], arguments].concat())
+    }
+}

@@ -101,7 +101,7 @@ fn written(plan: &Plan, request: &Request<'_>) -> String {
     String::from_utf8(text).unwrap()
 }
 
-fn run(server: &Server, arguments: &[&str], input: &str) -> Output {
+pub fn run(server: &Server, arguments: &[&str], input: &str) -> Output {
     let mut client = server.client();
     client.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = client.spawn().unwrap();
@@ -113,12 +113,12 @@ fn run(server: &Server, arguments: &[&str], input: &str) -> Output {
     output
 }
 
-fn last_line(output: &Output) -> String {
+pub fn last_line(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).lines().last().unwrap_or_default().to_owned()
 }
 
 /// Servers whose logs hold nothing but what one test at a time did.
-fn alone() -> MutexGuard<'static, Vec<&'static Server>> {
+pub fn alone() -> MutexGuard<'static, Vec<&'static Server>> {
     static SERVERS: OnceLock<Mutex<Vec<&'static Server>>> = OnceLock::new();
     let servers = SERVERS.get_or_init(|| Mutex::new(private_servers()));
     servers.lock().unwrap_or_else(PoisonError::into_inner)

@@ -70,6 +70,8 @@ impl Session {
             let Ok(inner) = receiver.await else { return Ending::Cancelled };
             let opened = Opening { ctx: &ctx, session: &session, inner: &inner }.open(source, request).await;
             let ending = ending(&inner, &opened);
+            let (result, detail) = recorded(&ending);
+            let _ = session.event("changes", &inner.view().source.to_string(), result, &detail);
             inner.done.send_replace(Some(opened));
             session.0.news.tell(Changed::CHANGES);
             ending
@@ -94,6 +96,18 @@ impl Session {
     }
 }
 
+/// How the audit log has it: sums, and never a value of a row.
+fn recorded(ending: &Ending) -> (&'static str, String) {
+    match ending {
+        Ending::Surveyed { transactions, rows, gaps, problems } => {
+            ("ok", format!("{transactions} transactions, {rows} rows, {gaps} gaps, {problems} problems"))
+        }
+        Ending::Cancelled => ("cancelled", String::new()),
+        Ending::Failed(Some(report)) => ("failed", report.code.clone()),
+        _ => ("failed", String::new()),
+    }
+}
+
 fn ending(inner: &Inner, opened: &Result<Arc<Opened>, Report>) -> Ending {
     let view = held(&inner.view).clone();
     match opened {
@@ -113,6 +127,10 @@ fn ending(inner: &Inner, opened: &Result<Arc<Opened>, Report>) -> Ending {
 }
 
 impl Inner {
+    fn view(&self) -> Arc<ChangesView> {
+        held(&self.view).clone()
+    }
+
     fn show(&self, view: ChangesView) {
         *held(&self.view) = Arc::new(view);
         self.news.tell(Changed::CHANGES);
@@ -187,6 +205,7 @@ impl Opening<'_> {
         let read = on_thread("changes", move || {
             let mut pass = pass;
             let mut surveyed = Surveyed::default();
+            surveyed.coverage.gaps.clone_from(&pass.listing.gaps);
             for (index, log) in &pass.logs {
                 ctx.at(log.name.to_string());
                 let (of, beside) = ((&pass.label, &pass.listing), (&pass.facts[..], &*pass.catalog));
@@ -237,9 +256,6 @@ impl Session {
     }
 }
 
-/// What becomes of a change that is streamed: the reader has had enough, or wants more.
-pub type Wants = ControlFlow<()>;
-
 impl ChangesHandle {
     /// The job that reads it.
     pub fn job(&self) -> JobId {
@@ -248,7 +264,7 @@ impl ChangesHandle {
 
     /// What is known by now; never blocks. `Changed::CHANGES` tells when there is more.
     pub fn view(&self) -> Arc<ChangesView> {
-        held(&self.0.view).clone()
+        self.0.view()
     }
 
     /// Waits until everything has been read.

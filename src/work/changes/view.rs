@@ -24,7 +24,6 @@ pub fn of(
     let (order, new) = stats.order();
     let tables = order.iter().map(|at| totals(&stats.tables[*at], &surveyed.timeline)).collect();
     let mut coverage = surveyed.coverage.clone();
-    coverage.gaps.extend(listing.gaps.iter().cloned());
     coverage.gaps.sort_by_key(|gap| {
         let file = gap.after.as_ref().or(gap.before.as_ref()).map(|edge| &edge.file);
         listing.logs.iter().position(|log| Some(&log.name) == file)

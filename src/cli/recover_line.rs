@@ -1,0 +1,98 @@
+//! The JSON of `recover`.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::model::changes::Coverage;
+use crate::model::foreign::{Foreign, escape};
+use crate::model::script::{Choice, PartialTransaction, RecoveryView, ScriptHazard, ScriptWall, StateCounts};
+use crate::work::recover::Recovered;
+
+/// What `recover` wrote, or would have written.
+#[derive(Debug, Serialize)]
+pub struct RecoverLine<'a> {
+    script: Option<String>,
+    statements: Option<u64>,
+    transactions: u64,
+    changes: u64,
+    excluded: u64,
+    refused: Vec<RefusedLine>,
+    refusals: u64,
+    digest: Option<String>,
+    sha256: Option<String>,
+    coverage: &'a Coverage,
+    tables: Vec<RecoveredTable<'a>>,
+    hazards: &'a [ScriptHazard],
+    partial: &'a [PartialTransaction],
+    walls: &'a [ScriptWall],
+    rows_now: Option<StateCounts>,
+    beside: Vec<String>,
+}
+
+/// Something that cannot be undone.
+#[derive(Debug, Serialize)]
+struct RefusedLine {
+    position: String,
+    reason: String,
+}
+
+/// What becomes of one table.
+#[derive(Debug, Serialize)]
+struct RecoveredTable<'a> {
+    schema: &'a Foreign,
+    table: &'a Foreign,
+    included: bool,
+    put_back: u64,
+    set_back: u64,
+    taken_away: u64,
+}
+
+impl<'a> RecoverLine<'a> {
+    /// Of a script that was not written.
+    pub fn planned(view: &'a RecoveryView) -> Self {
+        let refused = view.refused.iter();
+        let tables = view.tables.iter().map(|table| RecoveredTable {
+            schema: &table.table.schema,
+            table: &table.table.table,
+            included: table.choice == Choice::Include,
+            put_back: table.rows.deletes,
+            set_back: table.rows.updates,
+            taken_away: table.rows.inserts,
+        });
+        Self {
+            script: None,
+            statements: None,
+            transactions: view.transactions,
+            changes: view.changes,
+            excluded: view.counts.excluded,
+            refused: refused.map(|one| RefusedLine { position: one.position(), reason: one.reason.clone() }).collect(),
+            refusals: view.refusals,
+            digest: view.digest.map(|digest| digest.words()),
+            sha256: view.digest.map(|digest| digest.hex()),
+            coverage: &view.coverage,
+            tables: tables.collect(),
+            hazards: &view.hazards,
+            partial: &view.partial,
+            walls: &view.walls,
+            rows_now: (view.states.looked_at() > 0).then_some(view.states),
+            beside: vec![],
+        }
+    }
+
+    /// Of one that was.
+    pub fn written(recovered: &'a Recovered, view: &'a RecoveryView) -> Self {
+        let path = |path: &PathBuf| escape(&path.to_string_lossy());
+        Self {
+            script: Some(path(&recovered.script)),
+            statements: Some(recovered.statements),
+            transactions: recovered.transactions,
+            excluded: recovered.excluded,
+            digest: Some(recovered.digest.words()),
+            sha256: Some(recovered.digest.hex()),
+            coverage: &recovered.coverage,
+            beside: recovered.beside.iter().map(path).collect(),
+            ..Self::planned(view)
+        }
+    }
+}
