@@ -1,6 +1,7 @@
 //! The headless door, driven as scripts drive it: the real binary, its output, its exit code.
 
 mod asking;
+mod change_sources;
 mod changes;
 mod codes;
 mod databacker;

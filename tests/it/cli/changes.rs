@@ -23,7 +23,7 @@ fn unpacked(path: &Path) -> Vec<u8> {
 }
 
 /// The logs of a fixture, plain, in a folder of the home.
-fn plain(home: &Home, fixture: &str) -> (PathBuf, Vec<PathBuf>) {
+pub fn plain(home: &Home, fixture: &str) -> (PathBuf, Vec<PathBuf>) {
     let folder = home.path(fixture);
     fs::create_dir_all(&folder).unwrap();
     let mut files = vec![];
