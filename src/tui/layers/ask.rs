@@ -59,7 +59,7 @@ impl Ask {
     /// What tells how columns were called.
     pub fn columns(log: &Log) -> Self {
         let title = "Where do the names of columns come from? The log is read again.";
-        let advice = "A file with SHOW CREATE TABLE text, a dump, or mysql://user@host/ (only read). Several with blanks between them; later ones win.";
+        let advice = "A file with SHOW CREATE TABLE text or a dump, a backup by its id, server:NAME or mysql://user@host/ (only read). Several with blanks between them; later ones win.";
         let mut ask = Self::new(Purpose::Columns(log.request.clone()), "columns", title, advice, vec![]);
         ask.input.set(&log.request.schemas.join(" "));
         ask

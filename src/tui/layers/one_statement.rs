@@ -81,7 +81,7 @@ impl Pane for OneStatement {
     }
 
     fn twin(&self, world: &World) -> Option<String> {
-        Some(world.recovery.as_ref()?.twin.clone())
+        Some(world.recovery.as_ref()?.twin())
     }
 
     fn word(&self, command: Command) -> Option<&'static str> {

@@ -98,7 +98,7 @@ impl RowList {
     pub fn life(job: JobId, twin: &str, table: TableRef, key: Vec<Literal>) -> Self {
         let words = key.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let title = format!("the life of {table} {words}");
-        let twin = format!("{twin} --table {} --key {}", quoted(&table.to_string()), quoted(&words));
+        let twin = format!("{twin} --life {}", quoted(&format!("{table}:{words}")));
         Self::new(job, What::Life { table, key }, title, String::new(), twin)
     }
 

@@ -27,7 +27,7 @@ impl WallFacts {
     /// About this one.
     pub fn new(log: &Log, wall: &Wall) -> Self {
         let place = format!("{}:{}", wall.file, wall.place.position);
-        let twin = format!("breakglass changes {} --to-position {}", log.source_words(), crate::tui::tokens::quoted(&place));
+        let twin = format!("breakglass changes {} --transactions --to-position {}", log.source_words(), crate::tui::tokens::quoted(&place));
         Self { wall: wall.clone(), twin, body: Body::default() }
     }
 

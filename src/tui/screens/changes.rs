@@ -243,7 +243,7 @@ impl Pane for Changes {
 
     fn twin(&self, world: &World) -> Option<String> {
         let log = world.changes.as_ref()?;
-        Some(format!("breakglass changes {}{}", log.source_words(), log.typed.words()))
+        Some(format!("breakglass changes {} --transactions{}", log.source_words(), log.typed.words()))
     }
 
     fn word(&self, command: Command) -> Option<&'static str> {

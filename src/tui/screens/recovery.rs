@@ -116,7 +116,8 @@ pub fn decision(command: Command, current: &ScriptStatement) -> Decision {
     }
 }
 
-fn is_worth_a_look(statement: &ScriptStatement) -> bool {
+/// Whether somebody should look at a statement before the script is signed.
+pub fn is_worth_a_look(statement: &ScriptStatement) -> bool {
     let settled = matches!(statement.now.state, RowState::Unknown | RowState::Matches);
     !settled || statement.sql.is_err() || statement.choice == Choice::Exclude || !statement.note.is_empty()
 }
@@ -236,7 +237,7 @@ impl Pane for Recovery {
     }
 
     fn twin(&self, world: &World) -> Option<String> {
-        Some(world.recovery.as_ref()?.twin.clone())
+        Some(world.recovery.as_ref()?.twin())
     }
 
     fn word(&self, command: Command) -> Option<&'static str> {

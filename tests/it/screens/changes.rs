@@ -128,12 +128,12 @@ fn n_jumps_from_burst_to_wall_and_says_what_it_found() {
 #[test]
 fn the_headless_command_has_the_same_filters() {
     let stage = read(SIZE).press("/").type_text("shop.orders kind:delete since:14:02").press("enter y");
-    let wanted = "copy breakglass changes prod --table shop.orders --kind delete --since 2026-11-21T14:02:00Z";
+    let wanted = "copy breakglass changes prod --transactions --table shop.orders --kind delete --since 2026-11-21T14:02:00Z";
     assert_eq!(stage.asked, [wanted]);
     let stage = read(SIZE).press("n enter y");
     assert_eq!(stage.asked, ["copy breakglass changes prod --gtid 5c0e1111-1111-1111-1111-111111111111:99120"]);
     let stage = read(SIZE).press("n enter f y");
-    assert_eq!(stage.asked, ["copy breakglass changes prod --table shop.orders --key 1"]);
+    assert_eq!(stage.asked, ["copy breakglass changes prod --life shop.orders:1"]);
 }
 
 #[test]
@@ -203,6 +203,10 @@ fn choices_are_made_for_one_statement_or_for_all_that_are_marked() {
     let stage = undone(SIZE).press("t down space enter");
     assert_eq!(stage.asked.len(), 1);
     assert!(stage.asked[0].ends_with("Choose(Exclude)"), "{:?}", stage.asked);
+    let mut view = incident::recovery();
+    view.tables[1].choice = breakglass::model::script::Choice::Exclude;
+    let twin = "copy breakglass recover prod --gtid 5c0e1111-1111-1111-1111-111111111111:99120 --exclude shop.stock -o undo.sql";
+    assert_eq!(undone_view(SIZE, view).press("y").asked, [twin]);
     let stage = undone(SIZE).press("c enter");
     assert_eq!(stage.asked, ["compare recovery 12 with server:staging"]);
 }

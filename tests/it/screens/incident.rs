@@ -460,7 +460,7 @@ pub fn undone(size: (u16, u16)) -> Stage {
 }
 
 pub fn undone_view(size: (u16, u16), view: RecoveryView) -> Stage {
-    let twin = "breakglass recover prod --gtid 5c0e1111-1111-1111-1111-111111111111:99120 -o undo.sql".to_owned();
+    let twin = "breakglass recover prod --gtid 5c0e1111-1111-1111-1111-111111111111:99120".to_owned();
     read(size).press("4").send(Msg::RecoveryOpened(Box::new(Opened { id: UNDO, title: "5c0e..:99120, shop.orders".into(), twin, options: ScriptOptions::default() }), Arc::new(view)))
 }
 

@@ -39,7 +39,7 @@ pub fn hazards(undoing: &Undoing) -> Paper {
     walls(undoing, &mut all);
     partial(undoing, &mut all);
     gaps(undoing, &mut all);
-    Paper::new("Hazards", all, Some(undoing.twin.clone()))
+    Paper::new("Hazards", all, Some(undoing.twin()))
 }
 
 fn walls(undoing: &Undoing, all: &mut Vec<Paragraph>) {
@@ -91,7 +91,7 @@ pub fn sign_off(undoing: Option<&Undoing>, text: &str) -> Paper {
         all.push(Paragraph::Blank);
     }
     all.push(Paragraph::Text(Role::Text, text.to_owned()));
-    Paper::new("Sign-off", all, undoing.map(|undoing| undoing.twin.clone()))
+    Paper::new("Sign-off", all, undoing.map(Undoing::twin))
 }
 
 /// The digest as people compare it.
