@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
 
-use crate::model::changes::{ChangeFilter, ChangesRequest, GtidSet, PageRequest, PositionBound, RowsRequest};
 use crate::model::change::BinlogPos;
+use crate::model::changes::{ChangeFilter, ChangesRequest, GtidSet, PageRequest, PositionBound, RowsRequest};
 use crate::model::foreign::escape;
 use crate::model::job::JobId;
 use crate::model::script::{Commits, Extent, Gaps, Lasting, ScriptOptions, ScriptStatement};
@@ -315,7 +315,8 @@ fn chosen(ask: &UndoAsk) -> Result<(ChangeFilter, String), Report> {
     if ask.entries.is_empty() {
         return Ok((ask.filter.clone(), ask.flags.clone()));
     }
-    let gtids: Option<Vec<String>> = ask.entries.iter().map(|line| line.facts.gtid.as_ref().map(ToString::to_string)).collect();
+    let gtids: Option<Vec<String>> =
+        ask.entries.iter().map(|line| line.facts.gtid.as_ref().map(ToString::to_string)).collect();
     match gtids.map(|gtids| gtids.join(",")) {
         Some(gtids) => {
             let filter = ChangeFilter { gtids: GtidSet::parse(&gtids), ..ask.filter.clone() };

@@ -15,9 +15,7 @@ use crate::model::foreign::Foreign;
 use crate::model::job::{Fact, JobId, JobSpec, Progress};
 use crate::model::plan::{Confirmed, RestorePlan};
 use crate::model::salvage::AgreedSalvage;
-use crate::model::script::{
-    Decision, RecoveryView, Review, ScriptDigest, ScriptOptions, ScriptPage, Which,
-};
+use crate::model::script::{Decision, RecoveryView, Review, ScriptDigest, ScriptOptions, ScriptPage, Which};
 use crate::model::seal::KeyFacts;
 use crate::model::trust::Rung;
 use crate::model::units::Moment;

@@ -24,9 +24,7 @@ impl Damaged {
     /// Runs `before` in an empty database, and logs `damage` into files of their own. Nobody else may use the server.
     pub fn new(server: &'static Server, before: &str, damage: &str) -> Self {
         server.sql(&format!("DROP DATABASE IF EXISTS accident; CREATE DATABASE accident; USE accident; {before}"));
-        let state = server.sql(
-            "SELECT * FROM accident.orders ORDER BY id; SELECT * FROM accident.stock ORDER BY item",
-        );
+        let state = server.sql("SELECT * FROM accident.orders ORDER BY id; SELECT * FROM accident.stock ORDER BY item");
         server.sql("FLUSH BINARY LOGS");
         let log = server.sql("SHOW BINARY LOGS").lines().last().unwrap().split('\t').next().unwrap().to_owned();
         server.sql(&format!("USE accident; {damage}"));

@@ -96,14 +96,21 @@ impl Ask {
             1 => "A note, for whoever signs the script".to_owned(),
             n => format!("A note to {n} statements, for whoever signs the script"),
         };
-        let mut ask = Self::new(Purpose::Note(recovery, which), "note", &title, "It stands in the summary. Nothing takes it away again.", vec![]);
+        let mut ask = Self::new(
+            Purpose::Note(recovery, which),
+            "note",
+            &title,
+            "It stands in the summary. Nothing takes it away again.",
+            vec![],
+        );
         ask.input.set(text);
         ask
     }
 
     /// With which server rows are compared.
     pub fn compare(recovery: RecoveryNo, world: &World) -> Self {
-        let places = world.servers.iter().map(|server| (format!("server:{}", server.name), server.address.clone())).collect();
+        let places =
+            world.servers.iter().map(|server| (format!("server:{}", server.name), server.address.clone())).collect();
         let advice = "A server of the estate, or mysql://user@host:port/. It is only read, in a read-only transaction.";
         Self::new(Purpose::Compare(recovery), "server", "Compare with the rows as they are now", advice, places)
     }

@@ -89,7 +89,15 @@ impl Pane for OneStatement {
     }
 
     fn hints(&self) -> &'static [Command] {
-        &[Command::Back, Command::Exclude, Command::Overwrite, Command::Note, Command::Right, Command::Palette, Command::Help]
+        &[
+            Command::Back,
+            Command::Exclude,
+            Command::Overwrite,
+            Command::Note,
+            Command::Right,
+            Command::Palette,
+            Command::Help,
+        ]
     }
 
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {

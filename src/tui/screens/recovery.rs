@@ -63,7 +63,9 @@ impl Recovery {
     }
 
     fn decide(&self, undoing: &Undoing, command: Command) -> Flow {
-        let Some(current) = self.current(undoing) else { return Flow::Say("the statement is still on its way".to_owned()) };
+        let Some(current) = self.current(undoing) else {
+            return Flow::Say("the statement is still on its way".to_owned());
+        };
         let decision = decision(command, current);
         let which = self.meant(undoing).into_iter().map(|number| (Which::Statement(number), decision.clone()));
         Flow::Do(vec![Effect::Decide(undoing.id, which.collect())])
@@ -87,7 +89,12 @@ impl Recovery {
                 self.chosen = at as u64;
                 Flow::Stay
             }
-            None => Flow::Do(vec![Effect::FindStatement(undoing.id, undoing.search.clone(), here as u64, command == Command::Next)]),
+            None => Flow::Do(vec![Effect::FindStatement(
+                undoing.id,
+                undoing.search.clone(),
+                here as u64,
+                command == Command::Next,
+            )]),
         }
     }
 

@@ -62,7 +62,8 @@ fn d19_d34_a_script_is_written_reviewed_applied_and_then_has_nothing_to_do() {
         // Never over another file, and never a part of one.
         let again = damaged.recover(&["-o", file]);
         assert_eq!((again.code, again.err.contains("exists already")), (6, true), "{again:?}");
-        let left: Vec<_> = fs::read_dir(script.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let left: Vec<_> =
+            fs::read_dir(script.parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert!(left.iter().all(|name| !name.to_string_lossy().contains("partial")), "{left:?}");
     }
 }
@@ -120,7 +121,8 @@ fn tables_are_left_out_overwritten_and_done_again() {
         let after = state(server);
         let script = damaged.home.path("undo.sql");
         let redo = damaged.home.path("redo.sql");
-        let arguments = ["--exclude", "stock", "--redo", redo.to_str().unwrap(), "--json", "-o", script.to_str().unwrap()];
+        let arguments =
+            ["--exclude", "stock", "--redo", redo.to_str().unwrap(), "--json", "-o", script.to_str().unwrap()];
         let told = json(&damaged.recover(&arguments));
         assert_eq!((&told["excluded"], &told["changes"]), (&Value::from(2), &Value::from(5)), "{told}");
         assert_eq!(applied(server, &script), "APPLIED");
@@ -178,7 +180,11 @@ fn d21_d22_d30_d75_what_stands_in_the_way_is_listed_and_nothing_is_written() {
 #[test]
 fn d30_a_gap_is_refused_or_said_in_the_header() {
     for server in alone().iter().copied() {
-        let damaged = Damaged::new(server, ORDERS, &format!("{ACCIDENT} FLUSH BINARY LOGS; FLUSH BINARY LOGS; {}", "UPDATE stock SET qty=5;"));
+        let damaged = Damaged::new(
+            server,
+            ORDERS,
+            &format!("{ACCIDENT} FLUSH BINARY LOGS; FLUSH BINARY LOGS; {}", "UPDATE stock SET qty=5;"),
+        );
         let mut logs: Vec<PathBuf> = fs::read_dir(&damaged.logs).unwrap().map(|entry| entry.unwrap().path()).collect();
         logs.sort();
         assert!(logs.len() >= 3, "{logs:?}");
@@ -203,7 +209,10 @@ fn a_script_is_sealed_for_a_recipient_and_no_plaintext_is_left() {
     let made = damaged.home.run(&["key", "new", key.to_str().unwrap(), "--no-passphrase"]);
     assert_eq!(made.code, 0, "{made:?}");
     let public = fs::read_dir(damaged.home.path("")).unwrap().map(|entry| entry.unwrap().path());
-    let public = public.into_iter().find(|path| path.to_string_lossy().ends_with(".pub.pem")).unwrap_or(key.with_extension("pub"));
+    let public = public
+        .into_iter()
+        .find(|path| path.to_string_lossy().ends_with(".pub.pem"))
+        .unwrap_or(key.with_extension("pub"));
     let sealed = damaged.home.path("undo.sql.sealed");
     let run = damaged.recover(&["--to", public.to_str().unwrap(), "-o", sealed.to_str().unwrap()]);
     assert_eq!(run.code, 0, "{run:?}");
@@ -211,7 +220,14 @@ fn a_script_is_sealed_for_a_recipient_and_no_plaintext_is_left() {
     assert!(memchr::memmem::find(&bytes, b"accident").is_none());
     let private = made.err.lines().chain(made.out.lines()).map(str::to_owned).collect::<Vec<_>>();
     let opened = damaged.home.path("undo.sql");
-    let run = damaged.home.run(&["unseal", sealed.to_str().unwrap(), "-o", opened.to_str().unwrap(), "--key", key.to_str().unwrap()]);
+    let run = damaged.home.run(&[
+        "unseal",
+        sealed.to_str().unwrap(),
+        "-o",
+        opened.to_str().unwrap(),
+        "--key",
+        key.to_str().unwrap(),
+    ]);
     assert_eq!(run.code, 0, "{run:?} {private:?}");
     let run = damaged.home.run(&["review", opened.to_str().unwrap()]);
     assert_eq!(run.code, 0, "{run:?}");
@@ -237,7 +253,14 @@ fn zz_debug() {
     let servers = alone();
     let server = servers[0];
     let damaged = Damaged::new(server, ORDERS, ACCIDENT);
-    let run = damaged.home.run(&["changes", damaged.logs.to_str().unwrap(), "--schema", &damaged.url(), "--summary", "--json"]);
+    let run = damaged.home.run(&[
+        "changes",
+        damaged.logs.to_str().unwrap(),
+        "--schema",
+        &damaged.url(),
+        "--summary",
+        "--json",
+    ]);
     println!("{} {}", run.out, run.err);
     let run = damaged.home.run(&["changes", damaged.logs.to_str().unwrap(), "--schema", &damaged.url(), "--json"]);
     println!("{} {}", run.out, run.err);

@@ -2,10 +2,18 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
 
 use super::{BREAKGLASS, QUIET, SOON, command};
 use crate::support::pty::Pty;
 use crate::support::{root, scratch};
+
+fn unpack(from: &Path, to: &Path) {
+    let output = Command::new("gzip").arg("-dc").arg(from).output().unwrap();
+    assert!(output.status.success());
+    fs::write(to, output.stdout).unwrap();
+}
 
 #[test]
 fn a_transaction_is_found_in_a_log_and_becomes_a_script() {
@@ -17,7 +25,13 @@ fn a_transaction_is_found_in_a_log_and_becomes_a_script() {
     pty.press_until("o", "Open a change source");
     pty.settle(QUIET);
     pty.type_in(&format!("\u{15}{}\r", log.display()));
-    pty.wait_for("631 rows in 237 transactions");
+    pty.wait_for("changes /");
+    pty.press_until("c", "names of columns come from");
+    pty.settle(QUIET);
+    let schema = home.path().join("schema.sql");
+    unpack(&log.join("schema.sql.gz"), &schema);
+    pty.type_in(&format!("\u{15}{}\r", schema.display()));
+    pty.wait_for("changes /"); // said when the second pass has ended; keys took the first one away
     pty.press_until("/", "table:");
     pty.type_in("bg_types.ints kind:delete\r");
     pty.wait_for("/ bg_types.ints kind:delete");
