@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
 
-use crate::model::changes::{ChangeFilter, ChangesRequest, GtidSet, PageRequest, PositionBound, RowsRequest};
 use crate::model::change::BinlogPos;
+use crate::model::changes::{ChangeFilter, ChangesRequest, GtidSet, PageRequest, PositionBound, RowsRequest};
 use crate::model::foreign::escape;
 use crate::model::job::JobId;
-use crate::model::script::{Commits, Extent, Gaps, ScriptOptions};
-use crate::report::Report;
+use crate::model::script::{Commits, Extent, Gaps, Lasting, ScriptOptions, ScriptStatement};
+use crate::report::{Fault, Report};
 use crate::tui::msg::{Effect, Msg, Opened, RecoveryNo, UndoAsk, WriteAsk, Written};
+use crate::tui::screens::recovery;
 use crate::tui::tokens::quoted;
 use crate::tui::widgets::pages::PAGE;
 use crate::tui::world::SourceLine;
@@ -118,7 +119,10 @@ impl Desk {
                 // The words that a person sees next are of after the choice.
                 self.answer(async move { Ok(Msg::Recovery(job, handle.view())) });
             }
-            Effect::FindStatement(job, ..) => self.answer(async move { Ok(Msg::Found(job, None)) }),
+            Effect::FindStatement(id, text, from, forward) => {
+                let Some(handle) = self.recovery(id) else { return };
+                self.answer(async move { Ok(Msg::Found(id, find(&handle, &text, from, forward).await?)) });
+            }
             Effect::Compare(job, server) => {
                 let Some(handle) = self.recovery(job) else { return };
                 match handle.check_now(&server) {
@@ -184,14 +188,17 @@ impl Desk {
 
     fn undo(&self, job: JobId, ask: &UndoAsk) {
         let Some(handle) = self.changes(job) else { return };
-        let (filter, flags) = chosen(ask);
-        let twin = format!("breakglass recover {}{flags}{} -o undo.sql", ask.source, words(&ask.options));
-        let (desk, options) = (self.clone(), ask.options.clone());
+        let (filter, flags) = match chosen(ask) {
+            Ok(chosen) => chosen,
+            Err(report) => return self.failed(report),
+        };
+        let twin = format!("breakglass recover {}{flags}{}", ask.source, words(&ask.options));
+        let (desk, options, title) = (self.clone(), ask.options.clone(), ask.title.clone());
         self.answer(async move {
             let recovery = desk.session.open_recovery(&handle, filter, options.clone()).await?;
             let view = recovery.view();
             let id = desk.hold(recovery);
-            Ok(Msg::RecoveryOpened(Box::new(Opened { id, twin, options }), view))
+            Ok(Msg::RecoveryOpened(Box::new(Opened { id, title, twin, options }), view))
         });
     }
 
@@ -244,6 +251,37 @@ impl Desk {
     }
 }
 
+/// The next statement behind or before another that holds a text or, without one, is worth a look; looked for among
+/// so many statements.
+async fn find(handle: &RecoveryHandle, text: &str, from: u64, forward: bool) -> Result<Option<u64>, Report> {
+    const LOOKED: u64 = 200_000;
+    let fits = |statement: &ScriptStatement| match text {
+        "" => recovery::is_worth_a_look(statement),
+        text => recovery::holds(statement, text),
+    };
+    let (total, page) = (handle.view().changes, RecoveryHandle::PAGE as u64);
+    let mut at = from;
+    while from.abs_diff(at) < LOOKED {
+        let (first, count) = match forward {
+            true => (at + 1, page),
+            false => (at.saturating_sub(page), at.min(page)),
+        };
+        if count == 0 || first >= total {
+            return Ok(None);
+        }
+        let statements = handle.page(first, count as usize).await?.statements;
+        let found = match forward {
+            true => statements.iter().find(|statement| fits(statement)),
+            false => statements.iter().rfind(|statement| fits(statement)),
+        };
+        if let Some(statement) = found {
+            return Ok(Some(statement.number));
+        }
+        at = if forward { first + count - 1 } else { first };
+    }
+    Ok(None)
+}
+
 /// What was chosen otherwise than by default, as flags.
 fn words(options: &ScriptOptions) -> String {
     let mut flags = String::new();
@@ -252,6 +290,9 @@ fn words(options: &ScriptOptions) -> String {
     }
     if options.commits == Commits::PerTransaction {
         flags.push_str(" --per-transaction");
+    }
+    if options.lasting == Lasting::Apart {
+        flags.push_str(" --non-transactional undo-lasting.sql");
     }
     if options.gaps == Gaps::Allow {
         flags.push_str(" --allow-gaps");
@@ -266,15 +307,25 @@ fn expanded(path: &str) -> PathBuf {
 }
 
 /// The filter that means just the chosen transactions, and the same as flags.
-fn chosen(ask: &UndoAsk) -> (ChangeFilter, String) {
+///
+/// # Errors
+///
+/// When they have no GTIDs and do not stand next to each other: nothing tells them from those in between.
+fn chosen(ask: &UndoAsk) -> Result<(ChangeFilter, String), Report> {
     if ask.entries.is_empty() {
-        return (ask.filter.clone(), ask.flags.clone());
+        return Ok((ask.filter.clone(), ask.flags.clone()));
     }
-    let gtids: Option<Vec<String>> = ask.entries.iter().map(|line| line.facts.gtid.as_ref().map(ToString::to_string)).collect();
+    let gtids: Option<Vec<String>> =
+        ask.entries.iter().map(|line| line.facts.gtid.as_ref().map(ToString::to_string)).collect();
     match gtids.map(|gtids| gtids.join(",")) {
         Some(gtids) => {
             let filter = ChangeFilter { gtids: GtidSet::parse(&gtids), ..ask.filter.clone() };
-            (filter, format!("{} --gtid {}", ask.flags, quoted(&gtids)))
+            Ok((filter, format!("{} --gtid {}", ask.flags, quoted(&gtids))))
+        }
+        None if ask.entries.windows(2).any(|pair| pair[1].number != pair[0].number + 1) => {
+            let text = "the marked transactions have no GTIDs, and others stand between them";
+            let advice = "undo them one by one, or filter for what they have in common, and undo what the filter keeps";
+            Err(Report::new(Fault::Usage, "recover::marked", text, advice))
         }
         None => {
             let first = ask.entries.iter().min_by_key(|line| line.place);
@@ -292,7 +343,7 @@ fn chosen(ask: &UndoAsk) -> (ChangeFilter, String) {
                 })
             };
             let flags = format!("{}{}{}", ask.flags, words("from-position", &from), words("to-position", &to));
-            (ChangeFilter { from, to, ..ask.filter.clone() }, flags)
+            Ok((ChangeFilter { from, to, ..ask.filter.clone() }, flags))
         }
     }
 }

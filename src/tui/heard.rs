@@ -30,7 +30,8 @@ pub fn heard(app: &mut App, news: Msg) -> Heard {
         Msg::LogOpened(job, request) => {
             let mut log = Log::new(*request);
             log.job = Some(job);
-            if let Some(before) = app.world.changes.take().filter(|before| before.request.source == log.request.source) {
+            if let Some(before) = app.world.changes.take().filter(|before| before.request.source == log.request.source)
+            {
                 (log.typed, log.order) = (before.typed, before.order);
             }
             app.world.changes = Some(log);

@@ -15,9 +15,7 @@ use crate::model::foreign::Foreign;
 use crate::model::job::{Fact, JobId, JobSpec, Progress};
 use crate::model::plan::{Confirmed, RestorePlan};
 use crate::model::salvage::AgreedSalvage;
-use crate::model::script::{
-    Decision, RecoveryView, Review, ScriptDigest, ScriptOptions, ScriptPage, Which,
-};
+use crate::model::script::{Decision, RecoveryView, Review, ScriptDigest, ScriptOptions, ScriptPage, Which};
 use crate::model::seal::KeyFacts;
 use crate::model::trust::Rung;
 use crate::model::units::Moment;
@@ -203,6 +201,8 @@ impl std::fmt::Display for RecoveryNo {
 pub struct Opened {
     /// Which.
     pub id: RecoveryNo,
+    /// What it undoes, in words.
+    pub title: String,
     /// The headless command that makes the same script.
     pub twin: String,
     /// How the script is to be written.

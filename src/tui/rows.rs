@@ -67,19 +67,24 @@ pub fn key(change: &Change) -> String {
 /// What changed in one line: `status 'paid' -> 'void', qty 3 -> 1`; of a row that came or went, its first values.
 pub fn summary(change: &Change) -> String {
     let columns = &change.table.columns;
-    let of = |image: &Option<RowImage>, at| value(change, image.as_ref(), at).unwrap_or_else(|| "(not logged)".to_owned());
+    let of =
+        |image: &Option<RowImage>, at| value(change, image.as_ref(), at).unwrap_or_else(|| "(not logged)".to_owned());
     if change.kind == ChangeKind::Update {
         let parts = change.changed().into_iter().take(12).map(|at| {
             let (before, after) = (of(&change.before, at), of(&change.after, at));
-            format!("{} {before} -> {after}", columns.get(at).map_or_else(String::new, |column| column.name.to_string()))
+            format!(
+                "{} {before} -> {after}",
+                columns.get(at).map_or_else(String::new, |column| column.name.to_string())
+            )
         });
         let text = parts.collect::<Vec<_>>().join(", ");
         return if text.is_empty() { "nothing differs".to_owned() } else { text };
     }
     let told = |at: &usize| columns[*at].key_part.is_none();
-    let parts = (0..columns.len()).filter(told).take(8).filter_map(|at| {
-        value(change, image(change), at).map(|value| format!("{} {value}", columns[at].name))
-    });
+    let parts = (0..columns.len())
+        .filter(told)
+        .take(8)
+        .filter_map(|at| value(change, image(change), at).map(|value| format!("{} {value}", columns[at].name)));
     parts.collect::<Vec<_>>().join(", ")
 }
 

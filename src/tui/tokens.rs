@@ -8,8 +8,19 @@ use crate::tui::theme::nearest;
 
 /// The tokens, in the order in which help names them; each is the flag of the same name.
 pub const TOKENS: [&str; 13] = [
-    "table", "kind", "since", "until", "key", "where", "changed-column", "statement", "gtid", "thread", "schema-name",
-    "from-position", "to-position",
+    "table",
+    "kind",
+    "since",
+    "until",
+    "key",
+    "where",
+    "changed-column",
+    "statement",
+    "gtid",
+    "thread",
+    "schema-name",
+    "from-position",
+    "to-position",
 ];
 
 /// A filter that was typed, understood.
@@ -38,7 +49,9 @@ impl Typed {
                 None => ("table".to_owned(), piece),
             };
             match TOKENS.iter().find(|known| **known == token) {
-                None => typed.problems.push(format!("no token `{token}:`; the nearest is `{}:`", nearest(&token, &TOKENS))),
+                None => {
+                    typed.problems.push(format!("no token `{token}:`; the nearest is `{}:`", nearest(&token, &TOKENS)))
+                }
                 Some(_) if value.is_empty() => {}
                 Some(token) => match take(&mut typed.filter, token, &value, day) {
                     Ok(value) => typed.flags.push((token, value)),
@@ -61,9 +74,9 @@ impl Typed {
 
     /// The same text with other tables.
     pub fn with_tables(&self, tables: &[String]) -> String {
-        let other = pieces(&self.text).into_iter().filter(|piece| {
-            piece.split_once(':').is_some_and(|(token, _)| !token.eq_ignore_ascii_case("table"))
-        });
+        let other = pieces(&self.text)
+            .into_iter()
+            .filter(|piece| piece.split_once(':').is_some_and(|(token, _)| !token.eq_ignore_ascii_case("table")));
         let other = other.map(|piece| if piece.contains(' ') { requoted(&piece) } else { piece });
         let tables = tables.iter().map(|table| {
             let piece = format!("table:{table}");
@@ -82,7 +95,11 @@ fn requoted(piece: &str) -> String {
 /// A word for a shell: in quotes where it needs them.
 pub fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:=@%+,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
 }
 
 /// Words with blanks between them; what stands in double quotes is one, and loses them.

@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::script::{ScriptOptions, RecoveryPhase, RecoveryView, ScriptPage, ScriptStatement, ScriptTransaction};
+use crate::model::script::{
+    Choice, RecoveryPhase, RecoveryView, ScriptOptions, ScriptPage, ScriptStatement, ScriptTransaction,
+};
 use crate::tui::msg::{Opened, RecoveryNo};
+use crate::tui::tokens::quoted;
 use crate::tui::widgets::pages::Pages;
 
 /// The recovery that is open: its newest snapshot, and the statements near the cursor.
 pub struct Undoing {
     /// Which recovery it is.
     pub id: RecoveryNo,
+    /// What it undoes, in words.
+    pub title: String,
     /// How the script is to be written.
     pub options: ScriptOptions,
     /// Its newest snapshot.
@@ -18,8 +23,8 @@ pub struct Undoing {
     /// Statements by their place in the script.
     pub statements: Pages<ScriptStatement>,
     transactions: BTreeMap<u64, ScriptTransaction>,
-    /// The headless command that makes the same script.
-    pub twin: String,
+    /// The headless command that makes the script as it was asked for.
+    asked: String,
     /// What was searched for last; empty: nothing.
     pub search: String,
 }
@@ -28,8 +33,8 @@ impl Undoing {
     /// Begins with a snapshot.
     pub fn new(opened: &Opened, view: Arc<RecoveryView>) -> Self {
         let statements = Pages::new(usize::try_from(view.changes).unwrap_or(usize::MAX));
-        let (id, options, twin) = (opened.id, opened.options.clone(), opened.twin.clone());
-        Self { id, options, view, statements, transactions: BTreeMap::new(), twin, search: String::new() }
+        let Opened { id, title, twin: asked, options } = opened.clone();
+        Self { id, title, options, view, statements, transactions: BTreeMap::new(), asked, search: String::new() }
     }
 
     /// Takes a newer snapshot; statements that are held are asked for anew, and shown until they come.
@@ -51,6 +56,18 @@ impl Undoing {
     /// A transaction of the script.
     pub fn transaction(&self, number: u64) -> Option<&ScriptTransaction> {
         self.transactions.get(&number)
+    }
+
+    /// The headless command that makes the same script; what was chosen for single statements it cannot say.
+    pub fn twin(&self) -> String {
+        let out = self.view.tables.iter().filter(|table| table.choice == Choice::Exclude);
+        let out = out.map(|table| format!(" --exclude {}", quoted(&table.table.to_string())));
+        format!("{}{} -o undo.sql", self.asked, out.collect::<String>())
+    }
+
+    /// Whether something of it cannot be undone: reasons take the place of the statements.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.view.phase, RecoveryPhase::Refused)
     }
 
     /// Whether everything was read.

@@ -5,6 +5,7 @@ mod busy;
 mod headless;
 mod idle;
 mod salvaging;
+mod undoing;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -59,7 +59,7 @@ impl Ask {
     /// What tells how columns were called.
     pub fn columns(log: &Log) -> Self {
         let title = "Where do the names of columns come from? The log is read again.";
-        let advice = "A file with SHOW CREATE TABLE text, a dump, or mysql://user@host/ (only read). Several with blanks between them; later ones win.";
+        let advice = "A file with SHOW CREATE TABLE text or a dump, a backup by its id, server:NAME or mysql://user@host/ (only read). Several with blanks between them; later ones win.";
         let mut ask = Self::new(Purpose::Columns(log.request.clone()), "columns", title, advice, vec![]);
         ask.input.set(&log.request.schemas.join(" "));
         ask
@@ -96,14 +96,21 @@ impl Ask {
             1 => "A note, for whoever signs the script".to_owned(),
             n => format!("A note to {n} statements, for whoever signs the script"),
         };
-        let mut ask = Self::new(Purpose::Note(recovery, which), "note", &title, "It stands in the summary. Nothing takes it away again.", vec![]);
+        let mut ask = Self::new(
+            Purpose::Note(recovery, which),
+            "note",
+            &title,
+            "It stands in the summary. Nothing takes it away again.",
+            vec![],
+        );
         ask.input.set(text);
         ask
     }
 
     /// With which server rows are compared.
     pub fn compare(recovery: RecoveryNo, world: &World) -> Self {
-        let places = world.servers.iter().map(|server| (format!("server:{}", server.name), server.address.clone())).collect();
+        let places =
+            world.servers.iter().map(|server| (format!("server:{}", server.name), server.address.clone())).collect();
         let advice = "A server of the estate, or mysql://user@host:port/. It is only read, in a read-only transaction.";
         Self::new(Purpose::Compare(recovery), "server", "Compare with the rows as they are now", advice, places)
     }

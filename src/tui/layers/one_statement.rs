@@ -81,7 +81,7 @@ impl Pane for OneStatement {
     }
 
     fn twin(&self, world: &World) -> Option<String> {
-        Some(world.recovery.as_ref()?.twin.clone())
+        Some(world.recovery.as_ref()?.twin())
     }
 
     fn word(&self, command: Command) -> Option<&'static str> {
@@ -89,7 +89,15 @@ impl Pane for OneStatement {
     }
 
     fn hints(&self) -> &'static [Command] {
-        &[Command::Back, Command::Exclude, Command::Overwrite, Command::Note, Command::Right, Command::Palette, Command::Help]
+        &[
+            Command::Back,
+            Command::Exclude,
+            Command::Overwrite,
+            Command::Note,
+            Command::Right,
+            Command::Palette,
+            Command::Help,
+        ]
     }
 
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {

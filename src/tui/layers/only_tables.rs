@@ -39,7 +39,8 @@ impl OnlyTables {
         let tables = log.view.tables.clone();
         let chosen = |totals: &TableTotals| {
             log.typed.filter.tables.iter().any(|one| {
-                one.table == totals.table.table && one.schema.as_ref().is_none_or(|schema| *schema == totals.table.schema)
+                one.table == totals.table.table
+                    && one.schema.as_ref().is_none_or(|schema| *schema == totals.table.schema)
             })
         };
         let list = Checklist::new(tables.iter().map(chosen).collect());

@@ -5,7 +5,9 @@ use std::cell::Cell;
 use ratatui::layout::Rect;
 
 use crate::model::change::{Certainty, Change};
-use crate::model::changes::{ChangeFilter, Life, Literal, RowCursor, RowsOf, RowsPage, RowsRequest, TableRef, TransactionLine};
+use crate::model::changes::{
+    ChangeFilter, Life, Literal, RowCursor, RowsOf, RowsPage, RowsRequest, TableRef, TransactionLine,
+};
 use crate::model::job::JobId;
 use crate::report::Report;
 use crate::tui::canvas::{Canvas, Line, below, indent, row, span};
@@ -98,7 +100,7 @@ impl RowList {
     pub fn life(job: JobId, twin: &str, table: TableRef, key: Vec<Literal>) -> Self {
         let words = key.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let title = format!("the life of {table} {words}");
-        let twin = format!("{twin} --table {} --key {}", quoted(&table.to_string()), quoted(&words));
+        let twin = format!("{twin} --life {}", quoted(&format!("{table}:{words}")));
         Self::new(job, What::Life { table, key }, title, String::new(), twin)
     }
 
@@ -135,7 +137,8 @@ impl RowList {
                 self.changes.extend(page.changes.iter().cloned());
                 self.next = page.next.filter(|_| self.changes.len() < KEPT);
                 if page.next.is_some() && self.next.is_none() {
-                    self.remarks.push(format!("only the first {} rows are shown: a filter shows others", self.changes.len()));
+                    self.remarks
+                        .push(format!("only the first {} rows are shown: a filter shows others", self.changes.len()));
                 }
                 self.state = if self.next.is_some() { State::Idle } else { State::Done };
                 Flow::Stay
@@ -261,7 +264,11 @@ pub fn paragraphs(change: &Change, width: u16) -> Vec<Paragraph> {
     let facts = &change.transaction;
     let mut all = vec![
         Paragraph::Title(format!("{} {}  {}", rows::verb(change.kind), rows::table(change), rows::key(change))),
-        Paragraph::Field("by", Role::Text, format!("{}, {} UTC", rows::label(facts), rows::clock(facts.committed_at, true))),
+        Paragraph::Field(
+            "by",
+            Role::Text,
+            format!("{}, {} UTC", rows::label(facts), rows::clock(facts.committed_at, true)),
+        ),
     ];
     if let Some(text) = certainty(change.certainty) {
         all.push(Paragraph::Field("", Role::Warn, text.to_owned()));
@@ -301,11 +308,17 @@ impl Pane for RowList {
     fn offers(&self, _world: &World) -> Vec<Offer> {
         let current = self.current().ok_or_else(|| Reason::plain("there is no row here"));
         let keyed = |change: &Change| {
-            if change.table.has_key() { Ok(()) } else { Err(Reason::plain("its table has no key, or nothing tells it: one row cannot be followed")) }
+            if change.table.has_key() {
+                Ok(())
+            } else {
+                Err(Reason::plain("its table has no key, or nothing tells it: one row cannot be followed"))
+            }
         };
         let undo = match &self.what {
             What::Entry { .. } => Ok(()),
-            What::Life { .. } => Err(Reason::plain("a script undoes transactions: go to the one that you mean, on Changes")),
+            What::Life { .. } => {
+                Err(Reason::plain("a script undoes transactions: go to the one that you mean, on Changes"))
+            }
         };
         vec![
             (Command::Follow, current.clone().and_then(keyed)),
@@ -355,10 +368,12 @@ impl Pane for RowList {
     fn overhear(&mut self, news: &Msg) -> Flow {
         match news {
             Msg::Rows(job, request, page) if *job == self.job => self.take(request, page),
-            Msg::Life(job, table, key, life) if *job == self.job && self.state == State::Following => match &self.what {
-                What::Life { table: own, key: own_key } if own == table && own_key == key => self.take_life(life),
-                _ => Flow::Stay,
-            },
+            Msg::Life(job, table, key, life) if *job == self.job && self.state == State::Following => {
+                match &self.what {
+                    What::Life { table: own, key: own_key } if own == table && own_key == key => self.take_life(life),
+                    _ => Flow::Stay,
+                }
+            }
             _ => Flow::Stay,
         }
     }
@@ -372,15 +387,7 @@ impl Pane for RowList {
     }
 
     fn hints(&self) -> &'static [Command] {
-        &[
-            Command::Open,
-            Command::Follow,
-            Command::Undo,
-            Command::Back,
-            Command::Copy,
-            Command::Palette,
-            Command::Help,
-        ]
+        &[Command::Open, Command::Follow, Command::Undo, Command::Back, Command::Copy, Command::Palette, Command::Help]
     }
 
     fn view(&self, _scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {

@@ -215,7 +215,11 @@ impl Pane for Undo {
     fn view(&self, _scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         let inner = indent(area, 3);
         canvas.text(row(inner, 0), Role::Title, "Undo what?");
-        canvas.text(row(inner, 1), Role::Dim, "A script is made and shown for review: nothing is written, nothing runs it.");
+        canvas.text(
+            row(inner, 1),
+            Role::Dim,
+            "A script is made and shown for review: nothing is written, nothing runs it.",
+        );
         for (nth, (_, words)) in self.asks.iter().enumerate() {
             let mark = if nth == self.chosen { "(*) " } else { "( ) " };
             self.line(nth, &[span(Role::Text, format!("{mark}{words}"))], inner, canvas);

@@ -27,7 +27,11 @@ impl WallFacts {
     /// About this one.
     pub fn new(log: &Log, wall: &Wall) -> Self {
         let place = format!("{}:{}", wall.file, wall.place.position);
-        let twin = format!("breakglass changes {} --to-position {}", log.source_words(), crate::tui::tokens::quoted(&place));
+        let twin = format!(
+            "breakglass changes {} --transactions --to-position {}",
+            log.source_words(),
+            crate::tui::tokens::quoted(&place)
+        );
         Self { wall: wall.clone(), twin, body: Body::default() }
     }
 
@@ -51,11 +55,23 @@ pub fn paragraphs(wall: &Wall, scene: &Scene<'_>) -> Vec<Paragraph> {
     ];
     match &wall.backup {
         Some(backup) => {
-            let text = format!("{}, taken {} UTC, {}: the newest that still has it", backup.label, backup.taken.second(), backup.trust);
+            let text = format!(
+                "{}, taken {} UTC, {}: the newest that still has it",
+                backup.label,
+                backup.taken.second(),
+                backup.trust
+            );
             all.push(Paragraph::Field("backup", Role::Good, text));
-            let text = format!("restore it under another name, then replay the changes from {} UTC up to {place}", backup.taken.second());
+            let text = format!(
+                "restore it under another name, then replay the changes from {} UTC up to {place}",
+                backup.taken.second()
+            );
             all.push(Paragraph::Field("way back", Role::Text, text));
-            all.push(Paragraph::Field("", Role::Dim, format!("{} plans the restore", scene.key(Context::Wall, Command::Restore))));
+            all.push(Paragraph::Field(
+                "",
+                Role::Dim,
+                format!("{} plans the restore", scene.key(Context::Wall, Command::Restore)),
+            ));
         }
         None if wall.verb.destroys() => {
             let text = "no good backup of the catalog that is older than this has it; verify what there is on Backups";

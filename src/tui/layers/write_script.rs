@@ -52,9 +52,11 @@ impl WriteScript {
             _ => String::new(),
         };
         let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
-        let day = view.coverage.to.as_ref().and_then(|edge| edge.at).map_or_else(String::new, |at| format!("-{}", at.day()));
+        let day =
+            view.coverage.to.as_ref().and_then(|edge| edge.at).map_or_else(String::new, |at| format!("-{}", at.day()));
         let name: String = format!("undo{table}{day}").chars().map(plain).take(80).collect();
-        let title = format!("{} of {}", counted(view.counts.included, "change"), counted(view.transactions, "transaction"));
+        let title =
+            format!("{} of {}", counted(view.counts.included, "change"), counted(view.transactions, "transaction"));
         Self {
             id: undoing.id,
             title,
@@ -127,8 +129,13 @@ pub fn written(done: &Written) -> Paper {
         Paragraph::Field("file", Role::Good, escape(&done.script)),
     ];
     all.extend(done.beside.iter().map(|path| Paragraph::Field("", Role::Text, escape(path))));
-    let excluded = if done.excluded > 0 { format!(", {} left out by choice", counted(done.excluded, "change")) } else { String::new() };
-    let text = format!("{}, {}{excluded}", counted(done.statements, "statement"), counted(done.transactions, "transaction"));
+    let excluded = if done.excluded > 0 {
+        format!(", {} left out by choice", counted(done.excluded, "change"))
+    } else {
+        String::new()
+    };
+    let text =
+        format!("{}, {}{excluded}", counted(done.statements, "statement"), counted(done.transactions, "transaction"));
     all.push(Paragraph::Field("holds", Role::Text, text));
     all.push(Paragraph::Field("digest", Role::Key, done.digest.words()));
     all.push(Paragraph::Blank);
@@ -224,7 +231,11 @@ impl Pane for WriteScript {
             let line = row(inner, 1 + nth as u16);
             let here = nth == self.chosen;
             let (label, words) = self.words(*what);
-            canvas.text(Rect { width: 1, x: line.x.saturating_sub(2), ..line }, Role::Text, if here { ">" } else { " " });
+            canvas.text(
+                Rect { width: 1, x: line.x.saturating_sub(2), ..line },
+                Role::Text,
+                if here { ">" } else { " " },
+            );
             canvas.text(Rect { width: 12, ..line }, Role::Head, label);
             let field = Rect { width: line.width.saturating_sub(14), ..indent(line, 13) };
             match what {
@@ -239,7 +250,11 @@ impl Pane for WriteScript {
             }
         }
         let last = row(inner, 2 + ROWS.len() as u16);
-        let words = if self.waiting { "writing, and reading it again..." } else { "Proven before it takes its name; never over a file that is there." };
+        let words = if self.waiting {
+            "writing, and reading it again..."
+        } else {
+            "Proven before it takes its name; never over a file that is there."
+        };
         canvas.spans(last, &[span(Role::Dim, words)]);
     }
 }

@@ -158,11 +158,17 @@ impl Changes {
     fn reasons(&self, log: &Log, command: Command) -> Result<(), Reason> {
         let current = self.current(log);
         match command {
-            Command::Undo if log.is_reading() => Err(Reason::cured_by("the log is still being read: wait, or stop it", Command::Cancel)),
-            Command::Undo if self.marked.is_empty() && current.is_none() => Err(Reason::plain("there is nothing to undo here")),
+            Command::Undo if log.is_reading() => {
+                Err(Reason::cured_by("the log is still being read: wait, or stop it", Command::Cancel))
+            }
+            Command::Undo if self.marked.is_empty() && current.is_none() => {
+                Err(Reason::plain("there is nothing to undo here"))
+            }
             Command::Wall => match current {
                 Some(Entry::Wall(_)) => Ok(()),
-                _ if log.view.walls.is_empty() => Err(Reason::plain("no definition changes in this log: there is no wall")),
+                _ if log.view.walls.is_empty() => {
+                    Err(Reason::plain("no definition changes in this log: there is no wall"))
+                }
                 _ => Err(Reason::cured_by("no wall is under the cursor; the next one", Command::Next)),
             },
             Command::Cancel if !log.is_reading() => Err(Reason::plain("nothing is being read")),
@@ -243,7 +249,7 @@ impl Pane for Changes {
 
     fn twin(&self, world: &World) -> Option<String> {
         let log = world.changes.as_ref()?;
-        Some(format!("breakglass changes {}{}", log.source_words(), log.typed.words()))
+        Some(format!("breakglass changes {} --transactions{}", log.source_words(), log.typed.words()))
     }
 
     fn word(&self, command: Command) -> Option<&'static str> {
@@ -252,7 +258,14 @@ impl Pane for Changes {
 
     fn hints(&self) -> &'static [Command] {
         if !self.is_open.get() {
-            return &[Command::Open, Command::OpenSource, Command::GoBackups, Command::Palette, Command::Help, Command::Quit];
+            return &[
+                Command::Open,
+                Command::OpenSource,
+                Command::GoBackups,
+                Command::Palette,
+                Command::Help,
+                Command::Quit,
+            ];
         }
         &[
             Command::Open,
@@ -295,7 +308,11 @@ impl Pane for Changes {
         } else {
             list
         };
-        list::view(&list::Rows { log, cursor: self.row(log), marked: &self.marked, window: &self.window }, list, canvas);
+        list::view(
+            &list::Rows { log, cursor: self.row(log), marked: &self.marked, window: &self.window },
+            list,
+            canvas,
+        );
     }
 }
 
@@ -316,11 +333,17 @@ fn top_line(log: &Log, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
     canvas.spans(right_area, &right);
 }
 
+/// The end of a long path or URL.
+fn short(source: &str) -> String {
+    let last = source.trim_end_matches('/').rsplit('/').next().unwrap_or(source);
+    if source.len() > 24 && last.len() < source.len() { format!("../{last}") } else { source.to_owned() }
+}
+
 fn source(log: &Log) -> Line {
     if !log.typed.text.is_empty() {
         return vec![span(Role::Dim, "/ "), span(Role::Text, log.typed.text.clone())];
     }
-    let mut line = vec![span(Role::Title, crate::model::foreign::escape(&log.request.source))];
+    let mut line = vec![span(Role::Title, short(&crate::model::foreign::escape(&log.request.source)))];
     let files = &log.view.files;
     if let (Some(first), Some(last)) = (files.first(), files.last()) {
         let names = if files.len() == 1 {

@@ -63,7 +63,9 @@ impl Recovery {
     }
 
     fn decide(&self, undoing: &Undoing, command: Command) -> Flow {
-        let Some(current) = self.current(undoing) else { return Flow::Say("the statement is still on its way".to_owned()) };
+        let Some(current) = self.current(undoing) else {
+            return Flow::Say("the statement is still on its way".to_owned());
+        };
         let decision = decision(command, current);
         let which = self.meant(undoing).into_iter().map(|number| (Which::Statement(number), decision.clone()));
         Flow::Do(vec![Effect::Decide(undoing.id, which.collect())])
@@ -87,7 +89,12 @@ impl Recovery {
                 self.chosen = at as u64;
                 Flow::Stay
             }
-            None => Flow::Do(vec![Effect::FindStatement(undoing.id, undoing.search.clone(), here as u64, command == Command::Next)]),
+            None => Flow::Do(vec![Effect::FindStatement(
+                undoing.id,
+                undoing.search.clone(),
+                here as u64,
+                command == Command::Next,
+            )]),
         }
     }
 
@@ -116,7 +123,8 @@ pub fn decision(command: Command, current: &ScriptStatement) -> Decision {
     }
 }
 
-fn is_worth_a_look(statement: &ScriptStatement) -> bool {
+/// Whether somebody should look at a statement before the script is signed.
+pub fn is_worth_a_look(statement: &ScriptStatement) -> bool {
     let settled = matches!(statement.now.state, RowState::Unknown | RowState::Matches);
     !settled || statement.sql.is_err() || statement.choice == Choice::Exclude || !statement.note.is_empty()
 }
@@ -143,6 +151,9 @@ pub fn reasons(undoing: &Undoing, command: Command) -> Result<(), Reason> {
         (RecoveryPhase::Refused, Command::SignOff | Command::WriteScript) => Err(refused()),
         (_, Command::WriteScript) if !view.coverage.gaps.is_empty() && undoing.options.gaps == Gaps::Refuse => {
             Err(Reason::plain("changes may be missing in the gaps: allow them where the undo is asked for, on Changes"))
+        }
+        (RecoveryPhase::Refused, Command::Exclude | Command::Overwrite | Command::Note | Command::Compare) => {
+            Err(Reason::cured_by("reasons stand here, not statements; tables can be left out", Command::ExcludeTables))
         }
         (_, Command::SignOff | Command::WriteScript) if view.counts.included == 0 => {
             Err(Reason::cured_by("everything is excluded: nothing is left to write", Command::Exclude))
@@ -201,7 +212,7 @@ impl Pane for Recovery {
             Command::Mark => self.mark(undoing),
             Command::Filter => Flow::Open(Box::new(Filter::search(&undoing.search))),
             Command::Open => match self.current(undoing) {
-                Some(statement) if !matches!(undoing.view.phase, RecoveryPhase::Refused) => {
+                Some(statement) if !undoing.is_refused() => {
                     Flow::Open(Box::new(OneStatement::new(undoing.id, statement.number)))
                 }
                 _ => Flow::Open(Box::new(papers::hazards(undoing))),
@@ -233,7 +244,7 @@ impl Pane for Recovery {
     }
 
     fn twin(&self, world: &World) -> Option<String> {
-        Some(world.recovery.as_ref()?.twin.clone())
+        Some(world.recovery.as_ref()?.twin())
     }
 
     fn word(&self, command: Command) -> Option<&'static str> {
@@ -276,7 +287,7 @@ impl Pane for Recovery {
             canvas.spans(indent(at, 1), line);
         }
         let cursor = self.row(undoing);
-        let list = if area.width >= WIDE {
+        let list = if area.width >= WIDE && !undoing.is_refused() {
             let width = area.width * 52 / 100;
             let pane = indent(body, width);
             canvas.bar(pane);

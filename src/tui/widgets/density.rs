@@ -4,9 +4,8 @@ use crate::model::units::Moment;
 use crate::tui::glyphs::Glyphs;
 
 /// Lengths of a column, in seconds: what people count in.
-const STEPS: [i64; 18] = [
-    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400, 604_800,
-];
+const STEPS: [i64; 18] =
+    [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21_600, 43_200, 86_400, 604_800];
 
 /// The part of time that an axis shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

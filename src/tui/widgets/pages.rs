@@ -56,7 +56,9 @@ impl<T> Pages<T> {
 
     /// All items that are held, with their places.
     pub fn held(&self) -> impl DoubleEndedIterator<Item = (usize, &T)> {
-        self.held.iter().flat_map(|(page, items)| items.iter().enumerate().map(move |(at, item)| (page * PAGE + at, item)))
+        self.held
+            .iter()
+            .flat_map(|(page, items)| items.iter().enumerate().map(move |(at, item)| (page * PAGE + at, item)))
     }
 
     /// Takes a page over; those farthest from it go.

@@ -54,7 +54,8 @@ fn empty_changes_say_why_and_what_fills_them() {
     pictures("changes_text_only", move |size| read_view(size, nothing.clone()));
     pictures("changes_no_match", |size| read(size).press("/").type_text("table:nothing").press("enter"));
     pictures("changes_failed", |size| {
-        let report = Report::new(Fault::Unreachable, "target::denied", "offsite refused to be listed", "Check the profile.");
+        let report =
+            Report::new(Fault::Unreachable, "target::denied", "offsite refused to be listed", "Check the profile.");
         let stage = read_view(size, reading(ViewState::Failed));
         stage.send(Msg::Fact(LOG, Fact::Ended(Ending::Failed(Some(Box::new(report))))))
     });
@@ -105,9 +106,11 @@ fn a_source_is_opened_by_name_or_as_typed() {
 
 #[test]
 fn column_facts_read_the_log_again_with_the_same_filter() {
-    let stage = read(SIZE).press("/").type_text("orders").press("enter c ctrl-u").type_text("schema.sql").press("enter");
+    let stage =
+        read(SIZE).press("/").type_text("orders").press("enter c ctrl-u").type_text("schema.sql").press("enter");
     assert_eq!(stage.asked, ["open changes prod with schema.sql"]);
-    let request = ChangesRequest { source: "prod".into(), schemas: vec!["schema.sql".into()], ..ChangesRequest::default() };
+    let request =
+        ChangesRequest { source: "prod".into(), schemas: vec!["schema.sql".into()], ..ChangesRequest::default() };
     let stage = stage.send(Msg::LogOpened(LOG, Box::new(request)));
     assert_eq!(stage.app.world.changes.as_ref().unwrap().typed.text, "orders");
 }
@@ -128,12 +131,13 @@ fn n_jumps_from_burst_to_wall_and_says_what_it_found() {
 #[test]
 fn the_headless_command_has_the_same_filters() {
     let stage = read(SIZE).press("/").type_text("shop.orders kind:delete since:14:02").press("enter y");
-    let wanted = "copy breakglass changes prod --table shop.orders --kind delete --since 2026-11-21T14:02:00Z";
+    let wanted =
+        "copy breakglass changes prod --transactions --table shop.orders --kind delete --since 2026-11-21T14:02:00Z";
     assert_eq!(stage.asked, [wanted]);
     let stage = read(SIZE).press("n enter y");
     assert_eq!(stage.asked, ["copy breakglass changes prod --gtid 5c0e1111-1111-1111-1111-111111111111:99120"]);
     let stage = read(SIZE).press("n enter f y");
-    assert_eq!(stage.asked, ["copy breakglass changes prod --table shop.orders --key 1"]);
+    assert_eq!(stage.asked, ["copy breakglass changes prod --life shop.orders:1"]);
 }
 
 #[test]
@@ -203,6 +207,10 @@ fn choices_are_made_for_one_statement_or_for_all_that_are_marked() {
     let stage = undone(SIZE).press("t down space enter");
     assert_eq!(stage.asked.len(), 1);
     assert!(stage.asked[0].ends_with("Choose(Exclude)"), "{:?}", stage.asked);
+    let mut view = incident::recovery();
+    view.tables[1].choice = breakglass::model::script::Choice::Exclude;
+    let twin = "copy breakglass recover prod --gtid 5c0e1111-1111-1111-1111-111111111111:99120 --exclude shop.stock -o undo.sql";
+    assert_eq!(undone_view(SIZE, view).press("y").asked, [twin]);
     let stage = undone(SIZE).press("c enter");
     assert_eq!(stage.asked, ["compare recovery 12 with server:staging"]);
 }

@@ -424,7 +424,9 @@ fn ascii_mode_draws_ascii_only() {
     }
     let mut stage = incident::undone((120, 40));
     stage.app.look.glyphs = &ASCII;
-    for keys in ["down", "enter", "esc", "d", "esc", "3", "n", "]", "enter", "enter", "esc", "esc", "v", "esc", "t", "esc", "o"] {
+    for keys in
+        ["down", "enter", "esc", "d", "esc", "3", "n", "]", "enter", "enter", "esc", "esc", "v", "esc", "t", "esc", "o"]
+    {
         stage = stage.press(keys);
         assert!(stage.text().is_ascii(), "{}", stage.text());
     }

@@ -9,15 +9,15 @@ use breakglass::model::change::{
 };
 use breakglass::model::changes::{
     Burst, ChangesRequest, ChangesView, Coverage, Edge, Entry, EntryPage, FactsSource, Gap, GapKind, Histogram, Life,
-    LogFacts, PageFrom, Problem, Rows, RowsPage, Settled, TableRef, TableTotals, Totals, TransactionLine, ViewState, Wall,
-    WallBackup, WallVerb,
+    LogFacts, PageFrom, Problem, Rows, RowsPage, Settled, TableRef, TableTotals, Totals, TransactionLine, ViewState,
+    Wall, WallBackup, WallVerb,
 };
 use breakglass::model::foreign::Foreign;
 use breakglass::model::job::JobId;
 use breakglass::model::script::{
     CheckView, Choice, ChoiceCounts, ColumnNow, Later, Mode, Offer, Origin, RecoveryPhase, RecoveryView, RefusedChange,
-    Review, ReviewHazard, ReviewedTable, RowNow, RowState, ScriptDigest, ScriptHazard, ScriptOptions, ScriptPage, ScriptStatement,
-    ScriptTable, ScriptTransaction, ScriptWall, StateCounts, StatementHazard,
+    Review, ReviewHazard, ReviewedTable, RowNow, RowState, ScriptDigest, ScriptHazard, ScriptOptions, ScriptPage,
+    ScriptStatement, ScriptTable, ScriptTransaction, ScriptWall, StateCounts, StatementHazard,
 };
 use breakglass::model::units::Moment;
 use breakglass::tui::msg::{Effect, Msg, Opened, RecoveryNo};
@@ -61,7 +61,8 @@ pub fn entries() -> Vec<Entry> {
     let mut all: Vec<Entry> = (0..60)
         .map(|n: u64| {
             let time = format!("13:{n:02}:{:02}.250", n * 7 % 60);
-            let (name, kind) = [("orders", rows(2, 1, 0)), ("stock", rows(0, 3, 0)), ("carts", rows(1, 0, 0))][n as usize % 3];
+            let (name, kind) =
+                [("orders", rows(2, 1, 0)), ("stock", rows(0, 3, 0)), ("carts", rows(1, 0, 0))][n as usize % 3];
             transaction(n, 99_000 + n, &time, name, kind, 900 + n * 13, None)
         })
         .collect();
@@ -80,7 +81,15 @@ pub fn entries() -> Vec<Entry> {
     all
 }
 
-fn transaction(number: u64, gtid: u64, time: &str, name: &str, rows: Rows, bytes: u64, statement: Option<&str>) -> Entry {
+fn transaction(
+    number: u64,
+    gtid: u64,
+    time: &str,
+    name: &str,
+    rows: Rows,
+    bytes: u64,
+    statement: Option<&str>,
+) -> Entry {
     Entry::Transaction(TransactionLine {
         number,
         place: Place { file: 3, position: BinlogPos(gtid * 100), inner: 0 },
@@ -131,7 +140,8 @@ fn totals(name: &str, rows: Rows, named: bool) -> TableTotals {
         from: at("13:00:02"),
         to: at("14:31:57"),
         named,
-        unnamed_because: (!named).then(|| "the log has no names (binlog_row_metadata=MINIMAL) and no schema was given".to_owned()),
+        unnamed_because: (!named)
+            .then(|| "the log has no names (binlog_row_metadata=MINIMAL) and no schema was given".to_owned()),
     }
 }
 
@@ -159,7 +169,11 @@ pub fn view(gaps: bool) -> ChangesView {
         checksums: true,
         problem: None,
     };
-    let mut coverage = Coverage { from: edge("binlog.000412", "13:00:02"), to: edge("binlog.000418", "14:31:57"), ..Coverage::default() };
+    let mut coverage = Coverage {
+        from: edge("binlog.000412", "13:00:02"),
+        to: edge("binlog.000418", "14:31:57"),
+        ..Coverage::default()
+    };
     let mut problems = vec![];
     if gaps {
         coverage.gaps.push(Gap {
@@ -181,8 +195,19 @@ pub fn view(gaps: bool) -> ChangesView {
         source: Arc::new("prod".into()),
         state: ViewState::Complete,
         coverage,
-        files: vec![file(412, "13:00:02", "13:31:00"), file(415, "13:31:00", "14:05:00"), file(418, "14:05:00", "14:31:57")],
-        totals: Totals { transactions: 63, rows: rows(77, 3_292, 1_204_331), rolled_back: 12, undecided: 19, statements: 0, bytes: 314_572_800 },
+        files: vec![
+            file(412, "13:00:02", "13:31:00"),
+            file(415, "13:31:00", "14:05:00"),
+            file(418, "14:05:00", "14:31:57"),
+        ],
+        totals: Totals {
+            transactions: 63,
+            rows: rows(77, 3_292, 1_204_331),
+            rolled_back: 12,
+            undecided: 19,
+            statements: 0,
+            bytes: 314_572_800,
+        },
         tables: vec![
             totals("orders", rows(57, 22, 1_204_331), true),
             totals("stock", rows(0, 3_270, 0), true),
@@ -216,7 +241,12 @@ pub fn view(gaps: bool) -> ChangesView {
         statements: vec![],
         entries: entries().len() as u64,
         problems,
-        facts: vec![FactsSource { from: "the log itself".into(), tables: 2, valid: "everywhere".into(), problem: None }],
+        facts: vec![FactsSource {
+            from: "the log itself".into(),
+            tables: 2,
+            valid: "everywhere".into(),
+            problem: None,
+        }],
     }
 }
 
@@ -225,7 +255,12 @@ fn orders() -> Arc<ChangedTable> {
     Arc::new(ChangedTable {
         schema: "shop".into(),
         name: "orders".into(),
-        columns: vec![column("id", Some(0)), column("customer_id", None), column("status", None), column("comment", None)],
+        columns: vec![
+            column("id", Some(0)),
+            column("customer_id", None),
+            column("status", None),
+            column("comment", None),
+        ],
         named: true,
     })
 }
@@ -292,19 +327,23 @@ pub fn answers(effect: &Effect) -> Option<Msg> {
                 PageFrom::Entry(to) => 0..to + 1,
                 _ => 0..u64::MAX,
             };
-            let entries = entries().into_iter().filter(|entry| from.contains(&entry.number()) && passes(entry)).collect();
+            let entries =
+                entries().into_iter().filter(|entry| from.contains(&entry.number()) && passes(entry)).collect();
             Some(Msg::Entries(*job, request.clone(), Ok(EntryPage { entries, next: None, previous: None })))
         }
         Effect::Rows(job, request) => {
             let changes = if request.from.entry == 63 {
                 (1..4).map(unnamed).collect()
             } else {
-                (1..40).map(|n| change(n, [ChangeKind::Delete, ChangeKind::Update][usize::from(request.from.entry == 61)])).collect()
+                (1..40)
+                    .map(|n| change(n, [ChangeKind::Delete, ChangeKind::Update][usize::from(request.from.entry == 61)]))
+                    .collect()
             };
             Some(Msg::Rows(*job, request.clone(), Ok(RowsPage { changes, next: None })))
         }
         Effect::Follow(job, table, key) => {
-            let changes = vec![change(17, ChangeKind::Insert), change(17, ChangeKind::Update), change(17, ChangeKind::Delete)];
+            let changes =
+                vec![change(17, ChangeKind::Insert), change(17, ChangeKind::Update), change(17, ChangeKind::Delete)];
             let keys = vec![key.clone()];
             let life = Life { table: orders(), changes, keys, cut: false, remarks: vec![] };
             Some(Msg::Life(*job, table.clone(), key.clone(), Ok(Box::new(life))))
@@ -339,7 +378,11 @@ pub fn read_view(size: (u16, u16), view: ChangesView) -> Stage {
 const COUNT: u64 = 1_204_331;
 
 fn now(n: u64) -> RowNow {
-    let later = Later { label: "5c0e1111-1111-1111-1111-111111111111:99180".into(), at: at("14:20:07.003"), thread: Some(8930) };
+    let later = Later {
+        label: "5c0e1111-1111-1111-1111-111111111111:99180".into(),
+        at: at("14:20:07.003"),
+        thread: Some(8930),
+    };
     match n {
         3 => RowNow {
             state: RowState::Changed,
@@ -362,11 +405,17 @@ fn now(n: u64) -> RowNow {
 
 /// The nth statement of the script: an update of the newest transaction, then rows that come back.
 pub fn statement(n: u64) -> ScriptStatement {
-    let (kind, of) = if n < 4 { (ChangeKind::Update, ChangeKind::Update) } else { (ChangeKind::Insert, ChangeKind::Delete) };
+    let (kind, of) =
+        if n < 4 { (ChangeKind::Update, ChangeKind::Update) } else { (ChangeKind::Insert, ChangeKind::Delete) };
     let sql = if n < 4 {
-        format!("UPDATE `shop`.`orders` SET `status`='paid' WHERE @bg=CONNECTION_ID() AND `id`={n} AND CAST(`status` AS BINARY)<=>X'766F6964' LIMIT 1")
+        format!(
+            "UPDATE `shop`.`orders` SET `status`='paid' WHERE @bg=CONNECTION_ID() AND `id`={n} AND CAST(`status` AS BINARY)<=>X'766F6964' LIMIT 1"
+        )
     } else {
-        format!("INSERT INTO `shop`.`orders` (`id`,`customer_id`,`status`,`comment`) SELECT {n},{},'paid',NULL FROM DUAL WHERE @bg=CONNECTION_ID()", n * 7 % 100)
+        format!(
+            "INSERT INTO `shop`.`orders` (`id`,`customer_id`,`status`,`comment`) SELECT {n},{},'paid',NULL FROM DUAL WHERE @bg=CONNECTION_ID()",
+            n * 7 % 100
+        )
     };
     ScriptStatement {
         number: n,
@@ -394,7 +443,8 @@ fn script_page(page: usize) -> ScriptPage {
         first,
         statements,
     };
-    let transactions = vec![transaction(0, 99_127, "14:02:19.871", 0, 4), transaction(1, 99_120, "14:02:11.204", 4, COUNT - 4)];
+    let transactions =
+        vec![transaction(0, 99_127, "14:02:19.871", 0, 4), transaction(1, 99_120, "14:02:11.204", 4, COUNT - 4)];
     ScriptPage { statements, transactions }
 }
 
@@ -424,13 +474,23 @@ pub fn recovery() -> RecoveryView {
                     sql: vec!["DROP TRIGGER `shop`.`audit_ins`".into(), "DROP TRIGGER `shop`.`stock_ins`".into()],
                 }],
             },
-            ScriptHazard { code: "auto_increment", text: "AUTO_INCREMENT of shop.orders is not set back".into(), offers: vec![] },
+            ScriptHazard {
+                code: "auto_increment",
+                text: "AUTO_INCREMENT of shop.orders is not set back".into(),
+                offers: vec![],
+            },
         ],
         walls: vec![ScriptWall { wall: wall(), replay_to: "binlog.000415:9917700".into(), reaches: true }],
         partial: vec![],
         partials: 0,
         digest: Some(ScriptDigest([0x5c; 32])),
-        check: CheckView { server: "server:staging".into(), done: 1000, at: Some(at("15:00:00")), running: false, problem: None },
+        check: CheckView {
+            server: "server:staging".into(),
+            done: 1000,
+            at: Some(at("15:00:00")),
+            running: false,
+            problem: None,
+        },
         written: None,
     }
 }
@@ -460,8 +520,16 @@ pub fn undone(size: (u16, u16)) -> Stage {
 }
 
 pub fn undone_view(size: (u16, u16), view: RecoveryView) -> Stage {
-    let twin = "breakglass recover prod --gtid 5c0e1111-1111-1111-1111-111111111111:99120 -o undo.sql".to_owned();
-    read(size).press("4").send(Msg::RecoveryOpened(Box::new(Opened { id: UNDO, twin, options: ScriptOptions::default() }), Arc::new(view)))
+    let twin = "breakglass recover prod --gtid 5c0e1111-1111-1111-1111-111111111111:99120".to_owned();
+    read(size).press("4").send(Msg::RecoveryOpened(
+        Box::new(Opened {
+            id: UNDO,
+            title: "5c0e..:99120, shop.orders".into(),
+            twin,
+            options: ScriptOptions::default(),
+        }),
+        Arc::new(view),
+    ))
 }
 
 /// A script of another tool.

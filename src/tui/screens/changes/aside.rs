@@ -38,17 +38,32 @@ pub fn transaction(one: &TransactionLine) -> Vec<Paragraph> {
         None => format!("{} at {}", one.file, one.place.position),
     })];
     let field = |label, text| Paragraph::Field(label, Role::Text, text);
-    all.push(field("committed", format!("{} UTC", facts.committed_at.rfc3339().replace('T', " ").trim_end_matches('Z'))));
-    let thread = facts.thread.map_or_else(|| "its connection is not logged".to_owned(), |thread| format!("connection {thread}"));
+    all.push(field(
+        "committed",
+        format!("{} UTC", facts.committed_at.rfc3339().replace('T', " ").trim_end_matches('Z')),
+    ));
+    let thread =
+        facts.thread.map_or_else(|| "its connection is not logged".to_owned(), |thread| format!("connection {thread}"));
     all.push(field("by", format!("{thread} of server {}", facts.server_id)));
     all.push(field("log", format!("{}, position {}, {}", one.file, one.place.position, ByteSize(one.bytes).words())));
     match one.settled {
         Settled::Committed => {}
-        Settled::Undecided => all.push(Paragraph::Field("", Role::Warn, "prepared (XA); its end is not in this log, so it cannot be undone".to_owned())),
-        Settled::Cut => all.push(Paragraph::Field("", Role::Warn, "it has no end in this log: it may not have been committed".to_owned())),
+        Settled::Undecided => all.push(Paragraph::Field(
+            "",
+            Role::Warn,
+            "prepared (XA); its end is not in this log, so it cannot be undone".to_owned(),
+        )),
+        Settled::Cut => all.push(Paragraph::Field(
+            "",
+            Role::Warn,
+            "it has no end in this log: it may not have been committed".to_owned(),
+        )),
     }
     if one.text_statements > 0 {
-        let text = format!("{} in it are logged as text only: they cannot be undone", counted(one.text_statements, "statement"));
+        let text = format!(
+            "{} in it are logged as text only: they cannot be undone",
+            counted(one.text_statements, "statement")
+        );
         all.push(Paragraph::Field("", Role::Warn, text));
     }
     if one.rows.all() != one.all_rows {
@@ -56,7 +71,12 @@ pub fn transaction(one: &TransactionLine) -> Vec<Paragraph> {
         all.push(Paragraph::Field("", Role::Text, text));
     }
     for (nth, (table, rows)) in one.tables.iter().enumerate() {
-        let text = format!("{table}: {} inserted, {} updated, {} deleted", grouped(rows.inserts), grouped(rows.updates), grouped(rows.deletes));
+        let text = format!(
+            "{table}: {} inserted, {} updated, {} deleted",
+            grouped(rows.inserts),
+            grouped(rows.updates),
+            grouped(rows.deletes)
+        );
         all.push(field(if nth == 0 { "tables" } else { "" }, text));
     }
     if one.table_count > one.tables.len() as u64 {
@@ -64,7 +84,11 @@ pub fn transaction(one: &TransactionLine) -> Vec<Paragraph> {
     }
     match &one.statement {
         Some(text) => all.push(field("statement", text.to_string())),
-        None => all.push(Paragraph::Field("statement", Role::Dim, "not logged (binlog_rows_query_log_events, binlog_annotate_row_events)".to_owned())),
+        None => all.push(Paragraph::Field(
+            "statement",
+            Role::Dim,
+            "not logged (binlog_rows_query_log_events, binlog_annotate_row_events)".to_owned(),
+        )),
     }
     all
 }
@@ -74,13 +98,19 @@ fn tables(log: &Log, width: u16) -> Vec<Line> {
     let tables = &log.view.tables;
     let mut all = vec![vec![span(Role::Title, format!("{}, most rows first", counted(tables.len() as u64, "table")))]];
     let name = usize::from(width).saturating_sub(3 * 10).max(10);
-    all.push(vec![span(Role::Head, format!("{}{:>10}{:>10}{:>10}", fitted("TABLE", name), "INSERTED", "UPDATED", "DELETED"))]);
+    all.push(vec![span(
+        Role::Head,
+        format!("{}{:>10}{:>10}{:>10}", fitted("TABLE", name), "INSERTED", "UPDATED", "DELETED"),
+    )]);
     for totals in tables.iter().take(8) {
         let role = if totals.named { Role::Text } else { Role::Warn };
         let rows = totals.rows;
         all.push(vec![
             span(role, fitted(&totals.table.to_string(), name)),
-            span(Role::Text, format!("{:>10}{:>10}{:>10}", grouped(rows.inserts), grouped(rows.updates), grouped(rows.deletes))),
+            span(
+                Role::Text,
+                format!("{:>10}{:>10}{:>10}", grouped(rows.inserts), grouped(rows.updates), grouped(rows.deletes)),
+            ),
         ]);
     }
     if tables.len() > 8 {

@@ -15,10 +15,9 @@ const STATEMENTS: usize = 40;
 pub fn line(log: &Log, width: u16) -> Line {
     let view = &log.view;
     let coverage = &view.coverage;
-    let (Some(from), Some(to)) = (
-        coverage.from.as_ref().and_then(|edge| edge.at),
-        coverage.to.as_ref().and_then(|edge| edge.at),
-    ) else {
+    let (Some(from), Some(to)) =
+        (coverage.from.as_ref().and_then(|edge| edge.at), coverage.to.as_ref().and_then(|edge| edge.at))
+    else {
         return vec![];
     };
     let one_day = from.day() == to.day();
@@ -56,11 +55,17 @@ pub fn paragraphs(log: &Log) -> Vec<Paragraph> {
         Paragraph::Field("read", Role::Text, sums(view)),
     ];
     if view.totals.rolled_back > 0 {
-        let text = format!("{} rolled back: they never happened, and are not in the lists", counted(view.totals.rolled_back, "row"));
+        let text = format!(
+            "{} rolled back: they never happened, and are not in the lists",
+            counted(view.totals.rolled_back, "row")
+        );
         all.push(Paragraph::Field("", Role::Text, text));
     }
     if view.totals.undecided > 0 {
-        let text = format!("{} prepared (XA) and not decided in this log: they cannot be undone", counted(view.totals.undecided, "row"));
+        let text = format!(
+            "{} prepared (XA) and not decided in this log: they cannot be undone",
+            counted(view.totals.undecided, "row")
+        );
         all.push(Paragraph::Field("", Role::Warn, text));
     }
     gaps(view, &mut all);
@@ -153,7 +158,8 @@ fn statements(view: &ChangesView, all: &mut Vec<Paragraph>) {
     );
     all.push(Paragraph::Field("text only", Role::Warn, text));
     for statement in view.statements.iter().take(STATEMENTS) {
-        let text = format!("{}  {} at {}: {}", statement.at.second(), statement.file, statement.position, statement.statement);
+        let text =
+            format!("{}  {} at {}: {}", statement.at.second(), statement.file, statement.position, statement.statement);
         all.push(Paragraph::Field("", Role::Text, text));
     }
 }

@@ -29,7 +29,10 @@ pub fn no_source(scene: &Scene<'_>, cursor: usize, area: Rect, canvas: &mut Canv
     for (nth, source) in sources.iter().enumerate() {
         let line = row(inner, used);
         let sign = if nth == cursor { "> " } else { "  " };
-        canvas.spans(line, &[span(Role::Text, format!("{sign}{:<14}", source.name)), span(Role::Dim, source.words.clone())]);
+        canvas.spans(
+            line,
+            &[span(Role::Text, format!("{sign}{:<14}", source.name)), span(Role::Dim, source.words.clone())],
+        );
         if nth == cursor {
             canvas.paint(line, Role::Selection);
         }
@@ -53,23 +56,55 @@ pub fn nothing(log: &Log, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>
     let key = |command| scene.key(Context::Changes, command);
     let view = &log.view;
     let (role, headline, advice) = if let Some(report) = &log.failed {
-        (Role::Danger, report.headline.clone(), format!("{} Open another source: {}", report.advice, key(Command::OpenSource)))
+        (
+            Role::Danger,
+            report.headline.clone(),
+            format!("{} Open another source: {}", report.advice, key(Command::OpenSource)),
+        )
     } else if log.is_reading() && view.entries == 0 {
         let files = view.files.len();
-        let text = if files == 0 { "Listing the log files...".to_owned() } else { format!("Reading {} log files...", grouped(files as u64)) };
-        (Role::Text, text, format!("Transactions appear as they are read; the status line says how far it is. {} stops it.", key(Command::Cancel)))
+        let text = if files == 0 {
+            "Listing the log files...".to_owned()
+        } else {
+            format!("Reading {} log files...", grouped(files as u64))
+        };
+        (
+            Role::Text,
+            text,
+            format!(
+                "Transactions appear as they are read; the status line says how far it is. {} stops it.",
+                key(Command::Cancel)
+            ),
+        )
     } else if view.entries > 0 && log.is_waiting() {
         (Role::Text, "Reading this part of the log...".to_owned(), String::new())
     } else if view.entries > 0 {
-        let advice = format!("{} shows all {} again.", scene.key(Context::Global, Command::Back), grouped(view.entries));
+        let advice =
+            format!("{} shows all {} again.", scene.key(Context::Global, Command::Back), grouped(view.entries));
         (Role::Text, format!("Nothing matches `{}`.", crate::model::foreign::escape(&log.typed.text)), advice)
     } else if view.state == ViewState::Cancelled {
-        (Role::Text, "Reading was stopped before any change was found.".to_owned(), format!("{} opens a source.", key(Command::OpenSource)))
+        (
+            Role::Text,
+            "Reading was stopped before any change was found.".to_owned(),
+            format!("{} opens a source.", key(Command::OpenSource)),
+        )
     } else if view.totals.statements > 0 {
-        let text = format!("The log has no row changes: {} changed rows as text only.", grouped(view.totals.statements));
-        (Role::Text, text, format!("binlog_format was STATEMENT or MIXED: nothing can be undone from here. {} names them.", key(Command::Coverage)))
+        let text =
+            format!("The log has no row changes: {} changed rows as text only.", grouped(view.totals.statements));
+        (
+            Role::Text,
+            text,
+            format!(
+                "binlog_format was STATEMENT or MIXED: nothing can be undone from here. {} names them.",
+                key(Command::Coverage)
+            ),
+        )
     } else {
-        let advice = format!("{} says what was read; {} opens another source.", key(Command::Coverage), key(Command::OpenSource));
+        let advice = format!(
+            "{} says what was read; {} opens another source.",
+            key(Command::Coverage),
+            key(Command::OpenSource)
+        );
         (Role::Text, "The log has no row changes.".to_owned(), advice)
     };
     let inner = indent(below(area, 1), 3);

@@ -17,6 +17,10 @@ use crate::tui::widgets::table::{Column, Layout, Side, scrolled};
 /// Columns in front of the cells: the cursor, a mark, a finding.
 const MARGIN: u16 = 3;
 
+/// Columns that not every log can fill.
+const THREAD: usize = 6;
+const STATEMENT: usize = 7;
+
 /// What is drawn.
 pub struct Rows<'a> {
     /// Where entries come from.
@@ -29,7 +33,19 @@ pub struct Rows<'a> {
     pub window: &'a Cell<(usize, usize)>,
 }
 
-fn columns(with_day: bool, widest: u16) -> [Column; 8] {
+/// The columns, those that the log has nothing for being left out.
+fn columns(log: &Log, with_day: bool) -> Vec<(usize, Column)> {
+    let widest = widest(log);
+    let any = |fits: fn(&TransactionLine) -> bool| {
+        (0..log.held()).any(|row| matches!(log.at(row), Some(Entry::Transaction(line)) if fits(line)))
+    };
+    let threads = any(|line| line.facts.thread.is_some());
+    let statements = any(|line| line.statement.is_some());
+    let all = every_column(with_day, widest).into_iter().enumerate();
+    all.filter(|(at, _)| (*at != THREAD || threads) && (*at != STATEMENT || statements)).collect()
+}
+
+fn every_column(with_day: bool, widest: u16) -> [Column; 8] {
     let column = |title, least, most, side, rank| Column { title, least, most, side, rank };
     let time = if with_day { 18 } else { 12 };
     [
@@ -60,7 +76,7 @@ fn widest(log: &Log) -> u16 {
 pub fn view(rows: &Rows<'_>, area: Rect, canvas: &mut Canvas<'_>) {
     let log = rows.log;
     let with_day = with_day(log);
-    let columns = columns(with_day, widest(log));
+    let (places, columns): (Vec<usize>, Vec<Column>) = columns(log, with_day).into_iter().unzip();
     let layout = Layout::fit(&columns, area.width.saturating_sub(MARGIN));
     layout.heads(&columns, indent(row(area, 0), MARGIN), canvas);
     let body = below(area, 1);
@@ -72,7 +88,9 @@ pub fn view(rows: &Rows<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         match entry {
             Entry::Transaction(one) => {
                 canvas.spans(indent(line, 2), &[margin(one)]);
-                layout.row(&columns, &cells(one, with_day), indent(line, MARGIN), canvas);
+                let mut cells = cells(one, with_day);
+                let cells: Vec<Line> = places.iter().map(|at| std::mem::take(&mut cells[*at])).collect();
+                layout.row(&columns, &cells, indent(line, MARGIN), canvas);
                 if rows.marked.contains_key(&one.number) {
                     canvas.text(Rect { width: 1, ..indent(line, 1) }, Role::Marked, "*");
                 }

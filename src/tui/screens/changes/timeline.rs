@@ -170,7 +170,10 @@ fn burst(log: &Log, area: Rect, canvas: &mut Canvas<'_>) {
         nth.is_none_or(|nth| wanted(nth as u32)) && kinds_of(log).contains(&burst.kind)
     };
     if let Some(burst) = log.view.bursts.iter().find(known) {
-        canvas.spans(indent(area, 1), &[span(Role::Head, format!("{:<10}", "most")), span(Role::Text, burst.words.clone())]);
+        canvas.spans(
+            indent(area, 1),
+            &[span(Role::Head, format!("{:<10}", "most")), span(Role::Text, burst.words.clone())],
+        );
     }
 }
 

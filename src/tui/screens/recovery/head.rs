@@ -34,10 +34,13 @@ pub fn title(undoing: &Undoing, scene: &Scene<'_>, area: Rect, canvas: &mut Canv
         }
         None if !undoing.search.is_empty() => {
             let search = crate::model::foreign::escape(&undoing.search);
-            canvas.spans(left, &[span(Role::Dim, "/ "), span(Role::Text, search), span(Role::Dim, "  n next, N previous")]);
+            canvas.spans(
+                left,
+                &[span(Role::Dim, "/ "), span(Role::Text, search), span(Role::Dim, "  n next, N previous")],
+            );
         }
         None => {
-            canvas.spans(left, &[span(Role::Title, "undo "), span(Role::Text, view.title.clone())]);
+            canvas.spans(left, &[span(Role::Title, "undo "), span(Role::Text, undoing.title.clone())]);
         }
     }
     canvas.spans(indent(area, start), &right);
@@ -57,7 +60,7 @@ pub fn foot(undoing: &Undoing, height: u16) -> Vec<Line> {
         let more = view.refusals.saturating_sub(view.refused.len() as u64);
         let rest = if more > 0 { format!(" {} more reasons are not listed.", grouped(more)) } else { String::new() };
         let text = "One change that cannot be undone stops all: nothing can be written.";
-        let keys = format!("d reads every reason, t leaves tables out.{rest}");
+        let keys = format!("d reads every reason; t leaves tables out; definitions of tables: c on Changes.{rest}");
         return vec![vec![span(Role::Danger, text)], vec![span(Role::Dim, keys)]];
     }
     let mut lines = vec![counts(view)];
@@ -191,7 +194,13 @@ pub fn nothing(undoing: &Undoing, scene: &Scene<'_>, area: Rect, canvas: &mut Ca
         RecoveryPhase::Failed(report) => words(&report.headline, Role::Danger, &report.advice, area, canvas),
         RecoveryPhase::Ready if view.changes == 0 => {
             let changes = scene.key(Context::Global, Command::GoChanges);
-            words("There is nothing to undo.", Role::Text, &format!("No row change is in what was chosen. {changes} goes back to Changes."), area, canvas);
+            words(
+                "There is nothing to undo.",
+                Role::Text,
+                &format!("No row change is in what was chosen. {changes} goes back to Changes."),
+                area,
+                canvas,
+            );
         }
         RecoveryPhase::Refused if view.refused.is_empty() => {
             words("It cannot be undone.", Role::Danger, "The reasons are on their way.", area, canvas);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use ratatui::layout::Rect;
 
-use crate::model::script::{Choice, Mode, RecoveryPhase, RowState, ScriptStatement};
+use crate::model::script::{Choice, Mode, RowState, ScriptStatement};
 use crate::tui::canvas::{Canvas, Hit, Line, below, indent, row, span};
 use crate::tui::rows::{clock, table, verb};
 use crate::tui::theme::Role;
@@ -40,21 +40,17 @@ fn columns(undoing: &Undoing, width: u16) -> [Column; 6] {
 }
 
 const REASONS: [Column; 3] = [
-    Column { title: "POSITION", least: 18, most: 28, side: Side::Left, rank: 1 },
-    Column { title: "TABLE", least: 10, most: 28, side: Side::Left, rank: 2 },
+    Column { title: "POSITION", least: 24, most: 30, side: Side::Left, rank: 1 },
+    Column { title: "TABLE", least: 12, most: 28, side: Side::Left, rank: 2 },
     Column { title: "WHY IT CANNOT BE UNDONE", least: 24, most: 200, side: Side::Left, rank: 0 },
 ];
 
 /// Columns in front of the cells: the cursor, a mark, a finding.
 const MARGIN: u16 = 3;
 
-fn is_refused(undoing: &Undoing) -> bool {
-    matches!(undoing.view.phase, RecoveryPhase::Refused)
-}
-
 /// How many rows the list has: statements, or reasons.
 pub fn count(undoing: &Undoing) -> usize {
-    if is_refused(undoing) { undoing.view.refused.len() } else { undoing.statements.count() }
+    if undoing.is_refused() { undoing.view.refused.len() } else { undoing.statements.count() }
 }
 
 /// How a state is meant.
@@ -77,7 +73,7 @@ pub fn choice(statement: &ScriptStatement) -> (Role, &'static str) {
 
 /// Heads and rows.
 pub fn view(rows: &Rows<'_>, area: Rect, canvas: &mut Canvas<'_>) {
-    if is_refused(rows.undoing) {
+    if rows.undoing.is_refused() {
         return reasons(rows, area, canvas);
     }
     let columns = columns(rows.undoing, area.width);
@@ -192,8 +188,10 @@ pub fn since(statement: &ScriptStatement) -> String {
 /// Why nothing can be written: every reason that is held.
 fn reasons(rows: &Rows<'_>, area: Rect, canvas: &mut Canvas<'_>) {
     let refused = &rows.undoing.view.refused;
-    let layout = Layout::fit(&REASONS, area.width.saturating_sub(MARGIN));
-    layout.heads(&REASONS, indent(row(area, 0), MARGIN), canvas);
+    let named = refused.iter().any(|one| one.table.is_some());
+    let all: Vec<Column> = REASONS.into_iter().filter(|column| named || column.title != "TABLE").collect();
+    let layout = Layout::fit(&all, area.width.saturating_sub(MARGIN));
+    layout.heads(&all, indent(row(area, 0), MARGIN), canvas);
     let body = below(area, 1);
     let height = usize::from(body.height);
     let top = crate::tui::widgets::table::scrolled(rows.window.get().0, rows.cursor, height);
@@ -201,8 +199,11 @@ fn reasons(rows: &Rows<'_>, area: Rect, canvas: &mut Canvas<'_>) {
     for ((nth, one), line) in refused.iter().enumerate().skip(top).zip(body.rows()) {
         let table = one.table.as_ref().map_or_else(String::new, ToString::to_string);
         let text = |role, text: String| vec![span(role, text)];
-        let cells = [text(Role::Text, one.position()), text(Role::Text, table), text(Role::Danger, one.reason.clone())];
-        layout.row(&REASONS, &cells, indent(line, MARGIN), canvas);
+        let mut cells = vec![text(Role::Text, one.position()), text(Role::Danger, one.reason.clone())];
+        if named {
+            cells.insert(1, text(Role::Text, table));
+        }
+        layout.row(&all, &cells, indent(line, MARGIN), canvas);
         if nth == rows.cursor {
             canvas.text(Rect { width: 1, ..line }, Role::Text, ">");
             canvas.paint(line, Role::Selection);

@@ -22,7 +22,10 @@ pub fn hazards(undoing: &Undoing) -> Paper {
         if more > 0 {
             all.push(Paragraph::Text(Role::Dim, format!("and {} more", grouped(more))));
         }
-        all.push(Paragraph::Text(Role::Dim, "Leave those tables out (t), or filter on Changes for what can be undone.".to_owned()));
+        all.push(Paragraph::Text(
+            Role::Dim,
+            "Leave those tables out (t), or filter on Changes for what can be undone.".to_owned(),
+        ));
         all.push(Paragraph::Blank);
     }
     all.push(Paragraph::Title(match view.hazards.len() {
@@ -39,7 +42,7 @@ pub fn hazards(undoing: &Undoing) -> Paper {
     walls(undoing, &mut all);
     partial(undoing, &mut all);
     gaps(undoing, &mut all);
-    Paper::new("Hazards", all, Some(undoing.twin.clone()))
+    Paper::new("Hazards", all, Some(undoing.twin()))
 }
 
 fn walls(undoing: &Undoing, all: &mut Vec<Paragraph>) {
@@ -51,7 +54,11 @@ fn walls(undoing: &Undoing, all: &mut Vec<Paragraph>) {
         all.push(Paragraph::Field("destroyed", Role::Warn, wall.destroyed.clone()));
         match &wall.backup {
             Some(backup) => {
-                let reach = if one.reaches { "the logs reach back to it" } else { "the logs do not reach back to it: changes in between are missing" };
+                let reach = if one.reaches {
+                    "the logs reach back to it"
+                } else {
+                    "the logs do not reach back to it: changes in between are missing"
+                };
                 let text = format!("{}, taken {} UTC, {}; {reach}", backup.label, backup.taken.second(), backup.trust);
                 all.push(Paragraph::Field("backup", if one.reaches { Role::Good } else { Role::Warn }, text));
             }
@@ -69,8 +76,16 @@ fn partial(undoing: &Undoing, all: &mut Vec<Paragraph>) {
     all.push(Paragraph::Blank);
     all.push(Paragraph::Title(format!("{} undone only in part", counted(view.partials, "transaction"))));
     for one in &view.partial {
-        let left = one.left.iter().map(|(table, rows)| format!("{} of {table}", counted(*rows, "row"))).collect::<Vec<_>>().join(", ");
-        all.push(Paragraph::Text(Role::Warn, format!("{}: {} undone, left as they are: {left}", one.label, counted(one.undone, "row"))));
+        let left = one
+            .left
+            .iter()
+            .map(|(table, rows)| format!("{} of {table}", counted(*rows, "row")))
+            .collect::<Vec<_>>()
+            .join(", ");
+        all.push(Paragraph::Text(
+            Role::Warn,
+            format!("{}: {} undone, left as they are: {left}", one.label, counted(one.undone, "row")),
+        ));
     }
 }
 
@@ -78,7 +93,10 @@ fn gaps(undoing: &Undoing, all: &mut Vec<Paragraph>) {
     let gaps = &undoing.view.coverage.gaps;
     if !gaps.is_empty() {
         all.push(Paragraph::Blank);
-        all.push(Paragraph::Title(format!("{} in what was read: changes may be missing", counted(gaps.len() as u64, "gap"))));
+        all.push(Paragraph::Title(format!(
+            "{} in what was read: changes may be missing",
+            counted(gaps.len() as u64, "gap")
+        )));
         all.extend(gaps.iter().map(|gap| Paragraph::Text(Role::Danger, gap.words.clone())));
     }
 }
@@ -91,7 +109,7 @@ pub fn sign_off(undoing: Option<&Undoing>, text: &str) -> Paper {
         all.push(Paragraph::Blank);
     }
     all.push(Paragraph::Text(Role::Text, text.to_owned()));
-    Paper::new("Sign-off", all, undoing.map(|undoing| undoing.twin.clone()))
+    Paper::new("Sign-off", all, undoing.map(Undoing::twin))
 }
 
 /// The digest as people compare it.
@@ -106,7 +124,11 @@ fn words(digest: &ScriptDigest) -> Vec<Paragraph> {
 pub fn review(review: &Review) -> Paper {
     let script = crate::model::foreign::escape(&review.script);
     let mut all = vec![
-        Paragraph::Title(format!("{script}: {}, {}", ByteSize(review.bytes).words(), counted(review.statements, "statement"))),
+        Paragraph::Title(format!(
+            "{script}: {}, {}",
+            ByteSize(review.bytes).words(),
+            counted(review.statements, "statement")
+        )),
         Paragraph::Field("made by", Role::Text, review.origin.words().to_owned()),
     ];
     if !review.altered.is_empty() {
@@ -121,7 +143,13 @@ pub fn review(review: &Review) -> Paper {
         all.push(Paragraph::Text(Role::Text, "no row of any table is changed".to_owned()));
     }
     for table in &review.tables {
-        let text = format!("{}: {} inserted, {} updated, {} deleted", table.table, grouped(table.insert), grouped(table.update), grouped(table.delete));
+        let text = format!(
+            "{}: {} inserted, {} updated, {} deleted",
+            table.table,
+            grouped(table.insert),
+            grouped(table.update),
+            grouped(table.delete)
+        );
         all.push(Paragraph::Text(Role::Text, text));
     }
     all.push(Paragraph::Blank);

@@ -30,7 +30,12 @@ pub fn paragraphs(statement: &ScriptStatement, undoing: &Undoing, width: u16) ->
     all.push(Paragraph::Blank);
     if let Some(one) = undoing.transaction(statement.transaction) {
         let thread = one.thread.map_or_else(String::new, |thread| format!(", connection {thread}"));
-        let text = format!("{} {} of {} UTC{thread}", verb(change.kind), short_gtid(&one.label), clock(one.committed_at, true));
+        let text = format!(
+            "{} {} of {} UTC{thread}",
+            verb(change.kind),
+            short_gtid(&one.label),
+            clock(one.committed_at, true)
+        );
         all.push(Paragraph::Field("undoes", Role::Text, text));
     }
     if let Some(text) = &change.statement {
