@@ -213,7 +213,10 @@ fn source(from: &KeyFrom, passphrase: Option<Secret>) -> (KeySource, Option<Secr
 impl Backend for Live {
     fn perform(&mut self, effect: Effect) {
         match effect {
-            Effect::Refresh => self.session.refresh(),
+            Effect::Refresh => {
+                self.reading.feed_again();
+                self.session.refresh();
+            }
             Effect::SniffFirst(ids) => self.session.look_first(&ids),
             Effect::LoadKey(from, passphrase) => self.load_key(from, passphrase),
             Effect::Forget(Forget::Keys) => self.session.lock_keys(LockHow::Asked),

@@ -1,9 +1,11 @@
 //! The past over a real session: what is asked for becomes calls, what they give becomes messages.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::model::foreign::Foreign;
 use crate::model::run::{RunBrief, RunKind, RunQuery};
@@ -16,33 +18,74 @@ use crate::work::check::Wants;
 use crate::work::history::SeriesKey;
 use crate::work::session::Session;
 
+/// The least time between two readings while listings go on.
+const PAUSE: Duration = Duration::from_millis(500);
+
 /// Whether the past of all series is being read: one at a time, and once more where it was asked for meanwhile.
 #[derive(Clone, Default)]
-pub(super) struct Reading(Arc<AtomicU8>);
+pub(super) struct Reading(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    /// 0: nobody reads; 1: somebody does; 2: and once more behind it.
+    busy: AtomicU8,
+    /// The estate's own sources of telemetry were read in this session.
+    fed: AtomicBool,
+}
 
 impl Reading {
     /// Reads it, now or once more behind the reading that goes on.
     pub(super) fn ask(&self, session: Session, sender: mpsc::Sender<Msg>) {
         const AGAIN: u8 = 2;
-        if self.0.fetch_add(1, Ordering::AcqRel) > 0 {
-            self.0.store(AGAIN, Ordering::Release);
+        if self.0.busy.fetch_add(1, Ordering::AcqRel) > 0 {
+            self.0.busy.store(AGAIN, Ordering::Release);
             return;
         }
-        let counter = self.0.clone();
+        let state = self.0.clone();
         tokio::spawn(async move {
             loop {
-                counter.store(1, Ordering::Release);
+                state.busy.store(1, Ordering::Release);
                 let msg = match session.history().await {
                     Ok(view) => Msg::Past(PastNews::View(view)),
                     Err(report) => Msg::Past(PastNews::Unreadable(Box::new(report))),
                 };
-                let _ = sender.send(msg).await;
-                if counter.compare_exchange(1, 0, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                if sender.send(msg).await.is_err() {
+                    return; // the loop has ended
+                }
+                if !state.fed.swap(true, Ordering::AcqRel) && feed(&session, &sender).await {
+                    continue;
+                }
+                if state.busy.compare_exchange(1, 0, Ordering::AcqRel, Ordering::Acquire).is_ok() {
                     return;
                 }
+                tokio::time::sleep(PAUSE).await;
             }
         });
     }
+
+    /// The next reading looks again at what lies in the estate's own sources of telemetry.
+    pub(super) fn feed_again(&self) {
+        self.0.fed.store(false, Ordering::Release);
+    }
+}
+
+/// Reads the sources of telemetry that the estate names, and what is listed; whether anything new was in them.
+async fn feed(session: &Session, sender: &mpsc::Sender<Msg>) -> bool {
+    let mut new = false;
+    match session.import_feeds(&CancellationToken::new()).await {
+        Ok(reports) => {
+            new |= reports.iter().any(|report| report.imported.runs + report.imported.runs_changed > 0);
+            let failed = reports.iter().find_map(|report| Some((&report.source, report.error.as_ref()?)));
+            if let Some((source, error)) = failed {
+                let _ = sender.send(Msg::Said(format!("telemetry of {source}: {}", error.headline))).await;
+            }
+        }
+        Err(report) => {
+            let _ = sender.send(Msg::Said(format!("telemetry: {}", report.headline))).await;
+        }
+    }
+    let listed = session.import_listed(session.settled().await).await;
+    new | listed.is_ok_and(|imported| imported.runs + imported.runs_changed > 0)
 }
 
 /// Reads something of the past.

@@ -33,6 +33,7 @@ mod cells;
 mod cms;
 pub mod dumps;
 pub mod nights;
+mod telemetry;
 pub mod vault;
 
 /// The passphrase of the demo's key. No secret: the demo shows it.
@@ -112,12 +113,13 @@ struct Pair {
 /// When a file cannot be written; what has been written stays and is the caller's to remove.
 pub fn build(root: &Path, now: Moment) -> Result<DemoEstate, DemoError> {
     let root = root.canonicalize()?;
-    for folder in ["offsite", "nas", "vault", "keys", "binlogs"] {
+    for folder in ["offsite", "nas", "vault", "keys", "binlogs", "telemetry"] {
         fs::DirBuilder::new().mode(0o700).recursive(true).create(root.join(folder))?;
     }
     let maker = thread::Builder::new().name("demo-key".to_owned()).spawn(make_key)?;
     let archives = vault::archives(now);
     let vault_keys = vault::build(&root, &archives, now)?;
+    tell(&root, &archives, now)?;
     let nights = nights(now);
     let packed = nights.iter().map(pack).collect::<io::Result<Vec<_>>>()?;
     let pair = maker.join().map_err(|_| DemoError::Lost)??;
@@ -219,6 +221,23 @@ fn log(root: &Path, nights: &[Night], now: Moment) -> io::Result<()> {
     Ok(())
 }
 
+/// What the collector of that network has gathered of the runs of mysql-backup.
+fn tell(root: &Path, archives: &[vault::Archive], now: Moment) -> Result<(), DemoError> {
+    let vault = root.join("vault");
+    let listed = archives.iter().map(|archive| {
+        let (at, name) = (archive.at, archive.name());
+        let size = fs::metadata(vault.join(&name))?.len();
+        Ok(telemetry::Listed { at, name, size })
+    });
+    let listed = listed.collect::<io::Result<Vec<_>>>()?;
+    let lines = telemetry::lines(folder_url(&vault)?.as_str(), &listed, now);
+    Ok(write(&root.join("telemetry").join("traces.jsonl"), lines.as_bytes(), now.0)?)
+}
+
+fn folder_url(folder: &Path) -> io::Result<Url> {
+    Url::from_directory_path(folder).map_err(|()| io::Error::other("not an absolute path"))
+}
+
 fn twisted(mut bytes: Vec<u8>, twist: Twist) -> Vec<u8> {
     let middle = bytes.len() / 2;
     match twist {
@@ -285,10 +304,7 @@ fn metadata(night: &Night, filename: &str, sealed: &[u8], recipient: &PublicKey)
 }
 
 fn estate(root: &Path, key: &Path, fingerprint: &Fingerprint, vault: &[VaultKey]) -> io::Result<String> {
-    let url = |folder: &str| {
-        let url = Url::from_directory_path(root.join(folder)).map_err(|()| io::Error::other("not an absolute path"))?;
-        Ok::<_, io::Error>(toml::Value::String(url.to_string()))
-    };
+    let url = |folder: &str| folder_url(&root.join(folder)).map(|url| toml::Value::String(url.to_string()));
     let path = |path: &Path| toml::Value::String(path.to_string_lossy().into_owned());
     let key = path(key);
     let more: Vec<String> = vault.iter().map(|key| key_section(key, &path(&key.path))).collect();
@@ -299,12 +315,14 @@ fn estate(root: &Path, key: &Path, fingerprint: &Fingerprint, vault: &[VaultKey]
          [targets.offsite]\nurl = {}\nexpect = {{ key_fingerprint = \"{fingerprint}\" }}\n\n\
          [targets.nas]\nurl = {}\n\n\
          [targets.vault]\nurl = {}\nretention = \"{}\"\n\n\
+         [telemetry.collector]\nurl = {}\n\n\
          [series.shop]\nmatch = \"offsite:dbacked_shop_*\"\ndatabases = [\"shop\"]\ncron = \"0 3 * * *\"\ntz = \"UTC\"\n",
         more.concat(),
         url("offsite")?,
         url("nas")?,
         url("vault")?,
         vault::RETENTION,
+        url("telemetry")?,
     ))
 }
 

@@ -420,9 +420,9 @@ impl Runs {
             line.extend([span(Role::Dim, "/ "), span(Role::Text, text)]);
         }
         let now = scene.world.past.view.as_ref().map(|view| view.at).unwrap_or_default();
-        let good = newest_made(series).map_or("no good backup".to_owned(), |point| {
+        let good = newest_made(series).map_or("no backup".to_owned(), |point| {
             let age = short_span(point.at.age_at(now));
-            format!("newest good {}, {age} old, {}", point.at.minute(), point.kept.word())
+            format!("newest {}, {age} old, {}", point.at.minute(), point.kept.word())
         });
         let head = format!("  {}, {}; {good}", series.rhythm.word(), counted(total, "run"));
         line.extend([span(Role::Title, series.label.clone()), span(Role::Text, head)]);

@@ -243,16 +243,18 @@ fn columns(view: &HistoryView, width: u16) -> [Column; 7] {
         let widths = view.series.iter().map(|series| of(series).width());
         widths.max().unwrap_or(0).min(most) as u16
     };
-    let name = widest(|series| &series.label, 24).max(8);
     let target = widest(target, 16).max(6);
+    let place = if width < ROOM_FOR_TARGET { target + 1 } else { 0 };
+    let name = widest(|series| &series.label, 24).max(8);
+    let name = if is_doubled(view) { name.saturating_add(place).min(26) } else { name };
     let spare = width.saturating_sub(100);
     let bars = (spare / 4).min(16);
     let (sized, timed, side) = if bars >= 5 { (6 + bars, 8 + bars, Side::Left) } else { (5, 7, Side::Right) };
     let good = view.series.iter().map(|series| last_good(series, view));
     let good = good.map(|line| line.iter().map(|part| part.text.width()).sum::<usize>()).max().unwrap_or(0);
     [
-        column("DATABASE", name.min(12), name, Side::Left, 0),
-        column("TARGET", target, target, Side::Left, 7),
+        column("DATABASE", name.min(if width < 72 { 12 } else { 16 }), name, Side::Left, 0),
+        column("TARGET", target, if place == 0 { target } else { 0 }, Side::Left, 7),
         column("RHYTHM", 7, 9, Side::Left, 5),
         column("LAST GOOD", 13, good.clamp(13, 22) as u16, Side::Left, 0),
         column("", if width < 72 { 20 } else { 27 }, 62, Side::Left, 1),
@@ -274,7 +276,7 @@ fn cells(series: &SeriesPast, view: &HistoryView, axis: &Axis, layout: &Layout, 
     let newest = |values: &[Option<u64>]| values.iter().rev().flatten().next().copied();
     let marks = strip(series, axis.zoom, axis.start, usize::from(layout.width(STRIP)), view.at);
     [
-        vec![span(Role::Text, series.label.clone())],
+        named(series, view, layout.place(1).is_none()),
         vec![span(Role::Text, target(series).to_owned())],
         vec![span(Role::Text, series.rhythm.word())],
         last_good(series, view),
@@ -282,6 +284,23 @@ fn cells(series: &SeriesPast, view: &HistoryView, axis: &Axis, layout: &Layout, 
         with_bars(newest(&sizes).map_or(String::new(), |size| ByteSize(size).to_string()), &sizes, 5, 5),
         with_bars(newest(&times).map_or(String::new(), took), &times, 7, 6),
     ]
+}
+
+/// From this width on the target has a column of its own.
+const ROOM_FOR_TARGET: u16 = 96;
+
+/// Whether two series are called the same, so that only their targets tell them apart.
+fn is_doubled(view: &HistoryView) -> bool {
+    view.series.windows(2).any(|pair| pair[0].label == pair[1].label) // they are sorted by that
+}
+
+/// What a series is called: with its target where that has no column and another series is called the same.
+fn named(series: &SeriesPast, view: &HistoryView, alone: bool) -> Line {
+    let mut name = vec![span(Role::Text, series.label.clone())];
+    if alone && is_doubled(view) && !target(series).is_empty() {
+        name.push(span(Role::Dim, format!(" {}", target(series))));
+    }
+    name
 }
 
 /// The target that its backups lie in.
