@@ -33,9 +33,9 @@ fn value(value: &Value) -> serde_json::Value {
 /// A line of the Collector's file exporter: ids in hex, times and whole numbers as text.
 pub fn collector_line(spans: &[Span]) -> String {
     let spans = spans.iter().map(|span| {
-        let attributes = span.attributes.iter().map(|pair| {
-            json!({ "key": pair.key, "value": value(pair.value.as_ref().unwrap().value.as_ref().unwrap()) })
-        });
+        let attributes = span.attributes.iter().map(
+            |pair| json!({ "key": pair.key, "value": value(pair.value.as_ref().unwrap().value.as_ref().unwrap()) }),
+        );
         let status = span.status.as_ref().unwrap();
         let status = if status.code == 0 { json!({}) } else { json!({ "code": status.code }) };
         json!({
@@ -72,10 +72,11 @@ fn trace_stderr(spans: &[Span]) -> String {
         other => panic!("{other:?}"),
     };
     let one = |span: &Span| {
-        let attributes = span.attributes.iter().map(|pair| {
-            json!({ "Key": pair.key, "Value": typed(pair.value.as_ref().unwrap().value.as_ref().unwrap()) })
-        });
-        let parent = if span.parent_span_id.is_empty() { "0000000000000000".to_owned() } else { hex(&span.parent_span_id) };
+        let attributes = span.attributes.iter().map(
+            |pair| json!({ "Key": pair.key, "Value": typed(pair.value.as_ref().unwrap().value.as_ref().unwrap()) }),
+        );
+        let parent =
+            if span.parent_span_id.is_empty() { "0000000000000000".to_owned() } else { hex(&span.parent_span_id) };
         let trace = hex(&span.trace_id);
         let code = ["Unset", "Ok", "Error"][span.status.as_ref().unwrap().code as usize];
         let value = json!({
@@ -97,7 +98,10 @@ fn trace_stderr(spans: &[Span]) -> String {
 }
 
 fn framed(messages: &[Vec<u8>]) -> Vec<u8> {
-    messages.iter().flat_map(|message| [&u32::try_from(message.len()).unwrap().to_be_bytes()[..], message].concat()).collect()
+    messages
+        .iter()
+        .flat_map(|message| [&u32::try_from(message.len()).unwrap().to_be_bytes()[..], message].concat())
+        .collect()
 }
 
 /// The same story whichever feed told it.
@@ -151,7 +155,12 @@ fn a_containers_log_with_spans_lines_and_noise_tells_everything_in_it() {
     }
     log.push_str("{\n\t\"Name\": \"cut\",\n\t\"SpanContext\": {\n");
     log.push_str("time=\"2026-11-24T03:00:00Z\" level=info msg=\"beginning dump 4\"\ntime=\"2026-11-24T03:00:09Z\" level=fatal msg=\"no space\"\n");
-    let docker: String = log.lines().map(|line| json!({ "log": format!("{line}\n"), "stream": "stderr", "time": "2026-11-21T03:00:00Z" }).to_string() + "\n").collect();
+    let docker: String = log
+        .lines()
+        .map(|line| {
+            json!({ "log": format!("{line}\n"), "stream": "stderr", "time": "2026-11-21T03:00:00Z" }).to_string() + "\n"
+        })
+        .collect();
     let kubernetes: String = log.lines().map(|line| format!("2026-11-21T03:00:00.1Z stderr F {line}\n")).collect();
     for (name, text) in [("plain", &log), ("docker", &docker), ("kubernetes", &kubernetes)] {
         let home = Home::new();
@@ -185,7 +194,11 @@ fn the_sources_of_an_estate_are_read_once_and_again_when_they_change() {
         let read = home.run(&["collect", "--feeds", "--json"]);
         assert_eq!(read.code, 0, "{}", read.err);
         let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
-        read.out.lines().map(line).map(|line| (line["runs"].as_u64().unwrap(), line["unchanged"].as_u64().unwrap())).collect::<Vec<_>>()
+        read.out
+            .lines()
+            .map(line)
+            .map(|line| (line["runs"].as_u64().unwrap(), line["unchanged"].as_u64().unwrap()))
+            .collect::<Vec<_>>()
     };
     assert_eq!(read(&home), [(1, 0), (1, 0), (0, 0)]);
     assert_eq!(read(&home), [(0, 1), (0, 1), (0, 0)]);

@@ -57,11 +57,17 @@ fn fuzz_damaged_json_neither_panics_nor_swells() {
 
 #[test]
 fn fuzz_damaged_files_are_read_to_their_end() {
-    let lines = collector_line(&run(1, START)) + "\ntime=\"2026-11-21T03:00:00Z\" level=info msg=\"beginning dump 1\" run=a\n";
+    let lines =
+        collector_line(&run(1, START)) + "\ntime=\"2026-11-21T03:00:00Z\" level=info msg=\"beginning dump 1\" run=a\n";
     let pretty = "{\n\t\"Name\": \"run\",\n\t\"SpanContext\": {\n\t\t\"TraceID\": \"0af7651916cd43dd8448eb211c80319c\",\n\t\t\"SpanID\": \"b7ad6b7169203331\"\n\t},\n\t\"StartTime\": \"2026-11-21T03:00:00.000000001Z\",\n\t\"Attributes\": [\n\t\t{\n\t\t\t\"Key\": \"backup.bytes\",\n\t\t\t\"Value\": {\"Type\": \"INT64\", \"Value\": 7}\n\t\t}\n\t]\n}\n";
     let message = request(run(1, START)).encode_to_vec();
     let framed = [&u32::try_from(message.len()).unwrap().to_be_bytes()[..], &message].concat();
-    let seeds = [lines.clone().into_bytes(), pretty.as_bytes().to_vec(), framed, zstd::bulk::compress(lines.as_bytes(), 1).unwrap()];
+    let seeds = [
+        lines.clone().into_bytes(),
+        pretty.as_bytes().to_vec(),
+        framed,
+        zstd::bulk::compress(lines.as_bytes(), 1).unwrap(),
+    ];
     mutate_all(&seeds, |bytes| {
         let mut told = 0;
         let mut source = bytes;

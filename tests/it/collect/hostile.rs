@@ -52,7 +52,10 @@ fn one(change: impl FnOnce(&mut Span)) -> Vec<u8> {
 #[test]
 fn huge_nested_and_odd_payloads_take_no_good_run_with_them() {
     let deep = "[".repeat(1_000_000);
-    let deep_value = format!("{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{{\"a\":{}}}]}}]}}]}}", "[".repeat(5000) + &"]".repeat(5000));
+    let deep_value = format!(
+        "{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{{\"a\":{}}}]}}]}}]}}",
+        "[".repeat(5000) + &"]".repeat(5000)
+    );
     let many_empty: Vec<u8> = [0x12, 0x00].repeat(1_500_000); // spans of nothing
     let length = |message: &[u8]| {
         let mut out = vec![];
@@ -62,7 +65,9 @@ fn huge_nested_and_odd_payloads_take_no_good_run_with_them() {
     let wrap = |tag: u8, message: &[u8]| [&[tag][..], &length(message), message].concat();
     let empty_spans = wrap(0x0a, &wrap(0x12, &many_empty));
     let span_of_empty_attributes = {
-        let ids = [&[0x0a, 16][..], &[7; 16], &[0x12, 8], &[7; 8], b"\x2a\x0doutput_tar...", &[0x4a, 0x00].repeat(1_500_000)].concat();
+        let ids =
+            [&[0x0a, 16][..], &[7; 16], &[0x12, 8], &[7; 8], b"\x2a\x0doutput_tar...", &[0x4a, 0x00].repeat(1_500_000)]
+                .concat();
         wrap(0x0a, &wrap(0x12, &wrap(0x12, &ids)))
     };
     let long = "x".repeat(1_000_000);

@@ -41,23 +41,35 @@ pub fn run(number: u64, at: u64) -> Vec<Span> {
     let mut run = Making { number, at, next: 0, spans: vec![] };
     let uuid = format!("0f1e2d3c-0000-4000-8000-{number:012x}");
     let bytes = 4_000_000 + i64::try_from(number % 1000).unwrap() * 977;
-    let root = run.span("run", None, (0, 60), StatusCode::Ok, vec![
-        text("backup.run_id", &uuid),
-        text("db.system", "mysql"),
-        text("server.address", &format!("db{series}.example")),
-        int("server.port", 3306),
-        text("backup.protected_target.selection_mode", "all"),
-        text("backup.protected_target.identity", &identity),
-        text("backup.status", "ok"),
-        int("backup.exit_code", 0),
-        int("backup.bytes", bytes),
-    ]);
-    let dump = run.span("dump", Some(root), (0, 55), StatusCode::Unset, vec![
-        text("timestamp", &at.to_string()),
-        text("target-filename", &name),
-        list("actual-schemas", &["shop", "crm"]),
-        text("backup.protected_target.identity", &identity),
-    ]);
+    let root = run.span(
+        "run",
+        None,
+        (0, 60),
+        StatusCode::Ok,
+        vec![
+            text("backup.run_id", &uuid),
+            text("db.system", "mysql"),
+            text("server.address", &format!("db{series}.example")),
+            int("server.port", 3306),
+            text("backup.protected_target.selection_mode", "all"),
+            text("backup.protected_target.identity", &identity),
+            text("backup.status", "ok"),
+            int("backup.exit_code", 0),
+            int("backup.bytes", bytes),
+        ],
+    );
+    let dump = run.span(
+        "dump",
+        Some(root),
+        (0, 55),
+        StatusCode::Unset,
+        vec![
+            text("timestamp", &at.to_string()),
+            text("target-filename", &name),
+            list("actual-schemas", &["shop", "crm"]),
+            text("backup.protected_target.identity", &identity),
+        ],
+    );
     run.span("pre-backup", Some(dump), (0, 1), StatusCode::Unset, vec![]);
     run.span("database_dump", Some(dump), (1, 30), StatusCode::Ok, vec![]);
     run.span("output_tar", Some(dump), (30, 40), StatusCode::Ok, vec![int("backup.bytes", bytes)]);
@@ -68,10 +80,13 @@ pub fn run(number: u64, at: u64) -> Vec<Span> {
     }
     run.span("post-backup", Some(dump), (50, 51), StatusCode::Unset, vec![]);
     let prune = run.span("prune", Some(root), (55, 59), StatusCode::Unset, vec![]);
-    run.span("pruneTarget s3://acme-bak/mysql", Some(prune), (55, 58), StatusCode::Ok, vec![
-        list("candidates", &["db_backup_1.tgz"]),
-        list("ignored", &[]),
-    ]);
+    run.span(
+        "pruneTarget s3://acme-bak/mysql",
+        Some(prune),
+        (55, 58),
+        StatusCode::Ok,
+        vec![list("candidates", &["db_backup_1.tgz"]), list("ignored", &[])],
+    );
     run.spans.reverse();
     run.spans
 }

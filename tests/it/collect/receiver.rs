@@ -117,7 +117,10 @@ fn log_lines_and_beacons_become_runs() {
     assert_eq!(log.status, 201);
     let mut agent = Client::new(&collector.addresses[1]);
     let check = br#"{"dbId":"b1a2","email":"ann@example.com","version":"0.5.0","cron":"0 3 * * *"}"#;
-    assert_eq!(agent.send("PUT /backupChecks", &[("content-type", "application/json;charset=utf-8")], check).unwrap().status, 200);
+    assert_eq!(
+        agent.send("PUT /backupChecks", &[("content-type", "application/json;charset=utf-8")], check).unwrap().status,
+        200
+    );
     let analytics = br#"{"dbType":"mysql","version":"0.5.0","cron":"0 3 * * *","size":5242880,"time":41000}"#;
     assert_eq!(agent.send("PUT /backupAnalytics", &[("content-type", JSON)], analytics).unwrap().status, 200);
     assert_eq!(agent.send("POST /v1/traces", &[("content-type", JSON)], b"{}").unwrap().status, 404);
@@ -203,7 +206,14 @@ fn a_killed_collector_loses_nothing_that_it_acknowledged() {
         .collect();
     // Killed in the middle of it: once the store holds a few hundred runs.
     let watching = store(&home);
-    while watching.strips(breakglass::model::run::DayNumber(0), breakglass::model::run::DayNumber(99_999)).unwrap().iter().map(|series| series.runs).sum::<u64>() < 300 {
+    while watching
+        .strips(breakglass::model::run::DayNumber(0), breakglass::model::run::DayNumber(99_999))
+        .unwrap()
+        .iter()
+        .map(|series| series.runs)
+        .sum::<u64>()
+        < 300
+    {
         std::thread::yield_now();
     }
     collector.kill();
@@ -211,7 +221,8 @@ fn a_killed_collector_loses_nothing_that_it_acknowledged() {
     let acknowledged: Vec<u64> = senders.into_iter().flat_map(|sender| sender.join().unwrap()).collect();
     assert!(acknowledged.len() >= 250, "{}", acknowledged.len());
     let all = runs(&home);
-    let kept: std::collections::HashSet<_> = all.iter().filter(|run| run.spans == 11).map(|run| run.trace.unwrap().0.0).collect();
+    let kept: std::collections::HashSet<_> =
+        all.iter().filter(|run| run.spans == 11).map(|run| run.trace.unwrap().0.0).collect();
     let lost: Vec<_> = acknowledged.iter().filter(|number| !kept.contains(&super::payloads::trace(**number))).collect();
     assert!(lost.is_empty(), "{} of {} lost", lost.len(), acknowledged.len());
 }

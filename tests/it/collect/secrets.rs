@@ -16,7 +16,8 @@ fn no_secret_of_any_feed_is_in_the_store_its_log_or_what_is_read_back() {
     let mut spans = run(1, START);
     spans[0].name = "pruneTarget smb://corp;backup:Zq1Secret@nas/x".to_owned();
     spans[1].attributes.push(text("backup.target.url", "sftp://u:Zq2p%40ss@host:22/x"));
-    spans[2].status.as_mut().unwrap().message = "open smb://u:Zq3Slash/x@host/p: dial root:Zq4Dsn@tcp(db:3306)/s".to_owned();
+    spans[2].status.as_mut().unwrap().message =
+        "open smb://u:Zq3Slash/x@host/p: dial root:Zq4Dsn@tcp(db:3306)/s".to_owned();
     spans[3].attributes.push(text("process.command", "mysqldump --password=Zq5Flag shop"));
     spans[4].attributes.push(text("db.password", "Zq6Attribute"));
     spans[5].status.as_mut().unwrap().message = "Error 1062: Duplicate entry 'Zq7Row' for key 'u'".to_owned();

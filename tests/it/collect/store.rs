@@ -62,7 +62,12 @@ fn days_are_counted_as_runs_come_change_and_go() {
     let mut story = vec![];
     for day in 20_000..20_090 {
         story.push(simple("shop", at(day, 3), RunState::Ok, Feed::DbackedMetadata));
-        story.push(simple("shop", at(day, 15), if day % 7 == 0 { RunState::Failed } else { RunState::Ok }, Feed::DbackedMetadata));
+        story.push(simple(
+            "shop",
+            at(day, 15),
+            if day % 7 == 0 { RunState::Failed } else { RunState::Ok },
+            Feed::DbackedMetadata,
+        ));
     }
     store.put(&[intake_of(story.clone())], &make).unwrap();
     store.put(&[intake_of(story)], &make).unwrap();
@@ -70,7 +75,7 @@ fn days_are_counted_as_runs_come_change_and_go() {
     let days = &strips[0].days;
     assert_eq!((strips.len(), strips[0].runs, days.len()), (1, 180, 90));
     let sevenths = days.iter().filter(|day| day.failed == 1 && day.ok == 1).count();
-    assert_eq!((sevenths, days.iter().map(|day| day.ok + day.failed).sum::<u32>()), (13, 180));
+    assert_eq!((sevenths, days.iter().map(|day| day.ok + day.failed).sum::<u32>()), (12, 180));
     assert_eq!(days[0].last.unwrap().at, at(20_000, 15));
     assert_eq!((strips[0].first, strips[0].last), (Some(at(20_000, 3)), Some(at(20_089, 15))));
     assert_eq!(strips[0].last_ok, Some(at(20_089, 15)));
@@ -95,7 +100,8 @@ fn a_run_that_arrives_span_by_span_in_any_order_is_the_run_that_arrives_at_once(
     for at in order {
         store.put(&[Intake { spans: vec![whole.spans[at].clone()], ..whole.clone() }], &make).unwrap();
         assert_eq!(store.runs(&RunQuery::default()).unwrap().len(), 1);
-        let counted: u64 = store.strips(DayNumber(0), DayNumber(99_999)).unwrap().iter().map(|series| series.runs).sum();
+        let counted: u64 =
+            store.strips(DayNumber(0), DayNumber(99_999)).unwrap().iter().map(|series| series.runs).sum();
         assert_eq!(counted, 1);
     }
     let one = at_once.open().runs(&RunQuery::default()).unwrap();
@@ -107,12 +113,16 @@ fn a_run_that_arrives_span_by_span_in_any_order_is_the_run_that_arrives_at_once(
 fn pages_follow_each_other_without_a_gap() {
     let shelf = Shelf::new();
     let store = shelf.open();
-    let same_moment = |n: u64| simple(&format!("s{}", n % 3), Moment(DAY * 20_000 + i64::try_from(n / 5).unwrap()), RunState::Ok, Feed::Beacon);
-    let all: Vec<Run> = (0..100).map(|n| {
-        let mut run = same_moment(n);
-        run.id = RunId::of("page", &[&n.to_le_bytes()]);
-        run
-    }).collect();
+    let same_moment = |n: u64| {
+        simple(&format!("s{}", n % 3), Moment(DAY * 20_000 + i64::try_from(n / 5).unwrap()), RunState::Ok, Feed::Beacon)
+    };
+    let all: Vec<Run> = (0..100)
+        .map(|n| {
+            let mut run = same_moment(n);
+            run.id = RunId::of("page", &[&n.to_le_bytes()]);
+            run
+        })
+        .collect();
     store.put(&[intake_of(all)], &make).unwrap();
     let mut query = RunQuery { limit: 7, ..RunQuery::default() };
     let mut seen = vec![];
@@ -124,8 +134,19 @@ fn pages_follow_each_other_without_a_gap() {
     }
     assert_eq!(seen.len(), 100);
     assert!(seen.windows(2).all(|pair| (pair[0].at, &pair[0].id) > (pair[1].at, &pair[1].id)));
-    let window = RunQuery { series: Some(Foreign::from("s1")), from: Some(Moment(DAY * 20_000 + 5)), until: Some(Moment(DAY * 20_000 + 10)), kinds: vec![RunKind::Backup], ..RunQuery::default() };
-    assert_eq!(store.briefs(&window).unwrap().len(), seen.iter().filter(|run| run.series == Foreign::from("s1") && (5..10).contains(&(run.at.0 - DAY * 20_000))).count());
+    let window = RunQuery {
+        series: Some(Foreign::from("s1")),
+        from: Some(Moment(DAY * 20_000 + 5)),
+        until: Some(Moment(DAY * 20_000 + 10)),
+        kinds: vec![RunKind::Backup],
+        ..RunQuery::default()
+    };
+    assert_eq!(
+        store.briefs(&window).unwrap().len(),
+        seen.iter()
+            .filter(|run| run.series == Foreign::from("s1") && (5..10).contains(&(run.at.0 - DAY * 20_000)))
+            .count()
+    );
 }
 
 #[test]
