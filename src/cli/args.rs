@@ -7,7 +7,9 @@ use clap::{Args as ArgGroup, Parser, Subcommand, ValueEnum};
 
 use crate::cli::error::CliError;
 use crate::cli::print::{Form, Printer};
-use crate::cli::{audit, check, config, demo, exit, history, key, ls, man, restore, salvage, seal, show, verify};
+use crate::cli::{
+    audit, check, collect, config, demo, exit, history, key, ls, man, restore, salvage, seal, show, verify,
+};
 use crate::model::foreign::escape;
 use crate::report::{Fault, Reportable};
 use crate::work::check::State;
@@ -130,6 +132,8 @@ pub enum Verb {
     History(history::HistoryArgs),
     /// For monitors: 0 only when every database has a fresh, trusted backup; 1 warning, 2 critical, 3 unknown
     Check(check::CheckArgs),
+    /// Receive OTLP telemetry of backup runs, or read it from files
+    Collect(Box<collect::CollectArgs>),
     /// The audit log: show, verify or export it
     Audit(audit::AuditArgs),
     /// The console on a generated sandbox; needs no server, touches nothing outside a temporary folder
@@ -181,6 +185,7 @@ impl Verb {
         match self {
             Self::Seal(args) | Self::Reseal(args) => args.files.reads_stdin(),
             Self::Unseal(args) => args.files.reads_stdin(),
+            Self::Collect(args) => args.reads_stdin(),
             Self::Key(key::KeyVerb::Inspect(args)) => args.files.iter().any(|file| file.as_os_str() == "-"),
             _ => false,
         }

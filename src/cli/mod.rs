@@ -4,6 +4,7 @@ pub mod args;
 pub mod ask;
 mod audit;
 mod check;
+mod collect;
 mod config;
 mod demo;
 mod door;
@@ -87,6 +88,7 @@ async fn perform(door: &Door, verb: Verb) -> Result<u8, Report> {
         Verb::Doctor => config::doctor(door).await,
         Verb::History(args) => history::run(door, args).await,
         Verb::Check(args) => check::run(door, args).await,
+        Verb::Collect(args) => collect::run(door, *args).await,
         Verb::Audit(args) => audit::run(door, args).await,
         Verb::Demo(args) => demo::run(door, args).await,
         Verb::Completions(args) => man::completions(door, args),

@@ -12,12 +12,14 @@ use crate::disk::environment::Environment;
 use crate::disk::estate_parse;
 use crate::disk::explain::Setting;
 use crate::disk::paths::Paths;
+use crate::disk::runs::Keep;
 use crate::model::retention::Retention;
 use crate::model::seal::Fingerprint;
 use crate::model::sink::ServerRef;
 use crate::model::target::{Target, TargetName};
 
 pub use crate::disk::estate_error::EstateError;
+pub use crate::disk::estate_feeds::{TelemetryPlace, TelemetrySource};
 
 /// The largest configuration file that is read.
 const LIMIT: u64 = 1 << 20;
@@ -47,6 +49,10 @@ pub struct Estate {
     pub habits: Vec<(TargetName, TargetHabits)>,
     /// Where that tool sends its telemetry; kept for the verbs that will read it.
     pub telemetry: Option<Telemetry>,
+    /// How much history of runs is kept.
+    pub history: Keep,
+    /// Where telemetry lies that nobody sends.
+    pub feeds: Vec<TelemetrySource>,
     /// Where every setting came from, and what is worth knowing about the file.
     pub notes: Notes,
 }
@@ -236,6 +242,8 @@ impl Estate {
             series: vec![],
             habits: vec![],
             telemetry: None,
+            history: Keep::default(),
+            feeds: vec![],
             notes: Notes::default(),
         }
     }

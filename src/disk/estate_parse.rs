@@ -11,6 +11,7 @@ use crate::disk::estate::{
     TargetHabits,
 };
 use crate::disk::estate_error::EstateError;
+use crate::disk::estate_feeds;
 use crate::disk::estate_section::{Placed, Section, Source, duration};
 use crate::disk::explain::{Origin, Setting};
 use crate::disk::nearest::nearest;
@@ -23,7 +24,7 @@ use crate::model::sink::{PasswordSource, Protection, ServerRef, TlsMode};
 use crate::model::target::{ChecksumMode, FileLocation, Location, PathStyle, S3Location, Target, TargetName};
 use crate::model::units::short_span;
 
-const TOP: [&str; 10] = [
+const TOP: [&str; 12] = [
     "name",
     "read_only",
     "idle_lock",
@@ -34,6 +35,8 @@ const TOP: [&str; 10] = [
     "servers",
     "changes",
     "series",
+    "history",
+    "telemetry",
 ];
 const TARGET: [&str; 12] = [
     "url",
@@ -81,6 +84,10 @@ pub(super) fn estate(file: &ConfigFile, env: &Environment) -> Result<Estate, Est
         change(name, section, &estate.targets)
     })?;
     estate.series = each(&top, "series", &["match", "databases", "cron", "tz"], series)?;
+    estate.history = estate_feeds::history(&top)?;
+    estate.feeds = each(&top, "telemetry", &estate_feeds::FEED, |name, section| {
+        estate_feeds::feed(name, section, (&estate.targets, &estate.servers))
+    })?;
     estate.notes = Notes { remarks: remarks(file, &estate), settings: source.settings.take() };
     Ok(estate)
 }
@@ -221,7 +228,7 @@ fn target(name: String, section: &Section<'_, '_>) -> Result<EstateTarget, Estat
     Ok(EstateTarget::Ready(Target { name, location, expect_key }))
 }
 
-fn refused(source: &Source<'_>, url: &Placed<String>, error: UrlError) -> EstateError {
+pub(super) fn refused(source: &Source<'_>, url: &Placed<String>, error: UrlError) -> EstateError {
     match error {
         UrlError::Secret => {
             let (path, setting) = (source.path.to_owned(), url.setting.clone());
@@ -375,7 +382,7 @@ fn change(name: String, section: &Section<'_, '_>, targets: &[EstateTarget]) -> 
     })
 }
 
-fn unknown_target(source: &Source<'_>, text: &Placed<String>, targets: &[EstateTarget]) -> EstateError {
+pub(super) fn unknown_target(source: &Source<'_>, text: &Placed<String>, targets: &[EstateTarget]) -> EstateError {
     let names: Vec<&str> = targets.iter().map(|target| target.name().as_str()).collect();
     let near = nearest(&text.value, names.iter().copied());
     let hint = near.map_or_else(String::new, |near| format!("did you mean \"{near}\"? "));

@@ -9,6 +9,7 @@ pub mod catalog_cache;
 pub mod environment;
 pub mod estate;
 mod estate_error;
+mod estate_feeds;
 mod estate_parse;
 mod estate_section;
 pub mod explain;

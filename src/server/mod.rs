@@ -11,6 +11,7 @@
 //! The lexer stops where it cannot follow a dump's character set or `sql_mode`; beside that,
 //! [`Connection::load`] counts the answers, and a second one is [`LoadError::SeveralStatements`].
 
+mod agent;
 pub mod compat;
 mod connect;
 mod error;

@@ -271,7 +271,7 @@ fn is_unknown_database(said: &Said) -> bool {
 }
 
 /// A name between backticks, as it may stand in SQL.
-fn quoted(name: &Foreign) -> Result<String, ServerError> {
+pub(super) fn quoted(name: &Foreign) -> Result<String, ServerError> {
     let bad = || ServerError::BadName { name: name.clone() };
     let text = name.raw_str().ok_or_else(bad)?;
     let length = text.chars().count();

@@ -6,9 +6,11 @@
 use serde_json::Value;
 
 use super::budget;
+use super::json::{Odd, elements};
 use crate::model::foreign::Foreign;
 use crate::model::run::{Failure, Feed, ObjectRef, Run, RunId, RunKind, RunState, Tool};
 use crate::model::units::Moment;
+use crate::telemetry::TelemetryError;
 use crate::telemetry::assemble::files;
 
 /// Runs that are open at once: more than one container rarely writes into one log.
@@ -56,7 +58,7 @@ impl Line {
 
     fn set(&mut self, key: &str, value: String) {
         match key {
-            "time" => self.time = Moment::parse(&value),
+            "time" | "timestamp" => self.time = Moment::parse(&value),
             "level" => self.level = value,
             "msg" | "message" => self.message = value,
             "run" => self.run = value,
@@ -97,6 +99,50 @@ fn value(text: &str) -> (String, &str) {
 #[derive(Debug, Default)]
 pub(super) struct Logs {
     open: Vec<Run>,
+}
+
+/// Makes runs of the requests under `/engines/telemetry/{instance}/log`: objects line by line, or one list of them.
+#[derive(Debug, Default)]
+pub struct LogRequests {
+    logs: Logs,
+}
+
+/// The greatest request of log lines that is read.
+const REQUEST: usize = 4 << 20;
+
+impl LogRequests {
+    /// Every run of which the request told something, as far as it is known now.
+    ///
+    /// # Errors
+    ///
+    /// [`TelemetryError::Malformed`] when none of it is a log line in JSON.
+    pub fn read(&mut self, body: &[u8]) -> Result<Vec<Run>, TelemetryError> {
+        if body.len() > REQUEST {
+            return Err(TelemetryError::Malformed { what: "the request is larger than 4 MiB", at: REQUEST });
+        }
+        let mut lines = vec![];
+        let mut take =
+            |text: &[u8]| lines.extend(serde_json::from_slice(text).ok().and_then(|value| Line::of_json(&value)));
+        if body.trim_ascii_start().starts_with(b"[") {
+            let odd = |odd: Odd| TelemetryError::Malformed { what: "it is no list of log lines", at: odd.at };
+            elements(body.trim_ascii(), |text| {
+                take(text);
+                Ok(())
+            })
+            .map_err(odd)?;
+        } else {
+            body.split(|byte| *byte == b'\n').for_each(&mut take);
+        }
+        if lines.is_empty() && !body.trim_ascii().is_empty() {
+            return Err(TelemetryError::Malformed { what: "there is no log line in it", at: 0 });
+        }
+        let mut told: Vec<Run> = vec![];
+        for line in &lines {
+            told.extend(self.logs.take(line));
+        }
+        told.extend(self.logs.open.iter().cloned());
+        Ok(told)
+    }
 }
 
 impl Logs {
@@ -144,7 +190,7 @@ impl Logs {
         let time = line.time.map_or_else(Vec::new, |time| time.0.to_le_bytes().to_vec());
         let id = match line.run.as_str() {
             "" => RunId::of("logrus", &[kind.word().as_bytes(), &time, stamp.as_bytes()]),
-            run => RunId::of("logrus", &[kind.word().as_bytes(), run.as_bytes()]),
+            run => RunId::of("logrus", &[run.as_bytes()]),
         };
         let before = match line.run.as_str() {
             "" => self.open.iter().rposition(|run| run.run_id.is_none()),

@@ -26,6 +26,7 @@ mod wire;
 use crate::model::run::Span;
 
 pub use self::error::TelemetryError;
+pub use self::logrus::LogRequests;
 
 /// The spans of one request or one line.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -61,7 +61,7 @@ impl Default for Look {
 pub struct App {
     /// What is known.
     pub world: World,
-    /// The screens, and which one is shown.
+    /// The four screens, and which one is shown.
     pub home: Home,
     /// What lies on top of it, the topmost last.
     pub layers: Vec<Box<dyn Pane>>,
@@ -212,6 +212,10 @@ impl App {
             return vec![span(said.role, said.text.clone())];
         }
         if self.layers.last().is_some_and(|layer| layer.context() == Context::Filter) {
+            let below = self.layers.iter().rev().nth(1).map_or_else(|| self.home.pane(), |layer| layer.as_ref());
+            if let Some(tokens) = below.tokens() {
+                return vec![span(Role::Dim, tokens)];
+            }
             let problem = self.world.query().problems().first();
             let tokens =
                 || format!("words, or {}", crate::work::filter::TOKENS.map(|token| format!("{token}:")).join(" "));

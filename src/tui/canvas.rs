@@ -7,9 +7,11 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::model::backup::BackupId;
 use crate::model::job::JobId;
+use crate::model::units::Moment;
 use crate::tui::command::Command;
 use crate::tui::glyphs::Glyphs;
 use crate::tui::theme::{Role, Theme};
+use crate::work::history::SeriesKey;
 
 /// What a click on an area means. Ids, never row numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +20,12 @@ pub enum Hit {
     Backup(BackupId),
     /// Puts the cursor on a job.
     Job(JobId),
+    /// Puts the cursor on a series of the history.
+    Series(SeriesKey),
+    /// Puts the cursor on what happened then.
+    At(Moment),
+    /// Puts the cursor on one of several lines that never change their place while they are shown.
+    Line(usize),
     /// Runs a command.
     Run(Command),
 }

@@ -45,8 +45,6 @@ pub enum Command {
     Quit,
     /// The screen of backups.
     GoBackups,
-    /// The screen of history.
-    GoHistory,
     /// The screen of keys.
     GoKeys,
     /// The screen of jobs.
@@ -101,14 +99,16 @@ pub enum Command {
     No,
     /// Rub out what was typed.
     Erase,
-    /// A shorter time on the screen.
+    /// The screen of the past.
+    GoHistory,
+    /// A shorter time on the timeline.
     ZoomIn,
-    /// A longer time on the screen.
+    /// A longer time on the timeline.
     ZoomOut,
-    /// Everything that the past says.
+    /// What a monitor would be told.
     Checks,
     /// The backup that a run left.
-    OpenBackup,
+    ShowBackup,
 }
 
 /// What a command may do to the world outside.
@@ -165,6 +165,10 @@ pub const COMMANDS: [Entry; 52] = [
     entry(Command::Name, "name", "rename", "restore it under another name", 2),
     entry(Command::Rename, "rename", "elsewhere", "restore to another place or name", 5),
     entry(Command::Diff, "diff", "", "show what rewriting changes", 50),
+    entry(Command::Checks, "checks", "checks", "what `check` would tell a monitor, with its reasons", 6),
+    entry(Command::ShowBackup, "show-backup", "backup", "the backup that this run left", 4),
+    entry(Command::ZoomIn, "zoom-in", "shorter", "timeline: a shorter time", 7),
+    entry(Command::ZoomOut, "zoom-out", "longer", "timeline: a longer time", 7),
     entry(Command::LoadKey, "load-key", "load key", "load a private key", 4),
     entry(Command::LockKeys, "lock-keys", "lock keys", "lock: forget all keys; jobs go on", 7),
     entry(Command::LockNow, "lock-now", "lock now!", "lock now!: forget all keys and cancel jobs", 12),
@@ -191,15 +195,11 @@ pub const COMMANDS: [Entry; 52] = [
     entry(Command::GoKeys, "go-keys", "keys", "go to Keys", 21),
     entry(Command::GoJobs, "go-jobs", "jobs", "go to Jobs", 17),
     entry(Command::GoAudit, "go-audit", "audit", "go to Audit", 23),
+    entry(Command::GoHistory, "go-history", "history", "go to History", 21),
     entry(Command::GoLater, "go-later", "", "Changes, Recovery: not in this version yet", 50),
     entry(Command::Refresh, "refresh", "", "list all targets again", 30),
     entry(Command::Redraw, "redraw", "", "draw everything anew", 50),
     entry(Command::Suspend, "suspend", "", "leave the terminal to the shell for a while", 50),
-    entry(Command::GoHistory, "go-history", "history", "go to History", 20),
-    entry(Command::ZoomIn, "zoom-in", "finer", "a shorter time on the screen", 13),
-    entry(Command::ZoomOut, "zoom-out", "coarser", "a longer time on the screen", 13),
-    entry(Command::Checks, "checks", "checks", "everything that the past says: late, missing, smaller, ...", 4),
-    entry(Command::OpenBackup, "open-backup", "backup", "the backup that this run left", 2),
     entry(Command::Erase, "erase", "", "rub out everything that was typed", 50),
 ];
 
@@ -247,9 +247,9 @@ pub fn of_context(context: Context) -> &'static [Command] {
             C::Last,
         ],
         Context::Backups | Context::Detail => &[C::Verify, C::Restore, C::Salvage, C::Rehearse],
-        Context::History => &[C::Checks, C::ZoomIn, C::ZoomOut],
-        Context::Past => &[C::OpenBackup, C::Verify, C::Restore, C::ZoomIn, C::ZoomOut],
-        Context::Run => &[C::OpenBackup, C::Verify, C::Restore],
+        Context::History => &[C::ZoomIn, C::ZoomOut, C::Checks],
+        Context::Runs | Context::Run => &[C::ShowBackup, C::Verify, C::Restore],
+        Context::Checks => &[],
         Context::Keys => &[],
         Context::Jobs => &[C::Cancel],
         Context::Audit => &[C::CheckChain],

@@ -17,12 +17,14 @@ pub enum Context {
     Backups,
     /// Everything about one backup.
     Detail,
-    /// The screen of history.
+    /// The screen of the past.
     History,
-    /// The past of one series.
-    Past,
+    /// The runs of one series.
+    Runs,
     /// One run.
     Run,
+    /// What a monitor would be told, and other sheets to read.
+    Checks,
     /// The screen of keys.
     Keys,
     /// The screen of jobs.
@@ -53,13 +55,14 @@ pub enum Context {
 
 impl Context {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Global,
         Self::Backups,
         Self::Detail,
         Self::History,
-        Self::Past,
+        Self::Runs,
         Self::Run,
+        Self::Checks,
         Self::Keys,
         Self::Jobs,
         Self::Audit,
@@ -82,8 +85,9 @@ impl Context {
             Self::Backups => "backups",
             Self::Detail => "detail",
             Self::History => "history",
-            Self::Past => "past",
+            Self::Runs => "runs",
             Self::Run => "run",
+            Self::Checks => "checks",
             Self::Keys => "keys",
             Self::Jobs => "jobs",
             Self::Audit => "audit",

@@ -13,8 +13,10 @@ use crate::model::seal::{Fingerprint, KeyFacts};
 use crate::model::sink::{Protection, Sink};
 use crate::model::units::Moment;
 use crate::report::{Fault, Report};
-use crate::tui::live_past::PastReader;
+use crate::tui::live_past;
+use crate::tui::live_past::Reading;
 use crate::tui::msg::{Backend, Effect, Forget, KeyFrom, Msg, PlanAsk, Retry};
+use crate::tui::past::PastAsk;
 use crate::tui::widgets::secret_field::SecretText;
 use crate::tui::world::{Armed, GoodCopy, KeyOffer, LoadedKey, ServerLine, Snapshot, TargetLine, TargetState, World};
 use crate::work::catalog;
@@ -39,8 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(8);
 pub struct Live {
     session: Session,
     sender: mpsc::Sender<Msg>,
-    past: PastReader,
     receiver: Option<mpsc::Receiver<Msg>>,
+    reading: Reading,
 }
 
 /// What the console knows before anything was listed.
@@ -83,12 +85,11 @@ impl Live {
     /// Starts following the session; lists nothing yet.
     pub fn new(session: Session) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
-        let past = PastReader::start(session.clone(), sender.clone());
         let follower =
-            Follower { session: session.clone(), sender: sender.clone(), jobs: HashMap::new(), keys: vec![], past: past.clone() };
+            Follower { session: session.clone(), sender: sender.clone(), jobs: HashMap::new(), keys: vec![] };
         tokio::spawn(follower.follow());
         tokio::spawn(tell_questions(session.attend(), sender.clone()));
-        Self { session, sender, past, receiver: Some(receiver) }
+        Self { session, sender, receiver: Some(receiver), reading: Reading::default() }
     }
 
     fn say(&self, msg: Msg) {
@@ -121,6 +122,21 @@ impl Live {
                     let again = had_passphrase && report.fault == Fault::NoKey;
                     Msg::KeyRefused(from, if again { Retry::Passphrase } else { Retry::Never }, Box::new(report))
                 }
+            };
+            let _ = sender.send(msg).await;
+        });
+    }
+
+    fn past(&self, ask: PastAsk) {
+        let (session, sender) = (self.session.clone(), self.sender.clone());
+        if ask == PastAsk::View {
+            self.reading.ask(session, sender);
+            return;
+        }
+        tokio::spawn(async move {
+            let msg = match live_past::read(&session, ask).await {
+                Ok(news) => Msg::Past(news),
+                Err(report) => Msg::Failed(Box::new(report)),
             };
             let _ = sender.send(msg).await;
         });
@@ -218,17 +234,7 @@ impl Backend for Live {
             Effect::Answer(id, answer) => {
                 self.session.answer(id, answer.map(|text| Secret::new(text.expose().to_vec())));
             }
-            Effect::ReadPast => self.past.read(),
-            Effect::OpenRun(run) => {
-                let (session, sender) = (self.session.clone(), self.sender.clone());
-                tokio::spawn(async move {
-                    let msg = match session.run_detail(run.as_str()).await {
-                        Ok(detail) => Msg::RunOpened(detail),
-                        Err(report) => Msg::Failed(Box::new(report)),
-                    };
-                    let _ = sender.send(msg).await;
-                });
-            }
+            Effect::Past(ask) => self.past(ask),
             Effect::CheckChain => {
                 let (session, sender) = (self.session.clone(), self.sender.clone());
                 tokio::task::spawn_blocking(move || {
@@ -283,7 +289,6 @@ struct Follower {
     /// Lines told so far, and whether the end was told.
     jobs: HashMap<JobId, (u64, bool)>,
     keys: Vec<LoadedKey>,
-    past: PastReader,
 }
 
 impl Follower {
@@ -303,9 +308,6 @@ impl Follower {
             if let Ok(snapshot) = snapshot {
                 self.sender.send(Msg::Catalog(Box::new(snapshot))).await?;
             }
-        }
-        if changed.has(Changed::CATALOG) || changed.has(Changed::RUNS) {
-            self.past.read_again();
         }
         if changed.has(Changed::CATALOG) || changed.has(Changed::KEYS) {
             let catalog = self.session.catalog();

@@ -15,6 +15,7 @@ pub mod live;
 mod live_past;
 pub mod msg;
 pub mod pane;
+pub mod past;
 pub mod plain;
 pub mod runtime;
 pub mod screens;

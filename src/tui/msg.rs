@@ -10,16 +10,15 @@ use crate::model::backup::BackupId;
 use crate::model::foreign::Foreign;
 use crate::model::job::{Fact, JobId, JobSpec, Progress};
 use crate::model::plan::{Confirmed, RestorePlan};
-use crate::model::run::RunId;
 use crate::model::salvage::AgreedSalvage;
 use crate::model::seal::KeyFacts;
 use crate::model::trust::Rung;
 use crate::model::units::Moment;
 use crate::report::Report;
 use crate::tui::command::Command;
+use crate::tui::past::{PastAsk, PastNews};
 use crate::tui::widgets::secret_field::SecretText;
 use crate::tui::world::{Armed, KeyOffer, LoadedKey, Snapshot, TargetState};
-use crate::work::history::{HistoryView, RunDetail};
 use crate::work::questions::Asking;
 
 /// Something happened.
@@ -60,14 +59,12 @@ pub enum Msg {
     Audit(Vec<AuditRecord>),
     /// The chain was checked.
     Chain(ChainState),
-    /// The past was read, or cannot be.
-    Past(Result<Arc<HistoryView>, Box<Report>>),
-    /// A run that was asked for.
-    RunOpened(Arc<RunDetail>),
     /// Arming changed.
     Armed(Option<Armed>),
     /// What a target's login asks now; `None`: nothing any more.
     Asked(Option<Asking>),
+    /// Something of the past was read.
+    Past(PastNews),
     /// A sentence for the status line.
     Said(String),
     /// Something that was asked for failed.
@@ -165,12 +162,10 @@ pub enum Effect {
     Disarm,
     /// Answer what a target's login asks, or decline it.
     Answer(u64, Option<SecretText>),
-    /// Read the past of every series, now and whenever it changes.
-    ReadPast,
-    /// Everything about one run.
-    OpenRun(RunId),
     /// Check the audit chain.
     CheckChain,
+    /// Read something of the past.
+    Past(PastAsk),
     /// Put a text on the clipboard of the terminal (OSC 52). Never a secret.
     Copy(String),
     /// Leave the terminal to the shell for a while.
@@ -200,9 +195,8 @@ impl Effect {
             Self::Disarm => "disarm".into(),
             Self::Answer(id, Some(_)) => format!("answer question {id}"),
             Self::Answer(id, None) => format!("decline question {id}"),
-            Self::ReadPast => "read past".into(),
-            Self::OpenRun(run) => format!("open run {run}"),
             Self::CheckChain => "check chain".into(),
+            Self::Past(ask) => ask.words(),
             Self::Copy(text) => format!("copy {text}"),
             Self::Suspend => "suspend".into(),
             Self::Redraw => "redraw".into(),

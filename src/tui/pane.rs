@@ -23,6 +23,8 @@ pub enum Flow {
     Do(Vec<Effect>),
     /// Another layer on top.
     Open(Box<dyn Pane>),
+    /// Another layer on top, and work that it waits for.
+    OpenAnd(Box<dyn Pane>, Vec<Effect>),
     /// Another layer in the place of this one.
     Swap(Box<dyn Pane>),
     /// This layer goes.
@@ -112,6 +114,21 @@ pub trait Pane {
 
     /// What is being typed into a line that the screen below draws: text and cursor column.
     fn typing(&self) -> Option<(&str, usize)> {
+        None
+    }
+
+    /// Narrows its own list to what was typed into a filter line over it; `false`: the list of backups is meant.
+    fn narrow(&mut self, _text: &str) -> bool {
+        false
+    }
+
+    /// What its own list is narrowed to; `None`: it has none of its own.
+    fn narrowed(&self) -> Option<&str> {
+        None
+    }
+
+    /// What its filter understands, for the status line while it is typed.
+    fn tokens(&self) -> Option<&'static str> {
         None
     }
 

@@ -12,9 +12,10 @@ use crate::tui::keymap::{Context, Meaning, Stroke};
 use crate::tui::layers;
 use crate::tui::msg::{Effect, Forget, Msg};
 use crate::tui::pane::{Flow, Pane};
+use crate::tui::past::PastAsk;
 use crate::tui::screens::jobs::ending_words;
 use crate::tui::theme::Role;
-use crate::tui::world::{JobLine, PastState, TargetLine};
+use crate::tui::world::{JobLine, TargetLine};
 
 /// How long keys are thrown away after a question opens, in milliseconds.
 const HUSH: i64 = 300;
@@ -127,6 +128,10 @@ fn follow(app: &mut App, flow: Flow, command: Option<Command>) -> Vec<Effect> {
         Flow::Say(text) => say(app, Role::Text, text),
         Flow::Do(effects) => return started(app, effects),
         Flow::Open(layer) => open(app, layer),
+        Flow::OpenAnd(layer, effects) => {
+            open(app, layer);
+            return effects;
+        }
         Flow::Swap(layer) => {
             app.layers.pop();
             // A plan that was made anew takes the place of the one that it was made of.
@@ -153,16 +158,23 @@ fn follow(app: &mut App, flow: Flow, command: Option<Command>) -> Vec<Effect> {
             app.layers.pop();
             return run(app, command);
         }
-        Flow::Filter(text) => app.world.filter(&text),
+        Flow::Filter(text) => {
+            if !under(app).narrow(&text) {
+                app.world.filter(&text);
+            }
+        }
         Flow::Below(command) => {
-            let flow = app.home.pane_mut().update(command, &app.world);
+            let flow = match app.layers.iter_mut().rev().nth(1) {
+                Some(layer) => layer.update(command, &app.world),
+                None => app.home.pane_mut().update(command, &app.world),
+            };
             return follow(app, flow, None);
         }
         Flow::Sort => {
             let sort = app.world.sort_next();
             say(app, Role::Text, format!("sorted {}", sort.words()));
         }
-        Flow::Go(place) => go(app, place),
+        Flow::Go(place) => return go(app, place),
     }
     vec![]
 }
@@ -197,9 +209,22 @@ fn open(app: &mut App, layer: Box<dyn Pane>) {
     app.layers.push(layer);
 }
 
-fn go(app: &mut App, place: Place) {
+fn go(app: &mut App, place: Place) -> Vec<Effect> {
     app.layers.clear();
     app.home.place = place;
+    match place {
+        // It is read whenever somebody comes: others may have written to it meanwhile.
+        Place::History => vec![Effect::Past(PastAsk::View)],
+        _ => vec![],
+    }
+}
+
+/// What lies below the topmost layer: its list is what a filter line narrows.
+fn under(app: &mut App) -> &mut dyn Pane {
+    match app.layers.iter_mut().rev().nth(1) {
+        Some(layer) => layer.as_mut(),
+        None => app.home.pane_mut(),
+    }
 }
 
 fn say(app: &mut App, role: Role, text: impl Into<String>) {
@@ -226,14 +251,11 @@ fn global(app: &mut App, command: Command) -> Vec<Effect> {
         Command::Palette => open(app, Box::new(layers::palette::Palette::new(app))),
         Command::Help => open(app, Box::new(layers::help::Help::new(app))),
         Command::Filter => say(app, Role::Dim, "nothing to filter here"),
-        Command::GoBackups => go(app, Place::Backups),
-        Command::GoHistory => {
-            go(app, Place::History);
-            return vec![Effect::ReadPast];
-        }
-        Command::GoKeys => go(app, Place::Keys),
-        Command::GoJobs => go(app, Place::Jobs),
-        Command::GoAudit => go(app, Place::Audit),
+        Command::GoBackups => return go(app, Place::Backups),
+        Command::GoHistory => return go(app, Place::History),
+        Command::GoKeys => return go(app, Place::Keys),
+        Command::GoJobs => return go(app, Place::Jobs),
+        Command::GoAudit => return go(app, Place::Audit),
         Command::GoLater => say(app, Role::Dim, "Changes and Recovery are not in this version yet"),
         Command::LoadKey => open(app, Box::new(layers::key_source::KeySource::new(&app.world))),
         Command::LockKeys | Command::LockNow => return lock(app, command),
@@ -258,12 +280,17 @@ fn back(app: &mut App) {
     if app.layers.pop().is_some() {
         return;
     }
+    if app.home.pane().narrowed().is_some_and(|text| !text.is_empty()) {
+        app.home.pane_mut().narrow("");
+        return;
+    }
     if app.home.place == Place::Backups && !app.world.filter_text().is_empty() {
         app.world.filter("");
         return;
     }
     if app.home.place != Place::Backups {
-        return go(app, Place::Backups);
+        go(app, Place::Backups);
+        return;
     }
     let quit = app.key_for(Command::Quit);
     say(app, Role::Dim, format!("this is the first screen: {quit} leaves breakglass"));
@@ -339,7 +366,12 @@ fn heard(app: &mut App, news: Msg) -> Vec<Effect> {
         flow => return follow(app, flow, None),
     }
     match news {
-        Msg::Catalog(snapshot) => app.world.set_catalog(*snapshot),
+        Msg::Catalog(snapshot) => {
+            app.world.set_catalog(*snapshot);
+            if app.home.place == Place::History {
+                return vec![Effect::Past(PastAsk::View)]; // what lies there is a part of the past
+            }
+        }
         Msg::Target(name, state) => match app.world.targets.iter_mut().find(|target| target.name == name) {
             Some(target) => target.state = state,
             None => app.world.targets.push(TargetLine { name, url: String::new(), state }),
@@ -375,15 +407,7 @@ fn heard(app: &mut App, news: Msg) -> Vec<Effect> {
             app.world.audit = records;
         }
         Msg::Chain(state) => app.world.chain = Some(state),
-        Msg::Past(read) => match read {
-            Ok(past) => app.world.past = PastState::Read(past),
-            // What was read before is better than nothing.
-            Err(report) if app.world.past.series().is_empty() => app.world.past = PastState::Failed(report),
-            Err(report) => say(app, Role::Warn, format!("the history is not up to date: {}", report.headline)),
-        },
-        Msg::RunOpened(detail) if app.home.place == Place::History => {
-            insert(app, Box::new(layers::one_run::OneRun::new(detail)));
-        }
+        Msg::Past(news) => app.world.past.take(news),
         Msg::Armed(armed) => app.world.armed = armed,
         Msg::Asked(question) => app.world.question = question,
         Msg::Said(text) => say(app, Role::Text, text),

@@ -11,8 +11,8 @@ use crate::model::job::{Ending, JobId, JobSpec, Progress};
 use crate::model::seal::{Fingerprint, KeyFacts};
 use crate::model::units::Moment;
 use crate::report::Report;
+use crate::tui::past::Past;
 use crate::work::filter::{Index, Narrowed, Query};
-use crate::work::history::{HistoryView, SeriesPast};
 use crate::work::questions::Asking;
 
 /// Everything that the screens show.
@@ -44,37 +44,15 @@ pub struct World {
     pub audit: Vec<AuditRecord>,
     /// What the last check of the chain said.
     pub chain: Option<ChainState>,
-    /// The past of every series.
-    pub past: PastState,
     /// What a target's login asks.
     pub question: Option<Asking>,
     /// Where the log file is, for the words beside a failure.
     pub log_file: String,
     /// Said while no key is loaded, and beside the question for a passphrase: how the demo is opened.
     pub tip: String,
+    /// What is known of the past.
+    pub past: Past,
     shown: Shown,
-}
-
-/// How far the past is known.
-#[derive(Default)]
-pub enum PastState {
-    /// Nobody has asked for it.
-    #[default]
-    Unread,
-    /// It was read.
-    Read(Arc<HistoryView>),
-    /// It cannot be read.
-    Failed(Box<Report>),
-}
-
-impl PastState {
-    /// Its series; none where it was not read.
-    pub fn series(&self) -> &[Arc<SeriesPast>] {
-        match self {
-            Self::Read(past) => &past.series,
-            Self::Unread | Self::Failed(_) => &[],
-        }
-    }
 }
 
 /// The list of backups as filtered and sorted.

@@ -4,6 +4,7 @@ mod archive;
 pub mod browse;
 pub mod catalog;
 pub mod check;
+pub mod collecting;
 pub mod config;
 mod config_databacker;
 mod config_fields;

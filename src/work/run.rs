@@ -325,7 +325,7 @@ fn chosen_dumps(proof: &Proof, parts: &[Part]) -> Option<DumpFacts> {
     DumpFacts::of_all(members.filter_map(|member| member.dump.as_deref()))
 }
 
-fn password(session: &Session, server: &ServerRef) -> Option<Arc<Secret>> {
+pub(super) fn password(session: &Session, server: &ServerRef) -> Option<Arc<Secret>> {
     match &server.password {
         PasswordSource::Held(name) => session.0.held.get(name).cloned(),
         _ => None,

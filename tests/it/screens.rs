@@ -2,6 +2,7 @@
 
 mod flows;
 mod hostile;
+mod past;
 mod questions;
 mod sample;
 mod stage;

@@ -140,6 +140,9 @@ fn sizes_and_names(run: &mut Run, tree: &Tree<'_>, group: &Group) {
         run.objects.push(ObjectRef { target: root.and_then(target_of), ..ObjectRef::default() });
     }
     for object in &mut run.objects {
+        if object.target.is_none() {
+            object.target = root.and_then(target_of);
+        }
         object.name.clone_from(&name);
         object.bytes = run.bytes;
     }

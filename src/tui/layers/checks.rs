@@ -1,73 +1,79 @@
-//! Everything that the past of all series says: what stands first, then what is over.
+//! What `check` would tell a monitor now, with its reasons.
 
 use std::cell::Cell;
+use std::time::Duration;
 
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
-use crate::model::judgement::{Judgement, Severity};
-use crate::tui::canvas::{Canvas, Line, indent, span, wrap};
+use crate::model::units::short_span;
+use crate::tui::canvas::{Canvas, Line, below, indent, row, span, wrap};
 use crate::tui::command::{Command, Offer};
 use crate::tui::keymap::Context;
 use crate::tui::pane::{Flow, Pane, Scene};
-use crate::tui::screens::history::marks;
 use crate::tui::screens::moved;
 use crate::tui::theme::Role;
 use crate::tui::world::World;
-use crate::work::history::SeriesPast;
+use crate::work::check::{CheckReport, State};
 
-/// Everything that the past says.
+/// What `check` would say.
+#[derive(Default)]
 pub struct Checks {
     top: usize,
-    /// Lines there are and lines that fit.
+    /// Lines there are and lines that fit: they follow the area.
     size: Cell<(usize, usize)>,
 }
 
-impl Checks {
-    /// At its top.
-    pub fn new() -> Self {
-        Self { top: 0, size: Cell::new((0, 0)) }
+fn role(state: State) -> Role {
+    match state {
+        State::Ok => Role::Good,
+        State::Critical => Role::Danger,
+        State::Warning | State::Unknown => Role::Warn,
     }
 }
 
-impl Default for Checks {
-    fn default() -> Self {
-        Self::new()
+/// The verdict on the whole, then each target that could not be listed, then each database with the reasons, what is
+/// worst first.
+fn lines(report: &CheckReport, width: usize) -> Vec<Line> {
+    let code = format!("{}, exit code {}", report.state.word(), report.state.code());
+    let listed = format!("   targets listed {} UTC", report.at.minute());
+    let mut lines = vec![vec![span(role(report.state), code), span(Role::Dim, listed)], vec![]];
+    let unlisted = report.targets.iter().filter(|target| !target.listed);
+    for target in unlisted {
+        let text = format!("{} could not be listed: {}", target.name, target.reason.as_deref().unwrap_or_default());
+        lines.extend(wrap(&text, width).into_iter().map(|part| vec![span(Role::Danger, part)]));
     }
-}
-
-fn lines(world: &World, width: usize) -> Vec<Line> {
-    let mut all: Vec<(&SeriesPast, &Judgement)> =
-        world.past.series().iter().flat_map(|series| series.judgements.iter().map(move |judged| (&**series, judged))).collect();
-    all.sort_by_key(|(_, judged)| {
-        let severity = if judged.stands() { judged.severity } else { Severity::Note };
-        (!judged.stands(), std::cmp::Reverse((severity, judged.since)))
-    });
-    if all.is_empty() {
-        return vec![vec![span(Role::Good, "Nothing is late, failed, or beyond its habit.")]];
+    let widest = report.databases.iter().map(|subject| subject.name.width()).max().unwrap_or(0).min(width / 3);
+    let mut subjects: Vec<_> = report.databases.iter().collect();
+    subjects.sort_by_key(|subject| std::cmp::Reverse(subject.state));
+    for subject in subjects {
+        let fine = || {
+            let age = subject.age_seconds.and_then(|age| u64::try_from(age).ok());
+            let age = age.map_or(String::new(), |age| format!(", {} old", short_span(Duration::from_secs(age))));
+            let target = subject.target.as_ref().map_or(String::new(), |target| format!(" on {target}"));
+            format!("{}{age}{target}", subject.trust.unwrap_or_default().word())
+        };
+        let reasons = if subject.reasons.is_empty() { vec![fine()] } else { subject.reasons.clone() };
+        let parts = reasons.iter().flat_map(|reason| wrap(reason, width.saturating_sub(widest + 12)));
+        for (nth, part) in parts.enumerate() {
+            let (word, name) = if nth == 0 { (subject.state.word(), subject.name.as_str()) } else { ("", "") };
+            let gap = " ".repeat(widest.saturating_sub(name.width()));
+            lines.push(vec![
+                span(role(subject.state), format!("{word:<10}")),
+                span(Role::Text, format!("{name}{gap}  ")),
+                span(if subject.state == State::Ok { Role::Dim } else { Role::Text }, part),
+            ]);
+        }
     }
-    let mut lines: Vec<Line> = vec![];
-    let mut over = false;
-    for (series, judged) in all {
-        if !judged.stands() && !over {
-            over = true;
-            lines.push(vec![]);
-            lines.push(vec![span(Role::Head, "over")]);
-        }
-        let place = series.key.target.as_ref().map_or_else(String::new, |target| format!(" on {target}"));
-        let role = if judged.stands() { marks::severity(judged.severity) } else { Role::Dim };
-        let head = format!("{}  ", judged.since.minute());
-        let text = format!("{}{place}: {}", series.label, judged.words());
-        for (nth, part) in wrap(&text, width.saturating_sub(head.len())).into_iter().enumerate() {
-            let lead = if nth == 0 { head.clone() } else { " ".repeat(head.len()) };
-            lines.push(vec![span(Role::Dim, lead), span(role, part)]);
-        }
+    if report.databases.is_empty() {
+        lines.push(vec![span(Role::Text, "No backup of any database is listed.")]);
     }
     lines
 }
 
 impl Pane for Checks {
     fn context(&self) -> Context {
-        Context::Help
+        Context::Checks
     }
 
     fn crumb(&self) -> String {
@@ -85,12 +91,13 @@ impl Pane for Checks {
                 self.top = top;
                 Flow::Stay
             }
+            None if command == Command::Open => Flow::Say("the reasons stand behind each line".to_owned()),
             None => Flow::Pass,
         }
     }
 
     fn twin(&self, _world: &World) -> Option<String> {
-        Some("breakglass history --judgements".to_owned())
+        Some("breakglass check".to_owned())
     }
 
     fn hints(&self) -> &'static [Command] {
@@ -98,8 +105,12 @@ impl Pane for Checks {
     }
 
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
-        let inner = indent(area, 2);
-        let lines = lines(scene.world, usize::from(inner.width.saturating_sub(2)));
+        let inner = indent(below(area, 1), 2);
+        let Some(report) = &scene.world.past.check else {
+            canvas.text(row(inner, 0), Role::Text, "Listing the targets and judging every series...");
+            return;
+        };
+        let lines = lines(report, usize::from(inner.width.saturating_sub(2)));
         self.size.set((lines.len(), usize::from(inner.height)));
         let top = self.top.min(lines.len().saturating_sub(usize::from(inner.height)));
         for (line, at) in lines.iter().skip(top).zip(inner.rows()) {

@@ -1,83 +1,184 @@
-//! The past of every series: a strip of days, what stands, and the way to its runs.
+//! The past of every series: what came, what failed, what never came, and how far each can be trusted.
 
-pub mod empty;
-mod list;
-pub mod marks;
-pub mod window;
+pub mod draw;
 
 use std::cell::Cell;
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use ratatui::layout::Rect;
 
-use crate::model::judgement::{Severity, What};
-use crate::model::units::{grouped, short_span};
-use crate::tui::canvas::{Canvas, Line, below, indent, row, span, wrap};
+use crate::model::units::Moment;
+use crate::tui::canvas::{Canvas, Hit};
 use crate::tui::command::{Command, Offer, Reason};
 use crate::tui::keymap::Context;
 use crate::tui::layers::checks::Checks;
-use crate::tui::layers::past::Past;
+use crate::tui::layers::filter::Filter;
+use crate::tui::layers::runs::Runs;
+use crate::tui::msg::Effect;
+use crate::tui::past::{PastAsk, gravest, newest_made, sizes};
 use crate::tui::pane::{Flow, Pane, Scene};
-use crate::tui::screens::history::window::Window;
 use crate::tui::screens::moved;
-use crate::tui::theme::Role;
-use crate::tui::world::{PastState, World};
-use crate::work::history::{SeriesKey, SeriesPast};
+use crate::tui::widgets::strip::Axis;
+use crate::tui::world::World;
+use crate::work::history::strip::Zoom;
+use crate::work::history::{HistoryView, SeriesKey, SeriesPast};
+
+/// How the list of series is sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// What needs a look first.
+    #[default]
+    Trouble,
+    /// By name.
+    Name,
+    /// Longest without a good backup first.
+    Age,
+    /// Largest first.
+    Size,
+}
+
+impl Order {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Trouble => "what needs a look first",
+            Self::Name => "by name",
+            Self::Age => "longest without a good backup first",
+            Self::Size => "largest first",
+        }
+    }
+
+    fn next(self) -> Self {
+        match self {
+            Self::Trouble => Self::Name,
+            Self::Name => Self::Age,
+            Self::Age => Self::Size,
+            Self::Size => Self::Trouble,
+        }
+    }
+}
 
 /// The past of every series.
 #[derive(Default)]
 pub struct History {
-    /// The cursor is a series, not a row.
+    /// The cursor is a series, not a row: a reload must not slide it onto another one.
     chosen: Option<SeriesKey>,
-    window: Window,
-    /// First visible row, and how many are.
-    shown: Cell<(usize, usize)>,
-    /// Columns of the strip: a quarter of them is panned at a time.
+    /// First visible row and how many are visible: they follow the area's height.
+    window: Cell<(usize, usize)>,
+    /// Columns of the strip: they follow the area's width.
     columns: Cell<u16>,
+    filter: String,
+    order: Order,
+    zoom: Zoom,
+    /// Columns that the strip has been moved back into the past.
+    back: u32,
 }
 
 impl History {
-    fn row(&self, world: &World) -> usize {
-        let series = world.past.series();
-        self.chosen.as_ref().and_then(|key| series.iter().position(|known| known.key == *key)).unwrap_or(0)
+    /// Series that pass the filter, as sorted.
+    pub fn rows<'a>(&self, view: &'a HistoryView) -> Vec<&'a Arc<SeriesPast>> {
+        let words: Vec<String> = self.filter.split_whitespace().map(str::to_lowercase).collect();
+        let passes = |series: &&Arc<SeriesPast>| words.iter().all(|word| matches(series, word));
+        let mut rows: Vec<&Arc<SeriesPast>> = view.series.iter().filter(passes).collect();
+        match self.order {
+            Order::Trouble => rows.sort_by_key(|series| Reverse(gravest(series).map(|judged| judged.severity))),
+            Order::Name => {} // as it comes
+            Order::Age => rows.sort_by_key(|series| newest_made(series).map(|point| point.at)),
+            Order::Size => rows.sort_by_key(|series| Reverse(sizes(series).into_iter().flatten().next_back())),
+        }
+        rows
+    }
+
+    fn row(&self, rows: &[&Arc<SeriesPast>]) -> usize {
+        let chosen = self.chosen.as_ref();
+        chosen.and_then(|key| rows.iter().position(|series| series.key == *key)).unwrap_or(0)
     }
 
     fn current<'a>(&self, world: &'a World) -> Option<&'a Arc<SeriesPast>> {
-        world.past.series().get(self.row(world))
+        let rows = self.rows(world.past.view.as_ref()?);
+        rows.get(self.row(&rows)).copied()
     }
 
-    fn choose(&mut self, world: &World, row: usize) -> Flow {
-        self.chosen = world.past.series().get(row).map(|series| series.key.clone());
-        Flow::Stay
+    /// The part of time that the strips show.
+    fn axis(&self, view: &HistoryView) -> Axis {
+        Axis::ending(view.at, self.zoom, self.columns.get(), self.back)
     }
 
-    fn seek(&mut self, command: Command, world: &World) -> Flow {
-        let (series, at) = (world.past.series(), self.row(world));
-        let worth = |row: &usize| series.get(*row).is_some_and(|series| concern(series).is_some());
-        let found = match command {
-            Command::Next => (at + 1..series.len()).find(worth),
-            _ => (0..at.min(series.len())).rev().find(worth),
-        };
-        found.map_or_else(|| Flow::Say("no more series worth a look that way".to_owned()), |row| self.choose(world, row))
-    }
-
-    fn pan(&mut self, command: Command, world: &World) -> Flow {
-        let step = i64::from(self.columns.get() / 4).max(1);
-        let panned = self.window.panned(if command == Command::Left { step } else { -step }, world.now);
-        if panned == self.window {
-            return Flow::Say("that is now: nothing is newer".to_owned());
+    fn zoomed(&mut self, by: isize, view: &HistoryView) -> Flow {
+        let zoom = self.zoom.step(by);
+        if zoom == self.zoom {
+            return Flow::Say(format!("{}: there is nothing beyond that", self.zoom.words()));
         }
-        self.window = panned;
+        // What stands at the right end stays there.
+        let ahead = zoom.floor(view.at).0.saturating_sub(zoom.floor(Moment(self.axis(view).end().0 - 1)).0);
+        self.back = u32::try_from(ahead.max(0) / zoom.millis()).unwrap_or(u32::MAX);
+        self.zoom = zoom;
+        Flow::Say(zoom.words().to_owned())
+    }
+
+    fn panned(&mut self, command: Command, view: &HistoryView) -> Flow {
+        let half = u32::from(self.columns.get() / 2).max(1);
+        if command == Command::Right {
+            if self.back == 0 {
+                return Flow::Say("this is the present".to_owned());
+            }
+            self.back = self.back.saturating_sub(half);
+            return Flow::Stay;
+        }
+        let oldest = view.series.iter().filter_map(|series| first(series)).min();
+        if oldest.is_none_or(|oldest| oldest >= self.axis(view).start) {
+            return Flow::Say("nothing older is known".to_owned());
+        }
+        self.back = self.back.saturating_add(half);
         Flow::Stay
+    }
+
+    fn seek(&mut self, command: Command, rows: &[&Arc<SeriesPast>]) -> Flow {
+        let at = self.row(rows);
+        let worth = |row: &usize| rows.get(*row).is_some_and(|series| gravest(series).is_some());
+        let found = match command {
+            Command::Next => (at + 1..rows.len()).find(worth),
+            _ => (0..at).rev().find(worth),
+        };
+        match found {
+            Some(row) => {
+                self.chosen = rows.get(row).map(|series| series.key.clone());
+                Flow::Stay
+            }
+            None => Flow::Say("no more findings that way".to_owned()),
+        }
     }
 }
 
-/// What about a series is worth a look, beside that nobody has proven it: its own column says that.
-pub fn concern(series: &SeriesPast) -> Option<(Severity, String)> {
-    let standing = series.judgements.iter().filter(|judged| judged.stands() && judged.severity >= Severity::Warning);
-    let judged = standing.filter(|judged| !matches!(judged.what, What::NoGoodBackup { .. })).max_by_key(|it| it.severity);
-    judged.map(|judged| (judged.severity, judged.short()))
+/// When the past of a series begins.
+pub fn first(series: &SeriesPast) -> Option<Moment> {
+    let day = series.days.first().map(|day| day.day.start());
+    day.into_iter().chain(series.points.first().map(|point| point.at)).min()
 }
+
+/// Whether a series has a word: anywhere, or, behind `db:`, `target:` or `says:`, there; `-` turns it round.
+fn matches(series: &SeriesPast, word: &str) -> bool {
+    let (word, wanted) = match word.strip_prefix('-') {
+        Some(rest) if !rest.is_empty() => (rest, false),
+        _ => (word, true),
+    };
+    let has = |text: &str, word: &str| text.to_lowercase().contains(word);
+    let target = |word: &str| series.key.target.as_ref().is_some_and(|target| target.as_str().contains(word));
+    let found = match word.split_once(':') {
+        Some(("db", rest)) => {
+            has(&series.label, rest) || series.databases.iter().any(|name| has(&name.to_string(), rest))
+        }
+        Some(("target", rest)) => target(rest),
+        Some(("says", rest)) => series.judgements.iter().any(|judged| {
+            judged.stands() && (judged.what.code().contains(rest) || judged.severity.word().contains(rest))
+        }),
+        _ => has(&series.label, word) || target(word) || has(&series.key.name.to_string(), word),
+    };
+    found == wanted
+}
+
+/// Words that the status line offers while the filter is typed.
+pub const TOKENS: &str = "words, or db: target: says:late|missing|failed|shrunk|critical";
 
 impl Pane for History {
     fn context(&self) -> Context {
@@ -89,54 +190,87 @@ impl Pane for History {
     }
 
     fn offers(&self, world: &World) -> Vec<Offer> {
-        let some = || match world.past.series() {
-            [] => Err(Reason::plain("no series is under the cursor")),
-            _ => Ok(()),
-        };
-        [Command::Open, Command::Checks, Command::ZoomIn, Command::ZoomOut].map(|command| (command, some())).to_vec()
+        let read = world.past.view.as_ref().map(|_| ()).ok_or_else(|| Reason::plain("the history is being read"));
+        let some = self.current(world).map(|_| ()).ok_or_else(|| Reason::plain("no series is under the cursor"));
+        vec![
+            (Command::Open, some),
+            (Command::ZoomIn, read.clone()),
+            (Command::ZoomOut, read),
+        ]
     }
 
     fn update(&mut self, command: Command, world: &World) -> Flow {
-        if let Some(row) = moved(command, self.row(world), world.past.series().len(), self.shown.get().1) {
-            return self.choose(world, row);
+        match command {
+            Command::Refresh => return Flow::Do(vec![Effect::Refresh, Effect::Past(PastAsk::View)]),
+            Command::Checks => {
+                return Flow::OpenAnd(Box::new(Checks::default()), vec![Effect::Past(PastAsk::Check)]);
+            }
+            _ => {}
+        }
+        let Some(view) = &world.past.view else { return Flow::Pass };
+        let rows = self.rows(view);
+        if let Some(row) = moved(command, self.row(&rows), rows.len(), self.window.get().1) {
+            self.chosen = rows.get(row).map(|series| series.key.clone());
+            return Flow::Stay;
         }
         match command {
-            Command::Left | Command::Right => self.pan(command, world),
-            Command::ZoomIn | Command::ZoomOut => {
-                self.window = self.window.zoomed(if command == Command::ZoomIn { -1 } else { 1 });
-                Flow::Say(self.window.zoom.words().to_owned())
+            Command::Left | Command::Right => self.panned(command, view),
+            Command::ZoomIn => self.zoomed(-1, view),
+            Command::ZoomOut => self.zoomed(1, view),
+            Command::Next | Command::Previous => self.seek(command, &rows),
+            Command::Filter => Flow::Open(Box::new(Filter::new(&self.filter))),
+            Command::Sort => {
+                self.order = self.order.next();
+                Flow::Say(format!("sorted {}", self.order.words()))
             }
-            Command::Next | Command::Previous => self.seek(command, world),
-            Command::Open => match self.current(world) {
-                Some(series) => Flow::Open(Box::new(Past::new(series, self.window))),
+            Command::Open => match rows.get(self.row(&rows)) {
+                Some(series) => Flow::Open(Box::new(Runs::new(series))),
                 None => Flow::Pass,
             },
-            Command::Checks => Flow::Open(Box::new(Checks::new())),
             _ => Flow::Pass,
         }
     }
 
-    fn twin(&self, world: &World) -> Option<String> {
-        let days = (world.now.0 - self.window.from(self.columns.get().max(1), world.now).0) / 86_400_000;
-        Some(format!("breakglass history --since {}d", days.max(1)))
+    fn narrow(&mut self, text: &str) -> bool {
+        text.clone_into(&mut self.filter);
+        true
+    }
+
+    fn narrowed(&self) -> Option<&str> {
+        Some(&self.filter)
+    }
+
+    fn tokens(&self) -> Option<&'static str> {
+        Some(TOKENS)
+    }
+
+    fn point(&mut self, hit: &Hit, _world: &World) -> Flow {
+        match hit {
+            Hit::Series(key) => {
+                self.chosen = Some(key.clone());
+                Flow::Stay
+            }
+            _ => Flow::Pass,
+        }
+    }
+
+    fn twin(&self, _world: &World) -> Option<String> {
+        Some("breakglass history".to_owned())
     }
 
     fn word(&self, command: Command) -> Option<&'static str> {
-        match command {
-            Command::Open => Some("runs"),
-            Command::Left => Some("earlier"),
-            _ => None,
-        }
+        (command == Command::Open).then_some("runs")
     }
 
     fn hints(&self) -> &'static [Command] {
         &[
             Command::Open,
-            Command::Checks,
-            Command::Left,
             Command::ZoomOut,
             Command::ZoomIn,
+            Command::Checks,
+            Command::Filter,
             Command::GoBackups,
+            Command::Sort,
             Command::Copy,
             Command::Palette,
             Command::Help,
@@ -145,67 +279,6 @@ impl Pane for History {
     }
 
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
-        let world = scene.world;
-        let PastState::Read(past) = &world.past else { return empty::unread(scene, area, canvas) };
-        if past.series.is_empty() {
-            return empty::nothing(scene, area, canvas);
-        }
-        canvas.spans(indent(row(area, 0), 1), &summary(world));
-        let about = if area.height < 14 { 4 } else { 7 };
-        let list = Rect { height: area.height.saturating_sub(about + 2), ..below(area, 1) };
-        let cursor = self.row(world);
-        let shown = list::draw(&past.series, (cursor, self.shown.get().0), self.window, world, list, canvas);
-        self.shown.set((shown.top, shown.rows));
-        self.columns.set(shown.columns);
-        if let Some(series) = self.current(world) {
-            let place = Rect { height: about, ..below(area, area.height - about - 1) };
-            canvas.rule(row(place, 0));
-            let inner = indent(below(place, 1), 3);
-            for (line, at) in words(series, usize::from(inner.width.saturating_sub(2))).iter().zip(inner.rows()) {
-                canvas.spans(at, line);
-            }
-        }
-        canvas.spans(indent(row(area, area.height - 1), 3), &marks::legend(&shown.seen));
+        self.draw(scene, area, canvas);
     }
-}
-
-/// How all series stand.
-fn summary(world: &World) -> Line {
-    let series = world.past.series();
-    let newest = series.iter().filter_map(|series| series.points.last()).max_by_key(|point| point.at);
-    let mut line = vec![span(Role::Text, format!("{} series", grouped(series.len() as u64)))];
-    if let Some(point) = newest {
-        let ended = point.at.0.saturating_add(point.took.unwrap_or(0));
-        let at = crate::model::units::Moment(ended);
-        line.push(span(Role::Text, format!(", last {} ({} ago) ", at.minute(), short_span(at.age_at(world.now)))));
-        line.push(marks::outcome(point));
-    }
-    let concerned = series.iter().filter(|series| concern(series).is_some()).count();
-    line.push(match concerned {
-        0 => span(Role::Good, "   nothing late, failed or odd"),
-        count => span(Role::Warn, format!("   {} worth a look", grouped(count as u64))),
-    });
-    line
-}
-
-/// Everything that stands about one series.
-fn words(series: &SeriesPast, width: usize) -> Vec<Line> {
-    let place = series.key.target.as_ref().map_or_else(String::new, |target| format!(" on {target}"));
-    let mut lines = vec![vec![
-        span(Role::Title, format!("{}{place}", series.label)),
-        span(Role::Dim, format!("  {}", series.rhythm.words())),
-    ]];
-    let mut say = |role: Role, text: &str| lines.extend(wrap(text, width).into_iter().map(|part| vec![span(role, part)]));
-    for judged in series.judgements.iter().filter(|judged| judged.stands()) {
-        say(marks::severity(judged.severity), &judged.words());
-    }
-    series.findings.iter().for_each(|finding| say(Role::Text, &finding.text));
-    if lines.len() == 1 {
-        let said = match series.newest_good() {
-            Some(point) => format!("newest good copy {} UTC, {}", point.at.minute(), point.kept.word()),
-            None => "nothing is late, failed or beyond its habit".to_owned(),
-        };
-        lines.push(vec![span(Role::Text, said)]);
-    }
-    lines
 }

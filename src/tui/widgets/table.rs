@@ -91,6 +91,11 @@ impl Layout {
         }
     }
 
+    /// Where a column stands: its first column and its width; `None` where it was dropped.
+    pub fn place(&self, nth: usize) -> Option<(u16, u16)> {
+        self.places.get(nth).copied().flatten()
+    }
+
     /// How wide a column is; 0 where it was dropped.
     pub fn width(&self, nth: usize) -> u16 {
         self.places.get(nth).copied().flatten().map_or(0, |(_, width)| width)

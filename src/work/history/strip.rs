@@ -120,7 +120,7 @@ impl Mark {
             Self::Blank => ' ',
             Self::Quiet => '.',
             Self::Ok => 'o',
-            Self::Late => 'l',
+            Self::Late => 'L',
             Self::Odd => '!',
             Self::Verified => 'v',
             Self::Proven => 'p',

@@ -14,6 +14,7 @@ use breakglass::model::units::Moment;
 use breakglass::tui::app::Place;
 use breakglass::tui::command::{COMMANDS, Command};
 use breakglass::tui::glyphs::ASCII;
+use breakglass::tui::past::PastNews;
 use breakglass::tui::msg::{KeyFrom, Msg, PlanAsk, Retry};
 use breakglass::tui::theme::{Palette, Role, Theme};
 use breakglass::tui::widgets::secret_field::SecretText;
@@ -28,9 +29,9 @@ use super::sample;
 use super::stage::Stage;
 use super::{broken, busy, planned, planned_archive, planned_small, planned_with, quiet};
 
-const SIZE: (u16, u16) = (80, 24);
+pub const SIZE: (u16, u16) = (80, 24);
 
-fn said(stage: &Stage) -> String {
+pub fn said(stage: &Stage) -> String {
     stage.app.said.as_ref().map_or(String::new(), |said| said.text.clone())
 }
 
@@ -300,26 +301,26 @@ fn the_cursor_stays_on_its_backup_when_the_list_is_reloaded() {
     assert!(under.contains("2026-11-20 03:00") && under.contains("shop"), "{under}");
 }
 
-struct Line {
+pub struct Line {
     stage: Stage,
     wire: Wire,
 }
 
 impl Line {
-    fn open(mut stage: Stage, palette: Palette) -> (Self, usize) {
+    pub fn open(mut stage: Stage, palette: Palette) -> (Self, usize) {
         stage.app.look.theme = Theme::built_in("dark", palette).unwrap();
         let mut line = Self { stage, wire: Wire::new(Rect::new(0, 0, SIZE.0, SIZE.1)) };
         let first = line.frame();
         (line, first.len())
     }
 
-    fn frame(&mut self) -> Vec<u8> {
+    pub fn frame(&mut self) -> Vec<u8> {
         let mut buffer = Buffer::empty(Rect::new(0, 0, SIZE.0, SIZE.1));
         let cursor = self.stage.app.draw(&mut buffer);
         self.wire.frame(buffer, cursor)
     }
 
-    fn press(mut self, keys: &str) -> (Self, usize) {
+    pub fn press(mut self, keys: &str) -> (Self, usize) {
         self.stage = self.stage.press(keys);
         let frame = self.frame();
         let bytes = frame.len();
@@ -442,6 +443,9 @@ impl Act {
             Self::News(3) => Msg::Failed(Box::new(super::denied())),
             Self::News(4) => Msg::KeyLoaded(sample::loaded_key().facts),
             Self::News(5) => Msg::KeyLocked(KeyFrom::File("x".into()), "x".into()),
+            Self::News(6) => Msg::Past(PastNews::View(Arc::new(super::past::view(&sample::busy())))),
+            Self::News(7) => Msg::Past(PastNews::Older(super::past::older(&sample::busy()))),
+            Self::News(8) => Msg::Past(PastNews::Run(Arc::new(super::past::one_run(&sample::busy())))),
             Self::News(_) => {
                 let into = "server:staging/shop_bg_1121".to_owned();
                 let ask = PlanAsk {
@@ -472,7 +476,7 @@ fn any_act() -> impl Strategy<Value = Act> {
         4 => proptest::sample::select(commands).prop_map(Act::Run),
         1 => ".{0,12}".prop_map(Act::Paste),
         1 => (0i64..100_000).prop_map(Act::Later),
-        2 => (0usize..7).prop_map(Act::News),
+        2 => (0usize..10).prop_map(Act::News),
     ]
 }
 

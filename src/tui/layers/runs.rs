@@ -1,0 +1,464 @@
+//! The runs of one series, newest first, with what each left.
+
+use std::cell::Cell;
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use ratatui::layout::{Position, Rect};
+
+use crate::model::backup::Backup;
+use crate::model::run::RunState;
+use crate::model::trust::Rung;
+use crate::model::units::{ByteSize, Moment, counted, grouped, short_span};
+use crate::tui::canvas::{Canvas, Hit, Line, Span, below, indent, row, span};
+use crate::tui::command::{Command, Offer, Reason};
+use crate::tui::detail;
+use crate::tui::keymap::Context;
+use crate::tui::layers::detail::Detail;
+use crate::tui::layers::filter::Filter;
+use crate::tui::layers::run::OneRun;
+use crate::tui::layers::sink::Destination;
+use crate::tui::msg::Effect;
+use crate::tui::past::{PastAsk, RunLine, durations, lines, newest_made, older_than, sizes};
+use crate::tui::pane::{Flow, Pane, Scene};
+use crate::tui::screens::history::draw::{judged, known, took};
+use crate::tui::screens::{backups, moved};
+use crate::tui::theme::Role;
+use crate::tui::widgets::chart::{Keep, chart, folded};
+use crate::tui::widgets::table::{Column, Layout, Side, scrolled};
+use crate::tui::world::World;
+use crate::work::history::{Kept, Outcome, SeriesKey, SeriesPast};
+
+/// So near to the end of what is known more is asked for.
+const NEAR: usize = 60;
+/// Older runs that are asked for at once.
+const PAGE: usize = 500;
+/// The same where the cursor goes to the end.
+const ALL: usize = 100_000;
+
+/// The runs of one series.
+pub struct Runs {
+    series: SeriesKey,
+    name: String,
+    /// The line under the cursor, by its time: what a reload keeps.
+    chosen: Option<Moment>,
+    window: Cell<(usize, usize)>,
+    filter: String,
+    order: Order,
+    /// Before which time older runs were asked for.
+    asked: Option<Moment>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    Newest,
+    Oldest,
+    Largest,
+    Longest,
+}
+
+impl Order {
+    fn next(self) -> (Self, &'static str) {
+        match self {
+            Self::Newest => (Self::Oldest, "oldest first"),
+            Self::Oldest => (Self::Largest, "largest first"),
+            Self::Largest => (Self::Longest, "longest first"),
+            Self::Longest => (Self::Newest, "newest first"),
+        }
+    }
+}
+
+const COLUMNS: [Column; 6] = [
+    Column { title: "STARTED UTC", least: 16, most: 19, side: Side::Left, rank: 0 },
+    Column { title: "STATE", least: 10, most: 11, side: Side::Left, rank: 0 },
+    Column { title: "SIZE", least: 5, most: 5, side: Side::Right, rank: 1 },
+    Column { title: "TOOK", least: 6, most: 7, side: Side::Right, rank: 3 },
+    Column { title: "LEFT", least: 13, most: 24, side: Side::Left, rank: 0 },
+    Column { title: "SAID OF IT", least: 10, most: 80, side: Side::Left, rank: 4 },
+];
+
+/// A line with what the past of its series says of it.
+struct Told {
+    line: RunLine,
+    said: Vec<(Role, String)>,
+}
+
+impl Runs {
+    /// Of this series.
+    pub fn new(series: &SeriesPast) -> Self {
+        Self {
+            series: series.key.clone(),
+            name: series.label.clone(),
+            chosen: None,
+            window: Cell::new((0, 0)),
+            filter: String::new(),
+            order: Order::Newest,
+            asked: None,
+        }
+    }
+
+    fn known<'a>(&self, world: &'a World) -> Option<&'a Arc<SeriesPast>> {
+        world.past.series(&self.series)
+    }
+
+    /// Lines that pass the filter, as sorted.
+    fn rows(&self, series: &SeriesPast, world: &World) -> Vec<Told> {
+        let words: Vec<String> = self.filter.split_whitespace().map(str::to_lowercase).collect();
+        let all = lines(series, world.past.older.as_ref()).into_iter();
+        let told = all.map(|line| Told { said: said(series, &line), line });
+        let mut rows: Vec<Told> = told.filter(|told| words.iter().all(|word| matches(told, world, word))).collect();
+        match self.order {
+            Order::Newest => {}
+            Order::Oldest => rows.reverse(),
+            Order::Largest => rows.sort_by_key(|told| Reverse(told.line.bytes)),
+            Order::Longest => rows.sort_by_key(|told| Reverse(told.line.took)),
+        }
+        rows
+    }
+
+    fn row(&self, rows: &[Told]) -> usize {
+        self.chosen.and_then(|chosen| rows.iter().position(|told| told.line.at == chosen)).unwrap_or(0)
+    }
+
+    fn current(&self, world: &World) -> Option<RunLine> {
+        let mut rows = self.rows(self.known(world)?, world);
+        let row = self.row(&rows);
+        (row < rows.len()).then(|| rows.swap_remove(row).line)
+    }
+
+    /// More of them, where the cursor comes near the end of what is known; all of them, where it goes to the end.
+    fn more(&mut self, command: Command, series: &SeriesPast, left: usize, world: &World) -> Flow {
+        let Some(before) = older_than(series, world.past.older.as_ref()) else { return Flow::Stay };
+        let near = left <= NEAR || command == Command::Last;
+        if !near || self.asked == Some(before) {
+            return Flow::Stay;
+        }
+        self.asked = Some(before);
+        let limit = if command == Command::Last { ALL } else { PAGE };
+        Flow::Do(vec![Effect::Past(PastAsk::Older { series: self.series.clone(), names: series.runs.clone(), before, limit })])
+    }
+
+    fn backup<'a>(&self, world: &'a World) -> Option<&'a Arc<Backup>> {
+        world.backup(self.current(world)?.backup.as_ref()?)
+    }
+}
+
+/// What the past of a series says of one attempt: what began with it.
+fn said(series: &SeriesPast, line: &RunLine) -> Vec<(Role, String)> {
+    let about = series.judgements.iter().filter(|judged| judged.is_of_one() && judged.since == line.at);
+    let mut said: Vec<(Role, String)> = about.map(|judged| (Role::Warn, judged.short())).collect();
+    if line.kept == Kept::Gone {
+        said.push((Role::Dim, "says it made one".to_owned()));
+    }
+    said
+}
+
+/// What can be done with what a run left.
+pub fn offers_of(line: bool, left: Option<&Arc<Backup>>, world: &World) -> Vec<Offer> {
+    let nothing = || Reason::plain("no listed backup is known to be of this run");
+    let some = left.map(|_| ()).ok_or_else(nothing);
+    let mut offers = match left {
+        Some(_) => backups::offers(left, world),
+        None => vec![(Command::Verify, Err(nothing())), (Command::Restore, Err(nothing()))],
+    };
+    offers.retain(|(command, _)| matches!(command, Command::Verify | Command::Restore));
+    offers.push((Command::ShowBackup, some));
+    offers.push((Command::Open, if line { Ok(()) } else { Err(Reason::plain("no run is under the cursor")) }));
+    offers
+}
+
+/// Does it.
+pub fn act_on(command: Command, left: Option<&Arc<Backup>>, world: &World) -> Flow {
+    match (command, left) {
+        (Command::Verify, Some(backup)) => Flow::Do(vec![Effect::Verify(backup.id.clone(), Rung::Whole)]),
+        (Command::Restore, Some(backup)) => Flow::Open(Box::new(Destination::new(backup, world))),
+        (Command::ShowBackup, Some(backup)) => Flow::Open(Box::new(Detail::new(backup.id.clone()))),
+        _ => Flow::Pass,
+    }
+}
+
+fn matches(told: &Told, world: &World, word: &str) -> bool {
+    let line = &told.line;
+    let (word, wanted) = match word.strip_prefix('-') {
+        Some(rest) if !rest.is_empty() => (rest, false),
+        _ => (word, true),
+    };
+    let says = |word: &str| told.said.iter().any(|(_, text)| text.contains(word));
+    let found = match word.split_once(':') {
+        Some(("state", rest)) => state(line).text.contains(rest),
+        Some(("says", rest)) => says(rest),
+        _ => {
+            let left = line.backup.as_ref().and_then(|id| world.backup(id));
+            line.at.second().contains(word)
+                || state(line).text.contains(word)
+                || line.kept.word().contains(word)
+                || says(word)
+                || left.is_some_and(|backup| backup.key.to_string().to_lowercase().contains(word))
+        }
+    };
+    found == wanted
+}
+
+/// The sign in the margin of a run.
+fn margin(told: &Told) -> Span {
+    let line = &told.line;
+    let unsure = line.state == Some(RunState::Unfinished) || line.kept == Kept::Gone || !told.said.is_empty();
+    match line.outcome {
+        Outcome::Failed => span(Role::Danger, "x"),
+        _ if line.kept == Kept::Bad => span(Role::Danger, "x"),
+        _ if unsure => span(Role::Warn, "!"),
+        _ => span(Role::Text, " "),
+    }
+}
+
+/// How a run ended, or that none is known of an object.
+pub fn state(line: &RunLine) -> Span {
+    match line.state {
+        None => span(Role::Dim, "no run"),
+        Some(state @ RunState::Ok) if line.outcome == Outcome::Failed => span(Role::Warn, format!("says {}", state.word())),
+        Some(state) => span(state_role(state), state.word()),
+    }
+}
+
+/// How a state is drawn.
+pub fn state_role(state: RunState) -> Role {
+    match state {
+        RunState::Ok => Role::Good,
+        RunState::Failed => Role::Danger,
+        RunState::Unfinished => Role::Warn,
+        RunState::Unknown => Role::Dim,
+    }
+}
+
+/// What a run left: its trust, or that nothing of it is listed.
+fn left(line: &RunLine, world: &World, canvas: &Canvas<'_>, width: u16) -> Line {
+    match line.backup.as_ref().map(|id| world.backup(id)) {
+        Some(Some(backup)) => detail::trust(backup, canvas.glyphs, width),
+        Some(None) => vec![span(Role::Warn, "no longer listed")],
+        None if line.kept == Kept::Gone => vec![span(Role::Warn, "gone")],
+        None if line.outcome == Outcome::Failed => vec![span(Role::Dim, "nothing")],
+        None => vec![span(Role::Dim, "not listed")],
+    }
+}
+
+fn cells(told: &Told, world: &World, canvas: &Canvas<'_>, layout: &Layout) -> [Line; 6] {
+    let line = &told.line;
+    let at = if layout.width(0) >= 19 { line.at.second() } else { line.at.minute() };
+    let text = |text: String| vec![span(Role::Text, text)];
+    let mut said: Line = vec![];
+    for (role, words) in &told.said {
+        let gap = if said.is_empty() { "" } else { ", " };
+        said.push(span(*role, format!("{gap}{words}")));
+    }
+    [
+        text(at),
+        vec![state(line)],
+        text(line.bytes.map_or(String::new(), |bytes| ByteSize(bytes).to_string())),
+        text(line.took.map_or(String::new(), took)),
+        left(line, world, canvas, layout.width(4)),
+        said,
+    ]
+}
+
+impl Pane for Runs {
+    fn context(&self) -> Context {
+        Context::Runs
+    }
+
+    fn crumb(&self) -> String {
+        self.name.clone()
+    }
+
+    fn offers(&self, world: &World) -> Vec<Offer> {
+        offers_of(self.current(world).is_some(), self.backup(world), world)
+    }
+
+    fn update(&mut self, command: Command, world: &World) -> Flow {
+        let Some(series) = self.known(world) else { return Flow::Pass };
+        let rows = self.rows(series, world);
+        if let Some(row) = moved(command, self.row(&rows), rows.len(), self.window.get().1) {
+            self.chosen = rows.get(row).map(|told| told.line.at);
+            return self.more(command, series, rows.len() - row, world);
+        }
+        match command {
+            Command::Sort => {
+                let (order, words) = self.order.next();
+                self.order = order;
+                Flow::Say(format!("sorted {words}"))
+            }
+            Command::Filter => Flow::Open(Box::new(Filter::new(&self.filter))),
+            Command::Back if !self.filter.is_empty() => {
+                self.filter.clear();
+                Flow::Stay
+            }
+            Command::Open => match self.current(world) {
+                Some(RunLine { run: Some(id), .. }) => {
+                    Flow::OpenAnd(Box::new(OneRun::new(id.clone())), vec![Effect::Past(PastAsk::Run(id))])
+                }
+                Some(_) => match self.backup(world) {
+                    Some(backup) => Flow::Open(Box::new(Detail::new(backup.id.clone()))),
+                    None => Flow::Say("no run is known of it, and it is no longer listed".to_owned()),
+                },
+                None => Flow::Pass,
+            },
+            command => act_on(command, self.backup(world), world),
+        }
+    }
+
+    fn narrow(&mut self, text: &str) -> bool {
+        text.clone_into(&mut self.filter);
+        true
+    }
+
+    fn narrowed(&self) -> Option<&str> {
+        Some(&self.filter)
+    }
+
+    fn tokens(&self) -> Option<&'static str> {
+        Some("words, or state:failed says:smaller")
+    }
+
+    fn point(&mut self, hit: &Hit, _world: &World) -> Flow {
+        match hit {
+            Hit::At(at) => {
+                self.chosen = Some(*at);
+                Flow::Stay
+            }
+            _ => Flow::Pass,
+        }
+    }
+
+    fn twin(&self, _world: &World) -> Option<String> {
+        Some(format!("breakglass history --runs --series {}", quoted(&self.series)))
+    }
+
+    fn word(&self, command: Command) -> Option<&'static str> {
+        (command == Command::Open).then_some("spans")
+    }
+
+    fn hints(&self) -> &'static [Command] {
+        &[
+            Command::Open,
+            Command::ShowBackup,
+            Command::Verify,
+            Command::Restore,
+            Command::Back,
+            Command::Filter,
+            Command::Sort,
+            Command::Copy,
+            Command::Palette,
+            Command::Help,
+        ]
+    }
+
+    fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
+        let world = scene.world;
+        let Some(series) = self.known(world) else {
+            canvas.text(indent(row(area, 1), 3), Role::Text, "Nothing is known of it any more.");
+            return;
+        };
+        let rows = self.rows(series, world);
+        let list = below(area, self.top(scene, series, rows.len(), area, canvas));
+        if rows.is_empty() {
+            let text = if self.filter.is_empty() { "No run of it is known." } else { "No run matches." };
+            canvas.text(indent(row(list, 1), 3), Role::Text, text);
+            return;
+        }
+        let layout = Layout::fit(&COLUMNS, list.width.saturating_sub(4));
+        layout.heads(&COLUMNS, indent(row(list, 0), 3), canvas);
+        let lines = below(list, 1);
+        let cursor = self.row(&rows);
+        let top = scrolled(self.window.get().0, cursor, usize::from(lines.height));
+        self.window.set((top, usize::from(lines.height)));
+        for ((nth, told), place) in rows.iter().enumerate().skip(top).zip(lines.rows()) {
+            canvas.spans(indent(place, 1), &[margin(told)]);
+            layout.row(&COLUMNS, &cells(told, world, canvas, &layout), indent(place, 3), canvas);
+            if nth == cursor {
+                canvas.text(place, Role::Text, ">");
+                canvas.paint(place, Role::Selection);
+            }
+            canvas.clickable(place, Hit::At(told.line.at));
+        }
+    }
+}
+
+impl Runs {
+    /// What is said of the series, and its sizes and durations as bars; returns the rows used.
+    fn top(&self, scene: &Scene<'_>, series: &SeriesPast, count: usize, area: Rect, canvas: &mut Canvas<'_>) -> u16 {
+        self.head(scene, series, count, row(area, 0), canvas);
+        let mut at = 1;
+        let inner = indent(area, 1);
+        let most = usize::from(area.height / 5).max(1);
+        for line in &judged(series, usize::from(inner.width.saturating_sub(2)), most).0 {
+            canvas.spans(row(inner, at), line);
+            at += 1;
+        }
+        let height = match area.height {
+            ..16 => return at,
+            16..30 => 1,
+            _ => 2,
+        };
+        at += 1;
+        let size = |size| ByteSize(size).to_string();
+        at += bars(("size", Keep::Least, size), &sizes(series), height, below(inner, at), canvas);
+        at += bars(("took", Keep::Most, took), &durations(series), height, below(inner, at), canvas);
+        at + 1
+    }
+
+    fn head(&self, scene: &Scene<'_>, series: &SeriesPast, count: usize, area: Rect, canvas: &mut Canvas<'_>) {
+        let inner = indent(area, 1);
+        if let Some((text, column)) = scene.typing {
+            canvas.spans(inner, &[span(Role::Key, "/ "), span(Role::Input, text)]);
+            let x = (inner.x + 2 + column as u16).min(inner.right().saturating_sub(1));
+            canvas.cursor = Some(Position { x, y: inner.y });
+            return;
+        }
+        let total = known(series);
+        let mut line = vec![];
+        if !self.filter.is_empty() {
+            let text = format!("{}   {count} of {}   ", self.filter, grouped(total.max(count as u64)));
+            line.extend([span(Role::Dim, "/ "), span(Role::Text, text)]);
+        }
+        let now = scene.world.past.view.as_ref().map(|view| view.at).unwrap_or_default();
+        let good = newest_made(series).map_or("no good backup".to_owned(), |point| {
+            let age = short_span(point.at.age_at(now));
+            format!("newest good {}, {age} old, {}", point.at.minute(), point.kept.word())
+        });
+        let head = format!("  {}, {}; {good}", series.rhythm.word(), counted(total, "run"));
+        line.extend([span(Role::Title, series.label.clone()), span(Role::Text, head)]);
+        canvas.spans(inner, &line);
+    }
+}
+
+/// How values are called, which of several stands for all of them, and how one is written.
+type Kind = (&'static str, Keep, fn(u64) -> String);
+
+/// Values as bars with the newest, the least and the largest beside them; returns the rows used.
+fn bars((label, keep, words): Kind, values: &[Option<u64>], height: u16, area: Rect, canvas: &mut Canvas<'_>) -> u16 {
+    const LABEL: u16 = 7;
+    let known = || values.iter().flatten();
+    let (Some(newest), Some(least), Some(most)) = (known().next_back(), known().min(), known().max()) else { return 0 };
+    let beside = if height > 1 { 0 } else { 26 };
+    let width = usize::from(area.width.saturating_sub(LABEL + 3 + beside)).min(120);
+    let lines = chart(canvas.glyphs, &folded(values, width, keep), width, height);
+    for (nth, line) in (0..).zip(&lines) {
+        canvas.spans(indent(row(area, nth), LABEL), &[span(Role::Gauge, line.clone())]);
+    }
+    let last = lines.len() as u16 - 1;
+    canvas.text(row(area, last), Role::Head, label);
+    let text = format!("{} now, {} to {}", words(*newest), words(*least), words(*most));
+    let used = lines.first().map_or(0, |line| line.chars().count()) as u16;
+    match height {
+        1 => canvas.text(indent(row(area, 0), LABEL + used + 2), Role::Dim, &text),
+        _ => {
+            canvas.text(indent(row(area, height), LABEL), Role::Dim, &text);
+            return height + 1;
+        }
+    };
+    height
+}
+
+/// As a word of a shell.
+pub fn quoted(text: &impl std::fmt::Display) -> String {
+    format!("'{}'", text.to_string().replace('\'', "'\\''"))
+}

@@ -1,0 +1,212 @@
+//! What the console knows of the past: plain data that messages replace. No I/O, no clock.
+
+use std::sync::Arc;
+
+use crate::model::backup::BackupId;
+use crate::model::foreign::Foreign;
+use crate::model::judgement::{Judgement, Severity, What};
+use crate::model::run::{RunBrief, RunId, RunState};
+use crate::model::units::Moment;
+use crate::report::Report;
+use crate::work::check::CheckReport;
+use crate::work::history::{HistoryView, Kept, Outcome, Point, RunDetail, SeriesKey, SeriesPast};
+
+/// Everything that the History screen and its layers show.
+#[derive(Default)]
+pub struct Past {
+    /// All series; `None` until they have been read once.
+    pub view: Option<Arc<HistoryView>>,
+    /// Why it could not be read when it was last asked for.
+    pub unreadable: Option<Box<Report>>,
+    /// Runs of one series that are older than those of the view, as far as they were asked for.
+    pub older: Option<Older>,
+    /// The run that was opened last.
+    pub run: Option<Arc<RunDetail>>,
+    /// What `check` said last.
+    pub check: Option<Arc<CheckReport>>,
+}
+
+/// Older runs of one series, newest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Older {
+    /// Which series.
+    pub series: SeriesKey,
+    /// Newest first.
+    pub runs: Vec<RunBrief>,
+    /// Whether there are none that are older still.
+    pub complete: bool,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PastAsk {
+    /// All series.
+    View,
+    /// Runs of a series that began before this.
+    Older {
+        /// Which series.
+        series: SeriesKey,
+        /// The names by which telemetry knows it.
+        names: Vec<Foreign>,
+        /// Before when.
+        before: Moment,
+        /// How many.
+        limit: usize,
+    },
+    /// One run.
+    Run(RunId),
+    /// What `check` would say of a listing that is made now.
+    Check,
+}
+
+impl PastAsk {
+    /// In words, for logs and tests.
+    pub fn words(&self) -> String {
+        match self {
+            Self::View => "history".to_owned(),
+            Self::Older { series, before, .. } => format!("runs of {series} before {}", before.minute()),
+            Self::Run(id) => format!("run {id}"),
+            Self::Check => "check".to_owned(),
+        }
+    }
+}
+
+/// What was asked for, read.
+pub enum PastNews {
+    /// All series.
+    View(Arc<HistoryView>),
+    /// Why they cannot be read.
+    Unreadable(Box<Report>),
+    /// More of the older runs of a series.
+    Older(Older),
+    /// One run.
+    Run(Arc<RunDetail>),
+    /// What `check` says.
+    Check(Arc<CheckReport>),
+}
+
+impl Past {
+    /// Takes over what was read.
+    pub fn take(&mut self, news: PastNews) {
+        match news {
+            PastNews::View(view) => {
+                // What was the oldest of the view may not be so any more.
+                self.older = None;
+                self.unreadable = None;
+                self.view = Some(view);
+            }
+            PastNews::Unreadable(report) => self.unreadable = Some(report),
+            PastNews::Older(more) => match self.older.as_mut().filter(|known| known.series == more.series) {
+                Some(known) => {
+                    known.runs.extend(more.runs);
+                    known.complete = more.complete;
+                }
+                None => self.older = Some(more),
+            },
+            PastNews::Run(run) => self.run = Some(run),
+            PastNews::Check(report) => self.check = Some(report),
+        }
+    }
+
+    /// A series.
+    pub fn series(&self, key: &SeriesKey) -> Option<&Arc<SeriesPast>> {
+        self.view.as_ref()?.get(key)
+    }
+}
+
+/// What stands against a series and matters most; what is only worth knowing is not it.
+pub fn gravest(series: &SeriesPast) -> Option<&Judgement> {
+    series.gravest().filter(|judged| judged.severity > Severity::Note)
+}
+
+/// Whether a series is late now.
+pub fn is_late(series: &SeriesPast) -> bool {
+    series.judgements.iter().any(|judged| judged.stands() && matches!(judged.what, What::Late { .. }))
+}
+
+/// The newest backup that was made and is not known to be bad, listed or not.
+pub fn newest_made(series: &SeriesPast) -> Option<&Point> {
+    let made = |point: &&Point| point.outcome == Outcome::Made && point.kept != Kept::Bad;
+    series.newest().or_else(|| series.points.iter().rev().find(made))
+}
+
+/// Bytes of what was made, oldest first.
+pub fn sizes(series: &SeriesPast) -> Vec<Option<u64>> {
+    series.points.iter().map(|point| point.bytes.filter(|_| point.outcome == Outcome::Made)).collect()
+}
+
+/// How long runs took in milliseconds, oldest first.
+pub fn durations(series: &SeriesPast) -> Vec<Option<u64>> {
+    series.points.iter().map(|point| point.took.and_then(|took| u64::try_from(took).ok())).collect()
+}
+
+/// One line of the list of runs: a run, an object that no run is known of, or both joined.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunLine {
+    /// When it began; of an object alone, when it was taken.
+    pub at: Moment,
+    /// The run, where one is known.
+    pub run: Option<RunId>,
+    /// How it ended; `None`: no run is known, only what it left.
+    pub state: Option<RunState>,
+    /// Bytes that were made.
+    pub bytes: Option<u64>,
+    /// How long it took, in milliseconds.
+    pub took: Option<u64>,
+    /// What it left, as far as it was listed.
+    pub backup: Option<BackupId>,
+    /// What is there of that.
+    pub kept: Kept,
+    /// Whether a backup came of it.
+    pub outcome: Outcome,
+}
+
+impl From<&Point> for RunLine {
+    fn from(point: &Point) -> Self {
+        Self {
+            at: point.at,
+            run: point.run.clone(),
+            state: point.state,
+            bytes: point.bytes,
+            took: point.took.and_then(|took| u64::try_from(took).ok()),
+            backup: point.backup.clone(),
+            kept: point.kept,
+            outcome: point.outcome,
+        }
+    }
+}
+
+impl From<&RunBrief> for RunLine {
+    fn from(run: &RunBrief) -> Self {
+        let made = matches!(run.state, RunState::Ok | RunState::Unknown);
+        Self {
+            at: run.at,
+            run: Some(run.id.clone()),
+            state: Some(run.state),
+            bytes: run.bytes,
+            took: run.took().and_then(|took| u64::try_from(took.as_millis()).ok()),
+            backup: None,
+            kept: Kept::Unknown,
+            outcome: if made { Outcome::Made } else { Outcome::Failed },
+        }
+    }
+}
+
+/// All lines of a series that are known, newest first.
+pub fn lines(series: &SeriesPast, older: Option<&Older>) -> Vec<RunLine> {
+    let older = older.filter(|older| older.series == series.key);
+    let before = series.points.iter().rev().map(RunLine::from);
+    before.chain(older.into_iter().flat_map(|older| older.runs.iter().map(RunLine::from))).collect()
+}
+
+/// Before which time older runs are to be asked for; `None`: all of them are known, or there are none.
+pub fn older_than(series: &SeriesPast, older: Option<&Older>) -> Option<Moment> {
+    if series.runs.is_empty() {
+        return None;
+    }
+    if let Some(older) = older.filter(|older| older.series == series.key) {
+        return older.runs.last().map(|run| run.at).filter(|_| !older.complete);
+    }
+    let told = series.points.iter().find(|point| point.run.is_some());
+    told.map(|point| point.at)
+}

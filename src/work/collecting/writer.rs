@@ -1,0 +1,201 @@
+//! The one thread that stores what is received: requests that wait are stored together, in one transaction, and each
+//! is answered once that is done.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+
+use super::store::put;
+use crate::collect::{Coding, Delivery, Handler, Kind, Reply};
+use crate::disk::runs::{HistoryError, Intake, Store};
+use crate::model::run::Feed;
+use crate::model::units::Moment;
+use crate::report::Reportable;
+use crate::telemetry::{Batch, LogRequests, TelemetryError, dbacked, read_json, read_protobuf};
+use crate::work::session::now;
+
+/// Requests that wait to be stored; one more is put off.
+const QUEUE: usize = 64;
+/// Spans that are stored together, beyond which no further request joins.
+const TOGETHER: usize = 8192;
+/// How often old history is deleted.
+const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+
+/// What has arrived so far.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    pub spans: AtomicU64,
+    pub known: AtomicU64,
+    pub foreign: AtomicU64,
+    pub refused: AtomicU64,
+    pub runs: AtomicU64,
+    pub changed: AtomicU64,
+}
+
+struct Task {
+    delivery: Delivery,
+    arrived: Moment,
+    answer: oneshot::Sender<Reply>,
+}
+
+/// The way to the thread. When the last of it is gone, the thread stores what waits and ends.
+#[derive(Clone)]
+pub(super) struct Desk(mpsc::Sender<Task>);
+
+#[async_trait]
+impl Handler for Desk {
+    async fn deliver(&self, delivery: Delivery) -> Reply {
+        let (answer, answered) = oneshot::channel();
+        match self.0.try_send(Task { delivery, arrived: now(), answer }) {
+            Ok(()) => answered.await.unwrap_or_else(|_| Reply::Failed("the store has stopped".to_owned())),
+            Err(_) => Reply::Busy,
+        }
+    }
+}
+
+/// Starts the thread.
+///
+/// # Errors
+///
+/// When the system has no thread left.
+pub(super) fn start(store: Store, totals: Arc<Totals>) -> std::io::Result<(Desk, JoinHandle<()>)> {
+    let (sender, tasks) = mpsc::channel(QUEUE);
+    let mut writer = Writer { store, totals, logs: LogRequests::default(), pruned: None };
+    let thread = std::thread::Builder::new().name("collect".to_owned()).spawn(move || writer.run(tasks))?;
+    Ok((Desk(sender), thread))
+}
+
+struct Writer {
+    store: Store,
+    totals: Arc<Totals>,
+    logs: LogRequests,
+    pruned: Option<Instant>,
+}
+
+/// A request that has been read, and who waits for it.
+struct Read {
+    intake: Intake,
+    refused: u64,
+    why: String,
+    answer: oneshot::Sender<Reply>,
+}
+
+impl Writer {
+    fn run(&mut self, mut tasks: mpsc::Receiver<Task>) {
+        while let Some(first) = tasks.blocking_recv() {
+            let mut group = vec![];
+            let (mut next, mut spans) = (Some(first), 0);
+            while let Some(task) = next {
+                if let Some(read) = self.read(task) {
+                    spans += read.intake.spans.len();
+                    group.push(read);
+                }
+                next = if spans < TOGETHER { tasks.try_recv().ok() } else { None };
+            }
+            self.store(group);
+            self.prune();
+        }
+    }
+
+    /// Reads a request; one that cannot be read is answered at once.
+    fn read(&mut self, task: Task) -> Option<Read> {
+        let Task { delivery, arrived, answer } = task;
+        match self.intake(&delivery, arrived) {
+            Ok((intake, batch)) => {
+                self.totals.foreign.fetch_add(batch.foreign, Ordering::Relaxed);
+                self.totals.refused.fetch_add(batch.refused, Ordering::Relaxed);
+                let why = batch.why.map_or_else(String::new, str::to_owned);
+                Some(Read { intake, refused: batch.refused, why, answer })
+            }
+            Err(error @ TelemetryError::TooMany { .. }) => {
+                let _ = answer.send(Reply::TooLarge(error.to_string()));
+                None
+            }
+            Err(error) => {
+                let _ = answer.send(Reply::Unreadable(error.to_string()));
+                None
+            }
+        }
+    }
+
+    fn intake(&mut self, delivery: &Delivery, arrived: Moment) -> Result<(Intake, Batch), TelemetryError> {
+        let body = delivery.body.as_slice();
+        let mut intake = Intake { feed: Feed::Otlp, arrived, spans: vec![], runs: vec![] };
+        let mut batch = Batch::default();
+        match delivery.kind {
+            Kind::Traces(Coding::Protobuf) => batch = read_protobuf(body)?,
+            Kind::Traces(Coding::Json) => batch = read_json(body)?,
+            Kind::Log => (intake.feed, intake.runs) = (Feed::Logrus, self.logs.read(body)?),
+            Kind::Check => (intake.feed, intake.runs) = (Feed::Beacon, vec![dbacked::of_beacon(body, arrived)?]),
+            Kind::Analytics => {
+                (intake.feed, intake.runs) = (Feed::Analytics, vec![dbacked::of_analytics(body, arrived)?]);
+            }
+        }
+        intake.spans = std::mem::take(&mut batch.spans);
+        Ok((intake, batch))
+    }
+
+    fn store(&self, group: Vec<Read>) {
+        let mut answers = vec![];
+        let mut intakes = vec![];
+        for read in group {
+            intakes.push(read.intake);
+            answers.push((read.answer, read.refused, read.why));
+        }
+        let failed = match self.put(&intakes) {
+            Ok(()) => None,
+            // Together they failed; each by itself, one odd request does not take the others with it.
+            Err(_) if intakes.len() > 1 => {
+                for (intake, (answer, refused, why)) in intakes.iter().zip(answers) {
+                    let stored = self.put(std::slice::from_ref(intake));
+                    let _ = answer.send(reply(stored.err().as_ref(), refused, why));
+                }
+                return;
+            }
+            Err(error) => Some(error),
+        };
+        for (answer, refused, why) in answers {
+            let _ = answer.send(reply(failed.as_ref(), refused, why));
+        }
+    }
+
+    fn put(&self, intakes: &[Intake]) -> Result<(), HistoryError> {
+        let stored = put(&self.store, intakes)?;
+        let counters = [
+            (&self.totals.spans, stored.spans),
+            (&self.totals.known, stored.known + stored.beyond),
+            (&self.totals.runs, stored.runs),
+            (&self.totals.changed, stored.changed),
+        ];
+        for (counter, more) in counters {
+            counter.fetch_add(more, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    fn prune(&mut self) {
+        if self.pruned.is_some_and(|at| at.elapsed() < PRUNE_EVERY) {
+            return;
+        }
+        self.pruned = Some(Instant::now());
+        if let Err(error) = self.store.prune(now()) {
+            let report = error.report();
+            tracing::warn!(code = report.code, "old history could not be deleted: {report}");
+        }
+    }
+}
+
+fn reply(failed: Option<&HistoryError>, refused: u64, why: String) -> Reply {
+    match failed {
+        None => Reply::Stored { refused, why },
+        Some(error) => {
+            let report = error.report();
+            tracing::error!(code = report.code, "telemetry could not be stored: {report}");
+            Reply::Failed("it could not be stored; the log of the receiver says why".to_owned())
+        }
+    }
+}
