@@ -193,6 +193,8 @@ pub struct ChangeSource {
     pub url: Option<String>,
     /// A dbtrail access profile.
     pub access_profile: Option<String>,
+    /// Where its columns are told, as `--schema` takes it.
+    pub schemas: Vec<String>,
 }
 
 /// What is expected of the backups whose `target:key` matches a pattern.

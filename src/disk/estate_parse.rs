@@ -80,7 +80,7 @@ pub(super) fn estate(file: &ConfigFile, env: &Environment) -> Result<Estate, Est
     estate.targets = each(&top, "targets", &TARGET, target)?;
     estate.habits = each(&top, "targets", &TARGET, habits)?.into_iter().flatten().collect();
     estate.servers = each(&top, "servers", &SERVER, |name, section| server(name, section, file.access.write))?;
-    estate.changes = each(&top, "changes", &["target", "path", "url", "access_profile"], |name, section| {
+    estate.changes = each(&top, "changes", &["target", "path", "url", "access_profile", "schema"], |name, section| {
         change(name, section, &estate.targets)
     })?;
     estate.series = each(&top, "series", &["match", "databases", "cron", "tz"], series)?;
@@ -372,6 +372,12 @@ fn change(name: String, section: &Section<'_, '_>, targets: &[EstateTarget]) -> 
         },
         None => None,
     };
+    let schemas = section.texts("schema")?;
+    for (list, text) in schemas.iter().flat_map(|list| list.value.iter().map(move |text| (list, text))) {
+        let rest = text.split_once("://").map_or("", |(_, rest)| rest);
+        let placed = Placed { value: text.clone(), line: list.line, setting: list.setting.clone() };
+        refuse_password(rest).map_err(|error| refused(source, &placed, error))?;
+    }
     let text = |key| section.text(key).map(|text| text.map(|text| text.value));
     Ok(ChangeSource {
         name,
@@ -379,6 +385,7 @@ fn change(name: String, section: &Section<'_, '_>, targets: &[EstateTarget]) -> 
         path: text("path")?,
         url: url.map(|url| url.value),
         access_profile: text("access_profile")?,
+        schemas: schemas.map(|list| list.value).unwrap_or_default(),
     })
 }
 

@@ -117,6 +117,11 @@ fn wrong_values_name_their_line_and_what_is_valid() {
             "keep one",
         ),
         (
+            "[changes.c]\nurl = \"binlog+file:///b/\"\nschema = [\"mysql://u:pw@h/\"]",
+            "3: `changes.c.schema`",
+            "password",
+        ),
+        (
             "[changes.c]\ntarget = \"ofsite\"\n[targets.offsite]\nurl = \"s3://b\"",
             "2: `changes.c.target` names no target",
             "\"offsite\"",

@@ -218,7 +218,7 @@ fn log(root: &Path, nights: &[Night], now: Moment) -> io::Result<()> {
         flate2::read::GzEncoder::new(&file.bytes[..], flate2::Compression::new(4)).read_to_end(&mut packed)?;
         write(&folder.join(file.name + ".gz"), &packed, file.at.0)?;
     }
-    Ok(())
+    write(&folder.join("definitions.sql"), accident::definitions().as_bytes(), now.0)
 }
 
 /// What the collector of that network has gathered of the runs of mysql-backup.
@@ -316,6 +316,7 @@ fn estate(root: &Path, key: &Path, fingerprint: &Fingerprint, vault: &[VaultKey]
          [targets.nas]\nurl = {}\n\n\
          [targets.vault]\nurl = {}\nretention = \"{}\"\n\n\
          [telemetry.collector]\nurl = {}\n\n\
+         [changes.shop]\nurl = {}\nschema = [{}]\n\n\
          [series.shop]\nmatch = \"offsite:dbacked_shop_*\"\ndatabases = [\"shop\"]\ncron = \"0 3 * * *\"\ntz = \"UTC\"\n",
         more.concat(),
         url("offsite")?,
@@ -323,6 +324,8 @@ fn estate(root: &Path, key: &Path, fingerprint: &Fingerprint, vault: &[VaultKey]
         url("vault")?,
         vault::RETENTION,
         url("telemetry")?,
+        toml::Value::String(format!("binlog+{}", folder_url(&root.join("binlogs"))?)),
+        toml::Value::String(format!("{}definitions.sql", folder_url(&root.join("binlogs"))?)),
     ))
 }
 

@@ -154,7 +154,8 @@ struct Pass {
 }
 
 impl Opening<'_> {
-    async fn open(&self, mut source: Source, request: ChangesRequest) -> Result<Arc<Opened>, Report> {
+    async fn open(&self, mut source: Source, mut request: ChangesRequest) -> Result<Arc<Opened>, Report> {
+        request.schemas.splice(0..0, std::mem::take(&mut source.schemas));
         self.ctx.begin(Phase::Probing, None);
         let (listing, store) = listing::list(&mut source, &self.ctx.cancel).await?;
         let (listing, filter) = chosen(listing, &request.filter)?;

@@ -22,6 +22,8 @@ pub struct Source {
     pub target: Target,
     /// One file of it, or a folder that was written without its slash, or the stem of names.
     pub key: Option<Foreign>,
+    /// What the estate says of its columns, as `--schema` takes it.
+    pub schemas: Vec<String>,
     ssh: Ssh,
 }
 
@@ -48,7 +50,8 @@ impl Source {
             _ if text.contains("://") || text.starts_with(['/', '.']) => of_url(text)?,
             _ => return Err(unknown(text, &estate.changes).report()),
         };
-        Ok(Self { label, target, key, ssh })
+        let schemas = known.map(|source| source.schemas.clone()).unwrap_or_default();
+        Ok(Self { label, target, key, schemas, ssh })
     }
 
     /// The store over its place.

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::model::units::Moment;
 use crate::work::demo::binlog::{Log, Rows, Statement, Table, Transaction};
 use crate::work::demo::cells::{Cell, Column, Kind};
-use crate::work::demo::dumps::{Dice, OrderItem, PRODUCTS, Product, order_items};
+use crate::work::demo::dumps::{Database, Dice, OrderItem, PRODUCTS, Product, order_items};
 
 const MINUTE: i64 = 60_000;
 /// Transactions of the server before these logs.
@@ -77,6 +77,24 @@ static GOODS: Table = Table {
 /// When the accident happens in a demo that is opened at `now`.
 pub fn accident_at(now: Moment) -> Moment {
     Moment(now.0.div_euclid(MINUTE) * MINUTE - 97 * MINUTE + 11_204)
+}
+
+/// The shop's tables as they are at the end of the logs, as `SHOW CREATE TABLE` tells them.
+pub fn definitions() -> String {
+    let mut sql = "USE `shop`;\n".to_owned();
+    let mut inside = false;
+    for line in Database::Shop.template().lines() {
+        inside |= line.starts_with("CREATE TABLE ");
+        if inside {
+            sql.push_str(line);
+            sql.push('\n');
+            if line.starts_with("  `joined`") {
+                sql.push_str("  `phone` varchar(32) DEFAULT NULL,\n");
+            }
+        }
+        inside &= !line.ends_with(';');
+    }
+    sql
 }
 
 /// Three files that follow on the backup of `backup_at`, with `day` days in it, and end two minutes before `now`.

@@ -25,7 +25,7 @@ impl Database {
         }
     }
 
-    fn template(self) -> &'static str {
+    pub(super) fn template(self) -> &'static str {
         match self {
             Self::Shop => include_str!("../../../assets/demo/shop.sql"),
             Self::Crm => include_str!("../../../assets/demo/crm.sql"),
