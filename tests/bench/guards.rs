@@ -16,7 +16,6 @@ use breakglass::change::undo::{Request, stream};
 use breakglass::model::foreign::Foreign;
 
 #[path = "support/mod.rs"]
-#[allow(dead_code)]
 mod bench;
 #[path = "../it/support/mod.rs"]
 #[allow(dead_code, clippy::unwrap_used)]

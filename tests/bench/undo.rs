@@ -18,7 +18,6 @@ use breakglass::change::undo::{self, Request};
 use breakglass::model::foreign::Foreign;
 
 #[path = "support/mod.rs"]
-#[allow(dead_code)]
 mod bench;
 #[path = "support/logs.rs"]
 mod logs;
