@@ -90,7 +90,7 @@ fn scripts_of_any_size_stop_where_they_must_and_are_read_in_pieces() {
     let huge = format!("DELETE FROM `s`.`t` WHERE @bg=CONNECTION_ID() AND `a` <=> X'{}'", "00".repeat(2_000_000));
     let text = whole(&body(Lines::Once, &[(UPDATE, 1), (&huge, 1), (UPDATE, 1)]));
     assert_eq!(read(&text, 2).unwrap().values().sum::<u64>(), 3);
-    let late = whole(&[body(Lines::Once, &vec![(huge.as_str(), 1); 2]), b"DROP TABLE t;\n".to_vec()].concat());
+    let late = whole(&[body(Lines::Once, &[(huge.as_str(), 1); 2]), b"DROP TABLE t;\n".to_vec()].concat());
     let lines = late.iter().filter(|byte| **byte == b'\n').count();
     assert!(matches!(read(&late, 2), Err(RereadError::Line { line, .. }) if line == lines));
 }
