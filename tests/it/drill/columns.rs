@@ -54,8 +54,7 @@ const CHARSETS: [&str; 21] = [
     "cp932", "ujis", "big5", "euckr", "cp1251", "koi8r", "latin2", "greek", "ascii",
 ];
 
-const PLAIN: [&str; 14] =
-    ["a", "A", "b", "paid", " ", "'", "\"", "\\", "%_", "\n", "\0", "\u{1a}", "`;--", "0"];
+const PLAIN: [&str; 14] = ["a", "A", "b", "paid", " ", "'", "\"", "\\", "%_", "\n", "\0", "\u{1a}", "`;--", "0"];
 
 /// A string literal that no setting reads in another way.
 pub fn quoted(text: &str) -> String {
@@ -171,7 +170,8 @@ pub fn any(random: &mut Random, product: Product) -> (Kind, String) {
         }
         18 | 19 => (Kind::Json, "JSON".into()),
         20 => {
-            let name = *random.pick(&["GEOMETRY", "POINT", "LINESTRING", "POLYGON", "MULTIPOINT", "GEOMETRYCOLLECTION"]);
+            let name =
+                *random.pick(&["GEOMETRY", "POINT", "LINESTRING", "POLYGON", "MULTIPOINT", "GEOMETRYCOLLECTION"]);
             (Kind::Geometry(name), name.into())
         }
         21 if product == Product::Mysql => (Kind::Vector(3), "VECTOR(3)".into()),
@@ -308,7 +308,13 @@ pub fn value(random: &mut Random, kind: &Kind) -> String {
                 format!("'{year}-{month:02}-{day:02} {}'", clock(random, *digits))
             }
         },
-        Kind::Year => if random.one_in(5) { "0".into() } else { random.between(1901, 2155).to_string() },
+        Kind::Year => {
+            if random.one_in(5) {
+                "0".into()
+            } else {
+                random.between(1901, 2155).to_string()
+            }
+        }
         Kind::Text { charset, longest } => quoted(&text(random, charset, *longest)),
         Kind::Bytes { longest, .. } => format!("X'{}'", data_encoding::HEXUPPER.encode(&bytes(random, *longest))),
         Kind::Enum(labels) => quoted(random.pick::<String>(labels)),
@@ -330,7 +336,10 @@ pub fn value(random: &mut Random, kind: &Kind) -> String {
         Kind::Inet4 => format!("'{}'", std::net::Ipv4Addr::from(random.bits() as u32 >> (8 * random.below(4)))),
         Kind::Inet6 => {
             let all = u128::from(random.bits()) << 64 | u128::from(random.bits());
-            format!("'{}'", std::net::Ipv6Addr::from(*random.pick(&[all, 0, 1, all >> 96, all << 96, 0xffff_0a00_0001])))
+            format!(
+                "'{}'",
+                std::net::Ipv6Addr::from(*random.pick(&[all, 0, 1, all >> 96, all << 96, 0xffff_0a00_0001]))
+            )
         }
     }
 }

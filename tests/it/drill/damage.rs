@@ -6,7 +6,8 @@ use crate::drill::{Ask, Stopped, fixture_file, fixture_logs, undo};
 
 /// The statements of a script, without comments and without what depends on how many there are.
 fn statements(text: &str) -> Vec<&str> {
-    let is_one = |line: &&str| line.starts_with("UPDATE ") || line.starts_with("DELETE ") || line.starts_with("INSERT ");
+    let is_one =
+        |line: &&str| line.starts_with("UPDATE ") || line.starts_with("DELETE ") || line.starts_with("INSERT ");
     text.lines().filter(is_one).collect()
 }
 

@@ -45,13 +45,13 @@ fn numbers(random: &mut Random) -> Vec<Case> {
         cases.push(Case::new(name, raws.iter().map(signed).collect()));
         cases.push(Case::new(format!("{name} UNSIGNED"), raws.iter().map(|raw| Value::UInt(*raw)).collect()));
     }
-    for (precision, scale) in [(1, 0), (1, 1), (5, 2), (9, 9), (10, 0), (18, 9), (38, 30), (65, 0), (65, 30), (30, 30)] {
+    for (precision, scale) in [(1, 0), (1, 1), (5, 2), (9, 9), (10, 0), (18, 9), (38, 30), (65, 0), (65, 30), (30, 30)]
+    {
         let plain = packed_digits(random, precision, scale);
         cases.push(Case::new(format!("DECIMAL({precision},{scale})"), plain));
     }
-    let mut doubles: Vec<u64> = [0.1, 1e22, 1e81, 1e300, 9_007_199_254_740_993.0, 1e-80, 5e-324, f64::MAX, -1.5, 0.0]
-        .map(f64::to_bits)
-        .into();
+    let mut doubles: Vec<u64> =
+        [0.1, 1e22, 1e81, 1e300, 9_007_199_254_740_993.0, 1e-80, 5e-324, f64::MAX, -1.5, 0.0].map(f64::to_bits).into();
     doubles.extend(many(60, || random.bits()).into_iter().filter(|bits| f64::from_bits(*bits).is_finite()));
     let mut floats: Vec<u32> =
         [0.1_f32, 16_777_217.0, f32::MAX, f32::MIN_POSITIVE, -2.5, 0.0, 1e-45].map(f32::to_bits).into();
@@ -78,10 +78,8 @@ fn packed_digits(random: &mut Random, precision: u8, scale: u8) -> Vec<Value<'st
         }
         groups
     };
-    let layout: Vec<usize> = groups(usize::from(precision - scale), true)
-        .into_iter()
-        .chain(groups(usize::from(scale), false))
-        .collect();
+    let layout: Vec<usize> =
+        groups(usize::from(precision - scale), true).into_iter().chain(groups(usize::from(scale), false)).collect();
     let mut values = vec![];
     for nth in 0..24 {
         let mut bytes = vec![];
@@ -112,7 +110,11 @@ fn temporals(random: &mut Random) -> Vec<Case> {
         1 => Date { year: 2021, month: 2, day: 31 },
         2 => Date { year: 9999, month: 12, day: 31 },
         3 => Date { year: 2020, month: random.below(13) as u8, day: 0 },
-        _ => Date { year: random.below(10_000) as u16, month: 1 + random.below(12) as u8, day: 1 + random.below(28) as u8 },
+        _ => Date {
+            year: random.below(10_000) as u16,
+            month: 1 + random.below(12) as u8,
+            day: 1 + random.below(28) as u8,
+        },
     };
     cases.push(Case::new("DATE", many(30, || Value::Date(day(random)))));
     for digits in 0..=6_u8 {
@@ -180,7 +182,8 @@ fn texts(random: &mut Random) -> Vec<Case> {
             cases.push(Case::new(format!("{declared} CHARACTER SET {name}"), some).of(form.clone()));
         }
     }
-    for (declared, pad) in [("VARBINARY(20)", None), ("BLOB", None), ("BINARY(8)", Some(8)), ("BINARY(255)", Some(255))] {
+    for (declared, pad) in [("VARBINARY(20)", None), ("BLOB", None), ("BINARY(8)", Some(8)), ("BINARY(255)", Some(255))]
+    {
         let mut some = many(16, || {
             let len = pad.unwrap_or_else(|| random.below(20) as usize);
             text(many(len, || if random.one_in(3) { 0 } else { random.bits() as u8 }), Charset::Binary)
@@ -248,12 +251,7 @@ fn shapes(random: &mut Random, product: Product) -> Vec<Case> {
             cases.push(Case::new("JSON", documents.iter().map(json).collect()));
         }
         Product::Mariadb => {
-            let form = |width| Form {
-                charset: Charset::Binary,
-                pad: Some(width),
-                is_address: true,
-                ..Form::default()
-            };
+            let form = |width| Form { charset: Charset::Binary, pad: Some(width), is_address: true, ..Form::default() };
             for (declared, width) in [("UUID", 16), ("INET4", 4), ("INET6", 16)] {
                 let mut some = many(12, || {
                     let mut bytes: Vec<u8> = many(width, || random.bits() as u8);
@@ -341,7 +339,12 @@ fn d01_d05_d06_d07_d08_d09_d12_d13_d14_d15_every_literal_stores_the_very_bytes_t
             let case = &cases[table[1..].parse::<usize>().unwrap()];
             let written = case.values.get(id as usize).unwrap_or(&Value::Null);
             let is_zero = matches!(written, Value::Double(bits) if f64::from_bits(*bits) == 0.0);
-            assert!(value == *written || is_zero && same(&value, written), "{:?} {}: {written:?} came back as {value:?}", server.product, case.declared);
+            assert!(
+                value == *written || is_zero && same(&value, written),
+                "{:?} {}: {written:?} came back as {value:?}",
+                server.product,
+                case.declared
+            );
         }
         finds(server, &cases);
     }

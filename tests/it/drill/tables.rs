@@ -88,13 +88,7 @@ fn table(random: &mut Random, product: Product, nth: u64) -> Table {
     Table { name: name_of_it, columns, create }
 }
 
-fn plain_column(
-    random: &mut Random,
-    product: Product,
-    at: u64,
-    columns: &mut Vec<Column>,
-    lines: &mut Vec<String>,
-) {
+fn plain_column(random: &mut Random, product: Product, at: u64, columns: &mut Vec<Column>, lines: &mut Vec<String>) {
     let name = name(random, format!("c{at}"));
     let (kind, declared) = columns::any(random, product);
     let not_null = random.one_in(4);
@@ -142,7 +136,9 @@ fn extras(random: &mut Random, product: Product, columns: &mut Vec<Column>, line
         }
     }
     if product == Product::Mysql && random.one_in(5) {
-        let int = columns.iter().find(|column| !column.is_auto && matches!(column.kind, Some(Kind::Int { bits: 8..=32, .. })));
+        let int = columns
+            .iter()
+            .find(|column| !column.is_auto && matches!(column.kind, Some(Kind::Int { bits: 8..=32, .. })));
         lines.extend(int.map(|int| format!("KEY fx (({} + 1))", int.name)));
     }
 }
@@ -205,11 +201,7 @@ fn family(random: &mut Random, product: Product) -> Vec<Table> {
     };
     let child = Table {
         name: "`child`".into(),
-        columns: vec![
-            column("id", Kind::Bit(8), true),
-            column("pid", small(), false),
-            column("v", label(), false),
-        ],
+        columns: vec![column("id", Kind::Bit(8), true), column("pid", small(), false), column("v", label(), false)],
         create: format!(
             "CREATE TABLE `child` (`id` INT NOT NULL PRIMARY KEY, `pid` INT, `v` VARCHAR(10) CHARACTER SET utf8mb4, \
             CONSTRAINT f FOREIGN KEY (`pid`) REFERENCES `parent` (`id`) ON DELETE {on_delete} ON UPDATE {on_update}) \

@@ -36,7 +36,9 @@ pub fn work(random: &mut Random, product: Product, tables: &[Table]) -> String {
             }
             _ => {
                 let end = if random.one_in(3) { "ROLLBACK" } else { "COMMIT" };
-                format!("XA START 'x{nth}','b';\n{inside}XA END 'x{nth}','b';\nXA PREPARE 'x{nth}','b';\nXA {end} 'x{nth}','b';\n")
+                format!(
+                    "XA START 'x{nth}','b';\n{inside}XA END 'x{nth}','b';\nXA PREPARE 'x{nth}','b';\nXA {end} 'x{nth}','b';\n"
+                )
             }
         };
     }
@@ -101,7 +103,8 @@ fn upsert(random: &mut Random, table: &Table) -> String {
 
 /// The same rows once more: where nothing is unique, equal ones.
 fn doubled(table: &Table, limit: u64) -> String {
-    let names: Vec<_> = table.settable().filter(|(column, _)| !column.is_auto).map(|(column, _)| &*column.name).collect();
+    let names: Vec<_> =
+        table.settable().filter(|(column, _)| !column.is_auto).map(|(column, _)| &*column.name).collect();
     let names = names.join(",");
     format!("INSERT INTO {0} ({names}) SELECT {names} FROM {0} LIMIT {limit};\n", table.name)
 }
