@@ -4,6 +4,7 @@
 mod console;
 mod foreign;
 mod rows_now;
+mod since;
 mod verbs;
 
 use std::fs;
