@@ -23,8 +23,9 @@ pub(super) fn few_of_each<T>(unknown: &mut Vec<T>, key_of: impl Fn(&T) -> &Forei
     let mut seen: HashMap<Foreign, usize> = HashMap::new();
     unknown.retain(|task| {
         let key = key_of(task);
-        let dated = names::dbacked_name(key).or_else(|| names::dated_name(key)).map(|name| name.naming);
-        let naming = dated.or_else(|| names::databacker_name(key).map(|name| name.folder));
+        let dated = || names::dated_name(key).map(|name| name.naming);
+        let sealed = names::dbacked_name(key).map(|name| name.naming);
+        let naming = sealed.or_else(|| names::databacker_name(key).map(|name| name.folder)).or_else(dated);
         let count = seen.entry(naming.unwrap_or_else(|| key.clone())).or_default();
         *count += 1;
         *count <= OF_EACH
