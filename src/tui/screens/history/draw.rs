@@ -254,10 +254,10 @@ fn columns(view: &HistoryView, width: u16) -> [Column; 7] {
     let good = good.map(|line| line.iter().map(|part| part.text.width()).sum::<usize>()).max().unwrap_or(0);
     [
         column("DATABASE", name.min(if width < 72 { 12 } else { 16 }), name, Side::Left, 0),
-        column("TARGET", target, if place == 0 { target } else { 0 }, Side::Left, 7),
+        column("TARGET", if place == 0 { target } else { width }, target, Side::Left, 7),
         column("RHYTHM", 7, 9, Side::Left, 5),
-        column("LAST GOOD", 13, good.clamp(13, 22) as u16, Side::Left, 0),
-        column("", if width < 72 { 20 } else { 27 }, 62, Side::Left, 1),
+        column("LAST GOOD", good.clamp(13, 16) as u16, good.clamp(13, 22) as u16, Side::Left, 0),
+        column("", if width < 72 { 20 } else { 24 }, 62, Side::Left, 1),
         column("SIZE", sized, sized, side, 2),
         column("TOOK", timed, timed, side, 4),
     ]
