@@ -217,7 +217,9 @@ impl Judgement {
     pub fn is_of_one(&self) -> bool {
         use What as W;
         match self.what {
-            W::Failed { .. } | W::RepeatedFailure { .. } | W::Shrunk { .. } | W::Grown { .. } | W::Slower { .. } => true,
+            W::Failed { .. } | W::RepeatedFailure { .. } | W::Shrunk { .. } | W::Grown { .. } | W::Slower { .. } => {
+                true
+            }
             W::DatabaseAppeared { .. } | W::DatabaseVanished { .. } => true,
             W::Late { .. } | W::CameLate { .. } | W::Missing { .. } => false,
             W::ClockSkew { .. } | W::PrunedWrongly { .. } | W::NoGoodBackup { .. } => false,

@@ -232,7 +232,8 @@ impl Pane for OneRun {
         let place = below(area, area.height.saturating_sub(panel));
         canvas.rule(row(place, 0));
         let inner = indent(below(place, 1), 3);
-        for (line, at) in about(items.get(cursor), usize::from(inner.width.saturating_sub(1))).iter().zip(inner.rows()) {
+        for (line, at) in about(items.get(cursor), usize::from(inner.width.saturating_sub(1))).iter().zip(inner.rows())
+        {
             canvas.spans(at, line);
         }
     }
@@ -274,7 +275,8 @@ fn head(run: &RunDetail, area: Rect) -> Vec<Line> {
     first.push(span(Role::Text, facts));
     let mut lines = vec![first];
     if area.height >= 16 {
-        let host = it.source.host.as_ref().or(it.source.server.as_ref()).map_or(String::new(), |host| format!(" on {host}"));
+        let host =
+            it.source.host.as_ref().or(it.source.server.as_ref()).map_or(String::new(), |host| format!(" on {host}"));
         let id = it.run_id.as_ref().map_or(String::new(), |id| format!(", run {id}"));
         let text = format!("{} by {}{host}, told by {}{id}", it.kind.word(), it.tool.word(), it.feed.word());
         lines.push(vec![span(Role::Dim, text)]);

@@ -19,8 +19,8 @@ use crate::tui::layers::filter::Filter;
 use crate::tui::layers::run::OneRun;
 use crate::tui::layers::sink::Destination;
 use crate::tui::msg::Effect;
-use crate::tui::past::{PastAsk, RunLine, durations, lines, newest_made, older_than, sizes};
 use crate::tui::pane::{Flow, Pane, Scene};
+use crate::tui::past::{PastAsk, RunLine, durations, lines, newest_made, older_than, sizes};
 use crate::tui::screens::history::draw::{judged, known, took};
 use crate::tui::screens::{backups, moved};
 use crate::tui::theme::Role;
@@ -135,7 +135,12 @@ impl Runs {
         }
         self.asked = Some(before);
         let limit = if command == Command::Last { ALL } else { PAGE };
-        Flow::Do(vec![Effect::Past(PastAsk::Older { series: self.series.clone(), names: series.runs.clone(), before, limit })])
+        Flow::Do(vec![Effect::Past(PastAsk::Older {
+            series: self.series.clone(),
+            names: series.runs.clone(),
+            before,
+            limit,
+        })])
     }
 
     fn backup<'a>(&self, world: &'a World) -> Option<&'a Arc<Backup>> {
@@ -215,7 +220,9 @@ fn margin(told: &Told) -> Span {
 pub fn state(line: &RunLine) -> Span {
     match line.state {
         None => span(Role::Dim, "no run"),
-        Some(state @ RunState::Ok) if line.outcome == Outcome::Failed => span(Role::Warn, format!("says {}", state.word())),
+        Some(state @ RunState::Ok) if line.outcome == Outcome::Failed => {
+            span(Role::Warn, format!("says {}", state.word()))
+        }
         Some(state) => span(state_role(state), state.word()),
     }
 }

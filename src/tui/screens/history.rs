@@ -16,8 +16,8 @@ use crate::tui::layers::checks::Checks;
 use crate::tui::layers::filter::Filter;
 use crate::tui::layers::runs::Runs;
 use crate::tui::msg::Effect;
-use crate::tui::past::{PastAsk, gravest, newest_made, sizes};
 use crate::tui::pane::{Flow, Pane, Scene};
+use crate::tui::past::{PastAsk, gravest, newest_made, sizes};
 use crate::tui::screens::moved;
 use crate::tui::widgets::strip::Axis;
 use crate::tui::world::World;
@@ -192,11 +192,7 @@ impl Pane for History {
     fn offers(&self, world: &World) -> Vec<Offer> {
         let read = world.past.view.as_ref().map(|_| ()).ok_or_else(|| Reason::plain("the history is being read"));
         let some = self.current(world).map(|_| ()).ok_or_else(|| Reason::plain("no series is under the cursor"));
-        vec![
-            (Command::Open, some),
-            (Command::ZoomIn, read.clone()),
-            (Command::ZoomOut, read),
-        ]
+        vec![(Command::Open, some), (Command::ZoomIn, read.clone()), (Command::ZoomOut, read)]
     }
 
     fn update(&mut self, command: Command, world: &World) -> Flow {

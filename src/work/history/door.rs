@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::disk::runs::{HistoryError, Keep, Store};
+use crate::disk::runs::{HistoryError, Store};
 use crate::disk::state::State;
 use crate::model::backup::Backup;
 use crate::model::foreign::escape;
@@ -39,7 +39,7 @@ impl Session {
             return Ok(store.clone());
         }
         let state = State::open(&self.0.paths.state, self.0.estate.id.as_str()).map_err(|error| error.report())?;
-        let store = Arc::new(Store::open(&state, Keep::default()).map_err(|error| error.report())?);
+        let store = Arc::new(Store::open(&state, self.0.estate.history).map_err(|error| error.report())?);
         *known = Some(store.clone());
         Ok(store)
     }

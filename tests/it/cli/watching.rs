@@ -149,7 +149,7 @@ fn the_past_reads_in_eighty_columns_and_in_documented_fields() {
     assert!(text.out.lines().all(|line| line.chars().count() <= 80), "{}", text.out);
     assert!(text.out.contains("oooooooooo-oooo-oooo"), "{}", text.out);
     assert!(text.out.contains("ooooooooooooooooo!oo"), "{}", text.out);
-    assert!(text.out.contains("- missing") && text.out.contains("! smaller"), "{}", text.out);
+    assert!(text.out.contains("- missing") && text.out.contains("! odd"), "{}", text.out);
 
     let lines = home.run(&["history", "--json", "--series", "crm"]).lines();
     assert_eq!(lines.len(), 20);

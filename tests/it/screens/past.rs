@@ -106,8 +106,7 @@ fn judged(severity: Severity, since: Moment, until: Option<Moment>, what: What) 
 /// Five series with a story each; the shop's newest twenty attempts left the sample's backups.
 pub fn view(world: &World) -> HistoryView {
     let mut shop = series("shop", "offsite", ("0 3 * * *", DAY, 91), "2026-11-21 03:00:07", "ooo-Xooov!op");
-    let of_shop: Vec<_> =
-        world.backups().iter().filter(|backup| backup.databases == [Foreign::from("shop")]).collect();
+    let of_shop: Vec<_> = world.backups().iter().filter(|backup| backup.databases == [Foreign::from("shop")]).collect();
     for (point, backup) in shop.points.iter_mut().rev().filter(|it| it.outcome == Outcome::Made).zip(of_shop).take(9) {
         point.backup = Some(backup.id.clone());
     }
@@ -227,7 +226,8 @@ pub fn one_run(world: &World) -> RunDetail {
         left(backup.key.raw_bytes(), "s3://acme-bak/mysql", RunState::Ok),
         left(name.as_bytes(), url, RunState::Failed),
     ];
-    let mut upload = span(7, 5, "upload", (520_000, 693_000), &[("backup.target.type", "sftp"), ("backup.target.url", url)]);
+    let mut upload =
+        span(7, 5, "upload", (520_000, 693_000), &[("backup.target.type", "sftp"), ("backup.target.url", url)]);
     upload.status = SpanStatus::Error;
     upload.message = Foreign::from("failed to write file: no space left on device");
     upload.events = vec![SpanEvent {
@@ -244,7 +244,13 @@ pub fn one_run(world: &World) -> RunDetail {
         span(3, 2, "database_dump", (90, 402_000), &[]),
         span(4, 2, "output_tar", (402_010, 520_000), &[("backup.bytes", "4540000000")]),
         span(5, 2, "upload", (520_000, 693_000), &[]),
-        span(6, 5, "upload", (520_000, 611_000), &[("backup.target.type", "s3"), ("backup.target.url", "s3://acme-bak/mysql")]),
+        span(
+            6,
+            5,
+            "upload",
+            (520_000, 611_000),
+            &[("backup.target.type", "s3"), ("backup.target.url", "s3://acme-bak/mysql")],
+        ),
         upload,
         span(8, 1, "prune", (692_950, 693_000), &[]),
     ];
@@ -283,7 +289,13 @@ fn verdict() -> CheckReport {
         at: sample::now(),
         databases: vec![
             subject("crm", State::Ok, &[], 5, Rung::Whole),
-            subject("forum", State::Critical, &["the newest on offsite is 6d old, 26h are allowed", "5 of 5 runs failed"], 149, Rung::Listed),
+            subject(
+                "forum",
+                State::Critical,
+                &["the newest on offsite is 6d old, 26h are allowed", "5 of 5 runs failed"],
+                149,
+                Rung::Listed,
+            ),
             subject("ledger", State::Warning, &[late], 9, Rung::Whole),
             subject("shop", State::Ok, &[], 5, Rung::Proven),
         ],
@@ -511,8 +523,9 @@ fn hostile_names_of_series_are_drawn_harmlessly() {
         for keys in ["down", "down", "enter", "esc", "down", "enter", "y", "enter"] {
             stage = stage.press(keys);
             let text = stage.text();
-            let evil =
-                |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}');
+            let evil = |c: char| {
+                (c.is_control() && c != '\n') || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+            };
             assert!(!text.contains(evil), "{text:?}");
         }
     }
