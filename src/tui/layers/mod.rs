@@ -16,6 +16,7 @@ pub mod plan;
 pub mod question;
 pub mod quit;
 pub mod run;
+pub mod run_lines;
 pub mod runs;
 pub mod salvage;
 pub mod sink;

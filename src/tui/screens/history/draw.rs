@@ -135,12 +135,11 @@ impl History {
             canvas.clickable(line, Hit::Series(series.key.clone()));
         }
         if let Some(series) = rows.get(cursor) {
-            let mut place = below(area, area.height - foot);
+            let place = below(area, area.height - foot);
             if roomy {
                 canvas.rule(row(place, 0));
-                place = below(place, 1);
             }
-            about(series, Rect { height: said, ..place }, canvas);
+            about(series, Rect { height: said, ..below(place, u16::from(roomy)) }, canvas);
         }
         let place = indent(row(area, area.height - 1), 3);
         canvas.spans(place, &legend(usize::from(place.width)));
@@ -231,7 +230,8 @@ fn summary(view: &HistoryView, count: usize, all: bool) -> Line {
     line
 }
 
-fn ticks(axis: &Axis, area: Rect, canvas: &mut Canvas<'_>) {
+/// The words below which columns stand.
+pub fn ticks(axis: &Axis, area: Rect, canvas: &mut Canvas<'_>) {
     for (column, word) in axis.ticks() {
         canvas.text(indent(area, column), Role::Head, &word);
     }
