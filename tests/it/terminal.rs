@@ -4,6 +4,7 @@ mod archive;
 mod busy;
 mod headless;
 mod idle;
+mod past;
 mod salvaging;
 mod undoing;
 

@@ -22,6 +22,7 @@ pub mod question;
 pub mod quit;
 pub mod row_list;
 pub mod run;
+pub mod run_lines;
 pub mod runs;
 pub mod salvage;
 pub mod sink;

@@ -7,27 +7,29 @@ use std::sync::Arc;
 use ratatui::layout::{Position, Rect};
 
 use crate::model::backup::Backup;
-use crate::model::run::RunState;
 use crate::model::trust::Rung;
 use crate::model::units::{ByteSize, Moment, counted, grouped, short_span};
-use crate::tui::canvas::{Canvas, Hit, Line, Span, below, indent, row, span};
+use crate::tui::canvas::{Canvas, Hit, below, indent, row, span};
 use crate::tui::command::{Command, Offer, Reason};
-use crate::tui::detail;
 use crate::tui::keymap::Context;
 use crate::tui::layers::detail::Detail;
 use crate::tui::layers::filter::Filter;
 use crate::tui::layers::run::OneRun;
+use crate::tui::layers::run_lines::{COLUMNS, Told, cells, margin, matches, said};
 use crate::tui::layers::sink::Destination;
 use crate::tui::msg::Effect;
 use crate::tui::pane::{Flow, Pane, Scene};
-use crate::tui::past::{PastAsk, RunLine, durations, lines, newest_made, older_than, sizes};
-use crate::tui::screens::history::draw::{judged, known, took};
+use crate::tui::past::{PastAsk, RunLine, lines, newest_made, older_than};
+use crate::tui::screens::history::draw::{judged, known, ticks, took};
+use crate::tui::screens::history::{first, stretched};
 use crate::tui::screens::{backups, moved};
 use crate::tui::theme::Role;
-use crate::tui::widgets::chart::{Keep, chart, folded};
-use crate::tui::widgets::table::{Column, Layout, Side, scrolled};
+use crate::tui::widgets::chart::chart;
+use crate::tui::widgets::strip::{Axis, Stretch, line as strip_line};
+use crate::tui::widgets::table::{Layout, scrolled};
 use crate::tui::world::World;
-use crate::work::history::{Kept, Outcome, SeriesKey, SeriesPast};
+use crate::work::history::strip::strip;
+use crate::work::history::{Outcome, Point, SeriesKey, SeriesPast};
 
 /// So near to the end of what is known more is asked for.
 const NEAR: usize = 60;
@@ -47,6 +49,9 @@ pub struct Runs {
     order: Order,
     /// Before which time older runs were asked for.
     asked: Option<Moment>,
+    /// The time that charts and strip show.
+    stretch: Stretch,
+    columns: Cell<u16>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,24 +73,9 @@ impl Order {
     }
 }
 
-const COLUMNS: [Column; 6] = [
-    Column { title: "STARTED UTC", least: 16, most: 19, side: Side::Left, rank: 0 },
-    Column { title: "STATE", least: 10, most: 11, side: Side::Left, rank: 0 },
-    Column { title: "SIZE", least: 5, most: 5, side: Side::Right, rank: 1 },
-    Column { title: "TOOK", least: 6, most: 7, side: Side::Right, rank: 3 },
-    Column { title: "LEFT", least: 13, most: 24, side: Side::Left, rank: 0 },
-    Column { title: "SAID OF IT", least: 10, most: 80, side: Side::Left, rank: 4 },
-];
-
-/// A line with what the past of its series says of it.
-struct Told {
-    line: RunLine,
-    said: Vec<(Role, String)>,
-}
-
 impl Runs {
-    /// Of this series.
-    pub fn new(series: &SeriesPast) -> Self {
+    /// Of this series, with the time that its strip showed.
+    pub fn new(series: &SeriesPast, stretch: Stretch) -> Self {
         Self {
             series: series.key.clone(),
             name: series.label.clone(),
@@ -94,6 +84,8 @@ impl Runs {
             filter: String::new(),
             order: Order::Newest,
             asked: None,
+            stretch,
+            columns: Cell::new(1),
         }
     }
 
@@ -148,16 +140,6 @@ impl Runs {
     }
 }
 
-/// What the past of a series says of one attempt: what began with it.
-fn said(series: &SeriesPast, line: &RunLine) -> Vec<(Role, String)> {
-    let about = series.judgements.iter().filter(|judged| judged.is_of_one() && judged.since == line.at);
-    let mut said: Vec<(Role, String)> = about.map(|judged| (Role::Warn, judged.short())).collect();
-    if line.kept == Kept::Gone {
-        said.push((Role::Dim, "says it made one".to_owned()));
-    }
-    said
-}
-
 /// What can be done with what a run left.
 pub fn offers_of(line: bool, left: Option<&Arc<Backup>>, world: &World) -> Vec<Offer> {
     let nothing = || Reason::plain("no listed backup is known to be of this run");
@@ -182,91 +164,6 @@ pub fn act_on(command: Command, left: Option<&Arc<Backup>>, world: &World) -> Fl
     }
 }
 
-fn matches(told: &Told, world: &World, word: &str) -> bool {
-    let line = &told.line;
-    let (word, wanted) = match word.strip_prefix('-') {
-        Some(rest) if !rest.is_empty() => (rest, false),
-        _ => (word, true),
-    };
-    let says = |word: &str| told.said.iter().any(|(_, text)| text.contains(word));
-    let found = match word.split_once(':') {
-        Some(("state", rest)) => state(line).text.contains(rest),
-        Some(("says", rest)) => says(rest),
-        _ => {
-            let left = line.backup.as_ref().and_then(|id| world.backup(id));
-            line.at.second().contains(word)
-                || state(line).text.contains(word)
-                || line.kept.word().contains(word)
-                || says(word)
-                || left.is_some_and(|backup| backup.key.to_string().to_lowercase().contains(word))
-        }
-    };
-    found == wanted
-}
-
-/// The sign in the margin of a run.
-fn margin(told: &Told) -> Span {
-    let line = &told.line;
-    let unsure = line.state == Some(RunState::Unfinished) || line.kept == Kept::Gone || !told.said.is_empty();
-    match line.outcome {
-        Outcome::Failed => span(Role::Danger, "x"),
-        _ if line.kept == Kept::Bad => span(Role::Danger, "x"),
-        _ if unsure => span(Role::Warn, "!"),
-        _ => span(Role::Text, " "),
-    }
-}
-
-/// How a run ended, or that none is known of an object.
-pub fn state(line: &RunLine) -> Span {
-    match line.state {
-        None => span(Role::Dim, "no run"),
-        Some(state @ RunState::Ok) if line.outcome == Outcome::Failed => {
-            span(Role::Warn, format!("says {}", state.word()))
-        }
-        Some(state) => span(state_role(state), state.word()),
-    }
-}
-
-/// How a state is drawn.
-pub fn state_role(state: RunState) -> Role {
-    match state {
-        RunState::Ok => Role::Good,
-        RunState::Failed => Role::Danger,
-        RunState::Unfinished => Role::Warn,
-        RunState::Unknown => Role::Dim,
-    }
-}
-
-/// What a run left: its trust, or that nothing of it is listed.
-fn left(line: &RunLine, world: &World, canvas: &Canvas<'_>, width: u16) -> Line {
-    match line.backup.as_ref().map(|id| world.backup(id)) {
-        Some(Some(backup)) => detail::trust(backup, canvas.glyphs, width),
-        Some(None) => vec![span(Role::Warn, "no longer listed")],
-        None if line.kept == Kept::Gone => vec![span(Role::Warn, "gone")],
-        None if line.outcome == Outcome::Failed => vec![span(Role::Dim, "nothing")],
-        None => vec![span(Role::Dim, "not listed")],
-    }
-}
-
-fn cells(told: &Told, world: &World, canvas: &Canvas<'_>, layout: &Layout) -> [Line; 6] {
-    let line = &told.line;
-    let at = if layout.width(0) >= 19 { line.at.second() } else { line.at.minute() };
-    let text = |text: String| vec![span(Role::Text, text)];
-    let mut said: Line = vec![];
-    for (role, words) in &told.said {
-        let gap = if said.is_empty() { "" } else { ", " };
-        said.push(span(*role, format!("{gap}{words}")));
-    }
-    [
-        text(at),
-        vec![state(line)],
-        text(line.bytes.map_or(String::new(), |bytes| ByteSize(bytes).to_string())),
-        text(line.took.map_or(String::new(), took)),
-        left(line, world, canvas, layout.width(4)),
-        said,
-    ]
-}
-
 impl Pane for Runs {
     fn context(&self) -> Context {
         Context::Runs
@@ -288,6 +185,10 @@ impl Pane for Runs {
             return self.more(command, series, rows.len() - row, world);
         }
         match command {
+            Command::Left | Command::Right | Command::ZoomIn | Command::ZoomOut => {
+                let now = world.past.view.as_ref().map_or(world.now, |view| view.at);
+                stretched(&mut self.stretch, command, (now, self.columns.get()), first(series))
+            }
             Command::Sort => {
                 let (order, words) = self.order.next();
                 self.order = order;
@@ -350,6 +251,8 @@ impl Pane for Runs {
             Command::Verify,
             Command::Restore,
             Command::Back,
+            Command::ZoomOut,
+            Command::ZoomIn,
             Command::Filter,
             Command::Sort,
             Command::Copy,
@@ -403,13 +306,31 @@ impl Runs {
         let height = match area.height {
             ..16 => return at,
             16..30 => 1,
-            _ => 2,
+            _ => 3,
         };
-        at += 1;
+        let now = scene.world.past.view.as_ref().map_or(scene.world.now, |view| view.at);
+        let columns = inner.width.saturating_sub(LABEL + 2).clamp(1, 150);
+        self.columns.set(columns);
+        let axis = self.stretch.axis(now, columns);
         let size = |size| ByteSize(size).to_string();
-        at += bars(("size", Keep::Least, size), &sizes(series), height, below(inner, at), canvas);
-        at += bars(("took", Keep::Most, took), &durations(series), height, below(inner, at), canvas);
-        at + 1
+        for (label, keep, words, value) in
+            [("size", Keep::Least, size as fn(u64) -> String, bytes as fn(&Point) -> Option<u64>), ("took", Keep::Most, took, time)]
+        {
+            let values = binned(series, &axis, keep, value);
+            let newest = series.points.iter().rev().find_map(value).map_or(String::new(), words);
+            let place = below(inner, at);
+            for (nth, line) in (0..).zip(chart(canvas.glyphs, &values, usize::from(columns), height)) {
+                canvas.spans(indent(row(place, nth), LABEL), &[span(Role::Gauge, line)]);
+            }
+            let head = [span(Role::Head, label), span(Role::Text, format!("{newest:>8}"))];
+            canvas.spans(row(place, height - 1), &head);
+            at += height;
+        }
+        let marks = strip(series, axis.zoom, axis.start, usize::from(columns), now);
+        canvas.text(row(inner, at), Role::Dim, axis.zoom.words());
+        canvas.spans(indent(row(inner, at), LABEL), &strip_line(&marks));
+        ticks(&axis, indent(row(inner, at + 1), LABEL), canvas);
+        at + 2
     }
 
     fn head(&self, scene: &Scene<'_>, series: &SeriesPast, count: usize, area: Rect, canvas: &mut Canvas<'_>) {
@@ -437,32 +358,35 @@ impl Runs {
     }
 }
 
-/// How values are called, which of several stands for all of them, and how one is written.
-type Kind = (&'static str, Keep, fn(u64) -> String);
+/// Columns of the labels of charts.
+const LABEL: u16 = 14;
 
-/// Values as bars with the newest, the least and the largest beside them; returns the rows used.
-fn bars((label, keep, words): Kind, values: &[Option<u64>], height: u16, area: Rect, canvas: &mut Canvas<'_>) -> u16 {
-    const LABEL: u16 = 7;
-    let known = || values.iter().flatten();
-    let (Some(newest), Some(least), Some(most)) = (known().next_back(), known().min(), known().max()) else { return 0 };
-    let beside = if height > 1 { 0 } else { 26 };
-    let width = usize::from(area.width.saturating_sub(LABEL + 3 + beside)).min(120);
-    let lines = chart(canvas.glyphs, &folded(values, width, keep), width, height);
-    for (nth, line) in (0..).zip(&lines) {
-        canvas.spans(indent(row(area, nth), LABEL), &[span(Role::Gauge, line.clone())]);
-    }
-    let last = lines.len() as u16 - 1;
-    canvas.text(row(area, last), Role::Head, label);
-    let text = format!("{} now, {} to {}", words(*newest), words(*least), words(*most));
-    let used = lines.first().map_or(0, |line| line.chars().count()) as u16;
-    match height {
-        1 => canvas.text(indent(row(area, 0), LABEL + used + 2), Role::Dim, &text),
-        _ => {
-            canvas.text(indent(row(area, height), LABEL), Role::Dim, &text);
-            return height + 1;
+/// What was made; what failed has no size.
+fn bytes(point: &Point) -> Option<u64> {
+    point.bytes.filter(|_| point.outcome == Outcome::Made)
+}
+
+fn time(point: &Point) -> Option<u64> {
+    point.took.and_then(|took| u64::try_from(took).ok())
+}
+
+/// Which of several values stands for all of them: where small is what is worth a look, the least.
+#[derive(Clone, Copy)]
+enum Keep {
+    Least,
+    Most,
+}
+
+/// One value for each column of the axis, where there is any.
+fn binned(series: &SeriesPast, axis: &Axis, keep: Keep, value: fn(&Point) -> Option<u64>) -> Vec<Option<u64>> {
+    let column = |nth| {
+        let values = series.within(axis.moment(nth), axis.moment(nth + 1)).iter().filter_map(value);
+        match keep {
+            Keep::Least => values.min(),
+            Keep::Most => values.max(),
         }
     };
-    height
+    (0..axis.columns).map(column).collect()
 }
 
 /// As a word of a shell.

@@ -19,9 +19,8 @@ use crate::tui::msg::Effect;
 use crate::tui::pane::{Flow, Pane, Scene};
 use crate::tui::past::{PastAsk, gravest, newest_made, sizes};
 use crate::tui::screens::moved;
-use crate::tui::widgets::strip::Axis;
+use crate::tui::widgets::strip::{Axis, Stretch};
 use crate::tui::world::World;
-use crate::work::history::strip::Zoom;
 use crate::work::history::{HistoryView, SeriesKey, SeriesPast};
 
 /// How the list of series is sorted.
@@ -69,9 +68,7 @@ pub struct History {
     columns: Cell<u16>,
     filter: String,
     order: Order,
-    zoom: Zoom,
-    /// Columns that the strip has been moved back into the past.
-    back: u32,
+    stretch: Stretch,
 }
 
 impl History {
@@ -101,36 +98,12 @@ impl History {
 
     /// The part of time that the strips show.
     fn axis(&self, view: &HistoryView) -> Axis {
-        Axis::ending(view.at, self.zoom, self.columns.get(), self.back)
+        self.stretch.axis(view.at, self.columns.get())
     }
 
-    fn zoomed(&mut self, by: isize, view: &HistoryView) -> Flow {
-        let zoom = self.zoom.step(by);
-        if zoom == self.zoom {
-            return Flow::Say(format!("{}: there is nothing beyond that", self.zoom.words()));
-        }
-        // What stands at the right end stays there.
-        let ahead = zoom.floor(view.at).0.saturating_sub(zoom.floor(Moment(self.axis(view).end().0 - 1)).0);
-        self.back = u32::try_from(ahead.max(0) / zoom.millis()).unwrap_or(u32::MAX);
-        self.zoom = zoom;
-        Flow::Say(zoom.words().to_owned())
-    }
-
-    fn panned(&mut self, command: Command, view: &HistoryView) -> Flow {
-        let half = u32::from(self.columns.get() / 2).max(1);
-        if command == Command::Right {
-            if self.back == 0 {
-                return Flow::Say("this is the present".to_owned());
-            }
-            self.back = self.back.saturating_sub(half);
-            return Flow::Stay;
-        }
+    fn moved(&mut self, command: Command, view: &HistoryView) -> Flow {
         let oldest = view.series.iter().filter_map(|series| first(series)).min();
-        if oldest.is_none_or(|oldest| oldest >= self.axis(view).start) {
-            return Flow::Say("nothing older is known".to_owned());
-        }
-        self.back = self.back.saturating_add(half);
-        Flow::Stay
+        stretched(&mut self.stretch, command, (view.at, self.columns.get()), oldest)
     }
 
     fn seek(&mut self, command: Command, rows: &[&Arc<SeriesPast>]) -> Flow {
@@ -148,6 +121,27 @@ impl History {
             None => Flow::Say("no more findings that way".to_owned()),
         }
     }
+}
+
+/// Moves a stretch of time, or says why it cannot be moved.
+pub fn stretched(
+    stretch: &mut Stretch,
+    command: Command,
+    (now, columns): (Moment, u16),
+    oldest: Option<Moment>,
+) -> Flow {
+    let (next, none) = match command {
+        Command::Left => (stretch.earlier(columns, now, oldest), "nothing older is known".to_owned()),
+        Command::Right => (stretch.later(columns), "this is the present".to_owned()),
+        _ => {
+            let by = if command == Command::ZoomIn { -1 } else { 1 };
+            (stretch.zoomed(by, now, columns), format!("{}: there is nothing beyond that", stretch.zoom.words()))
+        }
+    };
+    let Some(next) = next else { return Flow::Say(none) };
+    let zooms = next.zoom != stretch.zoom;
+    *stretch = next;
+    if zooms { Flow::Say(next.zoom.words().to_owned()) } else { Flow::Stay }
 }
 
 /// When the past of a series begins.
@@ -210,9 +204,7 @@ impl Pane for History {
             return Flow::Stay;
         }
         match command {
-            Command::Left | Command::Right => self.panned(command, view),
-            Command::ZoomIn => self.zoomed(-1, view),
-            Command::ZoomOut => self.zoomed(1, view),
+            Command::Left | Command::Right | Command::ZoomIn | Command::ZoomOut => self.moved(command, view),
             Command::Next | Command::Previous => self.seek(command, &rows),
             Command::Filter => Flow::Open(Box::new(Filter::new(&self.filter))),
             Command::Sort => {
@@ -220,7 +212,7 @@ impl Pane for History {
                 Flow::Say(format!("sorted {}", self.order.words()))
             }
             Command::Open => match rows.get(self.row(&rows)) {
-                Some(series) => Flow::Open(Box::new(Runs::new(series))),
+                Some(series) => Flow::Open(Box::new(Runs::new(series, self.stretch))),
                 None => Flow::Pass,
             },
             _ => Flow::Pass,

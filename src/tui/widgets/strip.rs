@@ -90,6 +90,42 @@ impl Axis {
     }
 }
 
+/// Which stretch of time is looked at: how much a column stands for, and how many of them it was moved back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stretch {
+    /// What a column stands for.
+    pub zoom: Zoom,
+    back: u32,
+}
+
+impl Stretch {
+    /// Its axis of so many columns.
+    pub fn axis(self, now: Moment, columns: u16) -> Axis {
+        Axis::ending(now, self.zoom, columns, self.back)
+    }
+
+    /// A finer (-1) or coarser (1) one, with the same right end; `None`: there is none beyond this.
+    pub fn zoomed(self, by: isize, now: Moment, columns: u16) -> Option<Self> {
+        let zoom = self.zoom.step(by);
+        let last = Moment(self.axis(now, columns).end().0.saturating_sub(1));
+        let ahead = zoom.floor(now).0.saturating_sub(zoom.floor(last).0).max(0) / zoom.millis();
+        (zoom != self.zoom).then(|| Self { zoom, back: u32::try_from(ahead).unwrap_or(u32::MAX) })
+    }
+
+    /// Half of it on in time; `None`: this is the present.
+    pub fn later(self, columns: u16) -> Option<Self> {
+        let half = u32::from(columns / 2).max(1);
+        (self.back > 0).then(|| Self { back: self.back.saturating_sub(half), ..self })
+    }
+
+    /// Half of it back in time; `None`: nothing from before it is known.
+    pub fn earlier(self, columns: u16, now: Moment, oldest: Option<Moment>) -> Option<Self> {
+        let half = u32::from(columns / 2).max(1);
+        let more = oldest.is_some_and(|oldest| oldest < self.axis(now, columns).start);
+        more.then(|| Self { back: self.back.saturating_add(half), ..self })
+    }
+}
+
 /// What a tick says: of two that would touch, the lesser one gives way.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Weight {
@@ -202,6 +238,20 @@ mod tests {
         assert!(words(120).ends_with("? open"), "{}", words(120));
         assert!(words(77).contains("= some"), "{}", words(77));
         assert!(words(57).ends_with("- missing"), "{}", words(57));
+    }
+
+    #[test]
+    fn a_stretch_keeps_its_right_end_and_ends_where_nothing_is_known() {
+        let now = Moment::parse("2026-11-21 08:14:09").unwrap();
+        let oldest = Moment::parse("2026-10-01");
+        let back = Stretch::default().earlier(20, now, oldest).unwrap();
+        assert_eq!(back.axis(now, 20).moment(19).day(), "2026-11-11");
+        let hours = back.zoomed(-1, now, 20).unwrap().zoomed(-1, now, 20).unwrap();
+        assert_eq!(hours.axis(now, 20).moment(19).second(), "2026-11-11 23:00:00");
+        assert_eq!(hours.zoomed(-1, now, 20), None);
+        assert_eq!(back.later(20), Some(Stretch::default()));
+        assert_eq!(Stretch::default().later(20), None);
+        assert_eq!(back.earlier(20, now, Moment::parse("2026-11-01")), None);
     }
 
     proptest::proptest! {

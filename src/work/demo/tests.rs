@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 
@@ -8,9 +8,13 @@ use crate::format::unpack::{Limits, Strictness, UnpackError, Unpacker};
 use crate::format::{metadata, names, sniff};
 use crate::model::backup::{Format, Metadata};
 use crate::model::foreign::Foreign;
+use crate::model::run::{Feed, Run, RunState, Span, TraceId};
 use crate::seal::dbacked::{Decrypter, Header};
 use crate::seal::keyring::PrivateKey;
 use crate::seal::public::fingerprint_of_pem;
+use crate::telemetry::assemble::Arrival;
+use crate::telemetry::stream::Told;
+use crate::telemetry::{assemble, stream};
 
 const NOW: Moment = Moment(1_795_219_200_000 + 12 * 3_600_000);
 
@@ -186,4 +190,31 @@ fn tonight_goes_one(now: Moment) {
         goes <= now.0 + 86_400_000
     });
     assert_eq!(tonight.count(), 1);
+}
+
+#[test]
+fn the_telemetry_tells_of_ninety_nights_and_of_every_archive_that_lies_there() {
+    let built = built();
+    let told = files(&built, "telemetry");
+    let mut traces: HashMap<TraceId, Vec<Span>> = HashMap::new();
+    let census = stream::read(&mut &told[0].1[..], &mut |told| {
+        let Told::Spans(Feed::CollectorFile, spans) = told else { panic!("a collector's file holds spans alone") };
+        spans.into_iter().for_each(|span| traces.entry(span.trace).or_default().push(span));
+    });
+    let census = census.unwrap();
+    assert_eq!((census.refused, census.foreign, census.broken), (0, 0, 0));
+    let arrival = Arrival { feed: Feed::CollectorFile, received: None };
+    let runs: Vec<Run> = traces.iter().flat_map(|(trace, spans)| assemble::runs(*trace, spans, arrival)).collect();
+    let (nights, hours): (Vec<&Run>, Vec<&Run>) = runs.iter().partition(|run| run.source.host == Some("db-2".into()));
+    assert_eq!((nights.len(), hours.len()), (89, 168), "one night nothing ran");
+    assert_eq!(nights.iter().filter(|run| run.state == RunState::Failed).count(), 3);
+    let legacy = |run: &&&Run| run.databases.as_ref().is_some_and(|names| names.contains(&Foreign::from("legacy")));
+    let newest_legacy = nights.iter().filter(legacy).filter_map(|run| run.started).max().unwrap();
+    assert!(NOW.0 - newest_legacy.0 > 33 * 86_400_000, "a database went long ago");
+    for (name, bytes) in files(&built, "vault") {
+        let left = |run: &&&Run| run.objects.iter().any(|object| object.name == Some(Foreign::from(name.as_str())));
+        let run = nights.iter().find(left).unwrap_or_else(|| panic!("no run tells of {name}"));
+        assert_eq!(run.bytes, Some(bytes.len() as u64), "{name}");
+        assert!(nights.iter().flat_map(|run| &run.pruned).all(|it| !it.candidates.contains(&Foreign::from(name.as_str()))));
+    }
 }

@@ -135,12 +135,11 @@ impl History {
             canvas.clickable(line, Hit::Series(series.key.clone()));
         }
         if let Some(series) = rows.get(cursor) {
-            let mut place = below(area, area.height - foot);
+            let place = below(area, area.height - foot);
             if roomy {
                 canvas.rule(row(place, 0));
-                place = below(place, 1);
             }
-            about(series, Rect { height: said, ..place }, canvas);
+            about(series, Rect { height: said, ..below(place, u16::from(roomy)) }, canvas);
         }
         let place = indent(row(area, area.height - 1), 3);
         canvas.spans(place, &legend(usize::from(place.width)));
@@ -231,7 +230,8 @@ fn summary(view: &HistoryView, count: usize, all: bool) -> Line {
     line
 }
 
-fn ticks(axis: &Axis, area: Rect, canvas: &mut Canvas<'_>) {
+/// The words below which columns stand.
+pub fn ticks(axis: &Axis, area: Rect, canvas: &mut Canvas<'_>) {
     for (column, word) in axis.ticks() {
         canvas.text(indent(area, column), Role::Head, &word);
     }
@@ -254,10 +254,10 @@ fn columns(view: &HistoryView, width: u16) -> [Column; 7] {
     let good = good.map(|line| line.iter().map(|part| part.text.width()).sum::<usize>()).max().unwrap_or(0);
     [
         column("DATABASE", name.min(if width < 72 { 12 } else { 16 }), name, Side::Left, 0),
-        column("TARGET", target, if place == 0 { target } else { 0 }, Side::Left, 7),
+        column("TARGET", if place == 0 { target } else { width }, target, Side::Left, 7),
         column("RHYTHM", 7, 9, Side::Left, 5),
-        column("LAST GOOD", 13, good.clamp(13, 22) as u16, Side::Left, 0),
-        column("", if width < 72 { 20 } else { 27 }, 62, Side::Left, 1),
+        column("LAST GOOD", good.clamp(13, 16) as u16, good.clamp(13, 22) as u16, Side::Left, 0),
+        column("", if width < 72 { 20 } else { 24 }, 62, Side::Left, 1),
         column("SIZE", sized, sized, side, 2),
         column("TOOK", timed, timed, side, 4),
     ]
