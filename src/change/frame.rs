@@ -206,7 +206,7 @@ impl<R: Read> Frames<R> {
 
     /// The same reader, whose input stands at an event of a file of which the first event is known.
     pub(super) fn moved_to(self, at: BinlogPos, format: Format) -> Self {
-        Self { input: self.input.from_byte(at.0), format: Some(format), ..self }
+        Self { input: self.input.starting_at(at.0), format: Some(format), ..self }
     }
 
     /// What the file's first event says; `None` before it was read.
