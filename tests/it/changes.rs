@@ -3,6 +3,7 @@
 mod demo;
 mod hostile;
 mod meaning;
+mod pages;
 mod schema;
 mod vendor;
 

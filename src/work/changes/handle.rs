@@ -68,6 +68,9 @@ impl Session {
         let job = launch(self, spec, escape(&request.source), move |ctx| async move {
             let Ok(inner) = receiver.await else { return Ending::Cancelled };
             let opened = Opening { ctx: &ctx, session: &session, inner: &inner }.open(source, request).await;
+            // Whatever a read says that was stopped half-way, it was stopped.
+            let stopped = opened.is_err() && ctx.cancel.is_cancelled();
+            let opened = if stopped { Err(ChangesError::Cancelled.report()) } else { opened };
             let ending = ending(&inner, &opened);
             let (result, detail) = recorded(&ending);
             let _ = session.event("changes", &inner.view().source.to_string(), result, &detail);
