@@ -40,7 +40,7 @@ pub fn run(number: u64, at: u64) -> Vec<Span> {
     let identity = format!("mysql:all:5c0e{series:04}");
     let mut run = Making { number, at, next: 0, spans: vec![] };
     let uuid = format!("0f1e2d3c-0000-4000-8000-{number:012x}");
-    let bytes = 4_000_000 + i64::try_from(number % 1000).unwrap() * 977;
+    let bytes = 4_000_000 + (number % 1000) as i64 * 977;
     let root = run.span(
         "run",
         None,

@@ -133,6 +133,25 @@ fn log_lines_and_beacons_become_runs() {
 }
 
 #[test]
+fn a_run_whose_lines_come_before_and_behind_a_restart_is_one_run() {
+    let home = Home::new();
+    let send = |line: &str| {
+        let collector = Collector::start(&home, &[]);
+        let sent = collector.client().send("POST /engines/telemetry/i/log", &[("content-type", JSON)], line.as_bytes());
+        assert_eq!(sent.unwrap().status, 201);
+        collector.stop();
+        let all = runs(&home);
+        assert_eq!(all.len(), 1);
+        (all[0].state, all[0].took().map(|took| took.as_secs()))
+    };
+    let begin = r#"{"run":"aaa","timestamp":"2026-11-21T03:00:00Z","level":"info","message":"beginning dump 1"}"#;
+    let end = r#"{"run":"aaa","timestamp":"2026-11-21T03:00:09Z","level":"info","message":"finished dump 1"}"#;
+    assert_eq!(send(begin), (RunState::Unfinished, None));
+    assert_eq!(send(end), (RunState::Ok, Some(9)));
+    assert_eq!(send(begin), (RunState::Ok, Some(9)));
+}
+
+#[test]
 fn beyond_loopback_a_certificate_is_demanded() {
     let home = Home::new();
     let refused = home.run(&["collect", "--listen", "0.0.0.0:0"]);

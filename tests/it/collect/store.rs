@@ -242,3 +242,22 @@ fn readers_learn_that_somebody_has_written() {
     writer.put(&[intake(1, START)], &make).unwrap();
     assert_ne!(reader.version().unwrap(), before);
 }
+
+#[test]
+fn a_run_that_two_feeds_tell_of_counts_once_whichever_comes_first() {
+    let ended = Moment(START as i64 * 1000 + 60_000);
+    let metadata = simple("shop", Moment(START as i64 * 1000), RunState::Ok, Feed::DbackedMetadata);
+    let mut table = simple("shop", ended, RunState::Ok, Feed::DbackedTable);
+    (table.started, table.ended, table.bytes) = (None, Some(Moment(ended.0 + 4000)), None);
+    for order in [[&metadata, &table], [&table, &metadata]] {
+        let shelf = Shelf::new();
+        let store = shelf.open();
+        for run in order {
+            store.put(&[intake_of(vec![run.clone()])], &make).unwrap();
+        }
+        let told: Vec<Feed> = store.briefs(&RunQuery::default()).unwrap().iter().map(|run| run.feed).collect();
+        assert_eq!(told, [Feed::DbackedMetadata]);
+        let days = store.strips(DayNumber(0), DayNumber(99_999)).unwrap().remove(0).days;
+        assert_eq!(days.iter().map(|day| day.ok).sum::<u32>(), 1);
+    }
+}
