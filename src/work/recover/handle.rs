@@ -125,8 +125,12 @@ impl RecoveryHandle {
         }
         let everything = Wish { watch: Some(&*self.0.reading), ..Wish::default() };
         // Whatever is left out later: numbers of statements count everything.
+        let mut same = None;
         match made.tried(&everything) {
-            Ok(written) => self.state().all = Some(written),
+            Ok(written) => {
+                same = Some(written.clone()).filter(|_| made.is_everything());
+                self.state().all = Some(written);
+            }
             Err(UndoError::Refused(_)) => {} // what is left out may be what cannot be undone
             Err(error) => return self.state().fail(error.report()),
         }
@@ -139,7 +143,10 @@ impl RecoveryHandle {
             let mut state = self.state();
             (state.total, state.told) = (total, told);
         }
-        self.choose(&made);
+        match same {
+            Some(written) if self.state().decided == 0 => self.state().tried(written),
+            _ => self.choose(&made),
+        }
     }
 
     /// Works out what a script with the current choices would be.

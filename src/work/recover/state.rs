@@ -247,11 +247,11 @@ impl State {
 
     fn tables(&self) -> Vec<ScriptTable> {
         let Some(made) = &self.made else { return vec![] };
-        let mut tables: BTreeMap<TableRef, Rows> = BTreeMap::new();
-        for (name, events) in &made.index.tables {
+        let counted = made.tables().filter(|_| self.all.is_none()).cloned();
+        let mut tables: BTreeMap<TableRef, Rows> = counted.unwrap_or_default();
+        for name in made.index.tables.keys() {
             let table = TableRef { schema: Foreign::new(name.schema.clone()), table: Foreign::new(name.table.clone()) };
-            let rows = Rows { inserts: events.inserts, updates: events.updates, deletes: events.deletes };
-            tables.insert(table, if self.all.is_some() { Rows::default() } else { rows });
+            tables.entry(table).or_default();
         }
         for ((table, kind), rows) in self.all.iter().flat_map(|all| &all.doings) {
             let Some(table) = table_of(table) else { continue };
