@@ -160,12 +160,12 @@ impl<R: Read> Frames<R> {
     pub(super) fn go_on_at(self, mark: &FrameMark) -> Self {
         let FrameMark { spot, format, drift } = *mark;
         let payload = spot.inside.map(|inside| Payload::resume(inside.head, inside.plain, inside.count));
-        Self { input: self.input.from_byte(spot.at), format: Some(format), payload, drift, ..self }
+        Self { input: self.input.starting_at(spot.at), format: Some(format), payload, drift, ..self }
     }
 
     /// Puts plain bytes of the compressed payload at the front of the input into `into`.
     pub(super) fn pour(input: R, head: Head, (from, to): (u64, u64), into: &mut Vec<u8>) -> Result<(), BinlogError> {
-        let mut input = Input::new(input).from_byte(head.start);
+        let mut input = Input::new(input).starting_at(head.start);
         Payload::open(&mut input, head)?.pour(&mut input, (from, to), into)
     }
 
@@ -206,7 +206,7 @@ impl<R: Read> Frames<R> {
 
     /// The same reader, whose input stands at an event of a file of which the first event is known.
     pub(super) fn moved_to(self, at: BinlogPos, format: Format) -> Self {
-        Self { input: self.input.from_byte(at.0), format: Some(format), ..self }
+        Self { input: self.input.starting_at(at.0), format: Some(format), ..self }
     }
 
     /// What the file's first event says; `None` before it was read.

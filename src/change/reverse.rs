@@ -30,6 +30,8 @@ pub enum Reason {
     Undecided,
     /// The log ends inside its transaction.
     Cut,
+    /// Its table keeps old versions of rows: what was done to rows is not what the log's rows say.
+    Versions,
     /// It was chosen to overwrite a row, and the table has no key to find it by.
     NoKey,
     /// The change was logged as a statement: its rows are not in the log.
@@ -51,6 +53,7 @@ impl fmt::Display for Reason {
             Self::Engine(engine) => write!(f, "tables of the engine {engine} keep changes after ROLLBACK"),
             Self::Undecided => f.write_str("the end of its transaction is not in the log"),
             Self::Cut => f.write_str("the log ends inside its transaction"),
+            Self::Versions => f.write_str("its table keeps old versions of its rows (SYSTEM VERSIONING)"),
             Self::NoKey => f.write_str("its table has no key by which a row could be found to overwrite it"),
             Self::Statement(text) => write!(f, "it was logged as a statement, without rows: {text}"),
             Self::Wall(text) => write!(f, "a definition changed: {text}"),

@@ -3,11 +3,16 @@
 mod columns;
 mod damage;
 mod fixtures;
+mod ids;
 mod literals;
+mod meanings;
+mod pasted;
 mod random;
+mod scene;
 mod seeds;
 mod state;
 mod tables;
+mod values;
 mod work;
 
 use std::io::{Read, Write};
@@ -37,6 +42,8 @@ struct Ask<'a> {
     without: &'a [&'a str],
     /// Only what lies at or behind this byte, and before that one.
     between: Option<(u64, u64)>,
+    /// What else is asked.
+    request: Request<'a>,
 }
 
 /// A proved script.
@@ -104,7 +111,8 @@ fn undo(logs: &[Vec<u8>], definitions: &[u8], ask: &Ask<'_>) -> Result<Undo, Sto
     let how = Indexing { extent: Extent::Partial, ..Indexing::default() };
     let index = Index::build(logs.collect(), timeline, wanted, how).unwrap();
     let mut text = vec![];
-    let written = match stream(&index, &Request { threads: 2, ..Request::default() }, &mut text) {
+    let threads = if index.windows() > 1 { 2 } else { 1 };
+    let written = match stream(&index, &Request { threads, ..ask.request.clone() }, &mut text) {
         Ok(written) => written,
         Err(UndoError::Refused(refused)) => return Err(Stopped::Refused(refused.first)),
         Err(UndoError::Log { source, .. }) => return Err(Stopped::Damaged(source)),
@@ -167,11 +175,10 @@ fn logs_since(server: &Server, mark: &str) -> Vec<Vec<u8>> {
 /// The definitions of a database's tables, as the server prints them.
 fn definitions(server: &Server, schema: &str) -> Vec<u8> {
     let list = "SELECT CONCAT('SHOW CREATE TABLE `', REPLACE(table_schema,'`','``'), '`.`', \
-        REPLACE(table_name,'`','``'), '`;') FROM information_schema.tables WHERE table_schema=";
+        REPLACE(table_name,'`','``'), '`; SELECT ''=next='';') FROM information_schema.tables WHERE table_schema=";
     let raw = ["-N", "-B", "-r", "--default-character-set=utf8mb4"];
     let shows = run(server, &raw, &format!("{list}'{schema}' ORDER BY table_name;\n"));
-    let shows = String::from_utf8(shows.stdout).unwrap();
-    let shown = run(server, &raw, &shows.lines().map(|show| format!("{show} SELECT '=next=';\n")).collect::<String>());
+    let shown = run(server, &raw, &String::from_utf8(shows.stdout).unwrap());
     assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
     let shown = String::from_utf8(shown.stdout).unwrap();
     let creates = shown.split("\n=next=\n").filter_map(|shown| shown.split_once("\tCREATE"));

@@ -1,6 +1,7 @@
 //! Undo scripts: made from real logs, applied by the stock clients to real servers.
 
 mod traps;
+mod ways;
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
@@ -50,7 +51,7 @@ impl Wanted for Without {
 }
 
 /// What pass one found, of which a script can be made.
-pub struct Plan {
+struct Plan {
     index: Index,
 }
 

@@ -27,7 +27,7 @@ impl<R: Read> Input<R> {
     }
 
     /// The same, when `at` bytes of the file were taken elsewhere.
-    pub fn from_byte(self, at: u64) -> Self {
+    pub fn starting_at(self, at: u64) -> Self {
         Self { at, ..self }
     }
 

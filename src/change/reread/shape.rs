@@ -321,7 +321,7 @@ impl Shape {
             return Err("foreign keys are not checked again");
         }
         if self.style == Some(Lines::Each) {
-            if !std::mem::take(&mut self.is_open) || self.orphans.1 % self.orphans.0.len().max(1) != 0 {
+            if !std::mem::take(&mut self.is_open) || !self.orphans.1.is_multiple_of(self.orphans.0.len().max(1)) {
                 return Err("a transaction ends that did not begin, or before it was looked at");
             }
             self.expect(CLOSING_EACH);

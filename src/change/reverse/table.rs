@@ -25,6 +25,8 @@ pub struct UndoTable {
     /// In lower case; empty where nothing told it.
     pub(super) engine: String,
     pub(super) named: bool,
+    /// Whether it keeps old versions of its rows.
+    pub(super) is_versioned: bool,
     /// `schema`.`name`, quoted; `None` when a name is not UTF-8.
     pub(super) quoted: Option<Arc<str>>,
     /// The column list of an INSERT, quoted.
@@ -76,7 +78,8 @@ impl UndoTable {
         });
         let engine = facts.map_or_else(String::new, |facts| facts.engine.clone());
         let (log, shown) = (described.log.clone(), &described.shown);
-        Self::of(log, (&shown.schema, &shown.name), columns.collect(), engine, shown.named)
+        let table = Self::of(log, (&shown.schema, &shown.name), columns.collect(), engine, shown.named);
+        Self { is_versioned: facts.is_some_and(|facts| facts.versioned), ..table }
     }
 
     pub(super) fn of(
@@ -97,7 +100,7 @@ impl UndoTable {
         let mut names = columns.iter().map(|column| column.name.raw_bytes());
         let is_ascii = names.all(is_plain) && both.as_ref().is_some_and(|both| is_plain(both.as_bytes()));
         let (schema, name, quoted) = (schema.clone(), name.clone(), both.map(Arc::from));
-        Self { schema, name, log, whole, engine, named, quoted, list, is_ascii, columns }
+        Self { schema, name, log, whole, engine, named, is_versioned: false, quoted, list, is_ascii, columns }
     }
 
     /// `schema`.`name`, quoted; `None` when a name is not UTF-8.
@@ -129,7 +132,11 @@ impl UndoTable {
 
     /// Why nothing of the table can be undone.
     pub(in crate::change) fn refusal(&self) -> Option<Reason> {
-        if !self.named { Some(Reason::Unnamed) } else { None }
+        match (self.named, self.is_versioned) {
+            (false, _) => Some(Reason::Unnamed),
+            (true, true) => Some(Reason::Versions),
+            (true, false) => None,
+        }
     }
 
     /// The reason that its engine is, where it keeps changes after ROLLBACK.

@@ -61,27 +61,27 @@ struct Images<'t, 'a> {
 }
 
 impl<'a> Images<'_, 'a> {
-    fn old(&self, at: usize) -> Result<Option<Value<'a>>, Broken> {
+    fn before(&self, at: usize) -> Result<Option<Value<'a>>, Broken> {
         self.cells.value_before(&self.table.log, at)
     }
 
     /// With what the image leaves out because it stayed as it was.
-    fn new(&self, at: usize) -> Result<Option<Value<'a>>, Broken> {
+    fn after(&self, at: usize) -> Result<Option<Value<'a>>, Broken> {
         match self.cells.value_after(&self.table.log, at)? {
             Some(value) => Ok(Some(value)),
-            None => self.old(at),
+            None => self.before(at),
         }
     }
 
     /// What a column is to hold.
     fn then(&self, at: usize) -> Written<Value<'a>> {
-        let value = if self.direction == Direction::Undo { self.old(at) } else { self.new(at) };
+        let value = if self.direction == Direction::Undo { self.before(at) } else { self.after(at) };
         value?.ok_or_else(|| self.missing(at))
     }
 
     /// What a column holds, if nothing happened since.
     fn now(&self, at: usize) -> Written<Value<'a>> {
-        let value = if self.direction == Direction::Undo { self.new(at) } else { self.old(at) };
+        let value = if self.direction == Direction::Undo { self.after(at) } else { self.before(at) };
         value?.ok_or_else(|| self.missing(at))
     }
 
@@ -101,7 +101,7 @@ impl<'a> Images<'_, 'a> {
             (Some(Cell::Null), Some(Cell::Null)) => Ok(false),
             (Some(Cell::Bytes(before)), Some(Cell::Bytes(after))) if before == after => Ok(false),
             (Some(_), Some(Cell::Null | Cell::Bytes(_))) if !is_ambiguous => Ok(true),
-            _ => Ok(self.old(at)? != self.cells.value_after(&self.table.log, at)?),
+            _ => Ok(self.before(at)? != self.cells.value_after(&self.table.log, at)?),
         }
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn described(facts: &TableFacts, table: &Table) -> Result<(Table, Cha
 /// What the log does not say of a column.
 fn complete(column: &mut Column, def: &ColumnDef, facts: &TableFacts) {
     column.name = Some(Foreign::new(def.name.clone()));
-    column.unsigned = column.unsigned.or(Some(def.unsigned));
+    column.unsigned = column.unsigned.or(Some(def.unsigned || def.kind == "year")); // logs say so of YEAR
     if column.labels.is_empty() {
         column.labels = def.labels.iter().map(|label| Foreign::new(label.clone())).collect();
     }
@@ -59,6 +59,7 @@ fn complete(column: &mut Column, def: &ColumnDef, facts: &TableFacts) {
         column.charset = match def.kind.as_str() {
             "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Charset::Binary,
             "inet4" | "inet6" | "uuid" => Charset::Binary,
+            _ if matches!(column.layout, Layout::Geometry(_) | Layout::Vector(_)) => Charset::Binary,
             "nchar" | "nvarchar" | "national" => Charset::Named("utf8mb3"),
             "json" => Charset::Named("utf8mb4"),
             _ if def.charset != Charset::Unknown => def.charset,

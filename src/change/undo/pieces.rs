@@ -7,7 +7,7 @@ use crate::change::error::BinlogError;
 use crate::change::index::{Index, RowView, Segments};
 use crate::change::reread::Doings;
 use crate::change::reverse::{Ask, Done, Hazard, Reason, Refusal, Refusals, Trouble, UndoTable};
-use crate::change::script::{self, GROUP, GUARD, Lines, ROWS};
+use crate::change::script::{self, GROUP, GUARD, Lines, ROWS, SHARED};
 use crate::change::transactions::{Fate, RowsItem};
 use crate::change::undo::window::{Known, Tables, cells, events};
 use crate::change::undo::{Direction, Engines, Request, RowPlace, UndoError};
@@ -199,12 +199,15 @@ impl<'i> Desk<'i> {
         let seen = &self.seen;
         let most = if self.lines == Lines::Lasting { 1 } else { ROWS };
         let first = &seen.pieces[at(nth)];
+        if seen.text_of(at(nth)).len() > SHARED {
+            return 1;
+        }
         let mut bytes = 0;
         let fits = |next: &usize| {
-            let piece = &seen.pieces[at(*next)];
-            bytes += seen.text_of(at(*next)).len();
+            let (piece, len) = (&seen.pieces[at(*next)], seen.text_of(at(*next)).len());
+            bytes += len;
             let is_like = piece.done == Done::Row && piece.transaction == first.transaction;
-            is_like && self.is_same(piece.table, first.table) && bytes <= BYTES
+            is_like && self.is_same(piece.table, first.table) && bytes <= BYTES && len <= SHARED
         };
         1 + (nth + 1..seen.pieces.len()).take(most - 1).take_while(fits).count()
     }

@@ -46,7 +46,7 @@ impl Accident {
         let number = "a.d+10*b.d+100*c.d+1000*e.d+10000*f.d+100000*g.d";
         server.sql(&format!(
             "SET sql_log_bin=0; INSERT INTO accident.orders SELECT n, n*7919%100000, ELT(1+n%3,'new','paid','sent'), \
-             n*0.37, CONCAT('order ', n, ' of somebody''s, ', REPEAT('x', n%23)), \
+             n*0.37, CONCAT('order ', n, ' of somebody''s, ', REPEAT('x', 15+n%23)), \
              '2026-01-01' + INTERVAL n SECOND, NULL FROM (SELECT {number} n FROM {ten} a, {ten} b, {ten} c, {ten} e, \
              {ten} f, {ten} g) numbers WHERE n<900000"
         ));
@@ -135,12 +135,14 @@ impl Accident {
                 out.write_all(&bytes).expect("room");
                 bytes.len() as u64
             };
-            events[inner..from].iter().for_each(|event| drop(put(event)));
+            for event in &events[inner..from] {
+                put(event);
+            }
             let mut made = 0;
             while made < bytes {
                 made += events[from..until].iter().map(&mut put).sum::<u64>();
             }
-            events[end..=end].iter().for_each(|event| drop(put(event)));
+            put(&events[end]);
         };
         if packed {
             let mut encoder = zstd::Encoder::new(vec![], 3).expect("zstd");
@@ -173,8 +175,8 @@ fn is_begin(log: &[u8], event: &(usize, usize)) -> bool {
 
 /// A transaction payload event around compressed bytes.
 fn payload(packed: &[u8]) -> Vec<u8> {
-    let mut body = vec![1, 9, 0xfe];
-    body.splice(0..0, [2, 1, 0]); // compressed by zstd
+    // Compressed by zstd, and how many bytes there are.
+    let mut body = vec![2, 1, 0, 1, 9, 0xfe];
     body.extend((packed.len() as u64).to_le_bytes());
     body.push(0);
     body.extend(packed);

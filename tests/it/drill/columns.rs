@@ -62,7 +62,7 @@ pub fn quoted(text: &str) -> String {
 }
 
 fn bytes(random: &mut Random, longest: u64) -> Vec<u8> {
-    let len = if random.one_in(6) { longest.min(4000) } else { random.below(longest.min(12) + 1) };
+    let len = if random.one_in(6) { longest } else { random.below(longest.min(12) + 1) };
     (0..len).map(|_| if random.one_in(3) { 0 } else { random.bits() as u8 }).collect()
 }
 
@@ -83,7 +83,8 @@ fn text(random: &mut Random, charset: &str, longest: u64) -> String {
 
 fn labels(random: &mut Random, charset: &str, most: u64) -> Vec<String> {
     let count = random.between(1, most);
-    let mut labels: Vec<String> = vec!["plain".into(), "it's".into(), words(charset)[0].into(), "two words".into()];
+    let first = *random.pick(&["plain", "plain", "1", "NULL"]);
+    let mut labels: Vec<String> = vec![first.into(), "it's".into(), words(charset)[0].into(), "two words".into()];
     labels.extend((0..count).map(|nth| format!("l{nth}")));
     labels.truncate(count as usize);
     labels
@@ -140,6 +141,7 @@ pub fn any(random: &mut Random, product: Product) -> (Kind, String) {
         0..=6 => keyable(random, product),
         7 => decimal(random, 65),
         8 => (Kind::Float, "FLOAT".into()),
+        9 if random.one_in(3) => (Kind::Decimal { precision: 7, scale: 3, unsigned: false }, "FLOAT(9,3)".into()),
         9 => (Kind::Double, "DOUBLE".into()),
         10 | 11 => temporal(random),
         12 | 13 => {
@@ -151,13 +153,14 @@ pub fn any(random: &mut Random, product: Product) -> (Kind, String) {
                 2 => (Kind::Text { charset, longest: 2000 }, format!("MEDIUMTEXT{with}")),
                 3 => (Kind::Text { charset, longest: 2000 }, format!("LONGTEXT{with}")),
                 4 => (Kind::Text { charset, longest: 600 }, format!("VARCHAR(600){packed}{with}")),
+                _ if random.one_in(4) => (Kind::Text { charset, longest: 0 }, format!("CHAR(0){with}")),
                 _ => (Kind::Text { charset, longest: 90 }, format!("CHAR(90){with}")),
             }
         }
         14 | 15 => match random.below(5) {
             0 => (Kind::Bytes { longest: 200, fixed: false }, "TINYBLOB".into()),
             1 => (Kind::Bytes { longest: 3000, fixed: false }, "BLOB".into()),
-            2 => (Kind::Bytes { longest: 3000, fixed: false }, "LONGBLOB".into()),
+            2 => (Kind::Bytes { longest: 90_000, fixed: false }, "LONGBLOB".into()),
             3 => (Kind::Bytes { longest: 300, fixed: false }, "VARBINARY(300)".into()),
             _ => (Kind::Bytes { longest: 255, fixed: true }, "BINARY(255)".into()),
         },

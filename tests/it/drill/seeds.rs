@@ -34,7 +34,8 @@ fn seeds() -> std::ops::Range<u64> {
     }
 }
 
-fn settings(random: &mut Random, product: Product) -> (Image, String) {
+/// What images the log gets, settings of the server, and those of a session.
+fn settings(random: &mut Random, product: Product) -> (Image, String, String) {
     let image = *random.pick(&[Image::Full, Image::Full, Image::Full, Image::Full, Image::Minimal, Image::NoBlob]);
     let word = format!("{image:?}").to_uppercase();
     let metadata = match (product, random.below(3)) {
@@ -45,21 +46,21 @@ fn settings(random: &mut Random, product: Product) -> (Image, String) {
     let (on, checksum) = (random.below(2), *random.pick(&["CRC32", "CRC32", "NONE"]));
     let zone = *random.pick(&["+00:00", "+05:45", "-03:00"]);
     let checks = u8::from(!random.one_in(8));
-    let own = match product {
-        Product::Mysql => {
-            let partial = *random.pick(&["", "PARTIAL_JSON"]);
-            format!("SET SESSION binlog_transaction_compression={on}, binlog_row_value_options='{partial}';\n")
-        }
-        Product::Mariadb => {
-            format!("SET GLOBAL log_bin_compress={on}, log_bin_compress_min_len=10;\n")
-        }
-    };
-    let text = format!(
-        "SET GLOBAL binlog_row_metadata={metadata}, binlog_checksum={checksum};\n{own}\
-        SET SESSION binlog_row_image={word}, time_zone='{zone}', foreign_key_checks={checks}, \
+    let mut globals = format!("SET GLOBAL binlog_row_metadata={metadata}, binlog_checksum={checksum};\n");
+    let mut session = format!(
+        "SET SESSION binlog_row_image={word}, time_zone='{zone}', foreign_key_checks={checks}, \
+        innodb_lock_wait_timeout=1, \
         sql_mode='STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION';\n"
     );
-    (image, text)
+    match product {
+        Product::Mysql => {
+            let partial = *random.pick(&["", "PARTIAL_JSON"]);
+            let options = format!("binlog_transaction_compression={on}, binlog_row_value_options='{partial}'");
+            session += &format!("SET SESSION {options};\n");
+        }
+        Product::Mariadb => globals += &format!("SET GLOBAL log_bin_compress={on}, log_bin_compress_min_len=10;\n"),
+    }
+    (image, globals, session)
 }
 
 fn setup(server: &Server, random: &mut Random) -> Vec<Table> {
@@ -83,9 +84,30 @@ fn keep(server: &Server, name: &str, bytes: &[u8]) {
     }
 }
 
+/// Sessions that a script may find itself in.
+const SESSIONS: [&str; 11] = [
+    "",
+    "SET NAMES latin1; SET time_zone='-07:30';",
+    "SET NAMES gbk; SET sql_mode='ANSI,NO_BACKSLASH_ESCAPES';",
+    "SET NAMES sjis; SET sql_mode='PAD_CHAR_TO_FULL_LENGTH,TRADITIONAL', foreign_key_checks=0;",
+    "SET sql_mode='PIPES_AS_CONCAT,HIGH_NOT_PRECEDENCE,NO_UNSIGNED_SUBTRACTION', sql_safe_updates=1;",
+    "SET autocommit=0, sql_select_limit=1, unique_checks=0;",
+    "BEGIN; SET collation_connection='utf16_bin', collation_database='ucs2_bin';",
+    "SET sql_mode='IGNORE_SPACE,ONLY_FULL_GROUP_BY,NO_ZERO_DATE,NO_ZERO_IN_DATE', TIMESTAMP=1, div_precision_increment=0;",
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ UNCOMMITTED; SET completion_type=1;",
+    "SET completion_type=2;",
+    "SET @bg=1, @bg_off=-5, @bg_done=-1, @bg_end='COMMIT', @bg_here=1, @bg_skip=1, sql_auto_is_null=1;",
+];
+
 /// Undoes what lies behind a mark, and compares with the state that must come out. Gives the mark in front of what
 /// the script did.
-fn undone(server: &Server, since: &str, expected: &State, image: Image, story: &str) -> Option<(Undo, String)> {
+fn undone(
+    server: &Server,
+    since: &str,
+    expected: &State,
+    (image, session): (Image, &str),
+    story: &str,
+) -> Option<(Undo, String)> {
     let (logs, definitions) = (logs_since(server, since), definitions(server, DATABASE));
     keep(server, "schema.sql", &definitions);
     for (nth, log) in logs.iter().enumerate() {
@@ -104,8 +126,8 @@ fn undone(server: &Server, since: &str, expected: &State, image: Image, story: &
     };
     keep(server, "undo.sql", undo.text.as_bytes());
     let (text, behind) = (String::from_utf8_lossy(&definitions), mark(server));
-    if let Err(why) = apply(server, &undo.text) {
-        panic!("{story}: not applied: {why}\n{}", &text);
+    if let Err(why) = apply(server, &format!("{session}\n{}", undo.text)) {
+        panic!("{story}: not applied in {session:?}: {why}\n{}", &text);
     }
     let now = state(server, DATABASE);
     assert!(now == *expected, "{story}: another state\n{}{text}", difference(expected, &now));
@@ -116,21 +138,28 @@ fn drill(server: &Server, seed: u64, tally: &mut Tally) {
     let mut random = Random::new(seed);
     let story = format!("{:?}, seed {seed}", server.product);
     let tables = setup(server, &mut random);
-    let (image, settings) = settings(&mut random, server.product);
-    let work = work(&mut random, server.product, &tables);
+    let (image, globals, settings) = settings(&mut random, server.product);
+    let sessions = ["one", "two"].map(|session| work(&mut random, server.product, &tables, session));
+    let sessions = &sessions[..if random.one_in(3) { 2 } else { 1 }];
     let before = state(server, DATABASE);
     let first = mark(server);
-    let text = format!("{settings}USE {DATABASE};\n{work}");
-    keep(server, "work.sql", text.as_bytes());
-    run(server, &["--force", "--default-character-set=utf8mb4"], &text);
+    server.sql(&globals);
+    std::thread::scope(|scope| {
+        for (nth, work) in sessions.iter().enumerate() {
+            let text = format!("{settings}USE {DATABASE};\n{work}");
+            keep(server, &format!("work.{nth}.sql"), text.as_bytes());
+            scope.spawn(move || run(server, &["--force", "--default-character-set=utf8mb4"], &text));
+        }
+    });
     let after = state(server, DATABASE);
-    match undone(server, &first, &before, image, &story) {
+    let session = *random.pick(&SESSIONS);
+    match undone(server, &first, &before, (image, session), &story) {
         None => tally.refused += 1,
         Some((undo, behind)) => {
             tally.undone += 1;
             tally.changes += undo.changes;
             // What the script did is undone by another one, and so the work is done again.
-            let again = undone(server, &behind, &after, Image::Full, &format!("{story}, done again"));
+            let again = undone(server, &behind, &after, (Image::Full, ""), &format!("{story}, done again"));
             assert_eq!(again.map(|(again, _)| again.changes), Some(undo.changes), "{story}");
         }
     }

@@ -11,7 +11,7 @@ pub type State = BTreeMap<String, Vec<String>>;
 const SESSION: &str = "SET SESSION time_zone='+00:00', group_concat_max_len=10000000, sql_mode='';\n";
 
 const SELECTS: &str = r"
-SELECT CONCAT('SELECT ''=', REPLACE(c.TABLE_NAME, '''', ''''''), '''; SELECT CONCAT_WS(''|'',', GROUP_CONCAT(
+SELECT CONCAT('SELECT ''=', HEX(c.TABLE_NAME), '''; SELECT CONCAT_WS(''|'',', GROUP_CONCAT(
     'IFNULL(', CASE
       WHEN c.DATA_TYPE IN ('float') THEN CONCAT('CAST(', q, ' AS DOUBLE)')
       WHEN c.DATA_TYPE IN ('enum','set') THEN CONCAT('CONCAT(', q, '+0,'':'',HEX(CONVERT(', q, ' USING utf8mb4)))')
@@ -40,7 +40,8 @@ pub fn state(server: &Server, schema: &str) -> State {
     for line in String::from_utf8(rows.stdout).unwrap().lines() {
         match line.strip_prefix('=') {
             Some(name) => {
-                name.clone_into(&mut table);
+                let name = data_encoding::HEXUPPER.decode(name.as_bytes()).unwrap();
+                table = String::from_utf8(name).unwrap();
                 state.entry(table.clone()).or_default();
             }
             None => state.get_mut(&table).unwrap().push(line.to_owned()),
@@ -59,11 +60,23 @@ pub fn difference(one: &State, other: &State) -> String {
             continue;
         }
         text += &format!("{table}: {} rows, {} rows\n", rows.len(), theirs.len());
-        let only = |these: &[String], those: &[String], sign: char| {
-            let only = these.iter().filter(|row| !those.contains(row)).take(3);
-            only.map(|row| format!("  {sign} {}\n", row.chars().take(1500).collect::<String>())).collect::<String>()
-        };
-        text += &(only(rows, theirs, '-') + &only(theirs, rows, '+'));
+        let (gone, new): (Vec<_>, Vec<_>) =
+            (only(rows, theirs).take(3).collect(), only(theirs, rows).take(3).collect());
+        for (one, other) in gone.iter().zip(&new) {
+            // Where only parts of rows differ, those parts are what one wants to see.
+            let pairs = one.split('|').zip(other.split('|')).enumerate().filter(|(_, (one, other))| one != other);
+            let short = |text: &str| text.chars().take(300).collect::<String>();
+            for (at, (one, other)) in pairs {
+                text += &format!("  column {at}: {} -> {}\n", short(one), short(other));
+            }
+        }
+        let row = |sign: char, row: &str| format!("  {sign} {}\n", row.chars().take(600).collect::<String>());
+        gone.iter().for_each(|gone| text += &row('-', gone));
+        new.iter().for_each(|new| text += &row('+', new));
     }
     text
+}
+
+fn only<'r>(these: &'r [String], those: &'r [String]) -> impl Iterator<Item = &'r str> {
+    these.iter().filter(|row| !those.contains(row)).map(String::as_str)
 }

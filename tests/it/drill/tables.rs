@@ -31,7 +31,7 @@ impl Table {
 
 const NAMES: [&str; 6] = ["select", "a`b", "wéird 表", "with space", "it's", "x;-- y"];
 
-/// Two to four tables, the last two of which may be a parent and a child.
+/// Two or three tables, and perhaps a parent, a child and a tree.
 pub fn tables(random: &mut Random, product: Product) -> Vec<Table> {
     let mut tables: Vec<_> = (0..random.between(2, 3)).map(|nth| table(random, product, nth)).collect();
     if random.one_in(2) {
@@ -84,7 +84,11 @@ fn table(random: &mut Random, product: Product, nth: u64) -> Table {
         shuffle(random, &mut columns, &mut lines);
     }
     let charset = *random.pick(&["", "", " DEFAULT CHARSET=latin1", " DEFAULT CHARSET=utf8mb4"]);
-    let create = format!("CREATE TABLE {name_of_it} (\n  {}\n) ENGINE=InnoDB{charset};\n", lines.join(",\n  "));
+    let first = columns.iter().find(|column| matches!(column.kind, Some(Kind::Int { .. })) && column.in_key);
+    let has_shapes = columns.iter().any(|column| matches!(column.kind, Some(Kind::Geometry(_))));
+    let parts = first.filter(|_| shape < 4 && random.one_in(5) && !has_shapes).map(|key| &key.name);
+    let parts = parts.map_or(String::new(), |key| format!(" PARTITION BY HASH({key}) PARTITIONS 3"));
+    let create = format!("CREATE TABLE {name_of_it} (\n  {}\n) ENGINE=InnoDB{charset}{parts};\n", lines.join(",\n  "));
     Table { name: name_of_it, columns, create }
 }
 
@@ -97,7 +101,7 @@ fn plain_column(random: &mut Random, product: Product, at: u64, columns: &mut Ve
         (_, false) => String::new(),
         (kind, true) => format!(" NOT NULL{}", default_of(kind).unwrap_or_default()),
     };
-    let hidden = if !not_null && random.one_in(8) { " INVISIBLE" } else { "" };
+    let hidden = if !not_null && random.one_in(8) && at > 0 { " INVISIBLE" } else { "" };
     lines.push(format!("{name} {declared}{null}{hidden}"));
     columns.push(Column { name, kind: Some(kind), required: not_null, is_auto: false, in_key: false });
 }
@@ -119,6 +123,14 @@ fn extras(random: &mut Random, product: Product, columns: &mut Vec<Column>, line
         let now = format!("CURRENT_TIMESTAMP{parens}");
         lines.push(format!("`upd` {word}{parens} NOT NULL DEFAULT {now} ON UPDATE {now}"));
         columns.push(Column { name: "`upd`".into(), kind: Some(kind), required: false, is_auto: false, in_key: false });
+    }
+    if random.one_in(4) {
+        // A default that is computed is no generated column, whatever the words beside it say.
+        lines.push(
+            "`made` VARCHAR(40) DEFAULT (CONCAT('at ', 'random')) COMMENT 'GENERATED ALWAYS AS (x) STORED'".into(),
+        );
+        let kind = Some(Kind::Text { charset: "ascii", longest: 20 });
+        columns.push(Column { name: "`made`".into(), kind, required: false, is_auto: false, in_key: false });
     }
     for stored in ["VIRTUAL", "STORED"] {
         if !random.one_in(3) {
@@ -157,7 +169,8 @@ fn keys(random: &mut Random, shape: u64, prefixed: bool, columns: &[Column], lin
         let kind = matches!(column.kind, Some(Kind::Int { bits: 32.., .. } | Kind::Uuid | Kind::Decimal { .. }));
         kind && !column.required && !column.in_key && !column.is_auto
     });
-    if let Some(column) = may.filter(|_| random.one_in(3)) {
+    let is_partitioned = shape < 4; // or may be: all its unique keys then have to hold the partition's column
+    if let Some(column) = may.filter(|_| !is_partitioned && random.one_in(3)) {
         lines.push(format!("UNIQUE KEY maybe ({})", column.name));
     }
 }
@@ -208,5 +221,15 @@ fn family(random: &mut Random, product: Product) -> Vec<Table> {
             ENGINE=InnoDB;\n"
         ),
     };
-    vec![parent, child]
+    let mut tree_columns = vec![column("id", Kind::Bit(8), true), column("pid", Kind::Bit(4), false)];
+    tree_columns.push(column("v", label(), false));
+    let tree = Table {
+        name: "`tree`".into(),
+        columns: tree_columns,
+        create: format!(
+            "CREATE TABLE `tree` (`id` INT NOT NULL PRIMARY KEY, `pid` INT, `v` VARCHAR(10) CHARACTER SET utf8mb4, \
+            CONSTRAINT up FOREIGN KEY (`pid`) REFERENCES `tree` (`id`) ON DELETE {on_delete}) ENGINE=InnoDB;\n"
+        ),
+    };
+    vec![parent, child, tree]
 }

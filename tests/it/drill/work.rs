@@ -21,7 +21,7 @@ pub fn rows(random: &mut Random, tables: &[Table]) -> String {
 }
 
 /// Work of a session: statements, transactions, savepoints, XA.
-pub fn work(random: &mut Random, product: Product, tables: &[Table]) -> String {
+pub fn work(random: &mut Random, product: Product, tables: &[Table], session: &str) -> String {
     let mut text = String::new();
     for nth in 0..random.between(4, 9) {
         let inside: String = (0..random.between(1, 5)).map(|_| statement(random, product, tables)).collect();
@@ -35,10 +35,13 @@ pub fn work(random: &mut Random, product: Product, tables: &[Table]) -> String {
                 format!("BEGIN;\nSAVEPOINT `b c`;\n{inside}SAVEPOINT z;\n{more}RELEASE SAVEPOINT `b c`;\nCOMMIT;\n")
             }
             _ => {
-                let end = if random.one_in(3) { "ROLLBACK" } else { "COMMIT" };
-                format!(
-                    "XA START 'x{nth}','b';\n{inside}XA END 'x{nth}','b';\nXA PREPARE 'x{nth}','b';\nXA {end} 'x{nth}','b';\n"
-                )
+                let (end, xid) =
+                    (if random.one_in(3) { "ROLLBACK" } else { "COMMIT" }, format!("'{session}{nth}','b'"));
+                // The last one is for a transaction that a deadlock ended.
+                let steps =
+                    [("START", inside), ("END", String::new()), ("PREPARE", String::new()), (end, String::new())];
+                let steps = steps.map(|(step, then)| format!("XA {step} {xid};\n{then}"));
+                format!("{}XA ROLLBACK {xid};\n", steps.concat())
             }
         };
     }
@@ -47,7 +50,8 @@ pub fn work(random: &mut Random, product: Product, tables: &[Table]) -> String {
 
 fn statement(random: &mut Random, product: Product, tables: &[Table]) -> String {
     let table = random.pick(tables);
-    match random.below(16) {
+    match random.below(17) {
+        16 => crowd(random, product, table),
         0..=2 => {
             let count = random.between(1, 6);
             insert(random, "INSERT", table, count)
@@ -99,6 +103,27 @@ fn upsert(random: &mut Random, table: &Table) -> String {
         return insert;
     }
     format!("{} ON DUPLICATE KEY UPDATE {set};\n", insert.trim_end().trim_end_matches(';'))
+}
+
+/// More rows in one statement than one of a script may put back, and gone again.
+fn crowd(random: &mut Random, product: Product, table: &Table) -> String {
+    let (first, rest): (Vec<_>, Vec<_>) = table
+        .settable()
+        .filter(|(column, _)| column.required || column.in_key)
+        .partition(|(_, kind)| matches!(kind, Kind::Int { bits: 32.., .. }));
+    let Some(((number, _), true)) = first.first().zip(Some(rest.is_empty() && first.len() == 1)) else {
+        return delete(random, table);
+    };
+    let (name, count) = (&table.name, random.between(400, 1100));
+    let depth = match product {
+        Product::Mysql => "cte_max_recursion_depth",
+        Product::Mariadb => "max_recursive_iterations",
+    };
+    format!(
+        "SET {depth}=5000;\nINSERT INTO {name} ({0}) WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i+1 FROM n WHERE i<{count}) \
+        SELECT 1000000+i FROM n;\nDELETE FROM {name} WHERE {0}>1000000;\n",
+        number.name
+    )
 }
 
 /// The same rows once more: where nothing is unique, equal ones.

@@ -100,14 +100,14 @@ fn d11_a_session_gets_its_settings_back() {
 }
 
 /// A session that holds locks.
-struct Holder {
+pub(super) struct Holder {
     child: Child,
     stdin: ChildStdin,
 }
 
 impl Holder {
     /// Runs SQL, and comes back when the server has run it.
-    fn begin(server: &Server, sql: &str) -> Self {
+    pub(super) fn begin(server: &Server, sql: &str) -> Self {
         let mut client = server.client();
         client.args(["-N", "-B", "--unbuffered", "trap"]).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = client.spawn().unwrap();
@@ -123,7 +123,7 @@ impl Holder {
         writeln!(self.stdin, "{sql}").unwrap();
     }
 
-    fn end(mut self) {
+    pub(super) fn end(mut self) {
         drop(self.stdin);
         self.child.wait().unwrap();
     }
