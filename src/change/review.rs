@@ -333,9 +333,9 @@ impl<'e> Reader<'e> {
     fn other(&mut self, tokens: &[Token<'_>], end: &StatementEnd<'_>) {
         match hazards::of_other(tokens) {
             Other::Set(names) => {
+                let off = |set: &[Token<'_>]| set[0].is("autocommit") && set[1].is_sign(b'=') && set[2].text == b"0";
+                self.shape.in_transaction |= tokens.windows(3).any(off);
                 for name in names {
-                    let off = name == b"autocommit" && tokens.last().is_some_and(|last| last.text == b"0");
-                    self.shape.in_transaction |= off;
                     *self.shape.settings.entry(name).or_default() += 1;
                 }
             }

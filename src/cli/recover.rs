@@ -11,7 +11,7 @@ use crate::cli::paragraphs::paragraph;
 use crate::cli::print::Form;
 use crate::cli::recover_line::RecoverLine;
 use crate::cli::unlock;
-use crate::model::changes::{ChangesRequest, TableFilter};
+use crate::model::changes::{ChangeFilter, ChangesRequest, TableFilter};
 use crate::model::foreign::{Foreign, escape};
 use crate::model::script::{
     Checks, Choice, Commits, Extent, Gaps, Lasting, Mode, RecoveryPhase, RecoveryView, ScriptOptions,
@@ -135,8 +135,9 @@ pub async fn run(door: &Door, args: RecoverArgs) -> Result<u8, Report> {
     }
     unlock::given(door, &session).await?;
     let filter = args.filter.filter()?;
-    // The source is read as a whole: transactions that the filter touches may reach beyond it.
-    let request = ChangesRequest { source: args.source.clone(), schemas: args.schemas.clone(), ..Default::default() };
+    // Of the filter only positions decide what is read: transactions that the rest of it touches may reach beyond it.
+    let positions = ChangeFilter { from: filter.from.clone(), to: filter.to.clone(), ..ChangeFilter::default() };
+    let request = ChangesRequest { source: args.source.clone(), schemas: args.schemas.clone(), filter: positions };
     let source = session.open_changes(request)?;
     let label = Foreign::from(args.source.as_str()).to_string();
     door.attended(&session, &label, source.complete()).await?;
@@ -146,7 +147,7 @@ pub async fn run(door: &Door, args: RecoverArgs) -> Result<u8, Report> {
         door.waited(recovery.checked(server)).await??;
     }
     let Some(output) = &args.output else { return summary(door, &recovery, &view).await };
-    if let RecoveryPhase::Refused = view.phase {
+    if matches!(view.phase, RecoveryPhase::Refused) && args.script.non_transactional.is_none() {
         refused(door, &view)?;
     }
     let beside = ExportOptions {

@@ -1,6 +1,7 @@
 //! Recovery for people: scripts looked at, rows as they are now, scripts made of changes.
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
+mod around;
 mod console;
 mod foreign;
 mod rows_now;

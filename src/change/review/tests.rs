@@ -57,6 +57,9 @@ fn what_binlog2sql_and_my2sql_write_is_known_and_has_no_transaction() {
     );
     assert_eq!((reading.origin, rows(&reading, "d.t")), (Origin::Binlog2sql, (1, 1, 0)));
     assert!(has(&reading, Hazard::Autocommit) && !has(&reading, Hazard::NoCheck));
+    let held = "SET autocommit=0, completion_type=1; DELETE FROM d.t WHERE id=1 AND v='x';";
+    assert!(!has(&reviewed(held), Hazard::Autocommit));
+    assert!(has(&reviewed(&held.replace("autocommit=0", "autocommit=1")), Hazard::Autocommit));
 
     let reading = reviewed(
         "# datetime=2026-11-21_10:44:09 database=d table=t binlog=b.000001 startpos=4 stoppos=290\n\

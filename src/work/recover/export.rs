@@ -116,14 +116,16 @@ fn write_all(job: &Job, recipients: &[PublicKey]) -> Result<Recovered, Report> {
     if let Some(path) = &job.options.redo {
         beside.push(write(&job.made, &wish(Direction::Redo, main), (path, recipients))?);
     }
+    let mut included: u64 = script.written.doings.values().sum();
     if let Some(path) = &job.options.lasting {
-        beside.push(write(&job.made, &wish(Direction::Undo, Engines::Lasting), (path, recipients))?);
+        let lasting = write(&job.made, &wish(Direction::Undo, Engines::Lasting), (path, recipients))?;
+        included += lasting.written.doings.values().sum::<u64>();
+        beside.push(lasting);
     }
     if !job.made.is_unchanged() {
         let advice = "nothing was kept; read the source again";
         return Err(Report::new(Fault::Refused, "recover::changed", "the logs changed while they were read", advice));
     }
-    let included: u64 = script.written.doings.values().sum();
     let recovered = Recovered {
         script: job.path.clone(),
         statements: script.written.statements,

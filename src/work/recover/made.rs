@@ -1,6 +1,6 @@
 //! The core of a recovery: logs and a filter to an index, and from it pages and scripts. Blocking.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -14,9 +14,9 @@ use crate::change::undo::{
     self, Choices, Direction, Engines, Reference, Request, RowPlace, UndoError, Undoing, Written,
 };
 use crate::model::change::Change;
-use crate::model::changes::ChangesView;
+use crate::model::changes::{ChangesView, Rows, Shown, TableRef};
 use crate::model::foreign::Foreign;
-use crate::model::script::{Extent, ScriptOptions};
+use crate::model::script::{Extent, Mode, ScriptOptions};
 
 /// What a script is made of. The logs' bytes are pinned: `still` says whether they are what they were.
 pub struct Material {
@@ -64,6 +64,8 @@ pub struct Made {
     still: Arc<dyn Fn() -> bool + Send + Sync>,
     /// How many changes each window has, in the script's order, whatever is chosen.
     windows: OnceLock<Vec<u64>>,
+    /// Changes by table, where they had to be counted one by one.
+    tables: OnceLock<BTreeMap<TableRef, Rows>>,
 }
 
 /// What a script is to be, beside the index.
@@ -78,7 +80,7 @@ pub struct Wish<'r> {
     /// The header's lines.
     pub header: Header,
     /// Foreign keys between the tables.
-    pub references: &'r [Reference],
+    pub references: Arc<[Reference]>,
     /// Who watches.
     pub watch: Option<&'r dyn Watch>,
 }
@@ -93,7 +95,7 @@ impl Made {
         let Material { logs, timeline, wanted, view, still } = material;
         let how = Indexing { extent: options.extent, watch: Some(watch), ..Indexing::default() };
         let index = Index::build(logs, timeline, wanted, how)?;
-        Ok(Self { index, view, options, still, windows: OnceLock::new() })
+        Ok(Self { index, view, options, still, windows: OnceLock::new(), tables: OnceLock::new() })
     }
 
     /// Whether the files of the source are still what they were when they were read.
@@ -110,7 +112,7 @@ impl Made {
             gaps: self.options.gaps,
             choices: Some(&wish.choices),
             header: wish.header.clone(),
-            references: wish.references,
+            references: &wish.references,
             threads: threads(),
             watch: wish.watch,
         }
@@ -161,9 +163,23 @@ impl Made {
             return Ok(windows);
         }
         let all = Wish::default();
-        let counts = (0..self.index.windows()).map(|at| Ok(self.window(&all, at)?.len() as u64));
-        let counts = counts.collect::<Result<Vec<u64>, UndoError>>()?;
+        let (mut counts, mut tables) = (vec![], BTreeMap::<TableRef, Rows>::new());
+        for at in 0..self.index.windows() {
+            let rows = self.window(&all, at)?;
+            for row in &rows {
+                let table = &row.change.table;
+                let table = TableRef { schema: table.schema.clone(), table: table.name.clone() };
+                tables.entry(table).or_default().add(row.change.kind, 1);
+            }
+            counts.push(rows.len() as u64);
+        }
+        let _ = self.tables.set(tables);
         Ok(self.windows.get_or_init(|| counts))
+    }
+
+    /// Changes by table, where they were counted one by one: something of them cannot be undone.
+    pub fn tables(&self) -> Option<&BTreeMap<TableRef, Rows>> {
+        self.tables.get()
     }
 
     /// The changes of one window, without updates that changed nothing.
@@ -208,6 +224,12 @@ impl Made {
         Choices { mode: self.options.mode, excluded: excluded.collect::<BTreeSet<_>>(), ..Choices::default() }
     }
 
+    /// Whether the options leave nothing out and overwrite nothing.
+    pub fn is_everything(&self) -> bool {
+        let choices = self.choices();
+        choices.excluded.is_empty() && choices.mode == Mode::Strict
+    }
+
     /// Whether whole transactions are undone.
     pub fn is_whole(&self) -> bool {
         self.options.extent == Extent::Whole
@@ -228,7 +250,7 @@ pub fn row_words(change: &Change) -> String {
     let columns: Vec<usize> = if keys.is_empty() { (0..table.columns.len()).take(VALUES).collect() } else { keys };
     let one = |at: usize| {
         let (column, value) = (table.columns.get(at)?, image.values.get(at)?.as_ref()?);
-        Some(format!("{} {}", column.name, crate::model::changes::Shown(value, column)))
+        Some(format!("{} {}", column.name, Shown(value, column)))
     };
     columns.into_iter().filter_map(one).collect::<Vec<_>>().join(", ")
 }

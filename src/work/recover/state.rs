@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::change::reverse::{Hazard, Reason, Refusal, Refusals};
-use crate::change::undo::{Choices, RowPlace, Undoing, Written};
+use crate::change::undo::{Choices, Reference, RowPlace, Undoing, Written};
 use crate::model::change::{ChangeKind, TransactionFacts};
 use crate::model::changes::{ChangesView, Coverage, Rows, TableRef, Wall, WallVerb};
 use crate::model::foreign::Foreign;
 use crate::model::script::{
-    CheckView, Choice, ChoiceCounts, Decision, Mode, Offer, PartialTransaction, RecoveryPhase, RecoveryView,
+    CheckView, Choice, ChoiceCounts, Decision, Later, Mode, Offer, PartialTransaction, RecoveryPhase, RecoveryView,
     RefusedChange, RowNow, RowState, ScriptDigest, ScriptHazard, ScriptTable, ScriptWall, StateCounts, Which,
 };
 use crate::report::Report;
@@ -57,6 +57,8 @@ pub struct State {
     pub check: CheckView,
     /// What a server says of the tables.
     pub around: Vec<ScriptHazard>,
+    /// Foreign keys of the tables, as far as a server told them.
+    pub references: Arc<[Reference]>,
     /// What the changes themselves tell, such as chains that do not hold.
     pub told: Vec<ScriptHazard>,
     pub written: Option<PathBuf>,
@@ -83,6 +85,7 @@ impl State {
             details: HashMap::new(),
             check: CheckView::default(),
             around: vec![],
+            references: Arc::new([]),
             told: vec![],
             written: None,
         }
@@ -145,6 +148,20 @@ impl State {
         self.check = check;
     }
 
+    /// What it came to before does not hold any more.
+    pub fn rework(&mut self) {
+        self.decided += 1;
+        self.pending = true;
+        self.chosen = None;
+    }
+
+    /// Notes which later change of the same row the logs have.
+    pub fn later(&mut self, number: u64, later: Later) {
+        if let Some(now) = self.details.get_mut(&number) {
+            now.later = Some(later);
+        }
+    }
+
     /// Takes a decision.
     ///
     /// # Errors
@@ -167,9 +184,7 @@ impl State {
                 self.rows(fits, choice, || format!("transaction {number} on a page"))?;
             }
         }
-        self.decided += 1;
-        self.pending = true;
-        self.chosen = None;
+        self.rework();
         Ok(())
     }
 
@@ -232,11 +247,11 @@ impl State {
 
     fn tables(&self) -> Vec<ScriptTable> {
         let Some(made) = &self.made else { return vec![] };
-        let mut tables: BTreeMap<TableRef, Rows> = BTreeMap::new();
-        for (name, events) in &made.index.tables {
+        let counted = made.tables().filter(|_| self.all.is_none()).cloned();
+        let mut tables: BTreeMap<TableRef, Rows> = counted.unwrap_or_default();
+        for name in made.index.tables.keys() {
             let table = TableRef { schema: Foreign::new(name.schema.clone()), table: Foreign::new(name.table.clone()) };
-            let rows = Rows { inserts: events.inserts, updates: events.updates, deletes: events.deletes };
-            tables.insert(table, if self.all.is_some() { Rows::default() } else { rows });
+            tables.entry(table).or_default();
         }
         for ((table, kind), rows) in self.all.iter().flat_map(|all| &all.doings) {
             let Some(table) = table_of(table) else { continue };

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use breakglass::model::changes::{ChangeFilter, ChangesRequest, TableFilter, TableRef};
+use breakglass::model::changes::{ChangeFilter, ChangesRequest, PositionBound, TableFilter, TableRef};
 use breakglass::model::script::{
     Choice, Decision, Mode, RecoveryPhase, RowState, ScriptOptions, ScriptPage, StateCounts, Which,
 };
@@ -19,6 +19,31 @@ const BEFORE: &str = "CREATE TABLE orders (id INT PRIMARY KEY, status VARCHAR(20
     SET NAMES utf8mb4;
     INSERT INTO orders VALUES (1,'paid',9.5,'2026-01-01 00:00:00'),(2,'caf\u{e9}',0.1,NULL),(3,NULL,1.25,NULL),(4,'x',4,NULL),(5,'y',5,NULL);
     INSERT INTO stock VALUES (1,10),(2,20),(3,30),(4,40);";
+/// One row changed twice in the log: only the first of the two is undone.
+#[test]
+fn d17_the_later_transaction_of_a_row_is_named() {
+    let servers = alone();
+    for server in servers.iter().copied() {
+        now(async {
+            let work = "UPDATE stock SET qty=0 WHERE item=2; UPDATE stock SET qty=7 WHERE item=2;";
+            let damaged = Damaged::new(server, BEFORE, work);
+            let all = open(&damaged, only_accident(), ScriptOptions::default()).await.1.page(0, 10).await.unwrap();
+            let second = all.statements[0].change.clone();
+            let until = PositionBound { file: None, position: second.transaction.start };
+            let filter = ChangeFilter { to: Some(until), ..only_accident() };
+            let (_session, recovery) = open(&damaged, filter, ScriptOptions::default()).await;
+            assert_eq!(recovery.view().changes, 1);
+            recovery.checked(&damaged.url()).await.unwrap();
+            assert_eq!(recovery.view().states.changed, 1);
+            let now = recovery.explained(0).await.unwrap();
+            let later = now.later.unwrap();
+            assert_eq!((later.at, later.thread), (second.transaction.committed_at, second.transaction.thread));
+            let page = recovery.page(0, 1).await.unwrap();
+            assert_eq!(page.statements[0].now.later.as_ref(), Some(&later));
+        });
+    }
+}
+
 const ACCIDENT: &str = "BEGIN; DELETE FROM orders WHERE id<5; COMMIT;
     UPDATE stock SET qty=0; INSERT INTO orders VALUES (8,'new',1,NULL),(9,'new',1,NULL),(10,'new',1,NULL);";
 

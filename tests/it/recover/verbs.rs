@@ -178,6 +178,25 @@ fn d21_d22_d30_d75_what_stands_in_the_way_is_listed_and_nothing_is_written() {
 }
 
 #[test]
+fn d36_each_transaction_may_be_undone_in_one_of_its_own() {
+    for server in alone().iter().copied() {
+        let damaged = Damaged::new(server, ORDERS, ACCIDENT);
+        let script = damaged.home.path("undo.sql");
+        let run = damaged.recover(&["--per-transaction", "--json", "-o", script.to_str().unwrap()]);
+        assert_eq!((run.code, &json(&run)["transactions"]), (0, &Value::from(2)), "{run:?}");
+        let file = script.to_str().unwrap();
+        let review = json(&damaged.home.run(&["review", file, "--server", &damaged.url(), "--json"]));
+        assert_eq!((&review["origin"], &review["rows_now"]["matches"]), (&Value::from("breakglass"), &Value::from(5)));
+        // The older of the two cannot be undone any more: the newer one stays undone.
+        server.sql("UPDATE accident.stock SET qty=3 WHERE item=1");
+        assert_ne!(applied(server, &script), "APPLIED");
+        let now = state(server);
+        assert!(!now.contains("later") && now.contains("1\t3\n") && !now.contains("paid"), "{now}");
+        server.sql("UPDATE accident.stock SET qty=0 WHERE item=1");
+    }
+}
+
+#[test]
 fn d30_a_gap_is_refused_or_said_in_the_header() {
     for server in alone().iter().copied() {
         let damaged = Damaged::new(
