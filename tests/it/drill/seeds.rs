@@ -1,5 +1,8 @@
 //! Random work on random tables, undone: the state before it comes back, or the reason why not is right.
 
+use breakglass::change::undo::Request;
+use breakglass::model::script::Checks;
+
 use crate::drill::random::Random;
 use crate::drill::state::{State, difference, state};
 use crate::drill::tables::{Table, tables};
@@ -101,7 +104,7 @@ const SESSIONS: [&str; 11] = [
 
 /// Undoes what lies behind a mark, and compares with the state that must come out. Gives the mark in front of what
 /// the script did.
-fn undone(
+fn undone_since(
     server: &Server,
     since: &str,
     expected: &State,
@@ -113,7 +116,7 @@ fn undone(
     for (nth, log) in logs.iter().enumerate() {
         keep(server, &format!("log.{nth}"), log);
     }
-    let undo = match undo(&logs, &definitions, &Ask::default()) {
+    let mut undone = match undo(&logs, &definitions, &Ask::default()) {
         Ok(undo) => undo,
         Err(Stopped::Damaged(error)) => panic!("{story}: {error}\n{}", String::from_utf8_lossy(&definitions)),
         Err(stopped) => {
@@ -124,14 +127,24 @@ fn undone(
             return None;
         }
     };
-    keep(server, "undo.sql", undo.text.as_bytes());
-    let (text, behind) = (String::from_utf8_lossy(&definitions), mark(server));
-    if let Err(why) = apply(server, &format!("{session}\n{}", undo.text)) {
-        panic!("{story}: not applied in {session:?}: {why}\n{}", &text);
+    keep(server, "undo.sql", undone.text.as_bytes());
+    let (text, mut behind) = (String::from_utf8_lossy(&definitions), mark(server));
+    let left = state(server, DATABASE);
+    let mut applied = apply(server, &format!("{session}\n{}", undone.text));
+    if applied.as_ref().is_err_and(|why| why.contains("ERROR 1451")) {
+        // A row that refers to itself cannot be taken away while keys are checked; nothing else was done then.
+        assert!(state(server, DATABASE) == left, "{story}: a part was applied");
+        let request = Request { checks: Checks::Off, ..Request::default() };
+        undone = undo(&logs, &definitions, &Ask { request, ..Ask::default() }).unwrap();
+        behind = mark(server);
+        applied = apply(server, &format!("{session}\n{}", undone.text));
+    }
+    if let Err(why) = applied {
+        panic!("{story}: not applied in {session:?}: {why}\n{text}");
     }
     let now = state(server, DATABASE);
     assert!(now == *expected, "{story}: another state\n{}{text}", difference(expected, &now));
-    Some((undo, behind))
+    Some((undone, behind))
 }
 
 fn drill(server: &Server, seed: u64, tally: &mut Tally) {
@@ -153,13 +166,13 @@ fn drill(server: &Server, seed: u64, tally: &mut Tally) {
     });
     let after = state(server, DATABASE);
     let session = *random.pick(&SESSIONS);
-    match undone(server, &first, &before, (image, session), &story) {
+    match undone_since(server, &first, &before, (image, session), &story) {
         None => tally.refused += 1,
         Some((undo, behind)) => {
             tally.undone += 1;
             tally.changes += undo.changes;
             // What the script did is undone by another one, and so the work is done again.
-            let again = undone(server, &behind, &after, (Image::Full, ""), &format!("{story}, done again"));
+            let again = undone_since(server, &behind, &after, (Image::Full, ""), &format!("{story}, done again"));
             assert_eq!(again.map(|(again, _)| again.changes), Some(undo.changes), "{story}");
         }
     }
