@@ -102,6 +102,12 @@ impl Desk {
                 });
             }
             Effect::Undo(job, ask) => self.undo(job, &ask),
+            effect => self.perform_on_recovery(effect),
+        }
+    }
+
+    fn perform_on_recovery(&self, effect: Effect) {
+        match effect {
             Effect::Statements(job, page) => {
                 let Some(handle) = self.recovery(job) else { return };
                 self.answer(async move {
