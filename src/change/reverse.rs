@@ -49,7 +49,7 @@ impl fmt::Display for Reason {
             Self::Missing(column) => write!(f, "the log does not have the column {column}"),
             Self::Inexact(column, why) => write!(f, "column {column}: {why}"),
             Self::Engine(engine) => write!(f, "tables of the engine {engine} keep changes after ROLLBACK"),
-            Self::Undecided => f.write_str("its transaction was prepared, and its end is not in the log"),
+            Self::Undecided => f.write_str("the end of its transaction is not in the log"),
             Self::Cut => f.write_str("the log ends inside its transaction"),
             Self::NoKey => f.write_str("its table has no key by which a row could be found to overwrite it"),
             Self::Statement(text) => write!(f, "it was logged as a statement, without rows: {text}"),

@@ -60,6 +60,10 @@ enum State {
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
     tables: BTreeMap<TableName, BTreeMap<Place, State>>,
+    /// What is true behind the last change in the logs.
+    last: Vec<TableFacts>,
+    /// All changes of the logs are in it: whoever reads them again moves nothing.
+    complete: bool,
 }
 
 impl Timeline {
@@ -69,6 +73,12 @@ impl Timeline {
         self.set(name, from, State::Known(Arc::new(facts)));
     }
 
+    /// Takes in a definition that is true where the logs end, as a server has it now: it is true from the table's
+    /// last change in the logs on, which [`Self::settle`] knows when they were read.
+    pub fn learn_last(&mut self, facts: TableFacts) {
+        self.last.push(facts);
+    }
+
     /// Takes in all tables of a dump, or of the text of `SHOW CREATE TABLE`; unqualified names belong to the
     /// database of the last USE, or to `schema`. Says how many there were.
     ///
@@ -76,19 +86,44 @@ impl Timeline {
     ///
     /// When the text cannot be split into statements.
     pub fn read(&mut self, text: &[u8], schema: &[u8], from: Place) -> Result<usize, LexError> {
-        let mut reader = DefinitionReader::new(schema);
-        reader.feed(text)?;
-        let found = reader.finish()?;
+        let found = definitions(text, schema)?;
         let count = found.len();
         found.into_iter().for_each(|facts| self.learn(facts, from));
         Ok(count)
     }
 
-    /// Moves along with a change of definitions in the log, which is true from `place` on; what is known from that
-    /// very place on already, because it was followed or learned before, stays.
+    /// The same, for definitions that are true where the logs end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn read_last(&mut self, text: &[u8], schema: &[u8]) -> Result<usize, LexError> {
+        let found = definitions(text, schema)?;
+        let count = found.len();
+        self.last.extend(found);
+        Ok(count)
+    }
+
+    /// The logs were read to their end: definitions that are true there begin where the logs last changed their
+    /// tables.
+    pub fn settle(&mut self) {
+        for facts in std::mem::take(&mut self.last) {
+            let states = self.tables.get(&facts.name);
+            let from = states.and_then(|states| states.keys().next_back()).copied();
+            self.learn(facts, from.unwrap_or_default());
+        }
+    }
+
+    /// All logs were read, and every change in them was followed: from now on [`Self::follow`] changes nothing, so
+    /// that the same logs can be read again.
+    pub fn complete(&mut self) {
+        self.settle();
+        self.complete = true;
+    }
+
+    /// Moves along with a change of definitions in the log, which is true from `place` on.
     pub fn follow(&mut self, ddl: &Ddl, query: &Query<'_>, place: Place) {
-        let known = |name: &TableName| self.tables.get(name).is_some_and(|states| states.contains_key(&place));
-        if ddl.tables.iter().any(known) {
+        if self.complete {
             return;
         }
         match (ddl.verb, ddl.tables.as_slice()) {
@@ -148,7 +183,7 @@ impl Timeline {
                 moved.insert(place, state.clone());
             }
         }
-        Self { tables }
+        Self { tables, last: self.last.clone(), complete: self.complete }
     }
 
     /// Places from which something else is true of any table, in their order.
@@ -183,7 +218,10 @@ impl Timeline {
     }
 
     fn alter(&mut self, name: &TableName, query: &Query<'_>, place: Place) {
-        let Ok(facts) = self.at(name, place) else { return };
+        let Ok(facts) = self.at(name, place) else {
+            // What it was is not known, and neither is what it is now: but it is something else.
+            return self.set(name.clone(), place, State::Lost);
+        };
         let tokens = Tokens::code(query.text, query.dialect);
         let followed = alter::follow(facts, &tokens, query.dialect);
         match followed {
@@ -236,6 +274,12 @@ impl DefinitionReader {
     }
 }
 
+fn definitions(text: &[u8], schema: &[u8]) -> Result<Vec<TableFacts>, LexError> {
+    let mut reader = DefinitionReader::new(schema);
+    reader.feed(text)?;
+    reader.finish()
+}
+
 /// Gathers the definitions of a dump.
 struct Definitions {
     schema: Vec<u8>,
@@ -261,6 +305,7 @@ impl Definitions {
             [first, name, ..] if first.is("USE") => self.schema = ident::unquote(name.text),
             [first, rest @ ..] if first.is("CREATE") && name_at(rest, b"").is_some() => {
                 self.found.extend(create::table(&tokens, &self.schema, dialect));
+                self.found.extend(create::sequence(&tokens, &self.schema));
             }
             _ => {}
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::change::bytes::{Bytes, bit};
 use crate::change::error::Broken;
+use crate::change::frame::Product;
 use crate::change::query::TableName;
 use crate::change::temporal::fraction_len;
 use crate::model::change::{ChangedTable, Charset, ColumnFacts, Decimal};
@@ -99,14 +100,19 @@ impl Layout {
         }
     }
 
-    /// Whether the log's signedness flags have a bit for it.
+    /// Whether the log's signedness flags have a bit for it: both products count YEAR.
     fn is_numeric(self) -> bool {
-        matches!(self, Self::Integer(_) | Self::Float | Self::Double | Self::Decimal { .. })
+        matches!(self, Self::Integer(_) | Self::Float | Self::Double | Self::Decimal { .. } | Self::Year)
     }
 
-    /// Whether the log's lists of character sets have an entry for it.
-    fn is_text(self) -> bool {
-        matches!(self, Self::Char(_) | Self::VarChar(_) | Self::Blob(_) | Self::Compressed(_))
+    /// Whether the log's lists of character sets have an entry for it: for both products vectors are bytes, and for
+    /// MariaDB so are geometries.
+    fn is_text(self, product: Product) -> bool {
+        match self {
+            Self::Char(_) | Self::VarChar(_) | Self::Blob(_) | Self::Compressed(_) | Self::Vector(_) => true,
+            Self::Geometry(_) => product == Product::MariaDb,
+            _ => false,
+        }
     }
 }
 
@@ -186,12 +192,12 @@ impl Table {
         TableName { schema: self.schema.raw_bytes().to_vec(), table: self.name.raw_bytes().to_vec() }
     }
 
-    /// Reads a table map's body.
+    /// Reads a table map's body, as that product writes it.
     ///
     /// # Errors
     ///
     /// When it is damaged, or describes a type that no supported server has.
-    pub fn parse(body: &[u8]) -> Result<Self, Broken> {
+    pub fn parse(body: &[u8], product: Product) -> Result<Self, Broken> {
         let mut rest = Bytes::new(body);
         let id = rest.little(6)?;
         let _flags = rest.u16()?;
@@ -207,7 +213,7 @@ impl Table {
         for (at, column) in columns.iter_mut().enumerate() {
             column.nullable = bit(nullable, at);
         }
-        let tells_key = metadata::read(rest, &mut columns)?;
+        let tells_key = metadata::read(rest, &mut columns, product)?;
         let json_columns = columns.iter().filter(|column| matches!(column.layout, Layout::Json(_))).count();
         let (schema, name) = (Foreign::new(schema), Foreign::new(name));
         Ok(Self { id, schema, name, columns, json_columns, tells_key, body: body.to_vec() })

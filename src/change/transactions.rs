@@ -9,7 +9,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use crate::change::error::{BinlogError, Broken};
-use crate::change::frame::{Event, FileEnd, Format, FrameMark, Frames, Limits, Spot};
+use crate::change::frame::{Event, FileEnd, Format, FrameMark, Frames, Limits, Product, Spot};
 use crate::change::gtid;
 use crate::change::kind;
 use crate::change::packed;
@@ -106,7 +106,7 @@ impl RowsItem<'_> {
     pub fn changes(&self, of: &LogFile, table: &Described, fate: Fate) -> Result<Vec<Change>, BinlogError> {
         let position = self.place.position;
         let certainty = match (fate, self.event.is_incomplete(), table.shown.named) {
-            (Fate::Undecided, ..) => Certainty::Undecided,
+            (Fate::Undecided | Fate::Cut, ..) => Certainty::Undecided,
             (_, true, _) => Certainty::Incomplete,
             (_, false, false) => Certainty::Unnamed,
             (_, false, true) => Certainty::Exact,
@@ -360,7 +360,8 @@ impl<R: Read> Transactions<R> {
         match self.tables.get_mut(&id) {
             Some(mapped) if mapped.table.is(event.body) => mapped.since = self.events,
             _ => {
-                let table = Arc::new(Table::parse(event.body)?);
+                let product = self.frames.format().map_or(Product::MySql, |format| format.product);
+                let table = Arc::new(Table::parse(event.body, product)?);
                 self.tables.insert(id, Mapped { table, since: self.events });
             }
         }

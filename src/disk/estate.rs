@@ -39,7 +39,7 @@ pub struct Estate {
     pub targets: Vec<EstateTarget>,
     /// Servers by name.
     pub servers: Vec<ServerRef>,
-    /// Change sources; kept for the verbs that will read them.
+    /// Change sources.
     pub changes: Vec<ChangeSource>,
     /// What is expected of a series.
     pub series: Vec<SeriesRule>,

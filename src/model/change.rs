@@ -114,7 +114,7 @@ pub enum Certainty {
     Unnamed,
     /// Columns are missing from the images.
     Incomplete,
-    /// Its transaction was prepared (XA) and its end lies beyond what was read.
+    /// The end of its transaction lies beyond what was read: it was prepared (XA), or the log was cut there.
     Undecided,
 }
 

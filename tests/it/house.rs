@@ -74,6 +74,109 @@ fn no_file_is_longer_than_one_can_read() {
     assert!(long.is_empty(), "{}", long.join("\n"));
 }
 
+/// The only files outside of `server` that may name what talks to a database. Whoever is added here must not
+/// have recovery SQL in hand, or must be one that can only look ([`LOOKS`]).
+const REACH_SERVERS: [&str; 7] = [
+    "src/work/changes/given.rs", // definitions of tables
+    "src/work/doctor/",
+    "src/work/hazards.rs", // what servers can do: constants
+    "src/work/load.rs",
+    "src/work/restore.rs",
+    "src/work/run.rs",
+    "src/work/review/",
+];
+/// Those of them that have recovery SQL in hand: of `server` they may only name the session that cannot write.
+const LOOKS: &str = "src/work/review/";
+/// What those that write recovery SQL must not name at all: a server, the network, another program, a job that loads.
+const OUT_OF_REACH: [&str; 14] = [
+    "crate::server",
+    "mysql_async",
+    "Connection",
+    "RowsNow",
+    "std::net",
+    "tokio::net",
+    "std::process",
+    "tokio::process",
+    "work::load",
+    "work::run",
+    "work::restore",
+    "work::review",
+    "start_restore",
+    "restore_to",
+];
+
+#[test]
+fn what_writes_recovery_sql_cannot_reach_a_database() {
+    let writes = |path: &str| path.starts_with("src/work/recover") || path.starts_with("src/change/");
+    let mut broken = vec![];
+    let mut writers = 0;
+    for source in sources() {
+        writers += usize::from(writes(&source.path));
+        for (number, line) in &source.code {
+            let place = format!("{}:{number}: {}", source.path, line.trim());
+            if writes(&source.path) && OUT_OF_REACH.iter().any(|word| line.contains(word)) {
+                broken.push(place.clone());
+            }
+            let names_server = line.contains("crate::server");
+            let may = REACH_SERVERS.iter().any(|may| source.path.starts_with(may)) || source.room == "server";
+            if names_server && !may {
+                broken.push(place.clone());
+            }
+            if names_server && source.path.starts_with(LOOKS) && !line.contains("crate::server::rows_now") {
+                broken.push(place);
+            }
+        }
+    }
+    assert!(writers > 20, "the files that write recovery SQL were not found");
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn the_session_that_looks_at_rows_holds_no_statement_that_writes() {
+    let all = sources();
+    let source = all.iter().find(|source| source.path == "src/server/rows_now.rs").expect("it is there");
+    let text: Vec<&str> = source.code.iter().map(|(_, line)| line.as_str()).collect();
+    let text = text.join("\n");
+    let literals: Vec<&str> = text.split('"').skip(1).step_by(2).collect();
+    assert!(literals.iter().any(|literal| literal.starts_with("SELECT")), "no literals were found");
+    let writing = [
+        "INSERT",
+        "UPDATE",
+        "DELETE",
+        "REPLACE",
+        "CREATE",
+        "DROP",
+        "ALTER",
+        "TRUNCATE",
+        "RENAME",
+        "GRANT",
+        "CALL",
+        "LOAD",
+        "DO ",
+        "SET GLOBAL",
+        "SET PERSIST",
+        "PREPARE",
+        "EXECUTE",
+        "COMMIT",
+        "HANDLER",
+        "LOCK",
+    ];
+    for literal in &literals {
+        let begins = writing.iter().find(|word| literal.trim_start().to_ascii_uppercase().starts_with(**word));
+        assert!(begins.is_none(), "{literal}");
+    }
+    // What changes the session is written out; what is put together is asked as a SELECT or a SHOW.
+    for line in text.lines().filter(|line| line.contains(".run(")) {
+        let fixed = line.contains(".run(\"SET SESSION ") || line.contains(".run(\"START TRANSACTION ");
+        assert!(fixed || line.contains(".run(limit)"), "{line}");
+    }
+    let puts_together = text.split("format!(").skip(1).filter(|rest| rest.contains(".ask(") || rest.starts_with('"'));
+    assert!(puts_together.count() > 5);
+    for word in ["take()", "load(", "give_back", "kill_handle", ".exec"] {
+        assert!(!text.contains(word), "{word}");
+    }
+}
+
 #[test]
 fn nothing_is_left_for_later_and_nothing_points_outside() {
     let banned = ["todo!(", "unimplemented!(", "dbg!(", concat!("../", "shared"), concat!("/work", "/")];

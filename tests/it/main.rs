@@ -6,6 +6,7 @@ mod audit;
 mod changes;
 mod cli;
 mod doctor;
+mod drill;
 mod formats;
 mod house;
 mod keys;

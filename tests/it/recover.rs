@@ -1,8 +1,11 @@
 //! Recovery for people: scripts looked at, rows as they are now, scripts made of changes.
 #![allow(clippy::unwrap_used)] // a test that cannot go on has failed
 
+mod around;
+mod console;
 mod foreign;
 mod rows_now;
+mod since;
 mod verbs;
 
 use std::fs;

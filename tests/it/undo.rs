@@ -13,7 +13,7 @@ use breakglass::change::reverse::{Reason, Refusal};
 use breakglass::change::schema::Timeline;
 use breakglass::change::transactions::LogFile;
 use breakglass::change::undo::{self, Request, UndoError};
-use breakglass::model::change::{ChangeKind, Place};
+use breakglass::model::change::ChangeKind;
 use breakglass::model::foreign::Foreign;
 use breakglass::model::script::Extent;
 use flate2::read::GzDecoder;
@@ -73,7 +73,7 @@ fn plan(logs: &[Vec<u8>], definitions: &[u8], without: &[&str]) -> Result<Plan, 
 
 fn index(logs: &[Vec<u8>], definitions: &[u8], wanted: Arc<dyn Wanted>, extent: Extent) -> Index {
     let mut timeline = Timeline::default();
-    timeline.read(definitions, b"", Place::default()).unwrap();
+    timeline.read_last(definitions, b"").unwrap();
     let logs = (0..).zip(logs).map(|(file, bytes): (u32, _)| {
         let name = Arc::new(Foreign::from(format!("binlog.{file:06}")));
         let of = LogFile { source: Arc::new(Foreign::from("test")), name };

@@ -30,10 +30,17 @@ pub(super) fn build(
     wanted: Arc<dyn Wanted>,
     how: Indexing<'_>,
 ) -> Result<Index, Stopped> {
+    let mut timeline = timeline;
+    // Filters on values need to know already what columns are called where the logs end.
+    let is_followed = wanted.looks_at_rows();
+    if is_followed {
+        follow(&logs, &mut timeline, how)?;
+    }
     let mut pass = Pass {
         wanted: &*wanted,
         how,
         timeline,
+        is_followed,
         survey: Survey::default(),
         windows: vec![],
         window: None,
@@ -51,6 +58,7 @@ pub(super) fn build(
         pass.file(file, log)?;
     }
     pass.tallies.flush();
+    pass.timeline.settle();
     let Pass { survey, timeline, touched, unchecked, refusals, files, tallies, partial, windows, .. } = pass;
     let windows = windows.into_iter().filter(|(window, last)| touched.has_any(window.transaction, *last));
     Ok(Index {
@@ -71,11 +79,35 @@ pub(super) fn build(
     })
 }
 
+/// Finds the changes of definitions alone. Damage is the next pass's to tell.
+fn follow(logs: &[Log], timeline: &mut Timeline, how: Indexing<'_>) -> Result<(), Stopped> {
+    for (file, log) in (0..).zip(logs) {
+        let mut reader = Transactions::new(Cursor::new(&*log.bytes, 0, u64::MAX), file, how.limits);
+        let mut nth = 0_u64;
+        while let Ok(true) = reader.advance() {
+            let place = reader.place();
+            while let Ok(Some(item)) = reader.take() {
+                if let Item::Wall(ddl, statement) = item {
+                    timeline.follow(&ddl, &statement.query, place);
+                }
+            }
+            nth += 1;
+            if nth.is_multiple_of(4096) && how.watch.is_some_and(|watch| !watch.passed(0)) {
+                return Err(Stopped);
+            }
+        }
+    }
+    timeline.settle();
+    Ok(())
+}
+
 /// What is gathered on the way.
 struct Pass<'b> {
     wanted: &'b dyn Wanted,
     how: Indexing<'b>,
     timeline: Timeline,
+    /// Whether the timeline has the changes of the logs already.
+    is_followed: bool,
     survey: Survey,
     /// With the number of the last transaction in each.
     windows: Vec<(Window, u64)>,
@@ -211,7 +243,9 @@ impl Pass<'_> {
                 if self.wanted.wall(&ddl, &statement, place) {
                     self.refusals.push(refusal(log, place, Reason::Wall(shortened(&statement))));
                 }
-                self.timeline.follow(&ddl, &statement.query, place);
+                if !self.is_followed {
+                    self.timeline.follow(&ddl, &statement.query, place);
+                }
             }
             Item::Statement(statement) => {
                 let refusal = refusal(log, place, Reason::Statement(shortened(&statement)));

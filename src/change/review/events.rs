@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::change::error::Broken;
-use crate::change::frame::{HEADER, Header, Limits};
+use crate::change::frame::{HEADER, Header, Limits, Product};
 use crate::change::kind;
 use crate::change::review::statement::Named;
 use crate::change::rows::{self, RowsHead};
@@ -15,12 +15,19 @@ use crate::model::change::ChangeKind;
 const TABLES: usize = 4096;
 
 /// Follows the events of a script.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Events {
     tables: HashMap<u64, Arc<Table>>,
     /// Whether events end in a CRC32, by the description that came first.
     summed: bool,
     unpacked: Vec<u8>,
+    product: Product,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self { tables: HashMap::new(), summed: false, unpacked: vec![], product: Product::MySql }
+    }
 }
 
 /// Rows of one event.
@@ -50,6 +57,8 @@ impl Events {
     fn event(&mut self, of: u8, event: &[u8]) -> Result<Option<EventRows>, Broken> {
         if of == kind::FORMAT {
             self.summed = event.len() > 5 && event[event.len() - 5] == 1;
+            let is_mariadb = memchr::memmem::find(event, b"MariaDB").is_some();
+            self.product = if is_mariadb { Product::MariaDb } else { Product::MySql };
             self.tables.clear();
             return Ok(None);
         }
@@ -59,7 +68,7 @@ impl Events {
             if self.tables.len() >= TABLES {
                 self.tables.clear();
             }
-            self.tables.insert(Table::id_of(body)?, Arc::new(Table::parse(body)?));
+            self.tables.insert(Table::id_of(body)?, Arc::new(Table::parse(body, self.product)?));
             return Ok(None);
         }
         if !rows::is_rows(of) {

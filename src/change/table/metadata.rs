@@ -3,11 +3,13 @@
 use crate::change::bytes::Bytes;
 use crate::change::charset::of_collation;
 use crate::change::error::Broken;
+use crate::change::frame::Product;
 use crate::change::table::{Column, Layout};
 use crate::model::foreign::Foreign;
 
 /// Reads all fields; whether the primary key was among them.
-pub(super) fn read(mut rest: Bytes<'_>, columns: &mut [Column]) -> Result<bool, Broken> {
+pub(super) fn read(mut rest: Bytes<'_>, columns: &mut [Column], product: Product) -> Result<bool, Broken> {
+    let is_text = |layout: Layout| layout.is_text(product);
     let mut says_names = false;
     let mut key = false;
     while !rest.is_empty() {
@@ -15,8 +17,8 @@ pub(super) fn read(mut rest: Bytes<'_>, columns: &mut [Column]) -> Result<bool, 
         let field = Bytes::new(rest.text()?);
         match kind {
             1 => signs(field, columns),
-            2 => default_charset(field, columns, |layout| layout.is_text())?,
-            3 => charsets(field, columns, |layout| layout.is_text())?,
+            2 => default_charset(field, columns, is_text)?,
+            3 => charsets(field, columns, is_text)?,
             4 => names(field, columns).map(|()| says_names = true)?,
             5 => labels(field, columns, |layout| matches!(layout, Layout::Set(_)))?,
             6 => labels(field, columns, |layout| matches!(layout, Layout::Enum(_)))?,
@@ -67,7 +69,7 @@ fn visibility(field: Bytes<'_>, columns: &mut [Column]) {
 }
 
 /// The most frequent collation, then the columns that have another, counted among their likes.
-fn default_charset(mut field: Bytes<'_>, columns: &mut [Column], of: fn(Layout) -> bool) -> Result<(), Broken> {
+fn default_charset(mut field: Bytes<'_>, columns: &mut [Column], of: impl Fn(Layout) -> bool) -> Result<(), Broken> {
     let default = of_collation(field.lenenc()?);
     let mut texts: Vec<_> = columns.iter_mut().filter(|column| of(column.layout)).collect();
     texts.iter_mut().for_each(|column| column.charset = default);
@@ -79,7 +81,7 @@ fn default_charset(mut field: Bytes<'_>, columns: &mut [Column], of: fn(Layout) 
     Ok(())
 }
 
-fn charsets(field: Bytes<'_>, columns: &mut [Column], of: fn(Layout) -> bool) -> Result<(), Broken> {
+fn charsets(field: Bytes<'_>, columns: &mut [Column], of: impl Fn(Layout) -> bool) -> Result<(), Broken> {
     numbers(field, columns, of, |column, collation| column.charset = of_collation(collation))
 }
 
@@ -87,7 +89,7 @@ fn charsets(field: Bytes<'_>, columns: &mut [Column], of: fn(Layout) -> bool) ->
 fn numbers(
     mut field: Bytes<'_>,
     columns: &mut [Column],
-    of: fn(Layout) -> bool,
+    of: impl Fn(Layout) -> bool,
     set: fn(&mut Column, u64),
 ) -> Result<(), Broken> {
     for column in columns.iter_mut().filter(|column| of(column.layout)) {
@@ -109,7 +111,7 @@ fn names(mut field: Bytes<'_>, columns: &mut [Column]) -> Result<(), Broken> {
     Ok(())
 }
 
-fn labels(mut field: Bytes<'_>, columns: &mut [Column], of: fn(Layout) -> bool) -> Result<(), Broken> {
+fn labels(mut field: Bytes<'_>, columns: &mut [Column], of: impl Fn(Layout) -> bool) -> Result<(), Broken> {
     for column in columns.iter_mut().filter(|column| of(column.layout)) {
         if field.is_empty() {
             break;

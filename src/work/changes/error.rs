@@ -27,6 +27,18 @@ pub enum ChangesError {
         /// Its scheme.
         scheme: String,
     },
+    /// Its access rules are not read yet, and so nothing is shown.
+    #[error("the source has the access profile {profile}, and its rules are not read yet")]
+    #[diagnostic(
+        code(changes::profile),
+        help(
+            "rules that hide columns hold for binary logs too: without them nothing is shown; take access_profile out"
+        )
+    )]
+    Profile {
+        /// Escaped.
+        profile: String,
+    },
     /// A folder or a prefix without logs.
     #[error("there are no binary logs in {place}")]
     #[diagnostic(
@@ -58,6 +70,7 @@ impl Reportable for ChangesError {
     fn fault(&self) -> Fault {
         match self {
             Self::Unknown { .. } | Self::Later { .. } | Self::NoEntry { .. } => Fault::Usage,
+            Self::Profile { .. } => Fault::Refused,
             Self::NoLogs { .. } => Fault::Failed,
             Self::Cancelled => Fault::Interrupted,
         }

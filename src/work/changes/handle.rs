@@ -6,11 +6,10 @@ use std::sync::{Arc, Mutex, Weak};
 
 use tokio::sync::{mpsc, watch};
 
-use crate::change::transactions::Fates;
 use crate::model::change::Change;
 use crate::model::changes::{
-    ChangeFilter, ChangesRequest, ChangesView, EntryPage, FactsSource, Life, Literal, PageRequest, Problem, RowsPage,
-    RowsRequest, TableRef, ViewState,
+    ChangeFilter, ChangesRequest, ChangesView, Compiled, Edge, EntryPage, FactsSource, Life, Literal, PageRequest,
+    Problem, RowsPage, RowsRequest, TableRef, ViewState,
 };
 use crate::model::foreign::{Foreign, escape};
 use crate::model::job::{Ending, JobId, JobSpec, Phase};
@@ -21,7 +20,7 @@ use crate::work::changes::facts::Definitions;
 use crate::work::changes::fetch::{Fetching, Log};
 use crate::work::changes::given;
 use crate::work::changes::life;
-use crate::work::changes::listing::{self, Listing};
+use crate::work::changes::listing::{self, Found, Listing};
 use crate::work::changes::pages;
 use crate::work::changes::source::Source;
 use crate::work::changes::survey::{self, Surveyed};
@@ -158,9 +157,9 @@ impl Opening<'_> {
     async fn open(&self, mut source: Source, request: ChangesRequest) -> Result<Arc<Opened>, Report> {
         self.ctx.begin(Phase::Probing, None);
         let (listing, store) = listing::list(&mut source, &self.ctx.cancel).await?;
+        let (listing, filter) = chosen(listing, &request.filter)?;
         let names: Vec<Foreign> = listing.logs.iter().map(|log| log.name.clone()).collect();
-        let filter = request.filter.compile(&names).map_err(|error| error.report())?;
-        let wanted: Vec<_> = (0..).zip(&listing.logs).filter(|(index, _)| filter.takes_file(*index)).collect();
+        let wanted: Vec<_> = (0..).zip(&listing.logs).collect();
         let stored = wanted.iter().map(|(_, log)| log.object.stamp.size).sum();
         self.ctx.begin(Phase::Fetching, Some(stored));
         let (folder, spools) = (source.folder(), self.session.spools()?);
@@ -176,15 +175,12 @@ impl Opening<'_> {
         let (definitions, facts) = given::load(self.session, &request.schemas, &names).await?;
         let label = source.label.clone();
         let catalog = self.session.catalog();
-        let listing =
-            Listing { gaps: within(&listing, &wanted.iter().map(|(_, log)| &log.name).collect::<Vec<_>>()), ..listing };
         let pass = Pass { label: label.clone(), listing, logs: logs.clone(), definitions, facts, catalog };
         let bytes = logs.iter().map(|(_, log)| log.bytes.len()).sum();
         self.ctx.begin(Phase::Reading, Some(bytes));
-        let (surveyed, mut pass, mut fates) = self.read(pass).await?;
+        let (mut surveyed, mut pass) = self.read(pass).await?;
         self.ask_servers(&request, &mut pass, &surveyed).await?;
-        let mut surveyed = surveyed;
-        fates = fates.take().or_else(|| Some(surveyed.finish(&mut pass.definitions)));
+        let fates = Arc::new(surveyed.finish(&mut pass.definitions));
         let shown = view::of((&label, &pass.listing), &surveyed, (&pass.facts, &pass.catalog), ViewState::Complete);
         self.inner.show(shown);
         Ok(Arc::new(Opened {
@@ -192,7 +188,7 @@ impl Opening<'_> {
             names,
             logs,
             timeline: Arc::new(std::mem::take(&mut surveyed.timeline)),
-            fates: Arc::new(fates.unwrap_or_default()),
+            fates,
             checkpoints: std::mem::take(&mut surveyed.stats.checkpoints),
             entries: surveyed.stats.entries,
             filter,
@@ -200,7 +196,7 @@ impl Opening<'_> {
     }
 
     /// Reads all logs once, on a thread of its own.
-    async fn read(&self, pass: Pass) -> Result<(Surveyed, Pass, Option<Fates>), Report> {
+    async fn read(&self, pass: Pass) -> Result<(Surveyed, Pass), Report> {
         let (ctx, inner) = (self.ctx.clone(), self.inner.clone());
         let read = on_thread("changes", move || {
             let mut pass = pass;
@@ -217,7 +213,7 @@ impl Opening<'_> {
             }
             match surveyed.first_error.take() {
                 Some(error) if surveyed.coverage.from.is_none() => Err(error),
-                _ => Ok((surveyed, pass, None)),
+                _ => Ok((surveyed, pass)),
             }
         });
         let died = || Report::new(Fault::Failed, "changes::died", "a thread died", "this is a bug in breakglass");
@@ -237,11 +233,17 @@ impl Opening<'_> {
     }
 }
 
-/// Holes between the names of files, as far as those files are read.
-fn within(listing: &Listing, read: &[&Foreign]) -> Vec<crate::model::changes::Gap> {
-    let is_read =
-        |edge: &Option<crate::model::changes::Edge>| edge.as_ref().is_none_or(|edge| read.contains(&&edge.file));
-    listing.gaps.iter().filter(|gap| is_read(&gap.after) && is_read(&gap.before)).cloned().collect()
+/// The files between the positions, the holes between them, and the filter over them.
+fn chosen(listing: Listing, filter: &ChangeFilter) -> Result<(Listing, Compiled), Report> {
+    let names = |logs: &[Found]| logs.iter().map(|log| log.name.clone()).collect::<Vec<Foreign>>();
+    let all = filter.compile(&names(&listing.logs)).map_err(|error| error.report())?;
+    let is_read = |index: &u32| all.takes_file(*index);
+    let logs: Vec<Found> = (0..).zip(listing.logs).filter(|(index, _)| is_read(index)).map(|(_, log)| log).collect();
+    let names = names(&logs);
+    let filter = filter.compile(&names).map_err(|error| error.report())?;
+    let has = |edge: &Option<Edge>| edge.as_ref().is_none_or(|edge| names.contains(&edge.file));
+    let gaps = listing.gaps.into_iter().filter(|gap| has(&gap.after) && has(&gap.before)).collect();
+    Ok((Listing { logs, gaps, problems: listing.problems }, filter))
 }
 
 impl Session {

@@ -36,6 +36,9 @@ impl Source {
         let label = Arc::new(Foreign::from(text));
         let estate = &session.0.estate;
         let known = estate.changes.iter().find(|source| source.name == text);
+        if let Some(profile) = known.and_then(|source| source.access_profile.as_ref()) {
+            return Err(ChangesError::Profile { profile: escape(profile) }.report());
+        }
         let (target, key) = match known {
             Some(ChangeSource { target: Some(name), path, .. }) => {
                 let target = estate.targets.iter().find(|target| target.name() == name);

@@ -268,6 +268,7 @@ impl Surveyed {
     pub fn finish(&mut self, definitions: &mut Definitions) -> Fates {
         self.stats.finish();
         definitions.learn_rest(&mut self.timeline, &self.last_walls);
+        self.timeline.complete();
         std::mem::take(&mut self.fates).finish()
     }
 }

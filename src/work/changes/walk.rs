@@ -12,9 +12,8 @@ use crate::change::schema::{Described, Timeline};
 use crate::change::table::Table;
 use crate::change::transactions::{Ending, Fate, Fates, Item, LogFile, RowsItem, StatementItem, Transactions};
 use crate::model::change::{BinlogPos, Certainty, Change, ChangeKey, Place, TransactionFacts};
-use crate::model::changes::{ChangesView, Compiled};
+use crate::model::changes::Compiled;
 use crate::model::foreign::Foreign;
-use crate::report::Report;
 use crate::work::changes::fetch::{Forward, Log};
 use crate::work::changes::stats::Checkpoint;
 
@@ -25,9 +24,9 @@ const TABLES: usize = 4 << 10;
 pub struct Opened {
     /// As the operator named it.
     pub label: Arc<Foreign>,
-    /// The names of all its files in order, also of those that were not read.
+    /// The names of the files that were read, in order.
     pub names: Vec<Foreign>,
-    /// Those that were read, by their number.
+    /// They themselves, each with its place in that order.
     pub logs: Vec<(u32, Log)>,
     /// What is known of tables.
     pub timeline: Arc<Timeline>,
@@ -272,6 +271,3 @@ pub fn change(
         certainty,
     })
 }
-
-/// A view and what stands behind it.
-pub type Answer = Result<(Arc<ChangesView>, Arc<Opened>), Report>;

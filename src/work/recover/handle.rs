@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::change::undo::{UndoError, Undoing};
-use crate::model::changes::ChangeFilter;
+use crate::change::undo::{Reference, UndoError, Undoing};
+use crate::model::change::{Change, ChangeKind};
+use crate::model::changes::{ChangeFilter, Literal, TableRef};
 use crate::model::script::{
-    CheckView, Decision, RecoveryPhase, RecoveryView, RowNow, ScriptHazard, ScriptOptions, ScriptPage, ScriptStatement,
-    ScriptTransaction, Which,
+    CheckView, Decision, ForeignKey, Later, RecoveryPhase, RecoveryView, RowNow, ScriptHazard, ScriptOptions,
+    ScriptPage, ScriptStatement, ScriptTransaction, Which,
 };
 use crate::report::{Report, Reportable};
 use crate::work::changes::ChangesHandle;
@@ -29,6 +30,8 @@ pub struct RecoveryHandle(Arc<Inner>);
 
 struct Inner {
     session: Session,
+    /// To look for later changes of a row.
+    source: Option<ChangesHandle>,
     filter: ChangeFilter,
     cancel: CancellationToken,
     reading: Arc<Reading>,
@@ -57,7 +60,7 @@ impl Session {
         options: ScriptOptions,
     ) -> Result<RecoveryHandle, Report> {
         let material = material::of(from, &filter).await?;
-        RecoveryHandle::open(self, material, filter, options)
+        RecoveryHandle::open(self, material, (filter, Some(from.clone())), options)
     }
 }
 
@@ -70,7 +73,7 @@ impl RecoveryHandle {
     pub fn open(
         session: &Session,
         material: Material,
-        filter: ChangeFilter,
+        (filter, source): (ChangeFilter, Option<ChangesHandle>),
         options: ScriptOptions,
     ) -> Result<Self, Report> {
         let cancel = session.0.cancel.child_token();
@@ -80,7 +83,7 @@ impl RecoveryHandle {
         let title = words::title(&material.view, &filter);
         let state = Arc::new(Mutex::new(State::new(title, material.view.clone())));
         let settled = Arc::default();
-        let inner = Inner { session: session.clone(), filter, cancel, reading, state, settled };
+        let inner = Inner { session: session.clone(), source, filter, cancel, reading, state, settled };
         let handle = Self(Arc::new(inner));
         handle.read(material, options)?;
         Ok(handle)
@@ -161,7 +164,12 @@ impl RecoveryHandle {
     /// What the header says; the same for a try and for the file, so that both have one digest.
     fn wish<'r>(&self, made: &Made) -> Wish<'r> {
         let state = self.state();
-        Wish { header: words::header(made, &self.0.filter, &state), choices: state.choices.clone(), ..Wish::default() }
+        Wish {
+            header: words::header(made, &self.0.filter, &state),
+            choices: state.choices.clone(),
+            references: state.references.clone(),
+            ..Wish::default()
+        }
     }
 
     /// What is known by now; never blocks for long. `Changed::RECOVERY` tells when there is more.
@@ -182,17 +190,16 @@ impl RecoveryHandle {
     pub async fn complete(&self) -> Result<Arc<RecoveryView>, Report> {
         loop {
             let settled = self.0.settled.notified();
+            let is_pending = self.state().pending;
             let view = self.view();
             match &view.phase {
                 RecoveryPhase::Failed(report) => return Err((**report).clone()),
-                RecoveryPhase::Refused => return Ok(view),
-                RecoveryPhase::Ready if view.digest.is_some() => return Ok(view),
-                RecoveryPhase::Ready | RecoveryPhase::Reading { .. } => {}
+                RecoveryPhase::Ready | RecoveryPhase::Refused if !is_pending => return Ok(view),
+                _ => {}
             }
             tokio::select! {
                 () = settled => {}
                 () = self.0.cancel.cancelled() => return Err(RecoverError::Interrupted.report()),
-                () = tokio::time::sleep(std::time::Duration::from_millis(200)) => {}
             }
         }
     }
@@ -215,11 +222,10 @@ impl RecoveryHandle {
         let rows = aside(move || made.page(&wish, first, count).map_err(|error| error.report())).await?;
         let mut state = self.state();
         state.serve(&rows);
-        let made = state.made.clone();
         let mut page = ScriptPage::default();
         for (number, row) in rows {
             if page.transactions.last().is_none_or(|last| last.number != row.transaction) {
-                page.transactions.push(transaction(made.as_deref(), number, &row));
+                page.transactions.push(transaction(number, &row));
             }
             if let Some(last) = page.transactions.last_mut() {
                 last.statements += 1;
@@ -241,10 +247,12 @@ impl RecoveryHandle {
         let is_note = matches!(decision, Decision::Note(_));
         self.state().decide(which, decision).map_err(|error| error.report())?;
         self.tell();
+        if is_note { Ok(()) } else { self.rework() }
+    }
+
+    /// Works out on a thread what the script is now.
+    fn rework(&self) -> Result<(), Report> {
         let Ok(made) = self.ready() else { return Ok(()) };
-        if is_note {
-            return Ok(());
-        }
         let weak = Arc::downgrade(&self.0);
         on_thread("choose", move || {
             if let Some(inner) = weak.upgrade() {
@@ -310,16 +318,67 @@ impl RecoveryHandle {
         self.tell();
     }
 
-    /// What stands around the tables; the script's header says it too.
-    pub(in crate::work) fn surrounded(&self, hazards: Vec<ScriptHazard>) {
-        self.state().around = hazards;
+    /// What stands around the tables; the script's header says it too, and counts what refers to them.
+    pub(in crate::work) fn surrounded(&self, hazards: Vec<ScriptHazard>, keys: &[ForeignKey]) -> Result<(), Report> {
+        let name = |table: &TableRef| (table.schema.clone(), table.table.clone());
+        let reference = |key: &ForeignKey| Reference {
+            child: name(&key.child),
+            columns: key.columns.clone(),
+            parent: name(&key.parent),
+            keys: key.refers_to.clone(),
+        };
+        let references: Arc<[Reference]> = keys.iter().map(reference).collect();
+        {
+            let mut state = self.state();
+            state.around = hazards;
+            if state.references != references {
+                state.references = references;
+                state.rework();
+            }
+        }
         self.tell();
+        let is_pending = self.state().pending;
+        if is_pending { self.rework() } else { Ok(()) }
+    }
+
+    /// The row of a statement as it is now, with the next change of it that the logs have.
+    ///
+    /// # Errors
+    ///
+    /// When the logs cannot be read any more, or the statement was on no page.
+    pub async fn explained(&self, number: u64) -> Result<RowNow, Report> {
+        let made = self.ready()?;
+        let all = Wish::default();
+        let mut rows = aside(move || made.page(&all, number, 1).map_err(|error| error.report())).await?;
+        let none = || RecoverError::NoSuch { what: format!("statement {number}") }.report();
+        let (_, row) = rows.pop().ok_or_else(none)?;
+        if let Some(later) = later(self.0.source.as_ref(), &row.change).await? {
+            self.state().later(number, later);
+        }
+        Ok(self.state().beside(number).0)
     }
 
     /// Changes of one window, and the number of the first of them: for whoever looks at their rows.
     pub(in crate::work) fn window(&self, made: &Made, at: usize) -> Result<Vec<Undoing>, Report> {
         made.window(&self.wish(made), at).map_err(|error| error.report())
     }
+}
+
+/// The next change of the same row that the logs have.
+async fn later(source: Option<&ChangesHandle>, change: &Change) -> Result<Option<Later>, Report> {
+    let Some(image) = change.after.as_ref().or(change.before.as_ref()) else { return Ok(None) };
+    let (Some(source), true) = (source, change.table.has_key()) else { return Ok(None) };
+    let literal = |at: usize| Some(Literal::of(image.values.get(at)?.as_ref()?, change.table.columns.get(at)?));
+    let Some(key) = change.table.key_columns().into_iter().map(literal).collect() else { return Ok(None) };
+    let table = TableRef { schema: change.table.schema.clone(), table: change.table.name.clone() };
+    let life = source.life(table, key).await?;
+    let at = life.changes.iter().position(|one| one.key == change.key);
+    let next = at.and_then(|at| life.changes.get(at + 1));
+    Ok(next.map(|next| Later {
+        label: label(&next.key.file.to_string(), &next.transaction),
+        at: next.transaction.committed_at,
+        thread: next.transaction.thread,
+    }))
 }
 
 fn statement(state: &State, number: u64, row: Undoing) -> ScriptStatement {
@@ -329,9 +388,9 @@ fn statement(state: &State, number: u64, row: Undoing) -> ScriptStatement {
         Err(reason) => Err(reason.to_string()),
     };
     let kind = match row.change.kind {
-        crate::model::change::ChangeKind::Insert => crate::model::change::ChangeKind::Delete,
-        crate::model::change::ChangeKind::Delete => crate::model::change::ChangeKind::Insert,
-        kind => kind,
+        ChangeKind::Insert => ChangeKind::Delete,
+        ChangeKind::Delete => ChangeKind::Insert,
+        kind @ ChangeKind::Update => kind,
     };
     ScriptStatement {
         number,
@@ -347,10 +406,9 @@ fn statement(state: &State, number: u64, row: Undoing) -> ScriptStatement {
     }
 }
 
-fn transaction(made: Option<&Made>, number: u64, row: &Undoing) -> ScriptTransaction {
+fn transaction(number: u64, row: &Undoing) -> ScriptTransaction {
     let facts = &row.change.transaction;
     let file = &row.change.key.file;
-    let _ = made;
     ScriptTransaction {
         number: row.transaction,
         label: label(&file.to_string(), facts),

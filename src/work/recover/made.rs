@@ -78,7 +78,7 @@ pub struct Wish<'r> {
     /// The header's lines.
     pub header: Header,
     /// Foreign keys between the tables.
-    pub references: &'r [Reference],
+    pub references: Arc<[Reference]>,
     /// Who watches.
     pub watch: Option<&'r dyn Watch>,
 }
@@ -110,7 +110,7 @@ impl Made {
             gaps: self.options.gaps,
             choices: Some(&wish.choices),
             header: wish.header.clone(),
-            references: wish.references,
+            references: &wish.references,
             threads: threads(),
             watch: wish.watch,
         }

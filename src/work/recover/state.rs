@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::change::reverse::{Hazard, Refusal, Refusals};
-use crate::change::undo::{Choices, RowPlace, Undoing, Written};
-use crate::model::change::{BinlogPos, ChangeKind, TransactionFacts};
-use crate::model::changes::{ChangesView, Coverage, Rows, TableRef, WallVerb};
+use crate::change::reverse::{Hazard, Reason, Refusal, Refusals};
+use crate::change::undo::{Choices, Reference, RowPlace, Undoing, Written};
+use crate::model::change::{ChangeKind, TransactionFacts};
+use crate::model::changes::{ChangesView, Coverage, Rows, TableRef, Wall, WallVerb};
 use crate::model::foreign::Foreign;
 use crate::model::script::{
-    CheckView, Choice, ChoiceCounts, Decision, Mode, Offer, PartialTransaction, RecoveryPhase, RecoveryView,
+    CheckView, Choice, ChoiceCounts, Decision, Later, Mode, Offer, PartialTransaction, RecoveryPhase, RecoveryView,
     RefusedChange, RowNow, RowState, ScriptDigest, ScriptHazard, ScriptTable, ScriptWall, StateCounts, Which,
 };
 use crate::report::Report;
@@ -39,6 +39,8 @@ pub struct State {
     pub choices: Choices,
     notes: BTreeMap<u64, (RowPlace, String)>,
     seen: VecDeque<Seen>,
+    /// Whether something was chosen, and what that comes to is still worked out.
+    pub pending: bool,
     /// Counts decisions: what was worked out for an older one is thrown away.
     pub decided: u64,
     /// Of everything, whatever is chosen.
@@ -55,6 +57,8 @@ pub struct State {
     pub check: CheckView,
     /// What a server says of the tables.
     pub around: Vec<ScriptHazard>,
+    /// Foreign keys of the tables, as far as a server told them.
+    pub references: Arc<[Reference]>,
     /// What the changes themselves tell, such as chains that do not hold.
     pub told: Vec<ScriptHazard>,
     pub written: Option<PathBuf>,
@@ -70,6 +74,7 @@ impl State {
             choices: Choices::default(),
             notes: BTreeMap::new(),
             seen: VecDeque::new(),
+            pending: true,
             decided: 0,
             all: None,
             chosen: None,
@@ -80,6 +85,7 @@ impl State {
             details: HashMap::new(),
             check: CheckView::default(),
             around: vec![],
+            references: Arc::new([]),
             told: vec![],
             written: None,
         }
@@ -87,11 +93,13 @@ impl State {
 
     pub fn fail(&mut self, report: Report) {
         self.phase = RecoveryPhase::Failed(Box::new(report));
+        self.pending = false;
     }
 
     /// Takes what a try with the current choices came to.
     pub fn tried(&mut self, written: Written) {
         self.phase = RecoveryPhase::Ready;
+        self.pending = false;
         self.refusals = Refusals::default();
         self.last = Some(written.clone());
         self.chosen = Some(written);
@@ -99,6 +107,7 @@ impl State {
 
     pub fn refuse(&mut self, refusals: Refusals) {
         self.phase = RecoveryPhase::Refused;
+        self.pending = false;
         self.refusals = refusals;
         self.chosen = None;
     }
@@ -139,6 +148,20 @@ impl State {
         self.check = check;
     }
 
+    /// What it came to before does not hold any more.
+    pub fn rework(&mut self) {
+        self.decided += 1;
+        self.pending = true;
+        self.chosen = None;
+    }
+
+    /// Notes which later change of the same row the logs have.
+    pub fn later(&mut self, number: u64, later: Later) {
+        if let Some(now) = self.details.get_mut(&number) {
+            now.later = Some(later);
+        }
+    }
+
     /// Takes a decision.
     ///
     /// # Errors
@@ -161,8 +184,7 @@ impl State {
                 self.rows(fits, choice, || format!("transaction {number} on a page"))?;
             }
         }
-        self.decided += 1;
-        self.chosen = None;
+        self.rework();
         Ok(())
     }
 
@@ -256,7 +278,7 @@ impl State {
         let overwrite = if self.choices.mode == Mode::Overwrite { included } else { overwrite.count() as u64 };
         ChoiceCounts {
             included,
-            excluded: self.total.saturating_sub(included),
+            excluded: if self.last.is_some() { self.total.saturating_sub(included) } else { 0 },
             unknown: included.saturating_sub(self.states().looked_at()),
             overwrite,
         }
@@ -300,12 +322,18 @@ impl State {
 
     /// Definitions that changed where something is to be undone.
     fn walls(&self) -> Vec<ScriptWall> {
-        let places: Vec<(&Foreign, BinlogPos)> =
-            self.refusals.first.iter().map(|refusal| (&*refusal.key.file, refusal.key.position)).collect();
-        let stands = |file: &Foreign, at: BinlogPos| places.iter().any(|(name, place)| *name == file && *place == at);
-        let walls = self.source.walls.iter().filter(|wall| stands(&wall.file, wall.place.position));
+        // A wall begins with its transaction, the refusal names the statement itself.
+        let of = |refusal: &Refusal| {
+            let Reason::Wall(text) = &refusal.reason else { return None };
+            self.source.walls.iter().rev().find(|wall| {
+                *refusal.key.file == wall.file
+                    && wall.place.position <= refusal.key.position
+                    && text.raw_bytes().starts_with(wall.statement.raw_bytes())
+            })
+        };
+        let walls = self.refusals.first.iter().filter_map(of);
         let from = self.source.coverage.from.as_ref().and_then(|edge| edge.at);
-        let script_wall = |wall: &crate::model::changes::Wall| {
+        let script_wall = |wall: &Wall| {
             let taken = wall.backup.as_ref().map(|backup| backup.taken);
             ScriptWall {
                 replay_to: format!("{}:{}", wall.file, wall.place.position),

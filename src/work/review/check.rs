@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::change::review::{RowStatement, of_statement};
 use crate::change::undo::Undoing;
-use crate::model::change::{Change, ChangedTable};
+use crate::model::backup::Backup;
+use crate::model::change::{Change, ChangedTable, RowImage};
 use crate::model::changes::{Shown, TableRef};
-use crate::model::script::{CheckView, ColumnNow, RowNow, RowState, ScriptHazard, Surroundings, TableNow};
+use crate::model::script::{CheckView, ColumnNow, RowNow, RowState, ScriptHazard, ScriptTable, Surroundings, TableNow};
 use crate::report::{Report, Reportable};
 use crate::server::rows_now::RowsNow;
 use crate::work::recover::{Made, RecoveryHandle};
@@ -88,7 +89,10 @@ impl Checking<'_> {
         let mut server = look.open().await?;
         let tables: Vec<TableRef> = self.handle.view().tables.iter().map(|table| table.table.clone()).collect();
         let around = server.surroundings(&tables).await.map_err(|error| error.report())?;
-        self.handle.surrounded(around::hazards(&around, &tables));
+        let mut hazards = around::hazards(&around, &tables);
+        self.find_backups(&mut hazards, &around);
+        hazards.extend(self.counters(&around));
+        self.handle.surrounded(hazards.clone(), &around.keys)?;
         let (mut number, mut compared, mut differing) = (0, BTreeSet::new(), vec![]);
         for at in 0..self.made.index.windows() {
             let (handle, made) = (self.handle.clone(), self.made.clone());
@@ -109,11 +113,38 @@ impl Checking<'_> {
             self.handle.looked_at(seen, self.check.clone());
         }
         if !differing.is_empty() {
-            differing.extend(around::hazards(&around, &tables));
-            self.handle.surrounded(differing);
+            differing.extend(hazards);
+            self.handle.surrounded(differing, &around.keys)?;
         }
         server.close().await;
         Ok(())
+    }
+
+    /// Where children that a cascade took can be found: the newest good backup from before the first change.
+    fn find_backups(&self, hazards: &mut [ScriptHazard], around: &Surroundings) {
+        let catalog = self.handle.session().catalog();
+        let Some(first) = self.made.view.coverage.from.as_ref().and_then(|edge| edge.at) else { return };
+        for hazard in hazards.iter_mut().filter(|hazard| hazard.code == "cascade") {
+            let child = around.keys.iter().find(|key| hazard.text.contains(&key.name.to_string()));
+            let has = |backup: &Backup| child.is_some_and(|key| backup.databases.contains(&key.child.schema));
+            let good = |backup: &&Arc<Backup>| backup.is_good() && backup.taken.at < first && has(backup);
+            let newest = catalog.backups.iter().filter(good).max_by_key(|backup| backup.taken.at);
+            if let Some(backup) = newest {
+                hazard.text.push_str(&format!("; the newest good one is {} of {}", backup.label(), backup.taken.at));
+            }
+        }
+    }
+
+    /// Numbers that a table gives by itself are not taken back with the rows that got them.
+    fn counters(&self, around: &Surroundings) -> Vec<ScriptHazard> {
+        let view = self.handle.view();
+        let counts = view.tables.iter().filter(|table| table.rows.inserts > 0);
+        let hazard = |table: &ScriptTable| {
+            let next = around.table(&table.table)?.auto_increment?;
+            let text = format!("{} goes on counting at {next}: rows that are taken away leave a hole", table.table);
+            Some(ScriptHazard { code: "auto_increment", text, offers: vec![] })
+        };
+        counts.filter_map(hazard).collect()
     }
 
     async fn window(
@@ -191,7 +222,7 @@ async fn columns(server: &mut RowsNow, now: &TableNow, (one, asked): (&One, &Ask
         else {
             continue;
         };
-        let shown = |image: &Option<crate::model::change::RowImage>| {
+        let shown = |image: &Option<RowImage>| {
             let value = image.as_ref()?.values.get(at)?.as_ref()?;
             Some(bare(&Shown(value, &table.columns[at]).to_string()))
         };

@@ -198,6 +198,10 @@ fn filters_choose_rows_and_d29_compare_byte_for_byte() {
     assert!(!changed.is_empty() && changed.iter().all(|row| row["changed"].to_string().contains("\"t_s\"")));
     assert_eq!(count(&["--since", "2100-01-01"]), 0);
     assert_eq!(count(&["--until", "2100-01-01"]), all);
+    let multi = vectors("mysql-multi");
+    let some = rows(&changes(&home, &multi, &["--json", "--to-position", "binlog.000077:4"]));
+    assert!(!some.is_empty() && some.iter().all(|row| row["file"] == "binlog.000076"));
+    assert_eq!(changes(&home, &multi, &["--json", "--to-position", "4"]).error_code(), "filter::which_file");
     for (flag, value) in [("--since", "soon"), ("--gtid", "x"), ("--where", "x"), ("--from-position", "a:b")] {
         assert_eq!(changes(&home, &source, &[flag, value]).code, 2, "{flag}");
     }
@@ -386,6 +390,12 @@ fn sources_are_names_of_the_estate_urls_and_paths() {
     for later in ["mysql://db/", "dbtrail+mysql://db/index", "dbtrail+s3://b/", "binlog+smb://h/s/"] {
         assert_eq!(home.run(&["changes", later, "--json"]).error_code(), "changes::later");
     }
+    home.estate(&format!(
+        "name = \"test\"\n[changes.hidden]\nurl = \"binlog+file://{}\"\naccess_profile = \"oncall\"\n",
+        folder.display()
+    ));
+    let hidden = home.run(&["changes", "hidden", "--json"]);
+    assert_eq!((hidden.code, hidden.error_code().as_str()), (6, "changes::profile"));
     let empty = home.path("empty");
     fs::create_dir(&empty).unwrap();
     assert_eq!(changes(&home, &empty, &["--json"]).error_code(), "changes::none");

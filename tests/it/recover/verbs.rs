@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::cli::{Home, Run};
+use crate::cli::{Run, fixture};
 use crate::recover::Damaged;
 use crate::support::databases::Server;
 use crate::undo::{alone, last_line, run};
@@ -205,30 +205,17 @@ fn a_script_is_sealed_for_a_recipient_and_no_plaintext_is_left() {
     let servers = alone();
     let Some(server) = servers.first().copied() else { return };
     let damaged = Damaged::new(server, ORDERS, ACCIDENT);
-    let key = damaged.home.path("ops");
-    let made = damaged.home.run(&["key", "new", key.to_str().unwrap(), "--no-passphrase"]);
-    assert_eq!(made.code, 0, "{made:?}");
-    let public = fs::read_dir(damaged.home.path("")).unwrap().map(|entry| entry.unwrap().path());
-    let public = public
-        .into_iter()
-        .find(|path| path.to_string_lossy().ends_with(".pub.pem"))
-        .unwrap_or(key.with_extension("pub"));
+    let key = |name: &str| fixture("keys").join(name).to_str().unwrap().to_owned();
     let sealed = damaged.home.path("undo.sql.sealed");
-    let run = damaged.recover(&["--to", public.to_str().unwrap(), "-o", sealed.to_str().unwrap()]);
+    let run = damaged.recover(&["--to", &key("rsa2048-public.pem"), "-o", sealed.to_str().unwrap()]);
     assert_eq!(run.code, 0, "{run:?}");
     let bytes = fs::read(&sealed).unwrap();
     assert!(memchr::memmem::find(&bytes, b"accident").is_none());
-    let private = made.err.lines().chain(made.out.lines()).map(str::to_owned).collect::<Vec<_>>();
     let opened = damaged.home.path("undo.sql");
-    let run = damaged.home.run(&[
-        "unseal",
-        sealed.to_str().unwrap(),
-        "-o",
-        opened.to_str().unwrap(),
-        "--key",
-        key.to_str().unwrap(),
-    ]);
-    assert_eq!(run.code, 0, "{run:?} {private:?}");
+    let private = key("rsa2048-pkcs1-plain.pem");
+    let files = [sealed.to_str().unwrap(), "-o", opened.to_str().unwrap()];
+    let run = damaged.home.run(&[&["unseal"], &files[..], &["--key", &private]].concat());
+    assert_eq!(run.code, 0, "{run:?}");
     let run = damaged.home.run(&["review", opened.to_str().unwrap()]);
     assert_eq!(run.code, 0, "{run:?}");
 }
@@ -246,23 +233,4 @@ fn what_is_recorded_holds_no_values_and_a_read_only_session_writes_nothing() {
     assert!(audit.contains("\"recover\"") && !audit.contains("paid"), "{audit}");
     let nothing = damaged.recover(&["--where", "status=nobody", "-o", damaged.home.path("none.sql").to_str().unwrap()]);
     assert_eq!(nothing.code, 8, "{nothing:?}");
-}
-
-#[test]
-fn zz_debug() {
-    let servers = alone();
-    let server = servers[0];
-    let damaged = Damaged::new(server, ORDERS, ACCIDENT);
-    let run = damaged.home.run(&[
-        "changes",
-        damaged.logs.to_str().unwrap(),
-        "--schema",
-        &damaged.url(),
-        "--summary",
-        "--json",
-    ]);
-    println!("{} {}", run.out, run.err);
-    let run = damaged.home.run(&["changes", damaged.logs.to_str().unwrap(), "--schema", &damaged.url(), "--json"]);
-    println!("{} {}", run.out, run.err);
-    panic!();
 }

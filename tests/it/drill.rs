@@ -1,0 +1,207 @@
+//! Drills: random work, every fixture and every value, undone on real servers by the stock clients.
+
+mod columns;
+mod damage;
+mod fixtures;
+mod literals;
+mod random;
+mod seeds;
+mod state;
+mod tables;
+mod work;
+
+use std::io::{Read, Write};
+use std::process::{Output, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use breakglass::change::error::BinlogError;
+use breakglass::change::index::{Index, Indexing, Log, RowsFacts, Wanted};
+use breakglass::change::query::Ddl;
+use breakglass::change::reread;
+use breakglass::change::reverse::Refusal;
+use breakglass::change::schema::Timeline;
+use breakglass::change::transactions::{LogFile, StatementItem};
+use breakglass::change::undo::{Request, UndoError, stream};
+use breakglass::model::change::{BinlogPos, Place};
+use breakglass::model::foreign::Foreign;
+use breakglass::model::script::Extent;
+use flate2::read::GzDecoder;
+
+use crate::support::databases::{Product, Server, private_servers};
+use crate::support::root;
+
+/// What a drill asks of the engine beside "all of it".
+#[derive(Default)]
+struct Ask<'a> {
+    /// Tables that are left out.
+    without: &'a [&'a str],
+    /// Only what lies at or behind this byte, and before that one.
+    between: Option<(u64, u64)>,
+}
+
+/// A proved script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Undo {
+    text: String,
+    /// How many changes it undoes.
+    changes: usize,
+    hazards: Vec<String>,
+}
+
+/// Why there is no script.
+#[derive(Debug)]
+enum Stopped {
+    Damaged(BinlogError),
+    Refused(Vec<Refusal>),
+}
+
+impl Stopped {
+    /// The reasons in words.
+    fn reasons(&self) -> Vec<String> {
+        match self {
+            Self::Damaged(error) => vec![error.to_string()],
+            Self::Refused(refused) => refused.iter().map(|refusal| refusal.reason.to_string()).collect(),
+        }
+    }
+}
+
+/// What an ask leaves in.
+struct Asked {
+    without: Vec<Vec<u8>>,
+    between: Option<(u64, u64)>,
+}
+
+impl Asked {
+    fn has(&self, position: BinlogPos) -> bool {
+        self.between.is_none_or(|(from, to)| (from..to).contains(&position.0))
+    }
+}
+
+impl Wanted for Asked {
+    fn rows(&self, rows: &RowsFacts<'_>) -> bool {
+        self.without.iter().all(|name| rows.table.name.raw_bytes() != name) && self.has(rows.place.position)
+    }
+
+    fn statement(&self, statement: &StatementItem<'_>, _: Place) -> bool {
+        self.has(statement.facts.start)
+    }
+
+    fn wall(&self, _: &Ddl, statement: &StatementItem<'_>, _: Place) -> bool {
+        self.has(statement.facts.start)
+    }
+}
+
+/// The one door to the engine: logs and definitions in, a proved script or the reasons why not out.
+fn undo(logs: &[Vec<u8>], definitions: &[u8], ask: &Ask<'_>) -> Result<Undo, Stopped> {
+    let mut timeline = Timeline::default();
+    timeline.read_last(definitions, b"").unwrap();
+    let logs = (0..).zip(logs).map(|(file, bytes): (u32, _)| {
+        let name = Arc::new(Foreign::from(format!("binlog.{file:06}")));
+        Log { of: LogFile { source: Arc::new(Foreign::from("drill")), name }, bytes: Arc::new(bytes.clone()) }
+    });
+    let without = ask.without.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let wanted = Arc::new(Asked { without, between: ask.between });
+    let how = Indexing { extent: Extent::Partial, ..Indexing::default() };
+    let index = Index::build(logs.collect(), timeline, wanted, how).unwrap();
+    let mut text = vec![];
+    let written = match stream(&index, &Request { threads: 2, ..Request::default() }, &mut text) {
+        Ok(written) => written,
+        Err(UndoError::Refused(refused)) => return Err(Stopped::Refused(refused.first)),
+        Err(UndoError::Log { source, .. }) => return Err(Stopped::Damaged(source)),
+        Err(error) => panic!("{error}"),
+    };
+    reread::prove(&text, &written.doings, 2).unwrap();
+    assert!(text.iter().all(|byte| *byte == b'\n' || (b' '..=b'~').contains(byte)));
+    let hazards = written.hazards.iter().map(ToString::to_string).collect();
+    let changes = written.doings.values().sum::<u64>() as usize;
+    Ok(Undo { text: String::from_utf8(text).unwrap(), changes, hazards })
+}
+
+/// Feeds a text to the stock client.
+fn run(server: &Server, arguments: &[&str], input: &str) -> Output {
+    let mut client = server.client();
+    client.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = client.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    let feeder = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    let output = child.wait_with_output().unwrap();
+    let _ = feeder.join().unwrap(); // a client that stops closes its end
+    output
+}
+
+/// Applies a script as a person would; what went wrong, in the client's words.
+fn apply(server: &Server, script: &str) -> Result<(), String> {
+    let output = run(server, &["-N", "-B"], script);
+    if String::from_utf8_lossy(&output.stdout).lines().last() == Some("APPLIED") {
+        return Ok(());
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let line = errors.split(" at line ").nth(1).and_then(|rest| rest.split(':').next()?.parse::<usize>().ok());
+    let line = line.and_then(|line| script.lines().nth(line.saturating_sub(2))).unwrap_or_default();
+    Err(format!("{}\n{}", errors.chars().take(600).collect::<String>(), line.chars().take(1500).collect::<String>()))
+}
+
+/// Servers whose logs hold nothing but what one drill at a time did.
+fn alone() -> MutexGuard<'static, Vec<&'static Server>> {
+    static SERVERS: OnceLock<Mutex<Vec<&'static Server>>> = OnceLock::new();
+    let servers = SERVERS.get_or_init(|| Mutex::new(private_servers()));
+    servers.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The newest log, made just now: what follows lies behind its beginning.
+fn mark(server: &Server) -> String {
+    let logs = server.sql("FLUSH BINARY LOGS; SHOW BINARY LOGS");
+    logs.lines().last().unwrap().split('\t').next().unwrap().to_owned()
+}
+
+/// The logs from a mark on, closed.
+fn logs_since(server: &Server, mark: &str) -> Vec<Vec<u8>> {
+    let logs = server.sql("FLUSH BINARY LOGS; SHOW BINARY LOGS");
+    let names = logs.lines().map(|line| line.split('\t').next().unwrap()).skip_while(|name| *name != mark);
+    let names: Vec<_> = names.collect();
+    let closed = &names[..names.len() - 1];
+    closed.iter().map(|name| std::fs::read(server.folder.join("data").join(name)).unwrap()).collect()
+}
+
+/// The definitions of a database's tables, as the server prints them.
+fn definitions(server: &Server, schema: &str) -> Vec<u8> {
+    let list = "SELECT CONCAT('SHOW CREATE TABLE `', REPLACE(table_schema,'`','``'), '`.`', \
+        REPLACE(table_name,'`','``'), '`;') FROM information_schema.tables WHERE table_schema=";
+    let raw = ["-N", "-B", "-r", "--default-character-set=utf8mb4"];
+    let shows = run(server, &raw, &format!("{list}'{schema}' ORDER BY table_name;\n"));
+    let shows = String::from_utf8(shows.stdout).unwrap();
+    let shown = run(server, &raw, &shows.lines().map(|show| format!("{show} SELECT '=next=';\n")).collect::<String>());
+    assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    let creates = shown.split("\n=next=\n").filter_map(|shown| shown.split_once("\tCREATE"));
+    let creates = creates.map(|(_, rest)| format!("CREATE{rest};\n"));
+    format!("USE `{schema}`;\n{}", creates.collect::<String>()).into_bytes()
+}
+
+fn product_name(server: &Server) -> &'static str {
+    match server.product {
+        Product::Mysql => "mysql",
+        Product::Mariadb => "mariadb",
+    }
+}
+
+fn fixture_file(fixture: &str, name: &str) -> Vec<u8> {
+    let path = root().join("tests/it/vectors/binlog").join(fixture).join(name);
+    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    if !name.ends_with(".gz") {
+        return bytes;
+    }
+    let mut plain = vec![];
+    GzDecoder::new(&bytes[..]).read_to_end(&mut plain).unwrap();
+    plain
+}
+
+/// The logs of a fixture, in order.
+fn fixture_logs(fixture: &str) -> Vec<Vec<u8>> {
+    let folder = root().join("tests/it/vectors/binlog").join(fixture);
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.filter(|name| name.starts_with("binlog.0")).collect();
+    names.sort();
+    names.iter().map(|name| fixture_file(fixture, name)).collect()
+}
