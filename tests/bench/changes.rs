@@ -20,7 +20,6 @@ use breakglass::work::session::{Session, Settings};
 use flate2::read::GzDecoder;
 
 #[path = "support/mod.rs"]
-#[allow(dead_code)]
 mod bench;
 #[path = "support/logs.rs"]
 #[allow(dead_code)]

@@ -2,6 +2,7 @@
 
 mod hostile;
 mod meaning;
+mod pages;
 mod schema;
 mod vendor;
 

@@ -98,6 +98,9 @@ async fn find(session: &Session, place: &str) -> Result<(Arc<dyn Store>, Object)
         let object = store.stat(&key, None).await.map_err(|error| error.report())?;
         return Ok((store, object));
     }
+    if session.estate().file.is_none() {
+        return Err(unusable(place, "there is no such file, and no estate whose backups it could name"));
+    }
     if session.catalog().backups.is_empty() {
         session.refresh();
         session.settled().await;

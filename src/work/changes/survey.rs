@@ -182,8 +182,10 @@ impl Surveyed {
         let trace = events.trace();
         let moment = |seconds: Option<u32>| seconds.map(|seconds| Moment::from_seconds(seconds.into()));
         let edge = |position, at_time| Edge { file: (*at.log.name).clone(), position, at: at_time };
-        let problem = broken.as_ref().map(|error| of_log(&at.log.name, events.at(), error));
-        let problem = problem.or_else(|| at.log.broken.clone());
+        // Where a compressed file is cut, that is why the log in it is.
+        let is_cut = matches!(broken, None | Some(BinlogError::Cut { .. }));
+        let problem = at.log.broken.clone().filter(|_| is_cut);
+        let problem = problem.or_else(|| broken.as_ref().map(|error| of_log(&at.log.name, events.at(), error)));
         let problem = problem.or_else(|| (!at.log.is_unchanged()).then(|| changed(&at.log.name)));
         let start = edge(BinlogPos(4), moment(trace.first));
         self.join(&start, trace.before.as_ref());
