@@ -147,16 +147,18 @@ impl Desk {
                     open.recovery = None;
                 }
             }
-            Effect::Review(path) => {
-                let session = self.session.clone();
-                let request = ReviewRequest { file: expanded(&path), server: None };
-                self.answer(async move {
-                    let reviewed = review(&session, request).await?;
-                    Ok(Msg::Reviewed(Box::new(reviewed.review)))
-                });
-            }
+            Effect::Review(path) => self.review(&path),
             _ => {}
         }
+    }
+
+    fn review(&self, path: &str) {
+        let session = self.session.clone();
+        let request = ReviewRequest { file: expanded(path), server: None };
+        self.answer(async move {
+            let reviewed = review(&session, request).await?;
+            Ok(Msg::Reviewed(Box::new(reviewed.review)))
+        });
     }
 
     fn open_changes(&self, request: ChangesRequest) {

@@ -167,6 +167,14 @@ fn follow(app: &mut App, flow: Flow, command: Option<Command>) -> Vec<Effect> {
             say(app, Role::Text, format!("sorted {}", sort.words()));
         }
         Flow::Go(place) => go(app, place),
+        flow => return follow_list(app, flow),
+    }
+    vec![]
+}
+
+/// What is done with the lists of changes and of statements.
+fn follow_list(app: &mut App, flow: Flow) -> Vec<Effect> {
+    match flow {
         Flow::Log(act) => acted(app, act),
         Flow::LeaveLog(act) => {
             app.layers.pop();
@@ -179,6 +187,7 @@ fn follow(app: &mut App, flow: Flow, command: Option<Command>) -> Vec<Effect> {
             }
             return run(app, Command::Next);
         }
+        _ => {}
     }
     vec![]
 }

@@ -91,7 +91,16 @@ fn reason(log: &Log, scene: &Scene<'_>) -> (Role, String, String) {
         let advice =
             format!("{} shows all {} again.", scene.key(Context::Global, Command::Back), grouped(view.entries));
         (Role::Text, format!("Nothing matches `{}`.", crate::model::foreign::escape(&log.typed.text)), advice)
-    } else if view.state == ViewState::Cancelled {
+    } else {
+        nothing_read(log, scene)
+    }
+}
+
+/// Why nothing was read that could be shown.
+fn nothing_read(log: &Log, scene: &Scene<'_>) -> (Role, String, String) {
+    let key = |command| scene.key(Context::Changes, command);
+    let view = &log.view;
+    if view.state == ViewState::Cancelled {
         (
             Role::Text,
             "Reading was stopped before any change was found.".to_owned(),
