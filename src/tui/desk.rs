@@ -102,6 +102,12 @@ impl Desk {
                 });
             }
             Effect::Undo(job, ask) => self.undo(job, &ask),
+            effect => self.perform_on_recovery(effect),
+        }
+    }
+
+    fn perform_on_recovery(&self, effect: Effect) {
+        match effect {
             Effect::Statements(job, page) => {
                 let Some(handle) = self.recovery(job) else { return };
                 self.answer(async move {
@@ -141,16 +147,18 @@ impl Desk {
                     open.recovery = None;
                 }
             }
-            Effect::Review(path) => {
-                let session = self.session.clone();
-                let request = ReviewRequest { file: expanded(&path), server: None };
-                self.answer(async move {
-                    let reviewed = review(&session, request).await?;
-                    Ok(Msg::Reviewed(Box::new(reviewed.review)))
-                });
-            }
+            Effect::Review(path) => self.review(&path),
             _ => {}
         }
+    }
+
+    fn review(&self, path: &str) {
+        let session = self.session.clone();
+        let request = ReviewRequest { file: expanded(path), server: None };
+        self.answer(async move {
+            let reviewed = review(&session, request).await?;
+            Ok(Msg::Reviewed(Box::new(reviewed.review)))
+        });
     }
 
     fn open_changes(&self, request: ChangesRequest) {

@@ -48,6 +48,19 @@ pub fn heard(app: &mut App, news: Msg) -> Heard {
                 return show(*report);
             }
         }
+        Msg::Fact(job, Fact::Ended(Ending::Failed(report))) => {
+            if let (Some(log), Some(report)) = (open_log(app, job), &report) {
+                log.failed = Some(report.clone());
+            }
+            return Heard::Other(Msg::Fact(job, Fact::Ended(Ending::Failed(report))));
+        }
+        news => return heard_of_recovery(app, news),
+    }
+    Heard::Taken
+}
+
+fn heard_of_recovery(app: &mut App, news: Msg) -> Heard {
+    match news {
         Msg::RecoveryOpened(opened, view) => {
             app.world.recovery = Some(Undoing::new(&opened, view));
             app.home.recovery.forget();
@@ -59,7 +72,10 @@ pub fn heard(app: &mut App, news: Msg) -> Heard {
         }
         Msg::Statements(id, page, content) => match (open_recovery(app, id), content) {
             (Some(undoing), Ok(content)) => undoing.put(page, content),
-            (Some(_), Err(report)) => return show(*report),
+            (Some(undoing), Err(report)) => {
+                undoing.statements.settle(page);
+                return show(*report);
+            }
             (None, _) => {}
         },
         Msg::Found(id, found) => match (app.world.recovery.as_ref().filter(|one| one.id == id), found) {
@@ -76,12 +92,6 @@ pub fn heard(app: &mut App, news: Msg) -> Heard {
         }
         Msg::Written(_, done) => return Heard::Show(Box::new(write_script::written(&done))),
         Msg::Reviewed(review) => return Heard::Show(Box::new(papers::review(&review))),
-        Msg::Fact(job, Fact::Ended(Ending::Failed(report))) => {
-            if let (Some(log), Some(report)) = (open_log(app, job), &report) {
-                log.failed = Some(report.clone());
-            }
-            return Heard::Other(Msg::Fact(job, Fact::Ended(Ending::Failed(report))));
-        }
         news => return Heard::Other(news),
     }
     Heard::Taken

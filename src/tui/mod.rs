@@ -9,6 +9,7 @@ pub mod command;
 mod desk;
 pub mod detail;
 pub mod door;
+mod global;
 pub mod glyphs;
 mod heard;
 pub mod keymap;

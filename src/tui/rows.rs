@@ -1,6 +1,6 @@
 //! Words about one row change: which row, what changed, every column before, after and now.
 
-use crate::model::change::{Change, ChangeKind, RowImage, TransactionFacts};
+use crate::model::change::{Certainty, Change, ChangeKind, RowImage, TransactionFacts};
 use crate::model::changes::Shown;
 use crate::model::script::ColumnNow;
 use crate::model::units::{Moment, grouped};
@@ -88,6 +88,19 @@ pub fn summary(change: &Change) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
+/// What undoing a change writes, in one line: the values that come back, or those that go with their row.
+pub fn undone(change: &Change) -> String {
+    if change.kind != ChangeKind::Update {
+        return summary(change);
+    }
+    let columns = &change.table.columns;
+    let parts = change.changed().into_iter().take(12).filter_map(|at| {
+        let before = value(change, change.before.as_ref(), at)?;
+        Some(format!("{} {before}", columns.get(at)?.name))
+    });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
 /// A GTID as lists show it: `5c0e..:99120`; where there is none, the place of its begin.
 pub fn label(facts: &TransactionFacts) -> String {
     match &facts.gtid {
@@ -156,6 +169,39 @@ pub fn columns(change: &Change, now: Option<&[ColumnNow]>, width: usize) -> Vec<
         lines.push(Paragraph::Line(line));
     }
     lines
+}
+
+/// Everything about one change.
+pub fn facts(change: &Change, width: u16) -> Vec<Paragraph> {
+    let by = &change.transaction;
+    let mut all = vec![
+        Paragraph::Title(format!("{} {}  {}", verb(change.kind), table(change), key(change))),
+        Paragraph::Field("by", Role::Text, format!("{}, {} UTC", label(by), clock(by.committed_at, true))),
+    ];
+    if let Some(text) = certainty(change.certainty) {
+        all.push(Paragraph::Field("", Role::Warn, text.to_owned()));
+    }
+    all.push(Paragraph::Blank);
+    all.extend(columns(change, None, usize::from(width)));
+    all.push(Paragraph::Blank);
+    if let Some(text) = &change.statement {
+        all.push(Paragraph::Field("statement", Role::Text, text.to_string()));
+    }
+    let place = format!("{}, position {}, row {}", change.key.file, change.key.position, change.key.row);
+    all.push(Paragraph::Field("place", Role::Dim, place));
+    all
+}
+
+/// What is not beyond doubt.
+fn certainty(certainty: Certainty) -> Option<&'static str> {
+    match certainty {
+        Certainty::Exact => None,
+        Certainty::Unnamed => Some(
+            "the names of its columns are not known: it cannot become SQL. SHOW CREATE TABLE text, a dump or a server tells them: c on Changes",
+        ),
+        Certainty::Incomplete => Some("the log's images leave columns out (binlog_row_image)"),
+        Certainty::Undecided => Some("its transaction was prepared (XA), and its end is not in this log"),
+    }
 }
 
 /// A text in exactly so many columns, cut with two dots.

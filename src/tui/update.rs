@@ -8,11 +8,12 @@ use crate::model::units::Moment;
 use crate::tui::app::{App, Place, Said};
 use crate::tui::canvas::Hit;
 use crate::tui::command::{Command, Danger, Reason, entry_of};
+use crate::tui::global::global;
 use crate::tui::heard;
 use crate::tui::heard::Heard;
 use crate::tui::keymap::{Context, Meaning, Stroke};
 use crate::tui::layers;
-use crate::tui::msg::{Effect, Forget, Msg};
+use crate::tui::msg::{Effect, Msg};
 use crate::tui::pane::{Flow, LogAct, Pane};
 use crate::tui::past::PastAsk;
 use crate::tui::screens::jobs::ending_words;
@@ -178,6 +179,14 @@ fn follow(app: &mut App, flow: Flow, command: Option<Command>) -> Vec<Effect> {
             say(app, Role::Text, format!("sorted {}", sort.words()));
         }
         Flow::Go(place) => return go(app, place),
+        flow => return follow_list(app, flow),
+    }
+    vec![]
+}
+
+/// What is done with the lists of changes and of statements.
+fn follow_list(app: &mut App, flow: Flow) -> Vec<Effect> {
+    match flow {
         Flow::Log(act) => acted(app, act),
         Flow::LeaveLog(act) => {
             app.layers.pop();
@@ -190,6 +199,7 @@ fn follow(app: &mut App, flow: Flow, command: Option<Command>) -> Vec<Effect> {
             }
             return run(app, Command::Next);
         }
+        _ => {}
     }
     vec![]
 }
@@ -235,7 +245,7 @@ fn started(app: &mut App, effects: Vec<Effect>) -> Vec<Effect> {
     effects
 }
 
-fn open(app: &mut App, layer: Box<dyn Pane>) {
+pub(super) fn open(app: &mut App, layer: Box<dyn Pane>) {
     if matches!(layer.context(), Context::Confirm | Context::Quit | Context::Typed) {
         app.hush = Some(Moment(app.world.now.0 + HUSH));
     }
@@ -243,7 +253,7 @@ fn open(app: &mut App, layer: Box<dyn Pane>) {
     app.layers.push(layer);
 }
 
-fn go(app: &mut App, place: Place) -> Vec<Effect> {
+pub(super) fn go(app: &mut App, place: Place) -> Vec<Effect> {
     app.layers.clear();
     app.home.place = place;
     match place {
@@ -261,121 +271,16 @@ fn under(app: &mut App) -> &mut dyn Pane {
     }
 }
 
-fn say(app: &mut App, role: Role, text: impl Into<String>) {
+pub(super) fn say(app: &mut App, role: Role, text: impl Into<String>) {
     app.said = Some(Said { text: text.into(), role });
 }
 
-fn refuse(app: &mut App, reason: &Reason) {
+pub(super) fn refuse(app: &mut App, reason: &Reason) {
     let text = match reason.cure {
         Some(cure) => format!("{}: {}", reason.why, app.key_for(cure)),
         None => reason.why.clone(),
     };
     say(app, Role::Warn, text);
-}
-
-/// Commands that mean the same wherever nobody else took them.
-fn global(app: &mut App, command: Command) -> Vec<Effect> {
-    let question = matches!(app.top().context(), Context::Confirm | Context::Quit | Context::Typed);
-    if question && !matches!(command, Command::Back | Command::Quit | Command::Redraw | Command::Suspend) {
-        say(app, Role::Warn, "a question is open: answer it, or leave it with esc");
-        return vec![];
-    }
-    match command {
-        Command::Back => back(app),
-        Command::Palette => open(app, Box::new(layers::palette::Palette::new(app))),
-        Command::Help => open(app, Box::new(layers::help::Help::new(app))),
-        Command::Filter => say(app, Role::Dim, "nothing to filter here"),
-        Command::GoBackups => return go(app, Place::Backups),
-        Command::GoHistory => return go(app, Place::History),
-        Command::GoChanges => return go(app, Place::Changes),
-        Command::GoRecovery => return go(app, Place::Recovery),
-        Command::GoKeys => return go(app, Place::Keys),
-        Command::GoJobs => return go(app, Place::Jobs),
-        Command::GoAudit => return go(app, Place::Audit),
-        Command::LoadKey => open(app, Box::new(layers::key_source::KeySource::new(&app.world))),
-        Command::LockKeys | Command::LockNow => return lock(app, command),
-        Command::Arm => return arm(app),
-        Command::Refresh => {
-            say(app, Role::Text, "listing all targets again");
-            return vec![Effect::Refresh];
-        }
-        Command::Redraw => return vec![Effect::Redraw],
-        Command::Suspend => return vec![Effect::Suspend],
-        Command::Quit => return quit(app),
-        Command::Copy => return copy(app),
-        Command::Open | Command::Mark | Command::Sort | Command::Next | Command::Previous => {
-            say(app, Role::Dim, format!("nothing to {} here", entry_of(command).name));
-        }
-        _ => {}
-    }
-    vec![]
-}
-
-fn back(app: &mut App) {
-    if app.layers.pop().is_some() {
-        return;
-    }
-    if app.home.pane().narrowed().is_some_and(|text| !text.is_empty()) {
-        app.home.pane_mut().narrow("");
-        return;
-    }
-    if app.home.place == Place::Backups && !app.world.filter_text().is_empty() {
-        app.world.filter("");
-        return;
-    }
-    if heard::unfiltered(app) {
-        return;
-    }
-    if app.home.place != Place::Backups {
-        go(app, Place::Backups);
-        return;
-    }
-    let quit = app.key_for(Command::Quit);
-    say(app, Role::Dim, format!("this is the first screen: {quit} leaves breakglass"));
-}
-
-fn lock(app: &mut App, command: Command) -> Vec<Effect> {
-    if app.world.keys.is_empty() && command == Command::LockKeys {
-        say(app, Role::Dim, "no key is loaded");
-        return vec![];
-    }
-    vec![Effect::Forget(if command == Command::LockNow { Forget::KeysAndJobs } else { Forget::Keys })]
-}
-
-fn arm(app: &mut App) -> Vec<Effect> {
-    if app.world.armed_now().is_some() {
-        return vec![Effect::Disarm];
-    }
-    match layers::arm::Arm::new(&app.world) {
-        Some(layer) => open(app, Box::new(layer)),
-        None => say(app, Role::Dim, "no server of this estate is marked protected: nothing needs arming"),
-    }
-    vec![]
-}
-
-fn quit(app: &mut App) -> Vec<Effect> {
-    if app.top().context() == Context::Quit {
-        return vec![];
-    }
-    if app.world.running() == 0 && app.layers.is_empty() {
-        app.done = true;
-        return vec![Effect::Quit];
-    }
-    open(app, Box::new(layers::quit::Leave::new(&app.world)));
-    vec![]
-}
-
-fn copy(app: &mut App) -> Vec<Effect> {
-    match app.top().twin(&app.world) {
-        Some(twin) => {
-            say(app, Role::Text, format!("$ {twin}"));
-            vec![Effect::Copy(twin)]
-        }
-        None => {
-            say(app, Role::Dim, "there is no headless command for this");
-            vec![]
-        }
-    }
 }
 
 fn pointed(app: &mut App, mouse: MouseEvent) -> Vec<Effect> {
@@ -418,6 +323,11 @@ fn heard(app: &mut App, news: Msg) -> Vec<Effect> {
             return vec![];
         }
     };
+    told(app, news);
+    vec![]
+}
+
+fn told(app: &mut App, news: Msg) {
     match news {
         Msg::Catalog(snapshot) => {
             app.world.set_catalog(*snapshot);
@@ -466,7 +376,6 @@ fn heard(app: &mut App, news: Msg) -> Vec<Effect> {
         Msg::Said(text) => say(app, Role::Text, text),
         _ => {} // a plan that nobody waits for any more
     }
-    vec![]
 }
 
 /// A failure becomes a layer.

@@ -194,7 +194,7 @@ fn failed_world() -> World {
 /// `BREAKGLASS_SCREENSHOTS=1 cargo test --release --test it screenshots` writes `screenshots/*.svg`.
 #[test]
 fn screenshots_can_be_written_from_the_same_cells() {
-    let shots: [(&str, Stage); 9] = [
+    let shots: [(&str, Stage); 12] = [
         ("backups-80x24", busy((80, 24))),
         ("backups-120x36", busy((120, 36))),
         ("plan", planned((100, 30)).press("down up")),
@@ -204,6 +204,9 @@ fn screenshots_can_be_written_from_the_same_cells() {
         ("jobs", busy((100, 24)).press("6")),
         ("audit", busy((100, 24)).press("7 down")),
         ("help", busy((100, 40)).press("?")),
+        ("changes", incident::read((120, 36)).press("n")),
+        ("rows", incident::read((120, 24)).press("n n enter down")),
+        ("recovery", incident::undone((120, 36)).press("down down down")),
     ];
     for (name, mut stage) in shots {
         stage.app.look.theme = Theme::built_in("dark", Palette::Rgb).expect("dark is built in");

@@ -36,7 +36,7 @@ pub struct Ask {
 /// What the text is for.
 enum Purpose {
     Source,
-    Columns(ChangesRequest),
+    Columns(Box<ChangesRequest>),
     Row { job: JobId, twin: String, tables: Vec<TableRef> },
     Review,
     Note(RecoveryNo, Vec<Which>),
@@ -60,7 +60,7 @@ impl Ask {
     pub fn columns(log: &Log) -> Self {
         let title = "Where do the names of columns come from? The log is read again.";
         let advice = "A file with SHOW CREATE TABLE text or a dump, a backup by its id, server:NAME or mysql://user@host/ (only read). Several with blanks between them; later ones win.";
-        let mut ask = Self::new(Purpose::Columns(log.request.clone()), "columns", title, advice, vec![]);
+        let mut ask = Self::new(Purpose::Columns(Box::new(log.request.clone())), "columns", title, advice, vec![]);
         ask.input.set(&log.request.schemas.join(" "));
         ask
     }
@@ -124,7 +124,7 @@ impl Ask {
             Purpose::Source => Flow::LeaveAnd(vec![Effect::open_changes(&text)]),
             Purpose::Columns(request) => {
                 let schemas = text.split_whitespace().map(str::to_owned).collect();
-                Flow::LeaveAnd(vec![Effect::OpenChanges(Box::new(ChangesRequest { schemas, ..request.clone() }))])
+                Flow::LeaveAnd(vec![Effect::OpenChanges(Box::new(ChangesRequest { schemas, ..(**request).clone() }))])
             }
             Purpose::Row { job, twin, tables } => follow(&text, *job, twin, tables),
             Purpose::Review => Flow::LeaveAnd(vec![Effect::Review(text)]),

@@ -22,7 +22,7 @@ use crate::tui::rows;
 use crate::tui::screens::moved;
 use crate::tui::theme::Role;
 use crate::tui::tokens::quoted;
-use crate::tui::widgets::body::{Paragraph, lines};
+use crate::tui::widgets::body::lines;
 use crate::tui::widgets::table::{Column, Layout, Side, scrolled};
 use crate::tui::world::World;
 
@@ -52,7 +52,7 @@ pub struct RowList {
 
 /// Whose rows.
 enum What {
-    Entry { line: Box<TransactionLine>, filter: ChangeFilter },
+    Entry { line: Box<TransactionLine>, filter: Box<ChangeFilter> },
     Life { table: TableRef, key: Vec<Literal> },
 }
 
@@ -92,7 +92,7 @@ impl RowList {
         };
         let twin = format!("breakglass changes {}{which}{}", log.source_words(), log.typed.words());
         let statement = line.statement.as_ref().map_or_else(String::new, |text| text.to_string());
-        let what = What::Entry { line: Box::new(line.clone()), filter: log.typed.filter.clone() };
+        let what = What::Entry { line: Box::new(line.clone()), filter: Box::new(log.typed.filter.clone()) };
         Self::new(log.job.unwrap_or(JobId(0)), what, title, statement, twin)
     }
 
@@ -259,43 +259,6 @@ impl RowList {
     }
 }
 
-/// Everything about one change.
-pub fn paragraphs(change: &Change, width: u16) -> Vec<Paragraph> {
-    let facts = &change.transaction;
-    let mut all = vec![
-        Paragraph::Title(format!("{} {}  {}", rows::verb(change.kind), rows::table(change), rows::key(change))),
-        Paragraph::Field(
-            "by",
-            Role::Text,
-            format!("{}, {} UTC", rows::label(facts), rows::clock(facts.committed_at, true)),
-        ),
-    ];
-    if let Some(text) = certainty(change.certainty) {
-        all.push(Paragraph::Field("", Role::Warn, text.to_owned()));
-    }
-    all.push(Paragraph::Blank);
-    all.extend(rows::columns(change, None, usize::from(width)));
-    all.push(Paragraph::Blank);
-    if let Some(text) = &change.statement {
-        all.push(Paragraph::Field("statement", Role::Text, text.to_string()));
-    }
-    let place = format!("{}, position {}, row {}", change.key.file, change.key.position, change.key.row);
-    all.push(Paragraph::Field("place", Role::Dim, place));
-    all
-}
-
-/// What is not beyond doubt.
-fn certainty(certainty: Certainty) -> Option<&'static str> {
-    match certainty {
-        Certainty::Exact => None,
-        Certainty::Unnamed => Some(
-            "the names of its columns are not known: it cannot become SQL. SHOW CREATE TABLE text, a dump or a server tells them: c on Changes",
-        ),
-        Certainty::Incomplete => Some("the log's images leave columns out (binlog_row_image)"),
-        Certainty::Undecided => Some("its transaction was prepared (XA), and its end is not in this log"),
-    }
-}
-
 impl Pane for RowList {
     fn context(&self) -> Context {
         Context::Rows
@@ -335,7 +298,7 @@ impl Pane for RowList {
         match (command, &self.what, self.current()) {
             (Command::Open, _, Some(change)) => {
                 let change = change.clone();
-                let paper = Paper::sized("Row", move |width| paragraphs(&change, width), Some(self.twin.clone()));
+                let paper = Paper::sized("Row", move |width| rows::facts(&change, width), Some(self.twin.clone()));
                 Flow::Open(Box::new(paper))
             }
             (Command::Follow, ..) => self.follow(),
@@ -358,7 +321,8 @@ impl Pane for RowList {
             }
             What::Entry { line, filter } => {
                 let from = self.next.unwrap_or(RowCursor { entry: line.number, rows: 0 });
-                let request = RowsRequest { of: RowsOf::Entry(line.number), from, count: PAGE, filter: filter.clone() };
+                let request =
+                    RowsRequest { of: RowsOf::Entry(line.number), from, count: PAGE, filter: (**filter).clone() };
                 self.state = State::Asked(Box::new(request.clone()));
                 vec![Effect::Rows(self.job, Box::new(request))]
             }
@@ -414,7 +378,7 @@ impl Pane for RowList {
         self.list(Rect { width: width.saturating_sub(1), ..area }, canvas);
         if let Some(change) = self.current() {
             let inner = indent(aside, 2);
-            let paragraphs = paragraphs(change, inner.width.saturating_sub(1));
+            let paragraphs = rows::facts(change, inner.width.saturating_sub(1));
             for (line, at) in lines(&paragraphs, inner.width.saturating_sub(1)).iter().zip(inner.rows()) {
                 canvas.spans(at, line);
             }

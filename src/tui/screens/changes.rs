@@ -341,7 +341,7 @@ fn short(source: &str) -> String {
 
 fn source(log: &Log) -> Line {
     if !log.typed.text.is_empty() {
-        return vec![span(Role::Dim, "/ "), span(Role::Text, log.typed.text.clone())];
+        return vec![span(Role::Dim, "/ "), span(Role::Text, crate::model::foreign::escape(&log.typed.text))];
     }
     let mut line = vec![span(Role::Title, short(&crate::model::foreign::escape(&log.request.source)))];
     let files = &log.view.files;

@@ -1,6 +1,6 @@
 //! A long list of which only the pages near the cursor are held.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Items of a page.
 pub const PAGE: usize = 256;
@@ -14,7 +14,11 @@ const HELD: usize = 8;
 pub struct Pages<T> {
     count: usize,
     held: BTreeMap<usize, Vec<T>>,
-    asked: BTreeSet<usize>,
+    /// Pages that are on their way, and in which round they were asked for.
+    asked: BTreeMap<usize, u64>,
+    /// Pages that came, and in which round they were asked for.
+    came: BTreeMap<usize, u64>,
+    round: u64,
 }
 
 impl<T> Default for Pages<T> {
@@ -26,7 +30,7 @@ impl<T> Default for Pages<T> {
 impl<T> Pages<T> {
     /// A list of so many items, none of them held.
     pub fn new(count: usize) -> Self {
-        Self { count, held: BTreeMap::new(), asked: BTreeSet::new() }
+        Self { count, held: BTreeMap::new(), asked: BTreeMap::new(), came: BTreeMap::new(), round: 0 }
     }
 
     /// How many items there are.
@@ -39,14 +43,15 @@ impl<T> Pages<T> {
         if count != self.count {
             let last = self.count.min(count) / PAGE;
             self.held.retain(|page, _| *page < last);
-            self.asked.retain(|page| *page < last);
+            self.came.retain(|page, _| *page < last);
             self.count = count;
         }
     }
 
-    /// Everything may be otherwise by now: what is held is shown until it comes anew.
+    /// Everything may be otherwise by now: what is held is shown until it comes anew. A page that is on its way is
+    /// waited for first, so that much news makes no more work than there are answers.
     pub fn ask_anew(&mut self) {
-        self.asked.clear();
+        self.round += 1;
     }
 
     /// The nth item, if it is held.
@@ -63,23 +68,33 @@ impl<T> Pages<T> {
 
     /// Takes a page over; those farthest from it go.
     pub fn put(&mut self, page: usize, items: Vec<T>) {
+        self.settle(page);
         self.held.insert(page, items);
         while self.held.len() > HELD {
             let farthest = self.held.keys().copied().max_by_key(|other| other.abs_diff(page));
             let Some(farthest) = farthest else { break };
             self.held.remove(&farthest);
-            self.asked.remove(&farthest);
+            self.came.remove(&farthest);
         }
     }
 
-    /// Pages around the nth item that have not been asked for; they count as asked from now on.
+    /// A page does not come; it is asked for again when everything is.
+    pub fn settle(&mut self, page: usize) {
+        let round = self.asked.remove(&page).unwrap_or(0);
+        self.came.insert(page, round);
+    }
+
+    /// Pages around the nth item that are missing or may be otherwise by now; they count as asked from now on.
     pub fn wanted(&mut self, nth: usize) -> Vec<usize> {
         if self.count == 0 {
             return vec![];
         }
         let last = (self.count - 1) / PAGE;
         let near = nth.saturating_sub(PAGE) / PAGE..=((nth + PAGE) / PAGE).min(last);
-        near.filter(|page| self.asked.insert(*page)).collect()
+        let missing = |page: &usize| !self.asked.contains_key(page) && self.came.get(page) != Some(&self.round);
+        let wanted: Vec<usize> = near.filter(missing).collect();
+        self.asked.extend(wanted.iter().map(|page| (*page, self.round)));
+        wanted
     }
 }
 
@@ -100,6 +115,22 @@ mod tests {
         assert_eq!(pages.get(0), None, "it is far away by now");
         assert_eq!(pages.held().count(), HELD * PAGE);
         assert!(pages.wanted(0).contains(&0), "and is asked for again");
+    }
+
+    #[test]
+    fn much_news_makes_no_more_work_than_there_are_answers() {
+        let mut pages = Pages::new(1);
+        assert_eq!(pages.wanted(0), [0]);
+        for _ in 0..100 {
+            pages.ask_anew();
+            assert_eq!(pages.wanted(0), [0_usize; 0], "it is on its way");
+        }
+        pages.put(0, vec![0]);
+        assert_eq!((pages.wanted(0), pages.wanted(0)), (vec![0], vec![]), "the answer was of before the news");
+        pages.settle(0);
+        assert_eq!(pages.wanted(0), [0_usize; 0], "what cannot be had is not asked for on and on");
+        pages.ask_anew();
+        assert_eq!(pages.wanted(0), [0]);
     }
 
     #[test]

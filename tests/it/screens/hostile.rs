@@ -10,6 +10,7 @@ use breakglass::model::units::Moment;
 use breakglass::tui::msg::Msg;
 use unicode_width::UnicodeWidthStr;
 
+use super::incident;
 use super::sample;
 use super::stage::Stage;
 
@@ -82,6 +83,34 @@ fn hostile_names_are_drawn_harmlessly_on_every_screen_at_every_size() {
             assert_harmless(&mut stage, &format!("job of backup {n} at {size:?}"));
         }
     }
+}
+
+#[test]
+fn hostile_logs_and_scripts_are_drawn_harmlessly() {
+    for size in SIZES {
+        for keys in [
+            "3",
+            "3 n",
+            "3 enter",
+            "3 n enter enter",
+            "3 t",
+            "3 v",
+            "3 n n n d",
+            "3 u",
+            "3 f",
+            "3 y",
+            "4",
+            "4 enter",
+            "4 d",
+            "4 t",
+            "4 w",
+        ] {
+            let mut stage = incident::hostile(size).press(keys);
+            assert_harmless(&mut stage, &format!("{keys:?} at {size:?}"));
+        }
+    }
+    let text = incident::hostile((160, 45)).press("3").text();
+    assert!(text.contains("esc\\u{1b}"), "{text}");
 }
 
 #[test]

@@ -46,6 +46,32 @@ pub fn transaction(one: &TransactionLine) -> Vec<Paragraph> {
         facts.thread.map_or_else(|| "its connection is not logged".to_owned(), |thread| format!("connection {thread}"));
     all.push(field("by", format!("{thread} of server {}", facts.server_id)));
     all.push(field("log", format!("{}, position {}, {}", one.file, one.place.position, ByteSize(one.bytes).words())));
+    doubts(one, &mut all);
+    for (nth, (table, rows)) in one.tables.iter().enumerate() {
+        let text = format!(
+            "{table}: {} inserted, {} updated, {} deleted",
+            grouped(rows.inserts),
+            grouped(rows.updates),
+            grouped(rows.deletes)
+        );
+        all.push(field(if nth == 0 { "tables" } else { "" }, text));
+    }
+    if one.table_count > one.tables.len() as u64 {
+        all.push(field("", format!("and {} more", grouped(one.table_count - one.tables.len() as u64))));
+    }
+    match &one.statement {
+        Some(text) => all.push(field("statement", text.to_string())),
+        None => all.push(Paragraph::Field(
+            "statement",
+            Role::Dim,
+            "not logged (binlog_rows_query_log_events, binlog_annotate_row_events)".to_owned(),
+        )),
+    }
+    all
+}
+
+/// What of it cannot be undone, or is not shown.
+fn doubts(one: &TransactionLine, all: &mut Vec<Paragraph>) {
     match one.settled {
         Settled::Committed => {}
         Settled::Undecided => all.push(Paragraph::Field(
@@ -70,27 +96,6 @@ pub fn transaction(one: &TransactionLine) -> Vec<Paragraph> {
         let text = format!("{} of its {} pass the filter", grouped(one.rows.all()), counted(one.all_rows, "row"));
         all.push(Paragraph::Field("", Role::Text, text));
     }
-    for (nth, (table, rows)) in one.tables.iter().enumerate() {
-        let text = format!(
-            "{table}: {} inserted, {} updated, {} deleted",
-            grouped(rows.inserts),
-            grouped(rows.updates),
-            grouped(rows.deletes)
-        );
-        all.push(field(if nth == 0 { "tables" } else { "" }, text));
-    }
-    if one.table_count > one.tables.len() as u64 {
-        all.push(field("", format!("and {} more", grouped(one.table_count - one.tables.len() as u64))));
-    }
-    match &one.statement {
-        Some(text) => all.push(field("statement", text.to_string())),
-        None => all.push(Paragraph::Field(
-            "statement",
-            Role::Dim,
-            "not logged (binlog_rows_query_log_events, binlog_annotate_row_events)".to_owned(),
-        )),
-    }
-    all
 }
 
 /// The tables most changed.

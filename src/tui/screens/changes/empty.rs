@@ -53,9 +53,18 @@ pub fn nothing(log: &Log, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>
     if log.held() > 0 {
         return false;
     }
+    let (role, headline, advice) = reason(log, scene);
+    let inner = indent(below(area, 1), 3);
+    canvas.text(row(inner, 0), role, &headline);
+    words(&advice, Role::Dim, below(inner, 2), canvas);
+    true
+}
+
+/// Why it is empty, and which key changes that.
+fn reason(log: &Log, scene: &Scene<'_>) -> (Role, String, String) {
     let key = |command| scene.key(Context::Changes, command);
     let view = &log.view;
-    let (role, headline, advice) = if let Some(report) = &log.failed {
+    if let Some(report) = &log.failed {
         (
             Role::Danger,
             report.headline.clone(),
@@ -82,7 +91,16 @@ pub fn nothing(log: &Log, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>
         let advice =
             format!("{} shows all {} again.", scene.key(Context::Global, Command::Back), grouped(view.entries));
         (Role::Text, format!("Nothing matches `{}`.", crate::model::foreign::escape(&log.typed.text)), advice)
-    } else if view.state == ViewState::Cancelled {
+    } else {
+        nothing_read(log, scene)
+    }
+}
+
+/// Why nothing was read that could be shown.
+fn nothing_read(log: &Log, scene: &Scene<'_>) -> (Role, String, String) {
+    let key = |command| scene.key(Context::Changes, command);
+    let view = &log.view;
+    if view.state == ViewState::Cancelled {
         (
             Role::Text,
             "Reading was stopped before any change was found.".to_owned(),
@@ -106,9 +124,5 @@ pub fn nothing(log: &Log, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>
             key(Command::OpenSource)
         );
         (Role::Text, "The log has no row changes.".to_owned(), advice)
-    };
-    let inner = indent(below(area, 1), 3);
-    canvas.text(row(inner, 0), role, &headline);
-    words(&advice, Role::Dim, below(inner, 2), canvas);
-    true
+    }
 }

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 
 use crate::model::script::{Choice, Mode, RowState, ScriptStatement};
 use crate::tui::canvas::{Canvas, Hit, Line, below, indent, row, span};
-use crate::tui::rows::{clock, table, verb};
+use crate::tui::rows::{clock, table, undone, verb};
 use crate::tui::theme::Role;
 use crate::tui::undoing::Undoing;
 use crate::tui::widgets::table::{Column, Layout, Side};
@@ -35,7 +35,7 @@ fn columns(undoing: &Undoing, width: u16) -> [Column; 6] {
         column("DOES", 6, 6, 1),
         column("TABLE", widest.min(14), widest, 3),
         column("ROW", 12, row, 2),
-        column("NOTE OR SQL", 12, 160, 4),
+        column("VALUES OR NOTE", 12, 160, 4),
     ]
 }
 
@@ -163,7 +163,7 @@ fn cells(statement: &ScriptStatement) -> [Line; 6] {
         (_, false) => vec![span(Role::Key, "note "), span(Role::Text, statement.note.clone())],
         (Err(why), _) => vec![span(Role::Danger, why.clone())],
         (Ok(_), _) if !statement.now.columns.is_empty() => vec![span(Role::Warn, since(statement))],
-        (Ok(sql), _) => vec![span(Role::Dim, sql.clone())],
+        (Ok(_), _) => text(undone(&statement.change)),
     };
     [
         vec![span(role(statement.now.state), statement.now.state.words())],
