@@ -21,13 +21,13 @@ pub(super) fn global(app: &mut App, command: Command) -> Vec<Effect> {
         Command::Palette => open(app, Box::new(layers::palette::Palette::new(app))),
         Command::Help => open(app, Box::new(layers::help::Help::new(app))),
         Command::Filter => say(app, Role::Dim, "nothing to filter here"),
-        Command::GoBackups => go(app, Place::Backups),
-        Command::GoChanges => go(app, Place::Changes),
-        Command::GoRecovery => go(app, Place::Recovery),
-        Command::GoKeys => go(app, Place::Keys),
-        Command::GoJobs => go(app, Place::Jobs),
-        Command::GoAudit => go(app, Place::Audit),
-        Command::GoLater => say(app, Role::Dim, "History is not in this version yet"),
+        Command::GoHistory => return go(app, Place::History),
+        Command::GoBackups => return go(app, Place::Backups),
+        Command::GoChanges => return go(app, Place::Changes),
+        Command::GoRecovery => return go(app, Place::Recovery),
+        Command::GoKeys => return go(app, Place::Keys),
+        Command::GoJobs => return go(app, Place::Jobs),
+        Command::GoAudit => return go(app, Place::Audit),
         Command::LoadKey => open(app, Box::new(layers::key_source::KeySource::new(&app.world))),
         Command::LockKeys | Command::LockNow => return lock(app, command),
         Command::Arm => return arm(app),
@@ -59,7 +59,8 @@ fn back(app: &mut App) {
         return;
     }
     if app.home.place != Place::Backups {
-        return go(app, Place::Backups);
+        go(app, Place::Backups);
+        return;
     }
     let quit = app.key_for(Command::Quit);
     say(app, Role::Dim, format!("this is the first screen: {quit} leaves breakglass"));

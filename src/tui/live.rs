@@ -281,6 +281,7 @@ impl Backend for Live {
     }
 
     fn shut_down(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        self.reading.stop();
         let session = self.session.clone();
         Box::pin(async move { session.close(PATIENCE).await })
     }

@@ -31,6 +31,8 @@ struct State {
     busy: AtomicU8,
     /// The estate's own sources of telemetry were read in this session.
     fed: AtomicBool,
+    /// The console ends: nobody waits for what is still being read.
+    stop: CancellationToken,
 }
 
 impl Reading {
@@ -52,7 +54,7 @@ impl Reading {
                 if sender.send(msg).await.is_err() {
                     return; // the loop has ended
                 }
-                if !state.fed.swap(true, Ordering::AcqRel) && feed(&session, &sender).await {
+                if !state.fed.swap(true, Ordering::AcqRel) && feed(&session, &sender, &state.stop).await {
                     continue;
                 }
                 if state.busy.compare_exchange(1, 0, Ordering::AcqRel, Ordering::Acquire).is_ok() {
@@ -67,12 +69,17 @@ impl Reading {
     pub(super) fn feed_again(&self) {
         self.0.fed.store(false, Ordering::Release);
     }
+
+    /// Ends reading sources of telemetry; what was read of them is stored.
+    pub(super) fn stop(&self) {
+        self.0.stop.cancel();
+    }
 }
 
 /// Reads the sources of telemetry that the estate names, and what is listed; whether anything new was in them.
-async fn feed(session: &Session, sender: &mpsc::Sender<Msg>) -> bool {
+async fn feed(session: &Session, sender: &mpsc::Sender<Msg>, stop: &CancellationToken) -> bool {
     let mut new = false;
-    match session.import_feeds(&CancellationToken::new()).await {
+    match session.import_feeds(stop).await {
         Ok(reports) => {
             new |= reports.iter().any(|report| report.imported.runs + report.imported.runs_changed > 0);
             let failed = reports.iter().find_map(|report| Some((&report.source, report.error.as_ref()?)));

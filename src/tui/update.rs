@@ -323,11 +323,10 @@ fn heard(app: &mut App, news: Msg) -> Vec<Effect> {
             return vec![];
         }
     };
-    told(app, news);
-    vec![]
+    told(app, news)
 }
 
-fn told(app: &mut App, news: Msg) {
+fn told(app: &mut App, news: Msg) -> Vec<Effect> {
     match news {
         Msg::Catalog(snapshot) => {
             app.world.set_catalog(*snapshot);
@@ -376,6 +375,7 @@ fn told(app: &mut App, news: Msg) {
         Msg::Said(text) => say(app, Role::Text, text),
         _ => {} // a plan that nobody waits for any more
     }
+    vec![]
 }
 
 /// A failure becomes a layer.

@@ -65,8 +65,11 @@ fn main() {
     std::fs::write(&estate, text).expect("room");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let open = || {
-        let settings =
-            Settings { estate: Some(estate.clone()), state_dir: Some(home.path().join("state")), ..Settings::default() };
+        let settings = Settings {
+            estate: Some(estate.clone()),
+            state_dir: Some(home.path().join("state")),
+            ..Settings::default()
+        };
         runtime.block_on(Session::open(settings)).expect("the estate is plain")
     };
     let session = open();
@@ -114,14 +117,23 @@ fn main() {
 fn moves(view: &Arc<HistoryView>) {
     let mut app = app(view);
     let mut worst = vec![];
-    for zoom in [Command::ZoomIn, Command::ZoomIn, Command::ZoomOut, Command::ZoomOut, Command::ZoomOut, Command::ZoomOut] {
+    for zoom in
+        [Command::ZoomIn, Command::ZoomIn, Command::ZoomOut, Command::ZoomOut, Command::ZoomOut, Command::ZoomOut]
+    {
         worst.push(moved(&mut app, zoom));
         for command in [Command::Left, Command::Left, Command::Left, Command::Right, Command::Right, Command::Down] {
             worst.push(moved(&mut app, command));
         }
     }
     report("pan, zoom, cursor (bar 16 ms)", worst);
-    report("sort and page", [Command::Sort, Command::PageDown, Command::Last, Command::First].repeat(5).into_iter().map(|command| moved(&mut app, command)).collect());
+    report(
+        "sort and page",
+        [Command::Sort, Command::PageDown, Command::Last, Command::First]
+            .repeat(5)
+            .into_iter()
+            .map(|command| moved(&mut app, command))
+            .collect(),
+    );
 }
 
 fn report(what: &str, mut times: Vec<Duration>) {
@@ -165,22 +177,26 @@ fn fill(session: &Session, state: &Path, days: i64) {
         assemble::runs(traced.trace, traced.spans, Arrival { feed: traced.feed, received: traced.received })
     };
     let (start, today) = (Instant::now(), now().0);
-    let hourly = (0..days * 24).rev().flat_map(|ago| (0..HOURLY).map(move |server| (server, today - ago * HOUR - 20 * 60_000)));
-    let nightly = (0..days).rev().flat_map(|ago| {
-        (HOURLY..HOURLY + NIGHTLY).map(move |server| (server, today - ago * DAY - server * 60_000))
-    });
+    let hourly =
+        (0..days * 24).rev().flat_map(|ago| (0..HOURLY).map(move |server| (server, today - ago * HOUR - 20 * 60_000)));
+    let nightly = (0..days)
+        .rev()
+        .flat_map(|ago| (HOURLY..HOURLY + NIGHTLY).map(move |server| (server, today - ago * DAY - server * 60_000)));
     let all: Vec<(i64, i64)> = hourly.chain(nightly).collect();
     for (nth, piece) in all.chunks(TOGETHER).enumerate() {
-        let spans = (0..).zip(piece).flat_map(|(at, (server, began))| {
-            trace((nth * TOGETHER) as u64 + at, *server, *began)
-        });
+        let spans =
+            (0..).zip(piece).flat_map(|(at, (server, began))| trace((nth * TOGETHER) as u64 + at, *server, *began));
         let intake = Intake { feed: Feed::Otlp, arrived: Moment(today), spans: spans.collect(), runs: vec![] };
         store.put(&[intake], &assemble).expect("there is room");
     }
     let spans = all.len() * PARTS.len();
     let took = start.elapsed();
     let rate = spans as f64 / took.as_secs_f64();
-    println!("{} runs, {} spans stored in {took:.1?}: {rate:.0} spans/s", grouped(all.len() as u64), grouped(spans as u64));
+    println!(
+        "{} runs, {} spans stored in {took:.1?}: {rate:.0} spans/s",
+        grouped(all.len() as u64),
+        grouped(spans as u64)
+    );
 }
 
 fn trace(number: u64, server: i64, began: i64) -> Vec<Span> {

@@ -194,10 +194,11 @@ fn failed_world() -> World {
 /// `BREAKGLASS_SCREENSHOTS=1 cargo test --release --test it screenshots` writes `screenshots/*.svg`.
 #[test]
 fn screenshots_can_be_written_from_the_same_cells() {
-    let shots: [(&str, Stage); 12] = [
+    let shots: [(&str, Stage); 13] = [
         ("backups-80x24", busy((80, 24))),
         ("backups-120x36", busy((120, 36))),
         ("plan", planned((100, 30)).press("down up")),
+        ("history", past::history((104, 24)).press("down down down")),
         ("keys", busy((80, 24)).press("5")),
         ("archive", archived((120, 36))),
         ("databases", planned_archive((100, 24)).press("b down space")),

@@ -125,4 +125,3 @@ pub fn cells(told: &Told, world: &World, canvas: &Canvas<'_>, layout: &Layout) -
         said,
     ]
 }
-

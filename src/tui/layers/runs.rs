@@ -313,9 +313,10 @@ impl Runs {
         self.columns.set(columns);
         let axis = self.stretch.axis(now, columns);
         let size = |size| ByteSize(size).to_string();
-        for (label, keep, words, value) in
-            [("size", Keep::Least, size as fn(u64) -> String, bytes as fn(&Point) -> Option<u64>), ("took", Keep::Most, took, time)]
-        {
+        for (label, keep, words, value) in [
+            ("size", Keep::Least, size as fn(u64) -> String, bytes as fn(&Point) -> Option<u64>),
+            ("took", Keep::Most, took, time),
+        ] {
             let values = binned(series, &axis, keep, value);
             let newest = series.points.iter().rev().find_map(value).map_or(String::new(), words);
             let place = below(inner, at);

@@ -119,7 +119,14 @@ impl Told {
     }
 
     /// Adds a span and returns its id.
-    fn span(&mut self, name: &str, parent: &str, (from, to): (i64, i64), attributes: Vec<Value>, end: End<'_>) -> String {
+    fn span(
+        &mut self,
+        name: &str,
+        parent: &str,
+        (from, to): (i64, i64),
+        attributes: Vec<Value>,
+        end: End<'_>,
+    ) -> String {
         let id = self.hex(&format!("{name} {}", self.spans.len()), 8);
         let nanos = |millis: i64| format!("{millis}000000");
         let status = match end {
@@ -234,7 +241,8 @@ fn night(vault: &str, listed: &[Listed], ago: i64, at: Moment) -> Value {
     }
     if !failed {
         let (old, _) = archive_of(listed, ago + 10, Moment(at.0 - 10 * DAY));
-        let candidates = if ago + 10 < NIGHTS && self::fate(ago + 10) == Fate::Fine { vec![old.as_str()] } else { vec![] };
+        let candidates =
+            if ago + 10 < NIGHTS && self::fate(ago + 10) == Fate::Fine { vec![old.as_str()] } else { vec![] };
         let prune = told.span("prune", &run, (stored + 50, end - 20), vec![], End::Unset);
         let lists = vec![texts("candidates", &candidates), texts("ignored", &[]), texts("invalidDate", &[])];
         told.span(&format!("pruneTarget {vault}"), &prune, (stored + 60, end - 30), lists, End::Ok);

@@ -215,6 +215,8 @@ fn the_telemetry_tells_of_ninety_nights_and_of_every_archive_that_lies_there() {
         let left = |run: &&&Run| run.objects.iter().any(|object| object.name == Some(Foreign::from(name.as_str())));
         let run = nights.iter().find(left).unwrap_or_else(|| panic!("no run tells of {name}"));
         assert_eq!(run.bytes, Some(bytes.len() as u64), "{name}");
-        assert!(nights.iter().flat_map(|run| &run.pruned).all(|it| !it.candidates.contains(&Foreign::from(name.as_str()))));
+        assert!(
+            nights.iter().flat_map(|run| &run.pruned).all(|it| !it.candidates.contains(&Foreign::from(name.as_str())))
+        );
     }
 }

@@ -307,7 +307,7 @@ fn told(stage: Stage, news: PastNews) -> Stage {
     stage.send(Msg::Past(news))
 }
 
-fn history(size: (u16, u16)) -> Stage {
+pub fn history(size: (u16, u16)) -> Stage {
     let stage = Stage::new(sample::busy(), size).press("2");
     let view = view(&stage.app.world);
     told(stage, PastNews::View(Arc::new(view)))
@@ -329,6 +329,7 @@ fn the_past_is_drawn() {
     pictures("history_hours", |size| history(size).press("[ ] ] ] ] left"));
     pictures("history_weeks", |size| history(size).press("[ [ [ down down down"));
     pictures("history_runs", opened);
+    pictures("history_runs_hours", |size| opened(size).press("] ] left down"));
     pictures("history_run", |size| run(size).press("G up"));
     pictures("history_span", |size| run(size).press("G up enter"));
     pictures("history_checks", |size| told(history(size).press("c"), PastNews::Check(Arc::new(verdict()))));
@@ -447,6 +448,15 @@ fn older_runs_are_asked_for_before_the_cursor_comes_to_their_end_and_only_once()
     let mut stage = told(stage, PastNews::Older(more)).press("G");
     assert!(stage.text().contains(&oldest.minute()), "{}", stage.text());
     assert_eq!(stage.asked.len(), count + 1, "there are none that are older");
+}
+
+#[test]
+fn the_page_of_a_series_shows_the_time_that_its_strip_showed_and_zooms_by_itself() {
+    let mut stage = history(SIZE).press("/").type_text("shop").press("enter [ enter");
+    assert!(stage.text().contains("a week each"), "{}", stage.text());
+    stage = stage.press("] ] left");
+    assert!(stage.text().contains("6 hours each"), "{}", stage.text());
+    assert_eq!(said(&stage.press("right right")), "this is the present");
 }
 
 #[test]

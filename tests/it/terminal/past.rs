@@ -20,11 +20,10 @@ fn the_past_of_the_demo_is_read_and_walked_through_to_a_backup() {
     pty.press_until("\r", "database_dump");
     pty.press_until("b", "not tried yet");
     pty.settle(QUIET);
-    pty.type_in("\u{1b}");
-    pty.settle(QUIET);
-    pty.type_in("\u{1b}");
-    pty.settle(QUIET);
-    pty.type_in("\u{1b}");
+    for _ in 0..4 {
+        pty.type_in("\u{1b}"); // the backup, the run, the runs, the filter
+        pty.settle(QUIET);
+    }
     pty.wait_for("all series");
     pty.press_until("c", "exit code 1");
     pty.type_in("q");
