@@ -140,11 +140,31 @@ fn undone_since(
         applied = apply(server, &format!("{session}\n{}", undone.text));
     }
     if let Err(why) = applied {
-        panic!("{story}: not applied in {session:?}: {why}\n{text}");
+        let off = first_off(server, &undone.text);
+        if off.starts_with("UPDATE `drill`.`tree` SET `pid`=") && state(server, DATABASE) == left {
+            return None; // what MySQL logs of a row that refers to itself: see `meanings`
+        }
+        panic!("{story}: not applied in {session:?}: {why}\n{off}\n{text}");
     }
     let now = state(server, DATABASE);
     assert!(now == *expected, "{story}: another state\n{}{text}", difference(expected, &now));
     Some((undone, behind))
+}
+
+/// The first statement that touched another number of rows than it should.
+fn first_off(server: &Server, script: &str) -> String {
+    let (mut told, mut asked) = (vec![], String::new());
+    for (before, line) in std::iter::once("").chain(script.lines()).zip(script.lines()) {
+        asked += &format!("{line}\n");
+        if line.starts_with("SET @bg_done=@bg_done+1") {
+            told.push(before);
+            asked += "SELECT IF(@bg_off<>0,'off','on');\n";
+        }
+    }
+    let output = run(server, &["-N", "-B", "--force"], &asked);
+    let answers = String::from_utf8_lossy(&output.stdout).into_owned();
+    let first = answers.lines().position(|answer| answer == "off").and_then(|at| told.get(at));
+    first.map_or(String::new(), |line| line.chars().take(800).collect())
 }
 
 fn drill(server: &Server, seed: u64, tally: &mut Tally) {
