@@ -131,6 +131,20 @@ impl Door {
     /// Only when it was interrupted: a broken target is a state in the catalog.
     pub async fn listed(&self, session: &Session) -> Result<Arc<Catalog>, Report> {
         session.refresh();
+        self.settled(session).await
+    }
+
+    /// The same with no more heads read than the newest few of each series.
+    ///
+    /// # Errors
+    ///
+    /// As [`listed`](Self::listed).
+    pub async fn newest_listed(&self, session: &Session) -> Result<Arc<Catalog>, Report> {
+        session.refresh_newest();
+        self.settled(session).await
+    }
+
+    async fn settled(&self, session: &Session) -> Result<Arc<Catalog>, Report> {
         let mut settled = pin!(self.waited(session.settled()));
         let mut line = ProgressLine::new(self.printer.form());
         let mut drawn = Instant::now();

@@ -18,6 +18,7 @@ use crate::report::{Report, Reportable};
 use crate::target::Store;
 use crate::work::catalog;
 use crate::work::catalog::{Beside, Catalog, Listing, Look, TargetState, TargetView};
+use crate::work::heads::{Heads, few_of_each};
 use crate::work::look;
 use crate::work::look::{Glance, Holds};
 use crate::work::news::{Changed, News};
@@ -57,6 +58,8 @@ struct Inner {
     snapshot: Mutex<Arc<Catalog>>,
     proof_max_age: Duration,
     dirty: Notify,
+    /// Rung when the last listing has ended and the last head was read: nobody has to wait for the pause.
+    ended: Notify,
     settled: watch::Sender<u64>,
     news: News,
     cancel: CancellationToken,
@@ -65,6 +68,7 @@ struct Inner {
 #[derive(Default)]
 struct State {
     round: u64,
+    heads: Heads,
     round_cancel: CancellationToken,
     targets: HashMap<TargetName, OneTarget>,
     keys: Vec<Fingerprint>,
@@ -150,6 +154,7 @@ impl Browser {
             snapshot: Mutex::default(),
             proof_max_age,
             dirty: Notify::new(),
+            ended: Notify::new(),
             settled: watch::Sender::new(0),
             news,
             cancel,
@@ -175,10 +180,11 @@ impl Browser {
     }
 
     /// Lists every target again, in the background. A listing that runs is given up.
-    pub fn refresh(&self) {
+    pub fn refresh(&self, heads: Heads) {
         let (round, cancel) = {
             let mut state = self.state();
             state.round += 1;
+            state.heads = heads;
             state.round_cancel.cancel();
             state.round_cancel = self.0.cancel.child_token();
             state.targets.clear();
@@ -272,6 +278,7 @@ impl Browser {
         let objects = self.enqueue(at, round);
         self.set_phase(&name, round, broken.map_or(TargetState::Listed { objects }, TargetState::Failed));
         self.start_looks(at);
+        self.tell_end();
     }
 
     fn set_phase(&self, name: &TargetName, round: u64, phase: TargetState) {
@@ -326,6 +333,9 @@ impl Browser {
         }
         drop(cache);
         unknown.sort_by_key(|task| std::cmp::Reverse(task.object.stamp.modified));
+        if state.heads == Heads::OfEach {
+            few_of_each(&mut unknown, |task| &task.object.key);
+        }
         for task in unknown.into_iter().take(LOOKS_UNASKED) {
             // Also those that were hurried before the listing's end: they had no metadata beside them yet.
             if one.urgent.iter().all(|urgent| urgent.id != task.id) {
@@ -389,6 +399,21 @@ impl Browser {
         drop(state);
         self.start_looks(at);
         self.0.dirty.notify_one();
+        self.tell_end();
+    }
+
+    /// Ends the pause between two snapshots where nothing more will come.
+    fn tell_end(&self) {
+        let state = self.state();
+        let over = |slot: &Slot| {
+            state.targets.get(&slot.target.name).is_some_and(|one| {
+                let listed = matches!(one.phase, Some(TargetState::Listed { .. } | TargetState::Failed(_)));
+                listed && one.running == 0 && one.queue.is_empty() && one.urgent.is_empty()
+            })
+        };
+        if self.0.slots.iter().all(over) {
+            self.0.ended.notify_one();
+        }
     }
 
     async fn publish_changes(self) {
@@ -409,7 +434,10 @@ impl Browser {
                 }
             }
             let pause = PUBLISH_EVERY.max(began.elapsed() * 3);
-            tokio::time::sleep(if round.is_some() { PUBLISH_EVERY / 8 } else { pause }).await;
+            tokio::select! {
+                () = tokio::time::sleep(if round.is_some() { PUBLISH_EVERY / 8 } else { pause }) => {}
+                () = self.0.ended.notified() => {}
+            }
         }
     }
 

@@ -22,6 +22,7 @@ pub mod find;
 mod guarded;
 mod hashing;
 mod hazards;
+mod heads;
 pub mod history;
 pub mod jobs;
 pub mod join;

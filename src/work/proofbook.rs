@@ -45,6 +45,11 @@ impl ProofBook {
         known.get(id).filter(|(proven, _)| proven == stamp).map(|(_, proof)| proof.clone())
     }
 
+    /// Whether the newest verdict on what lay there, whatever has become of it, was good.
+    pub fn was_good(&self, id: &BackupId) -> bool {
+        self.known.lock().is_ok_and(|known| known.get(id).is_some_and(|(_, proof)| proof.is_good()))
+    }
+
     /// The newest proof of exactly these bytes that may release them, digests included.
     pub fn releasing(&self, id: &BackupId, stamp: &Stamp) -> Option<Proof> {
         self.disk.get(id, stamp)?.releasing().cloned()

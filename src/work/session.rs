@@ -30,6 +30,7 @@ use crate::seal::keyring::KeyRing;
 use crate::seal::secret::Secret;
 use crate::work::browse::Browser;
 use crate::work::catalog::Catalog;
+use crate::work::heads::Heads;
 use crate::work::jobs::{JobCtx, JobView};
 use crate::work::keys;
 use crate::work::keys::{KeySource, Loaded};
@@ -178,7 +179,13 @@ impl Session {
     /// Lists all targets again, in the background.
     pub fn refresh(&self) {
         self.0.proofs.reload();
-        self.0.browser.refresh();
+        self.0.browser.refresh(Heads::Newest);
+    }
+
+    /// The same, reading no more heads than the newest few of each series.
+    pub fn refresh_newest(&self) {
+        self.0.proofs.reload();
+        self.0.browser.refresh(Heads::OfEach);
     }
 
     /// Reads these heads first: they are on the screen.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use crate::disk::runs::{HistoryError, Store};
 use crate::disk::state::State;
 use crate::model::backup::Backup;
-use crate::model::foreign::escape;
+use crate::model::foreign::{Foreign, escape};
 use crate::model::run::{Run, RunBrief, RunId, RunQuery};
+use crate::model::target::TargetName;
 use crate::model::trust::Finding;
 use crate::report::{Fault, Report, Reportable};
-use crate::work::catalog::Catalog;
+use crate::work::catalog::{Catalog, backup_id};
 use crate::work::check::{CheckReport, Wants, check};
-use crate::work::history::load::{Told, told, view};
+use crate::work::history::load::{Ground, Told, told, view};
 use crate::work::history::rows::Depth;
 use crate::work::history::view::HistoryView;
 use crate::work::history::waterfall::Waterfall;
@@ -53,8 +54,7 @@ impl Session {
         let session = self.clone();
         blocking(move || {
             let told = told(&*session.runs()?, Depth::All, now()).map_err(|error| error.report())?;
-            let catalog = session.catalog();
-            Ok(Arc::new(view(session.estate(), &catalog, told, Depth::All, now())))
+            Ok(Arc::new(session.past(told, Depth::All)))
         })
         .await
     }
@@ -74,11 +74,19 @@ impl Session {
                 tracing::warn!("check goes on without the history of runs: {report}");
                 Told::default()
             });
-            let catalog = session.catalog();
-            let past = view(session.estate(), &catalog, told, Depth::Standing, now());
-            Ok(check(&catalog, &past, &wants))
+            let past = session.past(told, Depth::Standing);
+            Ok(check(&session.catalog(), &past, &wants))
         })
         .await
+    }
+
+    fn past(&self, told: Told, depth: Depth) -> HistoryView {
+        let was_good = |target: &TargetName, key: &Foreign| {
+            let slot = self.0.browser.slot(target);
+            slot.is_some_and(|slot| self.0.proofs.was_good(&backup_id(&slot.target.canonical_url(), key, None)))
+        };
+        let catalog = self.catalog();
+        view(&Ground { estate: self.estate(), catalog: &catalog, was_good: &was_good }, told, depth, now())
     }
 
     /// Runs in brief, newest first.
@@ -125,10 +133,10 @@ fn one(store: &Store, argument: &str) -> Result<Run, Report> {
     const NEWEST: usize = 20_000;
     let report = |error: HistoryError| error.report();
     let start = argument.to_lowercase();
-    if let Some(id) = RunId::kept(&start) {
-        if let Some(run) = store.run(&id).map_err(report)? {
-            return Ok(run);
-        }
+    if let Some(id) = RunId::kept(&start)
+        && let Some(run) = store.run(&id).map_err(report)?
+    {
+        return Ok(run);
     }
     let briefs = store.briefs(&RunQuery { limit: NEWEST, ..RunQuery::default() }).map_err(report)?;
     let found: Vec<&RunId> = briefs

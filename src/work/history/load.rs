@@ -6,6 +6,7 @@ use crate::disk::estate::Estate;
 use crate::disk::runs::{HistoryError, Store};
 use crate::model::foreign::Foreign;
 use crate::model::run::{DayNumber, Run, RunBrief, RunKind, RunQuery, RunSeries};
+use crate::model::target::TargetName;
 use crate::model::units::Moment;
 use crate::work::catalog::Catalog;
 use crate::work::history::rows::{Depth, Sources, build};
@@ -63,13 +64,25 @@ pub fn told(store: &Store, depth: Depth, now: Moment) -> Result<Told, HistoryErr
     Ok(told)
 }
 
+/// What is known beside what the store of runs told.
+pub struct Ground<'a> {
+    /// What is expected.
+    pub estate: &'a Estate,
+    /// What is listed.
+    pub catalog: &'a Catalog,
+    /// Whether what once lay in a target under a name was good.
+    pub was_good: &'a dyn Fn(&TargetName, &Foreign) -> bool,
+}
+
 /// The past of every series of an estate.
-pub fn view(estate: &Estate, catalog: &Catalog, told: Told, depth: Depth, now: Moment) -> HistoryView {
+pub fn view(ground: &Ground<'_>, told: Told, depth: Depth, now: Moment) -> HistoryView {
+    let Ground { estate, catalog, was_good } = *ground;
     let keep = |target: &_| Some(estate.habits_of(target)?.retention.as_ref()?.keep());
     build(&Sources {
         catalog,
         rules: &estate.series,
         keep: &keep,
+        was_good,
         told: told.series,
         briefs: told.briefs,
         newest: told.newest,
@@ -112,18 +125,19 @@ mod tests {
         let kept = kept.split_off(32);
         let estate = Estate::empty("test", crate::disk::estate::EstateId::of_file(std::path::Path::new("/nowhere")));
         let listed = catalog(&[("offsite", kept)]);
-        let past = view(&estate, &listed, told(&store, Depth::All, now()).unwrap(), Depth::All, now());
+        let ground = Ground { estate: &estate, catalog: &listed, was_good: &|_, _| false };
+        let past = view(&ground, told(&store, Depth::All, now()).unwrap(), Depth::All, now());
         let [shop] = &past.series[..] else { panic!("{past:?}") };
         assert_eq!((shop.points.len(), shop.days.len(), past.runs), (40, 40, 40));
         let marks = strip(shop, Zoom::Day, Zoom::Day.floor(at("2026-10-12")), 42, now());
         let drawn: String = marks.into_iter().map(Mark::symbol).collect();
         assert_eq!(drawn, format!(" {}X{} ", "o".repeat(30), "o".repeat(9)));
         // Monitors get what stands, and nothing else.
-        let standing = view(&estate, &listed, told(&store, Depth::Standing, now()).unwrap(), Depth::Standing, now());
+        let standing = view(&ground, told(&store, Depth::Standing, now()).unwrap(), Depth::Standing, now());
         assert!(standing.series[0].judgements.iter().all(|judged| judged.stands()));
         assert!(standing.series[0].days.len() <= 2);
         let later = Moment(now().0 + 3 * DAY);
-        let late = view(&estate, &listed, told(&store, Depth::Standing, later).unwrap(), Depth::Standing, later);
+        let late = view(&ground, told(&store, Depth::Standing, later).unwrap(), Depth::Standing, later);
         assert_eq!(late.series[0].judgements[0].what.code(), "late");
     }
 }

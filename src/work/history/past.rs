@@ -172,6 +172,7 @@ impl Builder<'_, '_> {
         let mut found = vec![];
         let naming = |key: &Foreign| names::databacker_name(key).map(|name| name.naming);
         let own = self.row.backups.last().and_then(|backup| naming(&backup.key));
+        let no_good_left = !self.row.backups.iter().any(|backup| backup.is_good());
         for run in self.own_runs() {
             for pruned in run.pruned.iter().filter(|pruned| pruned.state != Some(RunState::Failed)) {
                 let at = run.ended.unwrap_or(run.at());
@@ -198,13 +199,18 @@ impl Builder<'_, '_> {
                         belongs: if other { Belongs::Elsewhere } else { Belongs::Here },
                         newer: u32::try_from(newer).unwrap_or(u32::MAX),
                         older_kept: u32::try_from(older).unwrap_or(u32::MAX),
-                        last_good: LastGood::No,
+                        last_good: if no_good_left && self.was_good(name) { LastGood::Yes } else { LastGood::No },
                     });
                 }
             }
         }
         found.sort_by_key(|removal| removal.at);
         found
+    }
+
+    /// Whether something that is gone had been proven good.
+    fn was_good(&self, name: &Foreign) -> bool {
+        self.key.target.as_ref().is_some_and(|target| (self.sources.was_good)(target, name))
     }
 
     fn findings(&self, points: &[Point]) -> Vec<Finding> {

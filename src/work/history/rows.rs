@@ -25,6 +25,8 @@ pub struct Sources<'a> {
     pub rules: &'a [SeriesRule],
     /// What the prune of a target keeps.
     pub keep: &'a dyn Fn(&TargetName) -> Option<Keep>,
+    /// Whether what once lay there under that name was good.
+    pub was_good: &'a dyn Fn(&TargetName, &Foreign) -> bool,
     /// Series of runs with their days.
     pub told: Vec<RunSeries>,
     /// The newest runs of each, oldest first.

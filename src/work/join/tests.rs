@@ -19,7 +19,10 @@ fn file(name: &str) -> Target {
     Target { name: TargetName::new(name).unwrap(), location, expect_key: None }
 }
 
-fn catalog(targets: &[(Target, &[(&str, u64, &str)])]) -> Catalog {
+/// Name, size and when it was written.
+type Lies<'a> = &'a [(&'a str, u64, &'a str)];
+
+fn catalog(targets: &[(Target, Lies<'_>)]) -> Catalog {
     let known = Beside { look: &|_, _| None, proof: &|_, _| None, keys: &[], proof_max_age: 1, now: at("2026-11-21") };
     let mut backups = vec![];
     let mut views = vec![];
@@ -67,13 +70,13 @@ fn target_and_name_are_exact_in_every_spelling_of_the_target() {
         ["s3://acme/mysql/daily", "s3://acme/mysql/daily/", "s3://ACME//mysql/daily/?x=1", "s3://key@acme/mysql/daily"]
     {
         let run = run(1, "mysql:all:", vec![left(url, NIGHT, 10)]);
-        let joined = join(&[run.clone()], &listed);
+        let joined = join(std::slice::from_ref(&run), &listed);
         assert_eq!(certainties(&joined, &run), [Certainty::Exact], "{url}");
         assert_eq!(codes(&joined, &run), [""; 0]);
         assert_eq!(joined.backups[&listed.backups[0].id], (run.id.clone(), Certainty::Exact));
     }
     let elsewhere = run(1, "mysql:all:", vec![left("s3://other/mysql/daily", NIGHT, 10)]);
-    assert_eq!(certainties(&join(&[elsewhere.clone()], &listed), &elsewhere), [Certainty::Likely]);
+    assert_eq!(certainties(&join(std::slice::from_ref(&elsewhere), &listed), &elsewhere), [Certainty::Likely]);
 }
 
 #[test]
@@ -97,11 +100,11 @@ fn one_name_in_two_targets_is_told_apart_by_place_and_else_by_size() {
     let others: &[(&str, u64, &str)] = &[(NIGHT, 20, "2026-11-21 03:12")];
     let listed = catalog(&[(file("nas"), nights), (s3("offsite", ""), others)]);
     let both = run(1, "mysql:all:", vec![left("/srv/nas", NIGHT, 10), left("s3://acme", NIGHT, 20)]);
-    assert_eq!(certainties(&join(&[both.clone()], &listed), &both), [Certainty::Exact; 2]);
+    assert_eq!(certainties(&join(std::slice::from_ref(&both), &listed), &both), [Certainty::Exact; 2]);
     let unknown = run(1, "mysql:all:", vec![left("smb://host/share", NIGHT, 20)]);
-    assert_eq!(certainties(&join(&[unknown.clone()], &listed), &unknown), [Certainty::Likely]);
+    assert_eq!(certainties(&join(std::slice::from_ref(&unknown), &listed), &unknown), [Certainty::Likely]);
     let neither = run(1, "mysql:all:", vec![left("smb://host/share", NIGHT, 30)]);
-    assert_eq!(certainties(&join(&[neither.clone()], &listed), &neither), []);
+    assert_eq!(certainties(&join(std::slice::from_ref(&neither), &listed), &neither), []);
 }
 
 #[test]
@@ -111,15 +114,15 @@ fn without_a_name_time_and_size_decide_within_the_source_only() {
     let objects: &[(&str, u64, &str)] = &[(shop, 10, "2026-11-21 03:11"), (crm, 10, "2026-11-21 03:11")];
     let listed = catalog(&[(file("offsite"), objects)]);
     let guess = run(1, "shop", vec![]);
-    let joined = join(&[guess.clone()], &listed);
+    let joined = join(std::slice::from_ref(&guess), &listed);
     assert_eq!(certainties(&joined, &guess), [Certainty::Guess]);
     let likely = Run { bytes: Some(10), ..run(1, "shop", vec![]) };
-    assert_eq!(certainties(&join(&[likely.clone()], &listed), &likely), [Certainty::Likely]);
+    assert_eq!(certainties(&join(std::slice::from_ref(&likely), &listed), &likely), [Certainty::Likely]);
     let other = run(1, "ledger", vec![]);
-    assert_eq!(certainties(&join(&[other.clone()], &listed), &other), []);
+    assert_eq!(certainties(&join(std::slice::from_ref(&other), &listed), &other), []);
     let mut late = run(1, "shop", vec![]);
     (late.started, late.ended) = (Some(at("2026-11-21 04:00")), Some(at("2026-11-21 04:10")));
-    assert_eq!(certainties(&join(&[late.clone()], &listed), &late), []);
+    assert_eq!(certainties(&join(std::slice::from_ref(&late), &listed), &late), []);
     // A guess never takes what another run names.
     let named = run(2, "x", vec![left("/srv/offsite", shop, 10)]);
     let joined = join(&[guess.clone(), named.clone()], &listed);
@@ -131,7 +134,7 @@ fn what_a_broken_target_holds_is_not_called_gone() {
     let mut listed = catalog(&[(file("nas"), &[])]);
     listed.targets[0].state = TargetState::Listing { objects: 0 };
     let gone = run(1, "mysql:all:", vec![left("/srv/nas", NIGHT, 10)]);
-    assert_eq!(codes(&join(&[gone.clone()], &listed), &gone), [""; 0]);
+    assert_eq!(codes(&join(std::slice::from_ref(&gone), &listed), &gone), [""; 0]);
 }
 
 proptest::proptest! {

@@ -181,3 +181,107 @@ fn the_past_reads_in_eighty_columns_and_in_documented_fields() {
     let run = home.run(&["history", "--run", "abc"]);
     assert_eq!((run.code, run.err.contains("no run abc")), (2, true), "{run:?}");
 }
+
+#[test]
+fn nothing_and_hostile_names_and_a_broken_store_are_all_answered() {
+    let home = Home::new();
+    let bare = home.run(&["history"]);
+    assert_eq!((bare.code, bare.out.as_str()), (0, "No backup is listed and no run was told of.\n"), "{bare:?}");
+    assert_eq!(home.run(&["history", "--json"]).out, "");
+    assert_eq!(home.run(&["history", "--judgements"]).out, "Nothing is late, failed, or beyond its habit.\n");
+    let none = home.run(&["check"]);
+    assert_eq!((none.code, none.out.lines().count()), (2, 1), "{none:?}");
+
+    let home = self::home();
+    let hostile = "x\u{1b}[31m|'=\n\u{202e}y-2026-11-20.sql";
+    fs::write(home.path("nas").join(hostile), dump(3)).unwrap();
+    for args in
+        [&["check"][..], &["history"], &["history", "--runs"], &["history", "--judgements"], &["history", "--json"]]
+    {
+        let run = home.run(args);
+        assert!(!run.out.contains(['\u{1b}', '\u{202e}']), "{args:?}: {run:?}");
+    }
+    let line = home.run(&["check"]).out;
+    assert_eq!((line.lines().count(), line.matches('|').count()), (1, 1), "{line}");
+
+    let state = home.path("state");
+    let estate = fs::read_dir(&state).unwrap().flatten().find(|entry| entry.path().join("schema").exists()).unwrap();
+    for end in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(estate.path().join(format!("history.sqlite{end}")));
+    }
+    fs::write(estate.path().join("history.sqlite"), "this is no database, whatever its name says").unwrap();
+    let checked = check(&home, &["--min-trust", "listed", "--series", "shop"]);
+    assert_eq!(checked.code, 0, "telemetry makes no backup, and its loss takes none away: {checked:?}");
+    let history = home.run(&["history", "--json"]);
+    assert_eq!((history.code == 0, history.out.as_str()), (false, ""), "{history:?}");
+    assert!(!history.error_code().is_empty());
+}
+
+/// One run of mysql-backup as an OpenTelemetry Collector writes it to a file.
+fn told(target: &str, name: &str, began: u64) -> String {
+    let nanos = |seconds: u64| ((began + seconds) * 1_000_000_000).to_string();
+    let text = |key: &str, value: &str| serde_json::json!({ "key": key, "value": { "stringValue": value } });
+    let span = |id: u8, parent: &str, name: &str, (from, to), attributes: Vec<serde_json::Value>| {
+        serde_json::json!({
+            "traceId": "5b8aa5a2d2c872e8321cf37308d69df2", "spanId": format!("{id:016x}"), "parentSpanId": parent,
+            "name": name, "kind": 1, "startTimeUnixNano": nanos(from), "endTimeUnixNano": nanos(to),
+            "attributes": attributes, "status": { "code": 1 },
+        })
+    };
+    let spans = [
+        span(
+            1,
+            "",
+            "run",
+            (0, 40),
+            vec![text("backup.run_id", "5c0e0f6e-1d2b-4a5b-9c3a-2f0b1c2d3e4f"), text("backup.status", "ok")],
+        ),
+        span(2, "0000000000000001", "dump", (1, 39), vec![text("target-filename", name)]),
+        span(3, "0000000000000002", "upload", (20, 38), vec![]),
+        span(
+            4,
+            "0000000000000003",
+            "upload",
+            (20, 38),
+            vec![text("backup.target.type", "file"), text("backup.target.url", target)],
+        ),
+    ];
+    let scope = serde_json::json!({ "scope": { "name": "mysql-backup/dump" }, "spans": spans });
+    let resource = serde_json::json!({ "attributes": [text("service.name", "unknown_service:mysql-backup")] });
+    format!("{}\n", serde_json::json!({ "resourceSpans": [{ "resource": resource, "scopeSpans": [scope] }] }))
+}
+
+#[test]
+fn a_run_is_joined_to_what_it_left_and_missed_when_that_is_gone() {
+    let home = Home::new();
+    fs::create_dir(home.path("nas")).unwrap();
+    home.estate(&format!("name = \"test\"\n[targets.nas]\nurl = \"file://{}/\"\n", home.path("nas").display()));
+    let began = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() - 3600;
+    let minute = Moment(i64::try_from(began).unwrap() * 1000).second().replace(' ', "T");
+    let name = format!("db_backup_{minute}Z.tgz");
+    fs::write(home.path("nas").join(&name), vec![0x1f; 2000]).unwrap();
+    fs::write(home.path("traces.json"), told(&format!("file://{}", home.path("nas").display()), &name, began)).unwrap();
+    let collected = home.run(&["collect", "traces.json"]);
+    assert_eq!(collected.code, 0, "{collected:?}");
+
+    let line = home.run(&["history", "--json"]).line();
+    assert_eq!((line["status"].as_str(), line["certainty"].as_str()), (Some("ok"), Some("exact")), "{line}");
+    let id = line["run_id"].as_str().unwrap().to_owned();
+    let run = home.run(&["history", "--run", &id]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.out.contains("exact)") && run.out.contains(&name), "{}", run.out);
+    let upload = run.out.lines().filter(|line| line.trim_start().starts_with("upload")).count();
+    assert!(upload == 2 && run.out.contains('='), "{}", run.out);
+    let json = home.run(&["history", "--run", &id[..8], "--json"]).line();
+    assert_eq!(
+        (json["waterfall"].as_array().unwrap().len(), json["left"][0]["certainty"].as_str()),
+        (4, Some("exact"))
+    );
+
+    fs::remove_file(home.path("nas").join(&name)).unwrap();
+    let gone = home.run(&["history", "--run", &id]);
+    assert!(gone.out.contains("where that is no longer"), "{}", gone.out);
+    let checked = home.run(&["check", "--min-trust", "listed"]);
+    assert_eq!(checked.code, 2, "{checked:?}");
+    assert!(checked.out.contains("its runs say that they made backups, and none is there"), "{checked:?}");
+}

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::judgement::{PruneFault, What};
 use crate::model::run::{PrunedTarget, RunState};
 use crate::telemetry::signals::attempt::Outcome;
 use crate::telemetry::signals::rhythm::Rhythm;
@@ -138,9 +139,27 @@ fn what_a_prune_removed_is_held_to_what_is_still_there() {
     let mut newest = leaving(run("mysql:all:5c0e", at("2026-11-21 03:00"), RunState::Ok), "nas", &key(21));
     newest.pruned =
         vec![PrunedTarget { candidates: vec![Foreign::from(key(15))], candidate_count: 1, ..PrunedTarget::default() }];
-    let past = |days: &[i64]| {
+    let removed = |days: &[i64], proven: bool| {
+        let lies = |day: i64| crate::work::history::samples::Lies {
+            proof: proven.then_some((crate::model::trust::VerdictOutcome::Ok, crate::model::trust::Rung::Whole)),
+            ..lies(day)
+        };
         let listed = catalog(&[("nas", days.iter().map(|day| lies(*day)).collect())]);
-        codes(&history(&listed, &[newest.clone()], &[]).series[0]).contains(&"pruned_wrongly")
+        let past = history(&listed, std::slice::from_ref(&newest), &[]);
+        past.series[0].judgements.iter().find_map(|judged| match &judged.what {
+            What::PrunedWrongly { fault, .. } => Some(*fault),
+            _ => None,
+        })
+    };
+    assert_eq!(removed(&[16, 17, 18, 19, 20, 21], false), Some(PruneFault::LastGoodCopy), "it had been proven");
+    assert_eq!(removed(&[16, 17, 18, 19, 20, 21], true), None, "there are other good ones");
+    let past = |days: &[i64]| {
+        let proven = |day: i64| crate::work::history::samples::Lies {
+            proof: Some((crate::model::trust::VerdictOutcome::Ok, crate::model::trust::Rung::Whole)),
+            ..lies(day)
+        };
+        let listed = catalog(&[("nas", days.iter().map(|day| proven(*day)).collect())]);
+        codes(&history(&listed, std::slice::from_ref(&newest), &[]).series[0]).contains(&"pruned_wrongly")
     };
     assert!(past(&[12, 13, 14, 16, 17, 18, 19, 20, 21]), "it kept older ones");
     assert!(!past(&[16, 17, 18, 19, 20, 21]));
