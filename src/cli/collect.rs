@@ -23,19 +23,19 @@ const RHYTHM: Duration = Duration::from_secs(1);
 #[derive(Debug, ArgGroup)]
 pub struct CollectArgs {
     /// Read these and end: files of an OpenTelemetry Collector, --trace-stderr output, logs; paths, URLs, - for stdin
-    #[arg(value_name = "FILE", allow_hyphen_values = true)]
-    files: Vec<String>,
+    #[arg(value_name = "FILE")]
+    sources: Vec<String>,
     /// Read every source of the estate ([telemetry.NAME], metadata, our own verifications) and end
-    #[arg(long, conflicts_with = "files")]
+    #[arg(long, conflicts_with = "sources")]
     feeds: bool,
     /// Where OTLP is received; beyond loopback only with a certificate
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4318", conflicts_with_all = ["files", "feeds"])]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4318", conflicts_with_all = ["sources", "feeds"])]
     listen: SocketAddr,
     /// Receive the beacons of DBacked agents that run with DBACKED_LOCAL_API
-    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:5000", conflicts_with_all = ["files", "feeds"])]
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:5000", conflicts_with_all = ["sources", "feeds"])]
     beacons: Option<SocketAddr>,
     /// Take OTLP under every path, not only /v1/traces and /engines/telemetry/.../traces
-    #[arg(long, conflicts_with_all = ["files", "feeds"])]
+    #[arg(long, conflicts_with_all = ["sources", "feeds"])]
     any_path: bool,
     /// The receiver's certificate and those behind it, in PEM
     #[arg(long, value_name = "FILE", requires = "tls_key")]
@@ -54,7 +54,7 @@ pub struct CollectArgs {
 impl CollectArgs {
     /// Whether standard input is read.
     pub fn reads_stdin(&self) -> bool {
-        self.files.iter().any(|file| file == "-")
+        self.sources.iter().any(|file| file == "-")
     }
 }
 
@@ -62,8 +62,8 @@ pub async fn run(door: &Door, args: CollectArgs) -> Result<u8, Report> {
     if args.feeds {
         return feeds(door).await;
     }
-    if !args.files.is_empty() {
-        return files(door, &args.files).await;
+    if !args.sources.is_empty() {
+        return files(door, &args.sources).await;
     }
     receive(door, args).await
 }

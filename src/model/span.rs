@@ -99,6 +99,15 @@ impl AttributeValue {
         }
     }
 
+    /// About how many bytes of memory it takes beside itself.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Text(text) => text.raw_bytes().len(),
+            Self::List(values) => values.iter().map(|value| size_of::<Self>() + value.weight()).sum(),
+            Self::Int(_) | Self::Float(_) | Self::Flag(_) => 0,
+        }
+    }
+
     /// The number, if it is a whole one, also one that was written as text.
     pub fn int(&self) -> Option<i64> {
         match self {
@@ -198,6 +207,16 @@ impl Span {
         self.end_ns.checked_sub(self.start_ns).filter(|_| known).map(Duration::from_nanos)
     }
 
+    /// About how many bytes of memory it takes.
+    pub fn weight(&self) -> usize {
+        let texts = [&self.name, &self.scope, &self.service, &self.host, &self.message];
+        let events = self.events.iter().map(|event| event.name.raw_bytes().len() + weight_of(&event.attributes));
+        size_of::<Self>()
+            + texts.iter().map(|text| text.raw_bytes().len()).sum::<usize>()
+            + weight_of(&self.attributes)
+            + events.sum::<usize>()
+    }
+
     /// The value of an attribute; the first of that name counts.
     pub fn attribute(&self, key: &str) -> Option<&AttributeValue> {
         self.attributes.iter().find(|known| known.key.raw_bytes() == key.as_bytes()).map(|known| &known.value)
@@ -207,6 +226,11 @@ impl Span {
     pub fn text(&self, key: &str) -> Option<&Foreign> {
         self.attribute(key)?.text().filter(|text| !text.raw_bytes().is_empty())
     }
+}
+
+fn weight_of(attributes: &[Attribute]) -> usize {
+    let one = |attribute: &Attribute| attribute.key.raw_bytes().len() + attribute.value.weight();
+    attributes.iter().map(|attribute| size_of::<Attribute>() + one(attribute)).sum()
 }
 
 fn moment(nanos: u64) -> Option<Moment> {

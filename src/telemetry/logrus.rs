@@ -15,6 +15,8 @@ use crate::telemetry::assemble::files;
 
 /// Runs that are open at once: more than one container rarely writes into one log.
 const OPEN: usize = 64;
+/// The series of runs of which no line says where they go.
+const LINES: &str = "mysql-backup (log lines)";
 
 /// One line, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -158,7 +160,7 @@ impl Logs {
         {
             return self.begin(line, kind, rest.trim());
         }
-        let at = self.place(line)?;
+        let at = self.place(line).or_else(|| self.open_without_start(line))?;
         let run = &mut self.open[at];
         run.ended = line.time.or(run.ended);
         if line.is_bad() {
@@ -181,6 +183,25 @@ impl Logs {
         ends.then(|| self.open.remove(at))
     }
 
+    /// The end of a run whose beginning stood in another request or an older file.
+    fn open_without_start(&mut self, line: &Line) -> Option<usize> {
+        let tells = line.is_bad()
+            || ["finished dump", "Restore complete", "Backup complete"].iter().any(|end| line.message.starts_with(end));
+        if line.run.is_empty() || !tells {
+            return None;
+        }
+        let kind = if line.message.starts_with("Restore") { RunKind::Restore } else { RunKind::Backup };
+        let mut run =
+            Run::new(RunId::of("logrus", &[line.run.as_bytes()]), kind, Tool::Databacker, Feed::Logrus, LINES);
+        run.run_id = Some(budget::name(line.run.as_bytes()));
+        run.state = RunState::Unfinished;
+        self.open.push(run);
+        if self.open.len() > OPEN {
+            self.open.remove(0);
+        }
+        Some(self.open.len() - 1)
+    }
+
     /// Whatever is open now: its end is not in this log.
     pub fn finish(self) -> Vec<Run> {
         self.open
@@ -197,7 +218,7 @@ impl Logs {
             _ => self.place(line),
         };
         let before = before.map(|at| self.open.remove(at));
-        let mut run = Run::new(id, kind, Tool::Databacker, Feed::Logrus, "mysql-backup (log lines)");
+        let mut run = Run::new(id, kind, Tool::Databacker, Feed::Logrus, LINES);
         run.run_id = (!line.run.is_empty()).then(|| budget::name(line.run.as_bytes()));
         run.started = line.time;
         run.state = RunState::Unfinished;

@@ -16,6 +16,7 @@ mod otlp_json;
 pub mod own;
 mod protobuf;
 mod recognise;
+mod runtime;
 pub mod signals;
 mod span_of_json;
 mod stdout;

@@ -137,7 +137,7 @@ fn bare(value: &Value) -> Raw<'_> {
     }
 }
 
-fn listed<'a>(list: &'a Value) -> impl Iterator<Item = &'a Value> {
+fn listed(list: &Value) -> impl Iterator<Item = &Value> {
     let values = list.get("values").unwrap_or(list).as_array();
     values.into_iter().flatten()
 }

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use super::json::Balance;
 use super::logrus::{Line, Logs};
+use super::runtime;
+use super::runtime::Piece;
 use super::{Batch, budget, framed, read_json, stdout};
 use crate::model::run::{Feed, Run, Span};
 
@@ -71,6 +73,7 @@ fn unpacked(source: &mut dyn BufRead, sink: &mut dyn FnMut(Told)) -> io::Result<
         census: Census::default(),
         one_by_one: Fresh::default(),
         logs: Logs::default(),
+        partial: vec![],
         pending: vec![],
         balance: Balance::default(),
     };
@@ -133,6 +136,8 @@ struct Text<'s> {
     census: Census,
     one_by_one: Fresh,
     logs: Logs,
+    /// A line that a runtime has cut into pieces, as far as it has come.
+    partial: Vec<u8>,
     /// An object over several lines, as far as it has come.
     pending: Vec<u8>,
     balance: Balance,
@@ -156,8 +161,24 @@ impl Text<'_> {
         }
     }
 
+    /// Takes a line, without what a container's runtime has put around it.
     fn line(&mut self, line: &[u8]) {
-        let line = without_runtime(line);
+        let (text, piece) = runtime::unwrapped(line);
+        if piece == Piece::Whole && self.partial.is_empty() {
+            return self.plain_line(&text);
+        }
+        if self.partial.len() + text.len() > LONGEST {
+            self.census.broken += 1;
+            self.partial.clear();
+        }
+        self.partial.extend_from_slice(&text);
+        if piece == Piece::Whole {
+            let whole = std::mem::take(&mut self.partial);
+            self.plain_line(&whole);
+        }
+    }
+
+    fn plain_line(&mut self, line: &[u8]) {
         if !self.pending.is_empty() {
             // A new object or log line begins in the first column: what was open has been cut.
             if line.first() == Some(&b'{') || line.starts_with(b"time=") || self.pending.len() + line.len() > LONGEST {
@@ -243,11 +264,8 @@ impl Text<'_> {
         self.hand_on(Feed::TraceStderr, fresh.batch);
     }
 
-    /// A log line in JSON, or one that a container runtime has wrapped into JSON.
+    /// A log line in JSON, or something else.
     fn other(&mut self, value: &Value) {
-        if let (Some(wrapped), true) = (value.get("log").and_then(Value::as_str), value.get("stream").is_some()) {
-            return self.line(wrapped.trim_end_matches('\n').as_bytes());
-        }
         match Line::of_json(value) {
             Some(line) => self.log(&line),
             None => self.census.others += 1,
@@ -262,6 +280,8 @@ impl Text<'_> {
     }
 
     fn finish(mut self) -> Census {
+        let partial = std::mem::take(&mut self.partial);
+        self.plain_line(&partial);
         self.census.broken += u64::from(!self.pending.is_empty());
         self.flush();
         for run in std::mem::take(&mut self.logs).finish() {
@@ -269,14 +289,5 @@ impl Text<'_> {
             (self.sink)(Told::Run(Box::new(run)));
         }
         self.census
-    }
-}
-
-/// The line without what Kubernetes writes before it: `2026-11-21T03:00:00.1Z stderr F `.
-fn without_runtime(line: &[u8]) -> &[u8] {
-    let mut parts = line.splitn(4, |byte| *byte == b' ');
-    match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(time), Some(b"stderr" | b"stdout"), Some(b"F" | b"P"), Some(rest)) if time.contains(&b'T') => rest,
-        _ => line,
     }
 }

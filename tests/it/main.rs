@@ -5,6 +5,7 @@
 mod audit;
 mod changes;
 mod cli;
+mod collect;
 mod doctor;
 mod formats;
 mod house;

@@ -11,6 +11,8 @@ use crate::model::units::Moment;
 
 /// Runs that one transaction deletes: others may write in between.
 const STEP: u64 = 1000;
+/// The least that one transaction deletes to make room.
+const LEAST: u64 = 20;
 /// Pages that one step gives back to the file system.
 const PAGES: u32 = 4096;
 
@@ -50,9 +52,9 @@ pub(super) fn prune(connection: &mut Connection, path: &Path, keep: Keep, now: M
         }
     }
     let at = HistoryError::at(path);
-    while used(connection).map_err(&at)? > keep.size {
+    while let Some(step) = too_many(connection, keep.size).map_err(&at)? {
         let end = Moment(i64::MAX);
-        let gone = in_transaction(connection, path, |desk| delete_oldest(desk, end, STEP))?;
+        let gone = in_transaction(connection, path, |desk| delete_oldest(desk, end, step))?;
         pruned.for_room += gone;
         if gone == 0 {
             break;
@@ -66,6 +68,17 @@ pub(super) fn prune(connection: &mut Connection, path: &Path, keep: Keep, now: M
         }
     }
     Ok(pruned)
+}
+
+/// How many runs to delete next while the file holds more than it may; about as many as are too many.
+fn too_many(connection: &Connection, size: u64) -> rusqlite::Result<Option<u64>> {
+    let used = used(connection)?;
+    if used <= size {
+        return Ok(None);
+    }
+    let runs: i64 = connection.query_row("SELECT COUNT(*) FROM runs", [], |row| row.get(0))?;
+    let share = (used - size) as f64 / used as f64;
+    Ok(Some(((runs as f64 * share) as u64).clamp(LEAST, STEP)))
 }
 
 /// Bytes of the file that hold something.

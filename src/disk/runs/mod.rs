@@ -16,6 +16,7 @@ mod read;
 mod row;
 mod schema;
 mod squeeze;
+mod twins;
 mod write;
 
 use std::path::{Path, PathBuf};

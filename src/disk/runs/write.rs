@@ -11,7 +11,8 @@ use super::desk::Desk;
 use super::error::HistoryError;
 use super::pack;
 use super::row::{signed, word};
-use super::squeeze::squeeze;
+use super::squeeze::{squeeze, unsqueeze};
+use super::twins;
 use super::{Assemble, Intake, Stored, Traced};
 use crate::model::run::{Feed, Run, RunKind, RunState, Span, TraceId};
 use crate::model::units::Moment;
@@ -20,6 +21,8 @@ use crate::model::units::Moment;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Spans that are kept of one trace; a run of mysql-backup has some ten.
 const MOST_SPANS: usize = 20_000;
+/// Bytes of memory that they may take.
+const MOST_BYTES: usize = 16 << 20;
 /// From 2015 on: a run that says it was earlier has a wrong clock, and ages from its arrival.
 const PLAUSIBLE: i64 = 1_420_070_400_000;
 
@@ -158,10 +161,12 @@ fn put_trace(
 /// Adds the spans whose ids are new.
 fn merge(spans: &mut Vec<Span>, more: &[&Span], stored: &mut Stored) {
     let mut ids: HashSet<_> = spans.iter().map(|span| span.id).collect();
+    let mut weight: usize = spans.iter().map(Span::weight).sum();
     for span in more {
+        weight += span.weight();
         if !ids.insert(span.id) {
             stored.known += 1;
-        } else if spans.len() >= MOST_SPANS {
+        } else if spans.len() >= MOST_SPANS || weight > MOST_BYTES {
             stored.beyond += 1;
         } else {
             stored.spans += 1;
@@ -182,10 +187,10 @@ struct Place {
 }
 
 /// A run as it is counted now.
-struct Row {
-    number: i64,
-    share: Share,
-    feed: Feed,
+pub(super) struct Row {
+    pub number: i64,
+    pub share: Share,
+    pub feed: Feed,
 }
 
 /// A statement for rows as [`row`] reads them.
@@ -194,8 +199,9 @@ macro_rules! rows {
         concat!("SELECT number, series, at, kind, state, twin, feed", $rest)
     };
 }
+pub(super) use rows;
 
-fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+pub(super) fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     let share = Share {
         series: row.get(1)?,
         at: Moment(row.get(2)?),
@@ -241,10 +247,11 @@ pub(super) fn delete_oldest(desk: &Desk<'_>, before: Moment, most: u64) -> rusql
 }
 
 fn put_run(desk: &Desk<'_>, stored: &mut Stored, dirty: &mut Dirty, run: &Run, place: Place) -> rusqlite::Result<()> {
-    let json = serde_json::to_vec(run).map_err(|error| no_memory(error.into()))?;
-    let detail = squeeze(&json).map_err(no_memory)?;
     let read = |found: &rusqlite::Row<'_>| Ok((row(found)?, found.get::<_, Vec<u8>>(7)?));
     let old = desk.first(rows!(", detail FROM runs WHERE id = ?1"), [run.id.as_str()], read)?;
+    let completed = old.as_ref().filter(|_| place.trace.is_none()).and_then(|(_, kept)| completed(run, kept));
+    let run = completed.as_ref().unwrap_or(run);
+    let detail = packed(run)?;
     if let Some((old, kept)) = &old {
         let backwards = old.share.state != RunState::Unfinished && run.state == RunState::Unfinished;
         if *kept == detail || (place.trace.is_none() && backwards) {
@@ -261,7 +268,23 @@ fn put_run(desk: &Desk<'_>, stored: &mut Stored, dirty: &mut Dirty, run: &Run, p
     let twin = old.is_some_and(|(old, _)| old.share.twin);
     let share = Share { series, at: run.at(), kind: run.kind, state: run.state, twin };
     count(desk, dirty, share, 1)?;
-    settle_twins(desk, dirty, run)
+    twins::settle(desk, dirty, run, series)
+}
+
+fn packed(run: &Run) -> rusqlite::Result<Vec<u8>> {
+    let json = serde_json::to_vec(run).map_err(|error| no_memory(error.into()))?;
+    squeeze(&json).map_err(no_memory)
+}
+
+/// A run whose beginning was told earlier, and its end now: log lines come in pieces, and we may have been started
+/// anew between them.
+fn completed(run: &Run, kept: &[u8]) -> Option<Run> {
+    if run.started.is_some() {
+        return None;
+    }
+    let known: Run = serde_json::from_slice(&unsqueeze(kept)?).ok()?;
+    let objects = if run.objects.is_empty() { known.objects } else { run.objects.clone() };
+    Some(Run { started: known.started, series: known.series, kind: known.kind, objects, ..run.clone() })
 }
 
 fn series_number(desk: &Desk<'_>, run: &Run) -> rusqlite::Result<i64> {
@@ -304,19 +327,6 @@ fn write_row(desk: &Desk<'_>, run: &Run, place: Place, series: i64, detail: &[u8
 fn aged(run: &Run, arrived: Moment) -> Moment {
     let believable = !run.feed.is_live() && run.at().0 >= PLAUSIBLE;
     if believable { run.at().min(arrived) } else { arrived }
-}
-
-/// Log lines and spans may tell of the same run: then the spans count.
-fn settle_twins(desk: &Desk<'_>, dirty: &mut Dirty, run: &Run) -> rusqlite::Result<()> {
-    let Some(run_id) = &run.run_id else { return Ok(()) };
-    let found = desk.all(rows!(" FROM runs WHERE run_id = ?1 LIMIT 16"), [run_id.raw_bytes()], row)?;
-    let has_spans = run.trace.is_some() || found.iter().any(|other| other.feed < Feed::Logrus);
-    for other in found.iter().filter(|other| other.feed == Feed::Logrus && other.share.twin != has_spans) {
-        count(desk, dirty, other.share, -1)?;
-        count(desk, dirty, Share { twin: has_spans, ..other.share }, 1)?;
-        desk.execute("UPDATE runs SET twin = ?2 WHERE number = ?1", params![other.number, has_spans])?;
-    }
-    Ok(())
 }
 
 pub(super) fn mark_source(desk: &Desk<'_>, source: &str, mark: &str, now: Moment) -> rusqlite::Result<()> {

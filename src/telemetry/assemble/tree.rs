@@ -31,7 +31,7 @@ impl<'a> Tree<'a> {
             }
         }
         for list in &mut children {
-            list.sort_by_key(|&at| spans[at].start_ns);
+            list.sort_by_key(|&at| (spans[at].start_ns, spans[at].id));
         }
         let mut tree = Self { spans, parents, children, depths: vec![0; spans.len()], cyclic, order: vec![] };
         tree.walk();
@@ -40,7 +40,8 @@ impl<'a> Tree<'a> {
 
     fn walk(&mut self) {
         let mut waiting: Vec<usize> = self.tops().collect();
-        waiting.sort_by_key(|&at| std::cmp::Reverse(self.spans[at].start_ns));
+        // By their ids too: the order of arrival must not show.
+        waiting.sort_by_key(|&at| std::cmp::Reverse((self.spans[at].start_ns, self.spans[at].id)));
         while let Some(at) = waiting.pop() {
             self.order.push(at);
             for &child in self.children[at].iter().rev() {
