@@ -202,7 +202,7 @@ fn fill(session: &Session, state: &Path, days: i64) {
 fn trace(number: u64, server: i64, began: i64) -> Vec<Span> {
     let mut id = [7; 16];
     id[..8].copy_from_slice(&number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
-    let failed = number % 97 == 0;
+    let failed = number.is_multiple_of(97);
     let took = 60_000 + (number as i64 * 7_919) % 20_000;
     let text = |key: &str, value: String| Attribute {
         key: Foreign::from(key),
