@@ -105,8 +105,8 @@ fn forged(style: Lines, from: &str, to: &str) -> Vec<u8> {
 #[test]
 fn nothing_but_the_expected_statements_passes() {
     let forgeries: [(&str, &str); 16] = [
-        ("SET autocommit=0;", "SET autocommit=1;"),
-        ("SET autocommit=0;", "START TRANSACTION;"),
+        ("SET autocommit=0,completion_type=0;", "SET autocommit=1,completion_type=0;"),
+        ("SET autocommit=0,completion_type=0;", "START TRANSACTION;"),
         ("DELETE FROM `s`.`u`", "DROP TABLE `s`.`u`"),
         ("@bg=CONNECTION_ID() AND `a` IS NULL", "`a` IS NULL"),
         (" AND `a` IS NULL AND CAST(`b` AS BINARY) <=> X'00FF'", ""),
