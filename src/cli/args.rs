@@ -7,7 +7,10 @@ use clap::{Args as ArgGroup, Parser, Subcommand, ValueEnum};
 
 use crate::cli::error::CliError;
 use crate::cli::print::{Form, Printer};
-use crate::cli::{audit, changes, check, collect, config, demo, exit, history, key, ls, man, recover, restore, review, salvage, seal, show, verify,};
+use crate::cli::{
+    audit, changes, check, collect, config, demo, exit, history, key, ls, man, recover, restore, review, salvage, seal,
+    show, verify,
+};
 use crate::model::foreign::escape;
 use crate::report::{Fault, Reportable};
 use crate::work::check::State;

@@ -3,11 +3,11 @@
 pub mod args;
 pub mod ask;
 mod audit;
-mod check;
 mod change_filter;
 mod change_lines;
 mod change_text;
 mod changes;
+mod check;
 mod collect;
 mod config;
 mod demo;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::model::foreign::Foreign;
-use crate::model::trust::{Finding, Weight};
+use crate::model::trust::Finding;
 use crate::model::units::Moment;
 
 pub use crate::model::span::{Attribute, AttributeValue, Span, SpanEvent, SpanId, SpanStatus, TraceId};
@@ -490,23 +490,6 @@ pub struct RunQuery {
     pub after: Option<(Moment, RunId)>,
     /// How many at most; 0 for 1,000.
     pub limit: usize,
-}
-
-/// What is to be said of a series, with the runs that it rests on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Judgement {
-    /// Stable, such as `late`, `shrinking`, `repeated_failure`.
-    pub code: String,
-    /// How it is marked in the margin.
-    pub weight: Weight,
-    /// The series.
-    pub series: Foreign,
-    /// In words, with its figures; safe to draw.
-    pub text: String,
-    /// Since when it holds.
-    pub since: Option<Moment>,
-    /// The runs that it rests on, newest first.
-    pub evidence: Vec<RunId>,
 }
 
 #[cfg(test)]

@@ -51,6 +51,10 @@ fn back(app: &mut App) {
     if app.layers.pop().is_some() {
         return;
     }
+    if app.home.pane().narrowed().is_some_and(|text| !text.is_empty()) {
+        app.home.pane_mut().narrow("");
+        return;
+    }
     if app.home.place == Place::Backups && !app.world.filter_text().is_empty() {
         app.world.filter("");
         return;

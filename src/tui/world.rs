@@ -12,8 +12,8 @@ use crate::model::seal::{Fingerprint, KeyFacts};
 use crate::model::units::Moment;
 use crate::report::Report;
 use crate::tui::log::Log;
-use crate::tui::undoing::Undoing;
 use crate::tui::past::Past;
+use crate::tui::undoing::Undoing;
 use crate::work::filter::{Index, Narrowed, Query};
 use crate::work::questions::Asking;
 

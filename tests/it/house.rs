@@ -96,7 +96,7 @@ fn no_file_is_longer_than_one_can_read() {
 /// The only files outside of `server` that may name what talks to a database. Whoever is added here must not
 /// have recovery SQL in hand, or must be one that can only look ([`LOOKS`]).
 const REACH_SERVERS: [&str; 8] = [
-    "src/work/changes/given.rs", // definitions of tables
+    "src/work/changes/given.rs",    // definitions of tables
     "src/work/collecting/table.rs", // the dates that DBacked notes
     "src/work/doctor/",
     "src/work/hazards.rs", // what servers can do: constants
