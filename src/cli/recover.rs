@@ -16,7 +16,7 @@ use crate::model::foreign::{Foreign, escape};
 use crate::model::script::{
     Checks, Choice, Commits, Extent, Gaps, Lasting, Mode, RecoveryPhase, RecoveryView, ScriptOptions,
 };
-use crate::model::units::grouped;
+use crate::model::units::{counted, grouped};
 use crate::report::{Report, Reportable};
 use crate::work::recover::{ExportOptions, RecoverError, Recovered, RecoveryHandle};
 use crate::work::session::Session;
@@ -217,9 +217,9 @@ fn print(door: &Door, recovered: &Recovered, view: &RecoveryView) -> Result<(), 
     let mut text = String::new();
     let path = escape(&recovered.script.to_string_lossy());
     let counts = format!(
-        "{path}: {} statements undo {} transactions",
-        grouped(recovered.statements),
-        grouped(recovered.transactions)
+        "{path}: {}, which undo {}",
+        counted(recovered.statements, "statement"),
+        counted(recovered.transactions, "transaction")
     );
     text.push_str(&paragraph("script    ", &counts));
     for table in &view.tables {

@@ -109,9 +109,10 @@ pub fn logs(backup_at: Moment, day: u32, now: Moment) -> Vec<LogFile> {
     for (at, until) in ends.into_iter().enumerate() {
         let mut log = Log::new(Moment(from), gno);
         for minute in (from..until).step_by(MINUTE as usize) {
-            day.minute(&mut log, minute);
             if (minute..minute + MINUTE).contains(&accident) {
-                day.accident(&mut log, accident);
+                day.accident(&mut log, accident); // locks the table for the rest of that minute
+            } else {
+                day.minute(&mut log, minute);
             }
             day.aftermath(&mut log, minute, accident);
         }
@@ -237,10 +238,13 @@ impl Day {
         let at = Moment(minute + 41_000);
         match (minute - accident.div_euclid(MINUTE) * MINUTE) / MINUTE {
             4 => {
-                let item = OrderItem { quantity: 3, ..OrderItem::of(12) };
+                let lost = OrderItem::of(12);
+                let item = OrderItem { quantity: lost.quantity + 1, ..lost };
                 self.items.insert((item.order, item.line), item.clone());
-                let sql =
-                    format!("INSERT INTO order_items VALUES ({}, {}, {}, 3, ...)", item.order, item.line, item.product);
+                let sql = format!(
+                    "INSERT INTO order_items VALUES ({}, {}, {}, {}, ...)",
+                    item.order, item.line, item.product, item.quantity
+                );
                 let statements = vec![Statement { sql, table: &ITEMS, rows: Rows::Insert(vec![item_row(&item)]) }];
                 log.transaction(&Transaction { at, thread: SHOP[3], statements });
             }

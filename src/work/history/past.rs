@@ -8,7 +8,7 @@ use crate::model::backup::Backup;
 use crate::model::foreign::{Foreign, escape};
 use crate::model::run::{Day, Feed, Run, RunBrief, RunId, RunKind, RunState, Tool};
 use crate::model::trust::{Finding, Weight};
-use crate::model::units::Moment;
+use crate::model::units::{Moment, counted};
 use crate::telemetry::signals::attempt::{Attempt, Belongs, LastGood, Removal};
 use crate::telemetry::signals::rhythm::{Habit, Rhythm, Schedule};
 use crate::telemetry::signals::{Past, judge, slots, standing};
@@ -220,7 +220,8 @@ impl Builder<'_, '_> {
             let silent = |point: &&Point| point.run.is_none() && point.at > first.at && point.at < last.at;
             let silent = points.iter().filter(silent).count();
             if silent > 0 {
-                let text = format!("{silent} backups lie between runs that telemetry told of, and no run made them");
+                let silent = counted(silent as u64, "backup");
+                let text = format!("{silent} between runs that telemetry told of, made by none of them");
                 found.push(Finding::new(Weight::Note, "no_run", text));
             }
         }

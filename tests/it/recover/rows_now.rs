@@ -106,7 +106,7 @@ async fn d22_d23_d24_what_stands_around_a_table_is_told() {
         assert!(parent.columns[0].full.contains("unsigned") && parent.columns[1].is_float());
         let generated: Vec<bool> = parent.columns.iter().map(|column| column.generated).collect();
         assert_eq!(generated, [false, false, false, true, false], "{:?}", server.product);
-        assert_eq!(found[2].columns[0].charset.is_some(), true);
+        assert!(found[2].columns[0].charset.is_some());
         assert_eq!(triggers.len(), 1);
         let trigger = &triggers[0];
         assert_eq!((trigger.event.as_str(), trigger.timing.as_str()), ("insert", "after"));
