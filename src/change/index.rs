@@ -1,6 +1,6 @@
 //! Pass one over logs: in which stretches rows lie that are wanted, what became of them, and what stands in the way.
 //!
-//! What is kept of a log is one [`Window`] for some hundred KB of it, whatever its events are: pass two reads the
+//! What is kept of a log is one window for some hundred KB of it, whatever its events are: pass two reads the
 //! windows again, from the last to the first, and several at a time.
 
 mod build;

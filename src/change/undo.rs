@@ -205,7 +205,7 @@ pub fn write<W: Write + Seek>(index: &Index, request: &Request<'_>, out: &mut W)
 ///
 /// # Errors
 ///
-/// As [`write`].
+/// As [`write()`].
 pub fn stream(index: &Index, request: &Request<'_>, out: &mut dyn Write) -> Result<Written, UndoError> {
     body::stream(index, request, out)
 }
