@@ -114,6 +114,7 @@ async fn receive(door: &Door, args: CollectArgs) -> Result<u8, Report> {
         }
     };
     line.clear();
+    let arrived = arrived?;
     match door.printer().form() {
         Form::Json => door.printer().json(&Line::Arrived(&arrived))?,
         Form::Text => door.printer().say(&in_words(&arrived)),

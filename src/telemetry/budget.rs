@@ -2,7 +2,7 @@
 
 use crate::model::foreign::Foreign;
 use crate::model::run::{Attribute, AttributeValue};
-use crate::telemetry::clean::{clean, is_secret_key};
+use crate::telemetry::clean::{BEYOND, clean, is_secret_flag, is_secret_key};
 
 /// Spans of one request.
 pub(super) const SPANS: usize = 32_768;
@@ -43,17 +43,22 @@ impl Budget {
 
 /// A name: cleaned, and cut to what names need.
 pub(super) fn name(bytes: &[u8]) -> Foreign {
-    cut(clean(&String::from_utf8_lossy(bytes)), NAME)
+    cleaned(bytes, NAME)
 }
 
 /// A text: cleaned, and cut.
 pub(super) fn text(bytes: &[u8]) -> Foreign {
-    cut(clean(&String::from_utf8_lossy(bytes)), TEXT)
+    cleaned(bytes, TEXT)
 }
 
-fn cut(mut text: String, most: usize) -> Foreign {
-    // Cut only once it is clean: half a URL would hide its password from the cleaning.
-    text.truncate(text.floor_char_boundary(most));
+/// What is kept of a text: cleaned, and cut. A long one is cut before it is cleaned, for the work, but far behind what
+/// is kept: half a URL would hide its password from the cleaning. What may be half of something goes.
+fn cleaned(bytes: &[u8], most: usize) -> Foreign {
+    let seen = &bytes[..bytes.len().min(most + BEYOND)];
+    let mut text = clean(&String::from_utf8_lossy(seen));
+    let whole = seen.len() == bytes.len();
+    let sure = if whole { text.len() } else { text.len().saturating_sub(BEYOND) };
+    text.truncate(text.floor_char_boundary(sure.min(most)));
     Foreign::from(text)
 }
 
@@ -99,9 +104,9 @@ impl<'b> Attributes<'b> {
     /// Adds one. A value under a name such as `password` is not kept.
     pub fn push(&mut self, key: &[u8], value: Raw<'_>) {
         self.budget.take();
-        let key = String::from_utf8_lossy(key);
-        let value = if is_secret_key(&key) { AttributeValue::Text(Foreign::from("***")) } else { kept(&key, value) };
-        self.kept.push(Attribute { key: cut(key.into_owned(), NAME), value });
+        let name = String::from_utf8_lossy(&key[..key.len().min(NAME + BEYOND)]);
+        let value = if is_secret_key(&name) { hidden() } else { kept(&name, value) };
+        self.kept.push(Attribute { key: cleaned(key, NAME), value });
     }
 }
 
@@ -109,7 +114,7 @@ fn kept(key: &str, value: Raw<'_>) -> AttributeValue {
     match value {
         Raw::Text(bytes) => {
             let most = if key.ends_with("databases") { LONG_TEXT } else { TEXT };
-            AttributeValue::Text(cut(clean(&String::from_utf8_lossy(bytes)), most))
+            AttributeValue::Text(cleaned(bytes, most))
         }
         other => member(other),
     }
@@ -122,6 +127,79 @@ pub(super) fn member(value: Raw<'_>) -> AttributeValue {
         Raw::Int(number) => AttributeValue::Int(number),
         Raw::Float(number) => AttributeValue::Float(number),
         Raw::Flag(flag) => AttributeValue::Flag(flag),
-        Raw::List(values) => AttributeValue::List(values),
+        Raw::List(mut values) => {
+            hide_behind_flags(&mut values);
+            AttributeValue::List(values)
+        }
+    }
+}
+
+fn hidden() -> AttributeValue {
+    AttributeValue::Text(Foreign::from("***"))
+}
+
+/// Arguments of a program: the one behind `--password` is not kept, unless it is the next flag.
+fn hide_behind_flags(values: &mut [AttributeValue]) {
+    let text = |value: &AttributeValue| match value {
+        AttributeValue::Text(text) => text.raw_str().map(str::to_owned),
+        _ => None,
+    };
+    for at in 1..values.len() {
+        let flagged = text(&values[at - 1]).is_some_and(|before| is_secret_flag(&before));
+        if flagged && !text(&values[at]).is_some_and(|value| value.starts_with('-')) {
+            values[at] = hidden();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(value: &AttributeValue) -> String {
+        format!("{value:?}")
+    }
+
+    fn pushed(key: &str, value: Raw<'_>) -> Attribute {
+        let mut budget = Budget::new();
+        let mut into = Attributes::new(&mut budget);
+        into.push(key.as_bytes(), value);
+        into.kept.remove(0)
+    }
+
+    #[test]
+    fn no_cut_opens_a_secret_wherever_it_falls() {
+        let secret = "Zq".repeat(20);
+        for before in (0..3 * TEXT).step_by(331) {
+            let start = format!("{} ", "x".repeat(before));
+            let removed = format!("smb://u:{}@host/p ", "y".repeat(2000)).repeat(8);
+            for prefix in [start.clone(), removed + &start] {
+                for kind in [format!("smb://u:{secret}@host/p"), format!("password=\"{secret}\"")] {
+                    let kept = text(format!("{prefix}{kind}{}", " z".repeat(9000)).as_bytes()).to_string();
+                    assert!(!kept.contains("Zq") && kept.len() <= TEXT, "{before}: {kept}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_text_keeps_its_beginning() {
+        assert_eq!(text("x".repeat(1 << 20).as_bytes()).to_string(), "x".repeat(TEXT));
+        assert_eq!(text("x".repeat(TEXT + 1).as_bytes()).to_string(), "x".repeat(TEXT));
+    }
+
+    #[test]
+    fn arguments_behind_a_flag_for_a_secret_are_not_kept() {
+        let list = ["mysqldump", "--password", "hunter2", "--host", "db", "--password", "--quick", "-phunter2"];
+        let list = list.iter().map(|text| member(Raw::Text(text.as_bytes()))).collect();
+        let kept = texts(&pushed("process.command_args", Raw::List(list)).value);
+        assert!(!kept.contains("hunter2"), "{kept}");
+        assert!(kept.contains("--host") && kept.contains("db") && kept.contains("--quick"), "{kept}");
+    }
+
+    #[test]
+    fn names_of_attributes_are_cleaned_too() {
+        let kept = pushed("smb://u:hunter2@nas/x", Raw::Int(1));
+        assert_eq!(kept.key.to_string(), "smb://nas/x");
     }
 }

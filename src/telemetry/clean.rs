@@ -25,12 +25,36 @@ struct Form {
 
 /// How far behind a scheme an `@` is looked for when what stands there can be no host and port.
 const REACH: usize = 512;
+/// The longest user, password and host; where nothing ends them by then, all that follows goes.
+const LONGEST: usize = 4 << 10;
+/// How much of a text behind the part that is kept must be seen, so that the cut opens no secret.
+pub(super) const BEYOND: usize = 2 * LONGEST;
 
 static NAMED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let name = r"(?:[a-z0-9_.-]*(?:password|passwd|passphrase|secret|credential|signature|token)[a-z0-9_.-]*|pwd|api[_-]?key|access[_-]?key(?:[_-]?id)?|authorization)";
-    let value = r#"(?:(?:bearer|basic|apikey)\s+\S+|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s&"',;)\]}]+)"#;
+    let name = r"(?:[a-z0-9_.-]*(?:password|passwd|passphrase|secret|credential|signature|token)[a-z0-9_.-]*|pwd|sig|api[_-]?key|access[_-]?key(?:[_-]?id)?|authorization)";
+    let value =
+        r#"(?:(?:bearer|basic|apikey)\s+\S+|"(?:[^"\\]|\\.)*(?:"|\\?\z)|'(?:[^'\\]|\\.)*(?:'|\\?\z)|[^\s&"',;)\]}]+)"#;
     Regex::new(&format!(r#"(?i)\b({name})(["']?\s*[=:]\s*)({value})"#)).ok()
 });
+
+/// `--password hunter2`, also as members of a list. What begins with a dash is the next argument.
+static FLAGGED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let words = "password|passwd|passphrase|secret|credential|signature|token|pwd|api[_-]?key|access[_-]?key";
+    let flag = format!(r#"(?:^|[\s"'`\[(,=])--?[a-z0-9_.-]*(?:{words})[a-z0-9_.-]*"#);
+    let value = r#"(?:"(?:[^"\\]|\\.)*(?:"|\\?\z)|'(?:[^'\\]|\\.)*(?:'|\\?\z)|[^\s"'-]\S*)"#;
+    Regex::new(&format!(r#"(?i)({flag})(\\?["']?(?:\s*,\s*|\s+))({value})"#)).ok()
+});
+
+/// `-phunter2`, as MySQL's programs take it.
+static GLUED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let plain = r#"((?:^|[\s\[,])-p)(?:"[^"]*(?:"|\z)|'[^']*(?:'|\z)|\S+)"#;
+    let quoted = r#"(["'`]-p)(?:[^"'`\\]|\\[^"'])+"#;
+    Regex::new(&format!("{plain}|{quoted}")).ok()
+});
+
+/// Where `-p` is followed by a password, and not the beginning of another option.
+static OF_MYSQL: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"(?i)^["']?-p|mysql|mariadb|mydumper|xtrabackup|(?:^|[\s"'`\[,])-u"#).ok());
 
 static GO_NAME: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r#"[^\s"'`=/(]*:[^\s"'`]*@((?:tcp|tcp6|unix|udp)?\()"#).ok());
@@ -49,6 +73,13 @@ pub fn clean(text: &str) -> String {
     if memchr::memchr(b'@', cleaned.as_bytes()).is_some() {
         cleaned = replaced(cleaned, &GO_NAME, |found| format!("***@{}", &found[1]));
     }
+    if memmem::find(cleaned.as_bytes(), b"-p").is_some() && OF_MYSQL.as_ref().is_some_and(|its| its.is_match(&cleaned))
+    {
+        cleaned = replaced(cleaned, &GLUED, glued);
+    }
+    if memchr::memchr(b'-', cleaned.as_bytes()).is_some() {
+        cleaned = replaced(cleaned, &FLAGGED, named);
+    }
     if memchr::memchr2(b'=', b':', cleaned.as_bytes()).is_some() {
         cleaned = replaced(cleaned, &NAMED, named);
     }
@@ -56,6 +87,12 @@ pub fn clean(text: &str) -> String {
         cleaned = replaced(cleaned, &ROW_VALUE, |found| format!("{} '…'{}", &found[1], after_value(&found[2])));
     }
     cleaned.into_owned()
+}
+
+/// Whether this argument says that the next one is a secret.
+pub fn is_secret_flag(argument: &str) -> bool {
+    let single = |text: &str| !text.contains(|c: char| c == '=' || c.is_whitespace());
+    argument.strip_prefix('-').is_some_and(|name| single(name) && is_secret_key(name.trim_start_matches('-')))
 }
 
 /// Whether a value under this name is a secret whatever it says.
@@ -82,8 +119,13 @@ fn replaced<'t>(
 
 fn named(found: &Captures<'_>) -> String {
     // MySQL says "(using password: YES)": that is no password.
-    let harmless = matches!(&found[3], "YES" | "NO" | "***");
+    let harmless = matches!(&found[3], "YES" | "NO") || found[3].starts_with("***");
     if harmless { found[0].to_owned() } else { format!("{}{}***", &found[1], &found[2]) }
+}
+
+fn glued(found: &Captures<'_>) -> String {
+    let flag = found.get(1).or(found.get(2)).map_or("", |flag| flag.as_str());
+    format!("{flag}***")
 }
 
 /// What MySQL says behind a value that it repeats.
@@ -133,29 +175,47 @@ fn quote_before(before: &str) -> Option<char> {
     before.trim_end_matches(scheme).chars().next_back().filter(|c| matches!(c, '"' | '\'' | '`'))
 }
 
-/// How many bytes behind a scheme are user and password, the mark before the host included.
+/// How many bytes behind a scheme are user and password, the mark before the host included. Looks at no more than what
+/// may be one, so that a text of many schemes is read about once.
 fn user_length(rest: &str, form: &Form, quote: Option<char>) -> usize {
-    let blank = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>');
-    let end = match quote {
-        Some(quote) => closing(rest, quote),
-        None => rest.find(blank).unwrap_or(rest.len()),
-    };
-    let whole = &rest[..end];
-    let authority = form.slashes.iter().filter_map(|slash| find_any(whole, slash)).min().unwrap_or(whole.len());
-    if let Some(at) = rfind(&whole[..authority], form.at) {
+    let Some(authority) = authority(rest, form, quote) else { return rest.len() };
+    if let Some(at) = rfind(authority, form.at) {
         return at + form.at.len();
     }
-    if form.at != "@" || is_host(&whole[..authority]) {
+    if form.at != "@" || is_host(authority) {
         return 0;
     }
     // `user:pa/ss@host`, `user:pa ss@host`: nobody encoded it, and what stands there is no host and port.
     let reach = &rest[..rest.floor_char_boundary(REACH)];
-    let line = if quote.is_some() { whole } else { &reach[..reach.find('\n').unwrap_or(reach.len())] };
-    rfind(line, "@").map_or(0, |at| at + 1)
+    let end = match quote {
+        Some(quote) => closing(reach, quote),
+        None => reach.find('\n').unwrap_or(reach.len()),
+    };
+    rfind(&reach[..end], "@").map_or(0, |at| at + 1)
 }
 
-fn find_any(text: &str, what: &str) -> Option<usize> {
-    if what.starts_with('%') { find(text, what) } else { text.find(what) }
+/// User, password and host: what stands before the first slash, or before the end of the URL. `None` where it is too
+/// long to be that.
+fn authority<'t>(rest: &'t str, form: &Form, quote: Option<char>) -> Option<&'t str> {
+    let blank = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>');
+    let slash = |at: usize| {
+        let starts = |slash: &&str| {
+            rest.as_bytes()[at..].get(..slash.len()).is_some_and(|part| part.eq_ignore_ascii_case(slash.as_bytes()))
+        };
+        form.slashes.iter().any(starts)
+    };
+    let mut escaped = false;
+    for (at, c) in rest.char_indices() {
+        let over = quote.map_or_else(|| blank(c), |quote| c == quote && !escaped);
+        if over || slash(at) {
+            return Some(&rest[..at]);
+        }
+        if at >= LONGEST {
+            return None;
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    Some(rest)
 }
 
 fn closing(rest: &str, quote: char) -> usize {
@@ -201,6 +261,15 @@ mod tests {
             ("dial root:pw@tcp(db:3306)/shop: refused", "dial ***@tcp(db:3306)/shop: refused"),
             ("--password=hunter2 --host=db", "--password=*** --host=db"),
             ("{\"password\":\"hunter2\"}", "{\"password\":***}"),
+            ("password=\"hunter2 and more", "password=***"),
+            ("mysqldump --password hunter2 shop", "mysqldump --password *** shop"),
+            ("mysqldump --password --host=db", "mysqldump --password --host=db"),
+            ("mysqldump -uroot -phunter2 shop", "mysqldump -uroot -p*** shop"),
+            ("mysqldump -P 3306 '-phunter 2' shop", "mysqldump -P 3306 '-p***' shop"),
+            ("-phunter2", "-p***"),
+            ("ls -path x", "ls -path x"),
+            ("[\"mysqldump\",\"--password\",\"hunter2\"]", "[\"mysqldump\",\"--password\",***]"),
+            ("https://a.net/b?sv=2022&sig=ab%2Fc&se=1", "https://a.net/b?sv=2022&sig=***&se=1"),
             ("Authorization: Bearer abc.def", "Authorization: ***"),
             ("get x?X-Amz-Signature=abc&y=1", "get x?X-Amz-Signature=***&y=1"),
             (
@@ -212,6 +281,21 @@ mod tests {
         ] {
             assert_eq!(clean(with), without, "{with}");
         }
+    }
+
+    /// With work for each scheme that grows with what follows it, these would take most of an hour.
+    #[test]
+    fn schemes_without_number_are_read_once() {
+        for piece in ["://", "%3a%2f%2f", "%253a%252f%252f", "\"://a:b/\\", "://a:b/", "'://", "://x@"] {
+            let cleaned = clean(&piece.repeat((1 << 20) / piece.len()));
+            assert!(cleaned.len() <= 1 << 20, "{piece}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_a_user_of_any_length_goes() {
+        let cleaned = clean(&format!("x smb://u:{}@host/p", "Zq".repeat(10_000)));
+        assert_eq!(cleaned, "x smb://");
     }
 
     #[test]

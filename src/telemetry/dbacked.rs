@@ -1,6 +1,8 @@
 //! DBacked's traces: the metadata object beside each backup, two rows in the database, and two requests after each
 //! success. It never reports a failure, and its `size` counts planned parts, so no run takes its bytes from there.
 
+use std::collections::VecDeque;
+
 use serde_json::{Map, Value};
 
 use super::budget;
@@ -14,6 +16,34 @@ use crate::telemetry::TelemetryError;
 const PLAUSIBLE: std::ops::Range<i64> = 1_420_070_400_000..4_102_444_800_000;
 /// The greatest request that is read.
 const REQUEST: usize = 64 << 10;
+
+/// How long the same request counts as sent once more, in milliseconds: an agent that gets no answer tries again.
+const AGAIN: u64 = 180_000;
+/// Requests that are remembered for it.
+const REMEMBERED: usize = 4096;
+
+/// The requests of the last minutes. They say nothing of when, so only what they say and when they first came tells
+/// one that is sent again from the next run's.
+#[derive(Debug, Default)]
+pub struct Retries {
+    seen: VecDeque<(RunId, Moment)>,
+}
+
+impl Retries {
+    /// When this request came first: `received`, unless the same one came some minutes before.
+    pub fn first(&mut self, body: &[u8], received: Moment) -> Moment {
+        self.seen.retain(|(_, at)| at.0.abs_diff(received.0) < AGAIN);
+        let id = RunId::of("request", &[body]);
+        if let Some((_, at)) = self.seen.iter().find(|(known, _)| *known == id) {
+            return *at;
+        }
+        if self.seen.len() >= REMEMBERED {
+            self.seen.pop_front();
+        }
+        self.seen.push_back((id, received));
+        received
+    }
+}
 
 /// The object that metadata lies beside.
 #[derive(Debug, Clone, Copy)]
@@ -165,5 +195,20 @@ mod tests {
         let run = of_analytics(body, NOW).unwrap();
         assert_eq!((run.took(), run.bytes), (Some(std::time::Duration::from_secs(41)), None));
         assert_eq!(of_analytics(br#"{"dbType":"pg","time":-1e99}"#, NOW).unwrap().started, None);
+    }
+
+    #[test]
+    fn a_request_that_is_sent_again_is_the_same_run_and_the_next_one_is_not() {
+        let body = br#"{"dbId":"b1a2","cron":"0 3 * * *"}"#;
+        let mut retries = Retries::default();
+        let mut id = |body: &[u8], after| {
+            let first = retries.first(body, Moment(NOW.0 + after));
+            of_beacon(body, first).unwrap()
+        };
+        let run = id(body, 0);
+        assert_eq!(id(body, 59_999), run);
+        assert_eq!(id(body, 179_000), run);
+        assert_ne!(id(br#"{"dbId":"c1a2","cron":"0 3 * * *"}"#, 1000).id, run.id);
+        assert_ne!(id(body, 300_000).id, run.id);
     }
 }

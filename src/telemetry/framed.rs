@@ -7,6 +7,8 @@ use super::{Batch, read_json, read_protobuf};
 
 /// The greatest message that is read, packed or not.
 const MESSAGE: usize = 32 << 20;
+/// The largest window that is given to unpacking one, as a power of two: as much as the greatest message.
+const WINDOW: u32 = MESSAGE.ilog2();
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Whether a file that begins so holds messages behind their lengths.
@@ -58,11 +60,30 @@ fn spans(message: &[u8]) -> Option<Batch> {
         return plain(message);
     }
     let mut unpacked = vec![];
-    let mut packed = zstd::stream::read::Decoder::with_buffer(message).ok()?.take(MESSAGE as u64 + 1);
-    packed.read_to_end(&mut unpacked).ok()?;
+    let mut packed = zstd::stream::read::Decoder::with_buffer(message).ok()?;
+    packed.window_log_max(WINDOW).ok()?;
+    packed.take(MESSAGE as u64 + 1).read_to_end(&mut unpacked).ok()?;
     if unpacked.len() > MESSAGE { None } else { plain(&unpacked) }
 }
 
 fn plain(message: &[u8]) -> Option<Batch> {
     if message.first() == Some(&b'{') { read_json(message).ok() } else { read_protobuf(message).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A zstd frame of one uncompressed block that asks for a window of two to the power of `log` bytes.
+    fn frame(log: u8, text: &[u8]) -> Vec<u8> {
+        let block = (text.len() as u32) << 3 | 1;
+        [&ZSTD[..], &[0, (log - 10) << 3], &block.to_le_bytes()[..3], text].concat()
+    }
+
+    #[test]
+    fn a_message_gets_no_window_that_is_larger_than_a_message() {
+        let empty = br#"{"resourceSpans":[]}"#;
+        assert!(spans(&frame(25, empty)).is_some());
+        assert!(spans(&frame(27, empty)).is_none());
+    }
 }

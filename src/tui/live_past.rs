@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::model::foreign::Foreign;
@@ -31,36 +31,69 @@ struct State {
     busy: AtomicU8,
     /// The estate's own sources of telemetry were read in this session.
     fed: AtomicBool,
+    /// Held by whoever reads them.
+    feeding: Mutex<()>,
     /// The console ends: nobody waits for what is still being read.
     stop: CancellationToken,
 }
 
+/// Where the past is read from.
+pub(super) trait Source: Clone + Send + Sync + 'static {
+    /// The past of all series, as far as it is known by now.
+    fn view(&self) -> impl Future<Output = PastNews> + Send;
+    /// Reads the sources of telemetry that the estate names, and what is listed; whether anything new was in them.
+    fn feed(&self, sender: &mpsc::Sender<Msg>, stop: &CancellationToken) -> impl Future<Output = bool> + Send;
+}
+
+impl Source for Session {
+    async fn view(&self) -> PastNews {
+        match self.history().await {
+            Ok(view) => PastNews::View(view),
+            Err(report) => PastNews::Unreadable(Box::new(report)),
+        }
+    }
+
+    async fn feed(&self, sender: &mpsc::Sender<Msg>, stop: &CancellationToken) -> bool {
+        feed(self, sender, stop).await
+    }
+}
+
 impl Reading {
     /// Reads it, now or once more behind the reading that goes on.
-    pub(super) fn ask(&self, session: Session, sender: mpsc::Sender<Msg>) {
+    pub(super) fn ask(&self, source: impl Source, sender: mpsc::Sender<Msg>) {
         const AGAIN: u8 = 2;
         if self.0.busy.fetch_add(1, Ordering::AcqRel) > 0 {
             self.0.busy.store(AGAIN, Ordering::Release);
             return;
         }
-        let state = self.0.clone();
+        let reading = self.clone();
         tokio::spawn(async move {
+            let state = &reading.0;
             loop {
                 state.busy.store(1, Ordering::Release);
-                let msg = match session.history().await {
-                    Ok(view) => Msg::Past(PastNews::View(view)),
-                    Err(report) => Msg::Past(PastNews::Unreadable(Box::new(report))),
-                };
-                if sender.send(msg).await.is_err() {
+                if sender.send(Msg::Past(source.view().await)).await.is_err() {
                     return; // the loop has ended
                 }
-                if !state.fed.swap(true, Ordering::AcqRel) && feed(&session, &sender, &state.stop).await {
-                    continue;
+                if !state.fed.swap(true, Ordering::AcqRel) {
+                    reading.feed(source.clone(), sender.clone());
                 }
                 if state.busy.compare_exchange(1, 0, Ordering::AcqRel, Ordering::Acquire).is_ok() {
                     return;
                 }
                 tokio::time::sleep(PAUSE).await;
+            }
+        });
+    }
+
+    /// Reads the sources of telemetry beside all that, which may take long, and the past again when that is done.
+    fn feed(&self, source: impl Source, sender: mpsc::Sender<Msg>) {
+        let reading = self.clone();
+        tokio::spawn(async move {
+            let held = reading.0.feeding.lock().await;
+            let new = source.feed(&sender, &reading.0.stop).await;
+            drop(held);
+            if new {
+                reading.ask(source, sender);
             }
         });
     }
@@ -144,4 +177,39 @@ async fn older(
         runs.truncate(limit);
     }
     Ok(Older { series: key, runs, complete })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Fault;
+
+    /// Sources of telemetry that are read until `go`.
+    #[derive(Clone, Default)]
+    struct Slow(Arc<tokio::sync::Notify>);
+
+    impl Source for Slow {
+        async fn view(&self) -> PastNews {
+            PastNews::Unreadable(Box::new(Report::new(Fault::Failed, "test", "", "")))
+        }
+
+        async fn feed(&self, _: &mpsc::Sender<Msg>, _: &CancellationToken) -> bool {
+            self.0.notified().await;
+            true
+        }
+    }
+
+    #[tokio::test]
+    async fn the_past_is_read_again_while_telemetry_is_still_read_and_once_more_behind_it() {
+        let (sender, mut news) = mpsc::channel(8);
+        let (reading, source) = (Reading::default(), Slow::default());
+        for _ in 0..3 {
+            reading.ask(source.clone(), sender.clone());
+            let waited = tokio::time::timeout(Duration::from_secs(60), news.recv()).await;
+            assert!(matches!(waited, Ok(Some(Msg::Past(_)))));
+        }
+        source.0.notify_one();
+        let waited = tokio::time::timeout(Duration::from_secs(60), news.recv()).await;
+        assert!(matches!(waited, Ok(Some(Msg::Past(_)))));
+    }
 }

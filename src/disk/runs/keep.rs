@@ -6,14 +6,14 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::error::HistoryError;
-use super::write::{delete_oldest, in_transaction, is_busy};
+use super::write::{delete_oldest, forget_sources, in_transaction, is_busy};
 use crate::model::units::Moment;
 
 /// Runs that one transaction deletes: others may write in between.
 const STEP: u64 = 1000;
 /// The least that one transaction deletes to make room.
 const LEAST: u64 = 20;
-/// Pages that one step gives back to the file system.
+/// Pages that one pruning gives back to the file system.
 const PAGES: u32 = 4096;
 
 /// How much history is kept.
@@ -60,14 +60,22 @@ pub(super) fn prune(connection: &mut Connection, path: &Path, keep: Keep, now: M
             break;
         }
     }
+    in_transaction(connection, path, |desk| forget_sources(desk, before))?;
     if pruned != Pruned::default() {
-        let give_back = format!("PRAGMA incremental_vacuum({PAGES})");
-        match connection.execute_batch(&give_back) {
+        match give_back(connection) {
             Err(error) if !is_busy(&error) => return Err(at(error)),
             _ => {} // somebody else writes: the room is used again anyhow
         }
     }
     Ok(pruned)
+}
+
+/// Gives pages to the file system: each step of the statement gives one.
+fn give_back(connection: &Connection) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+    let mut rows = statement.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(())
 }
 
 /// How many runs to delete next while the file holds more than it may; about as many as are too many.

@@ -335,3 +335,9 @@ pub(super) fn mark_source(desk: &Desk<'_>, source: &str, mark: &str, now: Moment
     desk.execute(sql, params![source, mark, now.0])?;
     Ok(())
 }
+
+/// Forgets sources that were read before a time: their runs are as old, and whoever still has them reads them once more.
+pub(super) fn forget_sources(desk: &Desk<'_>, before: Moment) -> rusqlite::Result<()> {
+    desk.execute("DELETE FROM sources WHERE at < ?1", [before.0])?;
+    Ok(())
+}

@@ -41,8 +41,13 @@ pub fn runs(trace: TraceId, spans: &[Span], arrival: Arrival) -> Vec<Run> {
 fn run(trace: TraceId, (tree, number, group): (&Tree<'_>, usize, &Group), arrival: Arrival) -> Run {
     let root = group.root.map(|root| &tree.spans[root]);
     let id = match (number, root) {
-        (0, _) | (_, None) => RunId::of("trace", &[&trace.0]),
+        (0, _) => RunId::of("trace", &[&trace.0]),
         (_, Some(root)) => RunId::of("trace", &[&trace.0, &root.id.0]),
+        // Orphans of a trace that has a run already: they must not take its place.
+        (_, None) => {
+            let first = group.members.iter().map(|&at| tree.spans[at].id.0).min().unwrap_or_default();
+            RunId::of("trace", &[&trace.0, &first])
+        }
     };
     let kind = subject::kind(tree, group);
     let mut run = Run::new(id, kind, subject::tool(tree, group), arrival.feed, "");

@@ -222,3 +222,29 @@ fn old_versions_without_attributes_are_grouped_by_target_and_name() {
     assert_eq!(run.series.to_string(), "/db_backup");
     assert_eq!(run.objects[0].target, None);
 }
+
+#[test]
+fn orphans_beside_a_whole_run_do_not_take_its_place() {
+    let mut spans = good();
+    let second = good().into_iter().map(|mut span| {
+        span.id.0[0] += 100;
+        span.parent = span.parent.map(|mut parent| {
+            parent.0[0] += 100;
+            parent
+        });
+        span.start_ns += 100_000_000_000;
+        span.end_ns += 100_000_000_000;
+        span
+    });
+    spans.extend(second);
+    for id in [200, 201] {
+        let mut orphan = span(id, 250, "upload", SpanStatus::Error);
+        orphan.start_ns += 900_000_000_000;
+        orphan.end_ns += 900_000_000_000;
+        spans.push(orphan);
+    }
+    let all = runs(TRACE, &spans, ARRIVAL);
+    let ids: BTreeSet<&str> = all.iter().map(|run| run.id.as_str()).collect();
+    assert_eq!((all.len(), ids.len()), (3, 3));
+    assert_eq!(all[0].id, only(&good()).id);
+}

@@ -2,15 +2,15 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
 
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::writer;
-use super::writer::{Desk, Totals};
+use super::writer::{Desk, Thread, Totals};
 use crate::collect::{Counts, Limits, Listen, Paths, Receiver, TlsFiles};
 use crate::report::{Fault, Report, Reportable};
 use crate::work::session::Session;
@@ -69,7 +69,7 @@ pub struct Collecting {
     receivers: Vec<Receiver>,
     listening: Vec<Listening>,
     desk: Desk,
-    thread: JoinHandle<()>,
+    thread: Thread,
     counts: Arc<Counts>,
     totals: Arc<Totals>,
 }
@@ -118,13 +118,29 @@ impl Collecting {
     }
 
     /// Serves until `cancel`, then finishes the requests under way and stores what waits. What arrived.
-    pub async fn serve(self, cancel: CancellationToken) -> Arrived {
+    ///
+    /// # Errors
+    ///
+    /// When whoever stores has died: the ports are closed then, so that senders and whoever watches us notice.
+    pub async fn serve(self, cancel: CancellationToken) -> Result<Arrived, Report> {
         let Self { receivers, desk, thread, counts, totals, .. } = self;
-        let all = receivers.into_iter().map(|receiver| receiver.serve(Arc::new(desk.clone()), cancel.clone()));
-        futures_util::future::join_all(all.collect::<Vec<_>>()).await;
+        let stop = cancel.child_token();
+        let all = receivers.into_iter().map(|receiver| receiver.serve(Arc::new(desk.clone()), stop.clone()));
+        let mut serving = pin!(futures_util::future::join_all(all.collect::<Vec<_>>()));
+        tokio::select! {
+            _ = serving.as_mut() => {}
+            () = thread.over.cancelled() => {
+                stop.cancel();
+                serving.await;
+            }
+        }
         drop(desk);
-        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
-        arrived(&counts, &totals)
+        let ended = tokio::task::spawn_blocking(move || thread.handle.join()).await;
+        if matches!(ended, Ok(Ok(()))) {
+            return Ok(arrived(&counts, &totals));
+        }
+        let advice = "start it again; what was answered with 200 is stored, and senders send the rest again";
+        Err(Report::new(Fault::Failed, "collect::died", "the thread that stores what arrives has died", advice))
     }
 }
 
@@ -140,5 +156,24 @@ fn arrived(counts: &Counts, totals: &Totals) -> Arrived {
         spans_foreign: now(&totals.foreign),
         runs: now(&totals.runs),
         runs_changed: now(&totals.changed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn when_the_thread_that_stores_dies_the_ports_close_and_it_is_a_failure() {
+        let listen = Listen { address: "127.0.0.1:0".parse().unwrap(), tls: None, paths: Paths::Otlp };
+        let counts = Arc::new(Counts::default());
+        let receiver = Receiver::bind(&listen, Limits::default(), counts.clone()).await.unwrap();
+        let address = receiver.address();
+        let (desk, thread) = writer::start_with(|_tasks| panic!("the store is gone")).unwrap();
+        let totals = Arc::new(Totals::default());
+        let collecting = Collecting { receivers: vec![receiver], listening: vec![], desk, thread, counts, totals };
+        let failed = collecting.serve(CancellationToken::new()).await.unwrap_err();
+        assert_eq!((failed.fault, failed.code.as_str()), (Fault::Failed, "collect::died"));
+        assert!(tokio::net::TcpStream::connect(address).await.is_err());
     }
 }

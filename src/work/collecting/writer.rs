@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::store::put;
 use crate::collect::{Coding, Delivery, Handler, Kind, Reply};
@@ -15,7 +16,8 @@ use crate::disk::runs::{HistoryError, Intake, Store};
 use crate::model::run::Feed;
 use crate::model::units::Moment;
 use crate::report::Reportable;
-use crate::telemetry::{Batch, LogRequests, TelemetryError, dbacked, read_json, read_protobuf};
+use crate::telemetry::dbacked::{self, Retries};
+use crate::telemetry::{Batch, LogRequests, TelemetryError, read_json, read_protobuf};
 use crate::work::session::now;
 
 /// Requests that wait to be stored; one more is put off.
@@ -36,7 +38,7 @@ pub(super) struct Totals {
     pub changed: AtomicU64,
 }
 
-struct Task {
+pub(super) struct Task {
     delivery: Delivery,
     arrived: Moment,
     answer: oneshot::Sender<Reply>,
@@ -57,22 +59,42 @@ impl Handler for Desk {
     }
 }
 
+/// The thread, and how to learn that it is no more.
+pub(super) struct Thread {
+    /// Whether it ended well.
+    pub handle: JoinHandle<()>,
+    /// Cancelled when it ends, however it does.
+    pub over: CancellationToken,
+}
+
 /// Starts the thread.
 ///
 /// # Errors
 ///
 /// When the system has no thread left.
-pub(super) fn start(store: Store, totals: Arc<Totals>) -> std::io::Result<(Desk, JoinHandle<()>)> {
+pub(super) fn start(store: Store, totals: Arc<Totals>) -> std::io::Result<(Desk, Thread)> {
+    let (logs, retries) = (LogRequests::default(), Retries::default());
+    let mut writer = Writer { store, totals, logs, retries, pruned: None };
+    start_with(move |tasks| writer.run(tasks))
+}
+
+/// Starts a thread that does `work` with what is delivered.
+pub(super) fn start_with(work: impl FnOnce(mpsc::Receiver<Task>) + Send + 'static) -> std::io::Result<(Desk, Thread)> {
     let (sender, tasks) = mpsc::channel(QUEUE);
-    let mut writer = Writer { store, totals, logs: LogRequests::default(), pruned: None };
-    let thread = std::thread::Builder::new().name("collect".to_owned()).spawn(move || writer.run(tasks))?;
-    Ok((Desk(sender), thread))
+    let over = CancellationToken::new();
+    let guard = over.clone().drop_guard();
+    let handle = std::thread::Builder::new().name("collect".to_owned()).spawn(move || {
+        let _guard = guard;
+        work(tasks);
+    })?;
+    Ok((Desk(sender), Thread { handle, over }))
 }
 
 struct Writer {
     store: Store,
     totals: Arc<Totals>,
     logs: LogRequests,
+    retries: Retries,
     pruned: Option<Instant>,
 }
 
@@ -130,9 +152,13 @@ impl Writer {
             Kind::Traces(Coding::Protobuf) => batch = read_protobuf(body)?,
             Kind::Traces(Coding::Json) => batch = read_json(body)?,
             Kind::Log => (intake.feed, intake.runs) = (Feed::Logrus, self.logs.read(body)?),
-            Kind::Check => (intake.feed, intake.runs) = (Feed::Beacon, vec![dbacked::of_beacon(body, arrived)?]),
+            Kind::Check => {
+                let first = self.retries.first(body, arrived);
+                (intake.feed, intake.runs) = (Feed::Beacon, vec![dbacked::of_beacon(body, first)?]);
+            }
             Kind::Analytics => {
-                (intake.feed, intake.runs) = (Feed::Analytics, vec![dbacked::of_analytics(body, arrived)?]);
+                let first = self.retries.first(body, arrived);
+                (intake.feed, intake.runs) = (Feed::Analytics, vec![dbacked::of_analytics(body, first)?]);
             }
         }
         intake.spans = std::mem::take(&mut batch.spans);
