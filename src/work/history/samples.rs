@@ -9,7 +9,6 @@ use crate::model::target::{FileLocation, History, Location, Object, Stamp, Targe
 use crate::model::trust::{Answer, Inside, Proof, Rung, VerdictOutcome, Voucher};
 use crate::model::units::Moment;
 use crate::work::catalog::{Beside, Catalog, Listing, TargetState, TargetView, assemble, publish};
-use crate::work::history::load::GOOD_WITHIN;
 use crate::work::history::rows::{Depth, Sources, build};
 use crate::work::history::view::HistoryView;
 
@@ -167,7 +166,7 @@ pub fn history_at(catalog: &Catalog, runs: &[Run], rules: &[SeriesRule], now: Mo
     let told = told.collect();
     runs.reverse();
     let keep = |_: &_| None;
-    let (good_within, depth) = (GOOD_WITHIN, Depth::All);
+    let (good_within, depth) = (7 * DAY, Depth::All);
     build(&Sources {
         catalog,
         rules,
