@@ -262,7 +262,26 @@ pub fn parse(raw: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
 
 /// Whether `check` was asked for: a monitor takes 2 for CRITICAL, which a mistyped flag is not.
 fn asks_check(raw: &[OsString]) -> bool {
-    raw.iter().skip(1).find(|arg| !arg.to_string_lossy().starts_with('-')).is_some_and(|verb| verb == "check")
+    use clap::CommandFactory;
+    let command = Args::command();
+    let takes_value = |flag: &str| {
+        let known = command.get_arguments().find(|arg| match flag.strip_prefix("--") {
+            Some(long) => arg.get_long() == Some(long),
+            None => {
+                flag.strip_prefix('-').is_some_and(|short| arg.get_short().is_some_and(|it| short == it.to_string()))
+            }
+        });
+        known.is_some_and(|arg| arg.get_action().takes_values())
+    };
+    let mut rest = raw.iter().skip(1).map(|arg| arg.to_string_lossy());
+    while let Some(arg) = rest.next() {
+        match arg.starts_with('-') {
+            false => return arg == "check",
+            true if takes_value(&arg) => drop(rest.next()),
+            true => {}
+        }
+    }
+    false
 }
 
 /// Whether `--json` stands among the raw arguments: needed when they cannot be parsed.
@@ -283,6 +302,13 @@ mod tests {
     #[test]
     fn the_definition_holds_together() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_mistyped_check_is_known_behind_flags_with_values() {
+        let asks = |line: &str| asks_check(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert!(asks("breakglass --estate FILE check --typo") && asks("breakglass --estate=FILE --json check"));
+        assert!(!asks("breakglass --estate check ls") && !asks("breakglass ls check") && !asks("breakglass --json"));
     }
 
     #[test]

@@ -66,7 +66,7 @@ async fn answer(door: &Door, args: CheckArgs) -> Result<u8, Report> {
         let unknown = || CliError::usage(format!("no target {text}"), format!("targets: {}", names.join(", ")));
         targets.push(name.ok_or_else(unknown)?);
     }
-    door.newest_listed(&session).await?;
+    door.newest_listed(&session, &targets).await?;
     let CheckArgs { max_age, min_trust, series, .. } = args;
     let report = door.waited(session.check(Wants { max_age, min_trust, targets, series })).await??;
     match door.printer().form() {

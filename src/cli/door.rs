@@ -15,6 +15,7 @@ use crate::cli::print::{Form, Printer};
 use crate::cli::progress::ProgressLine;
 use crate::cli::wording;
 use crate::model::question::Asks;
+use crate::model::target::TargetName;
 use crate::report::{Fault, Report};
 use crate::work::catalog::Catalog;
 use crate::work::jobs::JobView;
@@ -152,13 +153,14 @@ impl Door {
         self.settled(session).await
     }
 
-    /// The same with no more heads read than the newest few of each series.
+    /// The same of these targets, or of all where none is named, with no more heads read than the newest few of each
+    /// series.
     ///
     /// # Errors
     ///
     /// As [`listed`](Self::listed).
-    pub async fn newest_listed(&self, session: &Session) -> Result<Arc<Catalog>, Report> {
-        session.refresh_newest();
+    pub async fn newest_listed(&self, session: &Session, only: &[TargetName]) -> Result<Arc<Catalog>, Report> {
+        session.refresh_newest(only);
         self.settled(session).await
     }
 

@@ -130,14 +130,17 @@ impl<'a> RunLine<'a> {
         Self {
             run_id: point.run.as_ref().map(|run| run.as_str()),
             database: &series.label,
-            target: series.key.target.as_ref().map(|target| target.as_str()),
+            target: point.target.as_ref().or(series.key.target.as_ref()).map(|target| target.as_str()),
             started_at: point.at,
             ended_at: point.took.map(|took| Moment(point.at.0.saturating_add(took))),
             status: point.state,
             bytes: point.bytes,
             object_id: point.backup.as_ref().map(|backup| backup.as_str()),
             trust: point.kept.word(),
-            findings: about.map(|judged| FindingLine::new(judged.what.code(), judged.words())).collect(),
+            findings: about
+                .map(|judged| FindingLine::new(judged.what.code(), judged.words()))
+                .chain(point.odd.iter().map(FindingLine::from))
+                .collect(),
             series: series.key.to_string(),
             outcome: outcome(point.outcome),
             certainty: point.certainty,

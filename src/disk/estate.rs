@@ -19,6 +19,7 @@ use crate::model::sink::ServerRef;
 use crate::model::target::{Target, TargetName};
 
 pub use crate::disk::estate_error::EstateError;
+use crate::disk::estate_feeds::GOOD_WITHIN;
 pub use crate::disk::estate_feeds::{TelemetryPlace, TelemetrySource};
 
 /// The largest configuration file that is read.
@@ -51,6 +52,8 @@ pub struct Estate {
     pub telemetry: Option<Telemetry>,
     /// How much history of runs is kept.
     pub history: Keep,
+    /// How old the newest good copy of a series may be before that is said.
+    pub good_within: Duration,
     /// Where telemetry lies that nobody sends.
     pub feeds: Vec<TelemetrySource>,
     /// Where every setting came from, and what is worth knowing about the file.
@@ -245,6 +248,7 @@ impl Estate {
             habits: vec![],
             telemetry: None,
             history: Keep::default(),
+            good_within: GOOD_WITHIN,
             feeds: vec![],
             notes: Notes::default(),
         }

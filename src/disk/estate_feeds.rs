@@ -1,5 +1,7 @@
 //! `[history]` and `[telemetry.NAME]`: how much history is kept, and where more of it lies.
 
+use std::time::Duration;
+
 use crate::disk::estate::EstateTarget;
 use crate::disk::estate_error::EstateError;
 use crate::disk::estate_parse::{refused, unknown_target};
@@ -14,7 +16,9 @@ use crate::model::sink::ServerRef;
 use crate::model::target::{FileLocation, Location, S3Location, Target, TargetName};
 use crate::model::units::{ByteSize, short_span};
 
-pub(super) const HISTORY: [&str; 2] = ["keep", "max_size"];
+pub(super) const HISTORY: [&str; 3] = ["keep", "max_size", "good_within"];
+/// How old the newest good copy of a series may be before that is said, unless the estate says otherwise.
+pub(super) const GOOD_WITHIN: Duration = Duration::from_secs(7 * 86_400);
 pub(super) const FEED: [&str; 5] = ["target", "path", "url", "server", "databases"];
 
 /// Where telemetry lies that nobody sends.
@@ -63,6 +67,17 @@ pub(super) fn history(top: &Section<'_, '_>) -> Result<Keep, EstateError> {
         bytes(&text.value).ok_or_else(|| source.wrong(&text, "is no size", "write 500M or 2G, at least 1M"))
     });
     Ok(Keep { age: age.transpose()?.unwrap_or(usual.age), size: size.transpose()?.unwrap_or(usual.size) })
+}
+
+pub(super) fn good_within(top: &Section<'_, '_>) -> Result<Duration, EstateError> {
+    let section = top.inner("history", &HISTORY)?;
+    let text = section.as_ref().map(|section| section.text("good_within")).transpose()?.flatten();
+    let Some(text) = text else {
+        top.source.note("history.good_within", short_span(GOOD_WITHIN), Origin::Default);
+        return Ok(GOOD_WITHIN);
+    };
+    let read = duration(&text.value).filter(|span| !span.is_zero());
+    read.ok_or_else(|| top.source.wrong(&text, "is no span of time", "write 7d or 36h"))
 }
 
 /// Reads `500M`, `2G`, `2GiB`.

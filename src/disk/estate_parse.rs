@@ -85,6 +85,7 @@ pub(super) fn estate(file: &ConfigFile, env: &Environment) -> Result<Estate, Est
     })?;
     estate.series = each(&top, "series", &["match", "databases", "cron", "tz"], series)?;
     estate.history = estate_feeds::history(&top)?;
+    estate.good_within = estate_feeds::good_within(&top)?;
     estate.feeds = each(&top, "telemetry", &estate_feeds::FEED, |name, section| {
         estate_feeds::feed(name, section, (&estate.targets, &estate.servers))
     })?;

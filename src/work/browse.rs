@@ -69,10 +69,18 @@ struct Inner {
 struct State {
     round: u64,
     heads: Heads,
+    /// The targets of this round; empty: all.
+    only: Vec<TargetName>,
     round_cancel: CancellationToken,
     targets: HashMap<TargetName, OneTarget>,
     keys: Vec<Fingerprint>,
     looks: HashMap<BackupId, Seen>,
+}
+
+impl State {
+    fn is_asked(&self, target: &TargetName) -> bool {
+        self.only.is_empty() || self.only.contains(target)
+    }
 }
 
 /// A look, and what it was a look at.
@@ -179,19 +187,21 @@ impl Browser {
         &self.0.slots
     }
 
-    /// Lists every target again, in the background. A listing that runs is given up.
-    pub fn refresh(&self, heads: Heads) {
+    /// Lists these targets again, or every one where none is named, in the background. A listing that runs is given up.
+    pub fn refresh(&self, heads: Heads, only: &[TargetName]) {
         let (round, cancel) = {
             let mut state = self.state();
             state.round += 1;
             state.heads = heads;
+            state.only = only.to_vec();
             state.round_cancel.cancel();
             state.round_cancel = self.0.cancel.child_token();
             state.targets.clear();
             state.looks.retain(|_, seen| seen.holds == Holds::UntilChanged);
             (state.round, state.round_cancel.clone())
         };
-        for at in 0..self.0.slots.len() {
+        let chosen = |at: &usize| only.is_empty() || only.contains(&self.0.slots[*at].target.name);
+        for at in (0..self.0.slots.len()).filter(chosen) {
             tokio::spawn(self.clone().list(at, round, cancel.clone()));
         }
         self.0.dirty.notify_one();
@@ -411,7 +421,7 @@ impl Browser {
                 listed && one.running == 0 && one.queue.is_empty() && one.urgent.is_empty()
             })
         };
-        if self.0.slots.iter().all(over) {
+        if self.0.slots.iter().filter(|slot| state.is_asked(&slot.target.name)).all(over) {
             self.0.ended.notify_one();
         }
     }
@@ -464,8 +474,11 @@ impl Browser {
                 pruners.extend(Pruner::new(&slot.target, &slot.rules, one.pruned.as_deref()));
                 pending += one.queue.len() + one.urgent.len() + one.running;
             }
-            let phase = one.and_then(|one| one.phase.clone()).unwrap_or(TargetState::Waiting);
-            ended &= matches!(phase, TargetState::Listed { .. } | TargetState::Failed(_));
+            let asked = state.is_asked(&slot.target.name);
+            let silent =
+                || if asked { TargetState::Waiting } else { TargetState::NotYet("nobody asked for it".to_owned()) };
+            let phase = one.and_then(|one| one.phase.clone()).unwrap_or_else(silent);
+            ended &= !asked || matches!(phase, TargetState::Listed { .. } | TargetState::Failed(_));
             let url = slot.target.canonical_url();
             views.push(TargetView { name: slot.target.name.clone(), url, state: phase });
         }

@@ -2,22 +2,22 @@
 //!
 //! Only what was listed just now counts; neither a cache nor telemetry makes a backup exist.
 
-use std::collections::BTreeMap;
+mod standing;
+mod subjects;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::model::backup::BackupId;
-use crate::model::foreign::{Foreign, escape};
-use crate::model::judgement::{Judgement, Severity, What};
+use crate::model::foreign::escape;
 use crate::model::target::TargetName;
 use crate::model::trust::Rung;
 use crate::model::units::{Moment, short_span};
-use crate::telemetry::signals::attempt::Outcome;
 use crate::work::catalog::{Catalog, TargetState};
-use crate::work::history::rows::fits;
-use crate::work::history::view::{HistoryView, Kept, Point, SeriesPast};
+use crate::work::check::standing::Ask;
+use crate::work::history::view::{HistoryView, SeriesPast};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -134,29 +134,14 @@ pub struct TargetCheck {
 pub fn check(catalog: &Catalog, history: &HistoryView, wants: &Wants) -> CheckReport {
     let targets = targets(catalog, wants);
     let all_listed = targets.iter().all(|target| target.listed);
-    let rows: Vec<&Arc<SeriesPast>> = history.series.iter().filter(|series| wanted(series, wants)).collect();
-    let mut subjects: BTreeMap<String, Vec<&SeriesPast>> = BTreeMap::new();
-    for row in rows {
-        for name in names(row, wants) {
-            subjects.entry(name).or_default().push(row);
-        }
-    }
-    let known: Vec<String> = subjects
-        .iter()
-        .filter(|(_, rows)| rows.iter().any(|it| it.newest().is_some()))
-        .map(|(name, _)| name.clone())
-        .collect();
-    // Telemetry names by its own words what a target names by others: a series without objects of databases that
-    // are all found elsewhere is none of its own.
-    let ask = Ask { wants, all_listed, now: history.at };
-    let databases: Vec<Subject> = subjects
-        .into_iter()
-        .filter(|(name, rows)| known.contains(name) || rows.iter().any(|row| !is_echo(row, &known)))
-        .map(|(name, rows)| ask.subject(name, &rows))
-        .collect();
+    let ask = Ask { wants, targets: &targets, all_listed, now: history.at };
+    let rows: Vec<&SeriesPast> = history.series.iter().map(Arc::as_ref).filter(|row| ask.wanted(row)).collect();
+    let mut databases: Vec<Subject> = ask.subjects(&rows).iter().map(|(name, rows)| ask.subject(name, rows)).collect();
+    let found = !databases.is_empty();
+    databases.extend(ask.unmet(&rows, catalog, found));
     let mut state = databases.iter().map(|subject| subject.state).max().unwrap_or(State::Critical);
     if !all_listed {
-        state = if databases.is_empty() { State::Unknown } else { state.max(State::Unknown) };
+        state = if found { state.max(State::Unknown) } else { State::Unknown };
     }
     let words = words(state, &databases, &targets);
     CheckReport { state, words, at: history.at, databases, targets }
@@ -175,226 +160,6 @@ fn targets(catalog: &Catalog, wants: &Wants) -> Vec<TargetCheck> {
     };
     let views = catalog.targets.iter().filter(|target| asked(&target.name));
     views.map(|target| one(&target.name, &target.state)).collect()
-}
-
-fn wanted(series: &SeriesPast, wants: &Wants) -> bool {
-    let in_target = match &series.key.target {
-        Some(target) => wants.targets.is_empty() || wants.targets.contains(target),
-        None => {
-            wants.targets.is_empty() || !series.points.is_empty() && series.points.iter().any(|it| it.backup.is_some())
-        }
-    };
-    in_target && (wants.series.is_empty() || !names(series, wants).is_empty())
-}
-
-/// The databases of a series that are asked for; its label where nobody knows them.
-fn names(series: &SeriesPast, wants: &Wants) -> Vec<String> {
-    let all: Vec<String> = match &series.databases[..] {
-        [] => vec![series.label.clone()],
-        known => known.iter().map(Foreign::to_string).collect(),
-    };
-    let fits_one = |text: &str| wants.series.iter().any(|pattern| fits(pattern, text.as_bytes()));
-    let whole = wants.series.is_empty()
-        || fits_one(&series.label)
-        || fits_one(&series.key.name.to_string())
-        || fits_one(&series.key.to_string());
-    all.into_iter().filter(|name| whole || fits_one(name)).collect()
-}
-
-/// A series of runs without any object, all of whose databases have objects elsewhere.
-fn is_echo(series: &SeriesPast, known: &[String]) -> bool {
-    let nothing = series.points.iter().all(|point| point.backup.is_none());
-    nothing && !series.databases.is_empty() && series.databases.iter().all(|name| known.contains(&name.to_string()))
-}
-
-struct Ask<'a> {
-    wants: &'a Wants,
-    all_listed: bool,
-    now: Moment,
-}
-
-/// How one series stands for one database.
-struct Standing<'a> {
-    series: &'a SeriesPast,
-    limit: i64,
-    newest: Option<&'a Point>,
-    trusted: Option<&'a Point>,
-    /// The newest of all is damaged or empty.
-    bad: Option<&'a Point>,
-}
-
-impl Ask<'_> {
-    fn subject(&self, name: String, rows: &[&SeriesPast]) -> Subject {
-        let standings: Vec<Standing<'_>> = rows.iter().map(|row| self.standing(row)).collect();
-        let fresh = |point: Option<&Point>, limit: i64| point.is_some_and(|point| self.age(point) <= limit);
-        let best = standings.iter().max_by_key(|it| {
-            let (trusted, newest) = (fresh(it.trusted, it.limit), fresh(it.newest, it.limit));
-            (trusted, newest, it.trusted.or(it.newest).map(|point| point.at))
-        });
-        let Some(best) = best else { return self.nothing(name) };
-        let (mut state, mut reasons) = self.verdict(best);
-        let mut worsen = |to: State, why: String| {
-            state = state.max(to);
-            reasons.push(why);
-        };
-        if fresh(best.newest, best.limit) {
-            let others = standings.iter().filter(|it| !std::ptr::eq(*it, best) && it.newest.is_some());
-            for other in others.filter(|it| !fresh(it.newest, it.limit)) {
-                worsen(
-                    State::Warning,
-                    format!("the copies on {} are {} old", place(other.series), self.aged(other.newest)),
-                );
-            }
-        }
-        for judged in best.series.judgements.iter().filter(|judged| matters(judged)) {
-            let to = match (&judged.what, judged.severity) {
-                (What::Shrunk { .. }, Severity::Critical) => State::Critical,
-                _ => State::Warning,
-            };
-            worsen(to, judged.words());
-        }
-        let warned =
-            best.series.findings.iter().filter(|finding| finding.weight >= crate::model::trust::Weight::Warning);
-        warned.for_each(|finding| worsen(State::Warning, finding.text.clone()));
-        let newest = best.newest;
-        Subject {
-            name,
-            state,
-            reasons,
-            newest_at: newest.map(|point| point.at),
-            age_seconds: newest.map(|point| self.age(point) / 1000),
-            max_age_seconds: best.limit / 1000,
-            target: best.series.key.target.clone(),
-            id: newest.and_then(|point| point.backup.clone()),
-            size_bytes: newest.and_then(|point| point.bytes),
-            trust: newest.and_then(|point| rung(point.kept)),
-            trusted_at: best.trusted.map(|point| point.at),
-        }
-    }
-
-    fn nothing(&self, name: String) -> Subject {
-        let state = if self.all_listed { State::Critical } else { State::Unknown };
-        Subject {
-            name,
-            state,
-            reasons: vec!["there is no backup".to_owned()],
-            newest_at: None,
-            age_seconds: None,
-            max_age_seconds: self
-                .wants
-                .max_age
-                .map_or(USUAL_AGE / 1000, |age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX)),
-            target: None,
-            id: None,
-            size_bytes: None,
-            trust: None,
-            trusted_at: None,
-        }
-    }
-
-    fn standing<'a>(&self, series: &'a SeriesPast) -> Standing<'a> {
-        let there = |point: &&Point| point.kept.is_listed() && point.at.0 <= self.now.0.saturating_add(FUTURE);
-        let usable = |point: &&Point| point.outcome == Outcome::Made && point.kept != Kept::Bad;
-        let listed = || series.points.iter().rev().filter(there);
-        let newest = listed().find(usable);
-        let bad = listed().next().filter(|point| !usable(point));
-        let trusted = listed().filter(usable).find(|point| self.trusts(point.kept));
-        Standing { series, limit: self.limit(series), newest, trusted, bad }
-    }
-
-    /// Whole and above counts only with its content checked; a damaged one never does.
-    fn trusts(&self, kept: Kept) -> bool {
-        match kept {
-            Kept::Good(reached) => reached >= self.wants.min_trust,
-            Kept::Listed(reached) => reached >= self.wants.min_trust && self.wants.min_trust < Rung::Whole,
-            Kept::Unknown | Kept::Gone | Kept::Bad => false,
-        }
-    }
-
-    /// How old a backup of a series may be, in milliseconds.
-    fn limit(&self, series: &SeriesPast) -> i64 {
-        if let Some(age) = self.wants.max_age {
-            return i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-        }
-        let grace = series.rhythm.grace();
-        if let Some(schedule) = series.rhythm.schedule() {
-            let due = schedule.previous(Moment(self.now.0.saturating_sub(grace)));
-            return due.map_or(USUAL_AGE, |due| self.now.0.saturating_sub(due.0).saturating_add(FUTURE));
-        }
-        series.rhythm.period().map_or(USUAL_AGE, |period| period.saturating_add(grace))
-    }
-
-    fn age(&self, point: &Point) -> i64 {
-        self.now.0.saturating_sub(point.at.0).max(0)
-    }
-
-    fn aged(&self, point: Option<&Point>) -> String {
-        point.map_or_else(|| "infinitely".to_owned(), |point| span(self.age(point)))
-    }
-
-    /// The rule: a fresh trusted one is OK; a fresh one that nobody has proven so far is a warning; none that is fresh,
-    /// or one that is damaged with none beside it, is critical; none at all is unknown while a target is not listed.
-    fn verdict(&self, best: &Standing<'_>) -> (State, Vec<String>) {
-        let wanted = self.wants.min_trust.word();
-        let allowed = span(best.limit);
-        let place = place(best.series);
-        let damaged =
-            best.bad.map(|point| format!("the newest on {place}, of {} UTC, is damaged or empty", point.at.minute()));
-        let mut reasons: Vec<String> = damaged.into_iter().collect();
-        let fresh = |point: &&Point| self.age(point) <= best.limit;
-        match (best.trusted.filter(fresh), best.newest.filter(fresh), best.newest) {
-            (Some(_), _, _) => (if reasons.is_empty() { State::Ok } else { State::Warning }, reasons),
-            (None, Some(newest), _) => {
-                let reached = rung(newest.kept).unwrap_or_default().word();
-                let older = best.trusted.map_or_else(
-                    || format!("none is {wanted}"),
-                    |trusted| format!("the newest that is {wanted} is {} old", span(self.age(trusted))),
-                );
-                reasons.push(format!(
-                    "the newest on {place}, {} old, is only {reached}; {older}",
-                    self.aged(Some(newest))
-                ));
-                (State::Warning, reasons)
-            }
-            (None, None, Some(newest)) => {
-                reasons
-                    .push(format!("the newest on {place} is {} old, {allowed} are allowed", self.aged(Some(newest))));
-                (State::Critical, reasons)
-            }
-            (None, None, None) => {
-                let all_gone = best.series.points.iter().rev().any(|point| point.kept == Kept::Gone);
-                let unseen = best.series.key.target.is_none() && !best.series.runs.is_empty() && !all_gone;
-                reasons.push(match (all_gone, unseen) {
-                    (true, _) => "its runs say that they made backups, and none is there".to_owned(),
-                    (_, true) => "its runs wrote into no target of this estate".to_owned(),
-                    _ => "there is no backup".to_owned(),
-                });
-                let state = match (unseen, self.all_listed) {
-                    (true, _) => State::Warning,
-                    (false, true) => State::Critical,
-                    (false, false) => State::Unknown,
-                };
-                (state, reasons)
-            }
-        }
-    }
-}
-
-/// Judgements that freshness and trust do not say already.
-fn matters(judged: &Judgement) -> bool {
-    let said = matches!(judged.what, What::NoGoodBackup { .. });
-    judged.stands() && judged.severity >= Severity::Warning && !said
-}
-
-fn place(series: &SeriesPast) -> String {
-    series.key.target.as_ref().map_or_else(|| "its targets".to_owned(), ToString::to_string)
-}
-
-fn rung(kept: Kept) -> Option<Rung> {
-    match kept {
-        Kept::Listed(rung) | Kept::Good(rung) => Some(rung),
-        Kept::Unknown | Kept::Gone | Kept::Bad => None,
-    }
 }
 
 fn span(millis: i64) -> String {

@@ -1,6 +1,6 @@
 //! Runs and the objects that they left: by name, target, time and size, with how sure that is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::format::names;
@@ -45,6 +45,10 @@ pub struct Joined {
     pub findings: HashMap<RunId, Vec<Finding>>,
     /// Targets into which a run did not write what it should have, by its own account.
     pub unwritten: HashMap<RunId, Vec<TargetName>>,
+    /// Runs that name places, all of them outside the estate.
+    pub outside: HashSet<RunId>,
+    /// Objects whose size is not what their run counted.
+    pub odd: HashMap<BackupId, Finding>,
 }
 
 impl Joined {
@@ -78,6 +82,10 @@ pub fn join(runs: &[Run], catalog: &Catalog) -> Joined {
         if !unwritten.is_empty() {
             joined.unwritten.insert(run.id.clone(), unwritten);
         }
+        let mut placed = run.objects.iter().filter(|object| object.target.is_some()).peekable();
+        if placed.peek().is_some() && placed.all(|object| index.place(object).is_none()) {
+            joined.outside.insert(run.id.clone());
+        }
         for object in run.objects.iter().filter(|object| object.name.is_some()) {
             match index.named(run, object) {
                 Some((at, certainty)) => joined.add(run, index.joint(at, certainty, run, object)),
@@ -95,9 +103,12 @@ pub fn join(runs: &[Run], catalog: &Catalog) -> Joined {
         }
     }
     for run in runs {
-        let sizes = joined.of_run(&run.id).iter().filter_map(|joint| index.size(joint)).collect::<Vec<_>>();
+        let sized = |joint: &Joint| Some((joint.backup.clone(), index.size(joint)?));
+        let sizes: Vec<(BackupId, Finding)> = joined.of_run(&run.id).iter().filter_map(sized).collect();
         if !sizes.is_empty() {
-            joined.findings.entry(run.id.clone()).or_default().extend(sizes);
+            let findings = sizes.iter().map(|(_, finding)| finding.clone());
+            joined.findings.entry(run.id.clone()).or_default().extend(findings);
+            joined.odd.extend(sizes);
         }
     }
     joined

@@ -22,6 +22,7 @@ use crate::model::foreign::Foreign;
 use crate::model::job::{Ending, JobId};
 use crate::model::plan::{Confirmed, RestorePlan};
 use crate::model::seal::{Fingerprint, KeyFacts};
+use crate::model::target::TargetName;
 use crate::model::trust::Rung;
 use crate::model::units::Moment;
 use crate::report::{Fault, Report, Reportable};
@@ -181,13 +182,14 @@ impl Session {
     /// Lists all targets again, in the background.
     pub fn refresh(&self) {
         self.0.proofs.reload();
-        self.0.browser.refresh(Heads::Newest);
+        self.0.browser.refresh(Heads::Newest, &[]);
     }
 
-    /// The same, reading no more heads than the newest few of each series.
-    pub fn refresh_newest(&self) {
+    /// The same of these targets, or of all where none is named, reading no more heads than the newest few of each
+    /// series.
+    pub fn refresh_newest(&self, only: &[TargetName]) {
         self.0.proofs.reload();
-        self.0.browser.refresh(Heads::OfEach);
+        self.0.browser.refresh(Heads::OfEach, only);
     }
 
     /// Reads these heads first: they are on the screen.

@@ -37,6 +37,17 @@ pub struct Past<'a> {
     pub now: Moment,
 }
 
+/// What is dated so far ahead of now is not believed.
+const AHEAD: i64 = 5 * 60_000;
+
+impl<'a> Past<'a> {
+    /// What made a backup, oldest first, without what a wrong clock dated ahead of now.
+    fn made(&self) -> impl DoubleEndedIterator<Item = &'a Attempt> + use<'a> {
+        let until = self.now.0.saturating_add(AHEAD);
+        self.attempts.iter().filter(move |attempt| attempt.made() && attempt.at.0 <= until)
+    }
+}
+
 /// Everything that the past of a series says from `from` on: what still stands first, the gravest first, then the
 /// newest. What came before says what is usual.
 pub fn judge(past: &Past<'_>, from: Moment) -> Vec<Judgement> {

@@ -152,6 +152,7 @@ impl Habit {
         let newest: Vec<Moment> = times.rev().take(GAPS + 1).collect();
         let mut gaps: Vec<i64> = newest.windows(2).map(|pair| pair[0].0.saturating_sub(pair[1].0)).collect();
         gaps.retain(|gap| *gap >= MINUTE);
+        gaps.truncate(dense(&gaps));
         if gaps.len() < ENOUGH {
             return None;
         }
@@ -166,6 +167,19 @@ impl Habit {
         let longest = usual.saturating_add((usual / 10).max(HOUR).max(spread));
         Some(Self { every, longest, over: u32::try_from(gaps.len()).unwrap_or(u32::MAX) })
     }
+}
+
+/// How many of the newest gaps come before those of backups that have been thinned out to every few of them: nearly all
+/// of which are much longer than what was usual since. `gaps` is newest first.
+fn dense(gaps: &[i64]) -> usize {
+    let thinned = |cut: &usize| {
+        let (newer, older) = gaps.split_at(*cut);
+        let mut newer = newer.to_vec();
+        newer.sort_unstable();
+        let long = newer[newer.len() / 2].saturating_mul(9) / 5;
+        older.iter().filter(|gap| **gap < long).count() * 8 <= older.len()
+    };
+    (ENOUGH..gaps.len()).find(thinned).unwrap_or(gaps.len())
 }
 
 /// When backups of a series are due.
@@ -283,6 +297,21 @@ mod tests {
             ["daily", "hourly", "every 6h", "weekly", "monthly"]
         );
         assert_eq!(Rhythm::Unknown.word(), "no rhythm yet");
+    }
+
+    #[test]
+    fn thinned_backups_do_not_stretch_the_habit() {
+        let mut days: Vec<i64> = (1..=12).map(|month| -70 - month * 30).collect();
+        days.reverse();
+        days.extend((1..=8).rev().map(|week| -7 - week * 7));
+        days.extend(-6..=0);
+        let habit = Habit::of(days.into_iter().map(|day| Moment(day * DAY))).unwrap();
+        assert_eq!(habit.every, DAY);
+        assert!(habit.longest < 2 * DAY, "{habit:?}");
+        let grown = (0..30).map(|week| Moment(week * 7 * DAY)).chain((1..20).map(|day| Moment((203 + day) * DAY)));
+        assert_eq!(Habit::of(grown).unwrap().every, DAY, "what came every week comes every day now");
+        let short = (0..30).map(|day| Moment(day * DAY)).chain((1..8).map(|week| Moment((29 + week * 7) * DAY)));
+        assert_eq!(Habit::of(short).unwrap().every, DAY, "what was dense is no habit that was thinned");
     }
 
     #[test]

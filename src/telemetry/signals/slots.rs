@@ -98,7 +98,7 @@ fn fate(here: &[Attempt], due: Moment, grace: i64, closed: bool, now: Moment) ->
 
 /// How long after a firing the backups of a series appear, where only their ends are known: a dump of hours is not late.
 fn lag(past: &Past<'_>, schedule: &Schedule) -> i64 {
-    let newest = past.attempts.iter().rev().filter(|attempt| attempt.made() && attempt.at_is == AtIs::End).take(9);
+    let newest = past.made().rev().filter(|attempt| attempt.at_is == AtIs::End).take(9);
     let mut lags: Vec<i64> =
         newest.filter_map(|attempt| Some(attempt.at.0 - schedule.previous(attempt.at)?.0)).collect();
     lags.sort_unstable();
@@ -108,7 +108,7 @@ fn lag(past: &Past<'_>, schedule: &Schedule) -> i64 {
 fn by_habit(past: &Past<'_>, habit: &Habit, from: Moment) -> Vec<Slot> {
     let mut found = vec![];
     let mut last: Option<Moment> = None;
-    for made in past.attempts.iter().filter(|attempt| attempt.made()) {
+    for made in past.made() {
         if let Some(last) = last {
             found.extend(between(past, habit, last, made.at));
         }
@@ -182,7 +182,7 @@ fn missing(gap: &[Moment], until: Moment) -> Option<Judgement> {
 
 /// Whether a backup is due and has not come.
 pub(super) fn late(past: &Past<'_>) -> Option<Judgement> {
-    let newest = past.attempts.iter().rev().find(|attempt| attempt.made());
+    let newest = past.made().next_back();
     let first = past.attempts.first()?;
     let (due, missed, grace) = match past.rhythm {
         Rhythm::Cron(schedule) | Rhythm::Dbacked(schedule) => {

@@ -1,5 +1,6 @@
 use super::*;
-use crate::model::run::{Run, RunState};
+use crate::model::judgement::Judgement;
+use crate::model::run::{Feed, Run, RunState, Tool};
 use crate::model::trust::VerdictOutcome;
 use crate::work::history::samples::{
     DAY, Lies, at, catalog, history, history_at, leaving, nightly, now, rule, run, whole,
@@ -62,6 +63,7 @@ fn without_an_age_the_rhythm_of_each_series_decides() {
             size: 1000,
             written: Moment(now().0 - (ago + 5) * 3_600_000),
             proof: Some((VerdictOutcome::Ok, Rung::Whole)),
+            inside: vec![],
         })
         .collect();
     assert_eq!(checked(&[("nas", hourly)], &asked).state, State::Critical);
@@ -170,8 +172,170 @@ fn every_database_counts_and_patterns_choose_among_them() {
 #[test]
 fn hostile_names_keep_the_line_one_line_and_its_figures_figures() {
     let key = "sh|o'p=\u{1b}[31m\nx-2026-11-21.sql.gz";
-    let lies = Lies { key: key.into(), size: 1000, written: Moment(now().0 - DAY), proof: None };
+    let lies = Lies { key: key.into(), size: 1000, written: Moment(now().0 - DAY), proof: None, inside: vec![] };
     let line = checked(&[("nas", vec![lies])], &wants()).line();
     assert!(!line.contains(['\n', '\u{1b}']), "{line}");
     assert_eq!(line.matches('|').count(), 1, "{line}");
+}
+
+/// The same with what is in each archive, from its nth-newest on.
+fn holding(mut lies: Vec<Lies>, inside: &dyn Fn(usize) -> Vec<&'static str>) -> Vec<Lies> {
+    lies.iter_mut().rev().enumerate().for_each(|(ago, it)| it.inside = inside(ago));
+    lies
+}
+
+fn ruled(lies: Vec<Lies>) -> CheckReport {
+    let listed = catalog(&[("offsite", lies)]);
+    check(&listed, &history(&listed, &[], &[rule("all", "offsite:*", &["shop", "crm"])]), &wants())
+}
+
+#[test]
+fn a_database_that_no_backup_holds_is_critical() {
+    let never = ruled(holding(shop("2026-11-21 03:00"), &|_| vec!["shop"]));
+    let crm = never.databases.iter().find(|it| it.name == "crm").unwrap();
+    assert_eq!((never.state, crm.state, crm.newest_at), (State::Critical, State::Critical, None));
+    assert_eq!(crm.reasons, ["none of the backups on offsite holds it"]);
+    let since = |nights: usize| {
+        let with = move |ago: usize| if ago < nights { vec!["shop"] } else { vec!["shop", "crm"] };
+        checked(&[("offsite", holding(shop("2026-11-21 03:00"), &with))], &wants())
+    };
+    assert_eq!(since(0).state, State::Ok);
+    for nights in [2, 9] {
+        let report = since(nights);
+        let crm = report.databases.iter().find(|it| it.name == "crm").unwrap();
+        assert_eq!(crm.state, State::Critical, "{}", report.words);
+        assert_eq!(crm.newest_at, Some(Moment(at("2026-11-21 03:00").0 - nights as i64 * DAY)));
+        assert_eq!(report.databases.iter().find(|it| it.name == "shop").unwrap().age_seconds, Some(5 * 3600));
+    }
+    // The name of a dump tells which of several databases it is of.
+    let both = [shop("2026-11-21 03:00"), whole(nightly("crm", 20, "2026-11-18 03:00"))].concat();
+    assert_eq!(ruled(both).state, State::Critical);
+}
+
+#[test]
+fn a_rule_over_several_targets_hides_none_of_them() {
+    let both = [("offsite", shop("2026-11-18 03:00")), ("nas", shop("2026-11-21 03:00"))];
+    let listed = catalog(&both);
+    let past = history(&listed, &[], &[rule("shop", "*:dbacked_shop_*", &["shop"])]);
+    let only = |names: &[&str]| {
+        let targets = names.iter().map(|name| TargetName::new(name).unwrap()).collect();
+        check(&listed, &past, &Wants { targets, ..wants() })
+    };
+    assert_eq!(only(&["offsite"]).state, State::Critical, "{}", only(&["offsite"]).words);
+    assert_eq!(only(&["nas"]).state, State::Ok);
+    let all = only(&[]);
+    assert_eq!((all.state, all.databases[0].target.as_ref().map(TargetName::as_str)), (State::Warning, Some("nas")));
+    assert!(all.words.starts_with("shop: the copies on offsite are 3d old"), "{}", all.words);
+}
+
+#[test]
+fn what_was_emptied_or_asked_for_in_vain_is_said() {
+    let listed = catalog(&[("offsite", vec![]), ("nas", shop("2026-11-21 03:00"))]);
+    let rules = [rule("shop", "offsite:*", &["shop"])];
+    let report = check(&listed, &history(&listed, &[], &rules), &wants());
+    assert_eq!(report.state, State::Warning);
+    assert!(report.words.contains("shop: there is no copy on offsite"), "{}", report.words);
+    let bare = check(&listed, &history(&listed, &[], &[]), &wants());
+    assert_eq!(bare.state, State::Warning, "{}", bare.words);
+    let asked = |series: &[&str], targets: &[&str]| {
+        let targets = targets.iter().map(|name| TargetName::new(name).unwrap()).collect();
+        let series = series.iter().map(|name| (*name).to_owned()).collect();
+        check(&listed, &history(&listed, &[], &[]), &Wants { targets, series, ..wants() })
+    };
+    assert_eq!(asked(&["shop"], &[]).state, State::Ok);
+    let mistyped = asked(&["shop", "cmr"], &[]);
+    assert_eq!((mistyped.state, mistyped.databases[1].name.as_str()), (State::Critical, "cmr"));
+    assert_eq!(asked(&[], &["nas"]).state, State::Ok);
+    let emptied = asked(&[], &["nas", "offsite"]);
+    assert_eq!((emptied.state, emptied.databases[1].name.as_str()), (State::Critical, "offsite"));
+}
+
+#[test]
+fn one_name_on_two_servers_is_two_databases() {
+    let lies = shop("2026-11-21 03:00");
+    let of = |server: &str, target: &str| -> Vec<Run> {
+        let made = lies.iter().map(|it| {
+            let began = Moment(it.written.0 - 660_000);
+            let mut run = leaving(run(&format!("mysql:all:{server}"), began, RunState::Ok), target, &it.key);
+            run.source.server_uuid = Some(server.into());
+            run.databases = Some(vec!["shop".into()]);
+            run
+        });
+        made.collect()
+    };
+    let runs = [of("prod", "offsite"), of("staging", "nas")].concat();
+    let with = |offsite: Vec<Lies>| {
+        let listed = catalog(&[("offsite", offsite), ("nas", lies.clone())]);
+        check(&listed, &history(&listed, &runs, &[]), &wants())
+    };
+    let both = with(lies.clone());
+    assert_eq!((both.state, both.databases.len()), (State::Ok, 2), "{}", both.words);
+    let gone = with(vec![]);
+    assert_eq!(gone.state, State::Critical, "{}", gone.words);
+    assert!(gone.words.contains("shop of server prod: its runs say"), "{}", gone.words);
+}
+
+#[test]
+fn failed_runs_without_any_backup_are_critical_and_only_made_ones_elsewhere_warn() {
+    let fine = [("nas", whole(nightly("crm", 9, "2026-11-21 01:00")))];
+    let listed = catalog(&fine);
+    let with = |runs: &[Run]| check(&listed, &history(&listed, runs, &[]), &wants());
+    let began = |ago: i64| Moment(at("2026-11-21 02:00").0 - ago * DAY);
+    let failed: Vec<Run> = (0..20).map(|ago| run("mysql:all:5c0e", began(ago), RunState::Failed)).collect();
+    let report = with(&failed);
+    assert_eq!(report.state, State::Critical, "{}", report.words);
+    let outside: Vec<Run> =
+        (0..5).map(|ago| leaving(run("mysql:all:5c0e", began(ago), RunState::Ok), "other", "db_x.tgz")).collect();
+    assert_eq!(with(&outside).state, State::Warning, "{}", with(&outside).words);
+    let since = [outside, vec![run("mysql:all:5c0e", Moment(began(0).0 + 3_600_000), RunState::Failed)]].concat();
+    assert_eq!(with(&since).state, State::Critical);
+}
+
+#[test]
+fn beacons_and_plain_messages_are_nothing_to_look_for() {
+    let listed = catalog(&[("nas", shop("2026-11-21 03:00"))]);
+    let told = |feed: Feed, series: &str| -> Vec<Run> {
+        let one = |ago: i64| {
+            let mut run = run(series, Moment(at("2026-11-21 03:00").0 - ago * DAY), RunState::Ok);
+            (run.feed, run.tool) = (feed, Tool::Dbacked);
+            run.source.identity = Some("b1a2".into());
+            run
+        };
+        (0..5).map(one).collect()
+    };
+    for feed in [Feed::Beacon, Feed::Analytics, Feed::Logrus] {
+        let past = history(&listed, &told(feed, "dbacked:b1a2"), &[]);
+        let report = check(&listed, &past, &wants());
+        assert_eq!((report.state, report.databases.len()), (State::Ok, 1), "{feed:?}: {}", report.words);
+    }
+    let mut runs = told(Feed::Beacon, "dbacked:b1a2");
+    runs.extend(told(Feed::DbackedTable, "shop").drain(..1));
+    let past = history(&listed, &runs, &[]);
+    let names = past.series.iter().map(|series| series.runs.len()).collect::<Vec<_>>();
+    assert_eq!(names, [2], "the table tells whose beacon it is: {:?}", past.series);
+}
+
+#[test]
+fn an_upload_that_was_cut_short_is_a_warning() {
+    let lies = shop("2026-11-21 03:00");
+    let mut run = leaving(run("mysql:all:5c0e", at("2026-11-21 03:00"), RunState::Ok), "offsite", &lies[19].key);
+    run.objects[0].bytes = Some(lies[19].size + 70_000);
+    let listed = catalog(&[("offsite", lies)]);
+    let past = history(&listed, &[run], &[]);
+    assert!(past.series[0].findings.iter().any(|finding| finding.code == "size_differs"));
+    let report = check(&listed, &past, &wants());
+    assert_eq!((report.state, report.databases[0].reasons.len()), (State::Warning, 1), "{}", report.words);
+    assert!(report.words.contains("and its run counted"), "{}", report.words);
+}
+
+#[test]
+fn a_date_in_the_future_silences_nobody_who_is_late() {
+    let mut lies = shop("2026-11-12 03:00");
+    lies.extend(whole(nightly("shop", 1, "2026-12-24 03:00")));
+    let listed = catalog(&[("offsite", lies)]);
+    for rules in [vec![], vec![rule("shop", "offsite:*", &["shop"])]] {
+        let past = history(&listed, &[], &rules);
+        let late = past.series[0].judgements.iter().find(|judged| judged.what.code() == "late");
+        assert!(late.is_some_and(Judgement::stands), "{:?}", past.series[0].judgements);
+    }
 }

@@ -18,8 +18,6 @@ const DAYS: i64 = 400;
 const BRIEFS: (usize, usize, usize) = (8_000, 24, 160);
 /// The same of those that are read whole.
 const WHOLE: (usize, usize, usize) = (1_200, 2, 16);
-/// How old the newest good copy of a series may be before that is said.
-pub const GOOD_WITHIN: i64 = 7 * 86_400_000;
 
 /// What the store of runs told.
 #[derive(Debug, Default)]
@@ -86,7 +84,7 @@ pub fn view(ground: &Ground<'_>, told: Told, depth: Depth, now: Moment) -> Histo
         told: told.series,
         briefs: told.briefs,
         newest: told.newest,
-        good_within: GOOD_WITHIN,
+        good_within: i64::try_from(estate.good_within.as_millis()).unwrap_or(i64::MAX),
         depth,
         now,
     })
@@ -137,6 +135,11 @@ mod tests {
         assert!(standing.series[0].judgements.iter().all(|judged| judged.stands()));
         assert!(standing.series[0].days.len() <= 2);
         let later = Moment(now().0 + 3 * DAY);
+        let patient = Estate { good_within: std::time::Duration::from_secs(60 * 86_400), ..estate.clone() };
+        let allowed = Ground { estate: &patient, ..ground };
+        let allowed = view(&allowed, told(&store, Depth::Standing, now()).unwrap(), Depth::Standing, now());
+        let bad = |past: &HistoryView| past.series[0].judgements.iter().any(|it| it.what.code() == "no_good_backup");
+        assert!(bad(&standing) && !bad(&allowed), "the estate says how old the newest good copy may be");
         let late = view(&ground, told(&store, Depth::Standing, later).unwrap(), Depth::Standing, later);
         assert_eq!(late.series[0].judgements[0].what.code(), "late");
     }

@@ -19,6 +19,10 @@ use crate::work::join::Joined;
 
 /// How far the database's own note of its last backup may be from its newest object.
 const NOTE_AGREES: i64 = 15 * 60_000;
+/// What was backed up within it is expected to be.
+const MONTH: i64 = 30 * 86_400_000;
+/// What is dated so far ahead of now says nothing about what is usual.
+const AHEAD: i64 = 5 * 60_000;
 
 /// Makes the past of one series.
 pub(super) struct Builder<'a, 's> {
@@ -54,11 +58,17 @@ impl Builder<'_, '_> {
         };
         let databases = self.databases();
         let findings = self.findings(&points);
+        let expected = self.expected(&databases);
+        let server = self.own_runs().find_map(|run| run.source.server_uuid.clone());
+        let hearsay = self.hearsay();
         let label = self.label(&databases);
         let runs = self.row.runs.iter().map(|name| (*name).clone()).collect();
         SeriesPast {
             label,
             databases,
+            expected,
+            server,
+            hearsay,
             points,
             slots,
             days: self.days(),
@@ -97,6 +107,38 @@ impl Builder<'_, '_> {
         names.into_iter().collect()
     }
 
+    /// The databases of which a backup is to be there. Without a list in the estate those of a month: what vanished
+    /// from the newest archives is missed as long. What was seen inside counts more than what a name lets one guess.
+    fn expected(&self, databases: &[Foreign]) -> Vec<Foreign> {
+        let ruled = self.row.rule.map_or(&[][..], |rule| &rule.databases);
+        let newest = self.row.backups.iter().rev();
+        let since = self.row.backups.last().map_or(0, |backup| backup.taken.at.0.saturating_sub(MONTH));
+        let looked =
+            newest.enumerate().take_while(|(nth, backup)| *nth < 3 || ruled.is_empty() && backup.taken.at.0 >= since);
+        let looked: Vec<&Arc<Backup>> = looked.map(|(_, backup)| *backup).collect();
+        let known = looked.iter().any(|backup| backup.databases_known);
+        let counted = looked.iter().filter(|backup| backup.databases_known == known);
+        let mut names: BTreeSet<&Foreign> = counted.flat_map(|backup| &backup.databases).collect();
+        if names.is_empty() && ruled.is_empty() {
+            names.extend(databases);
+        }
+        let ruled = ruled.iter().map(|name| Foreign::from(name.as_str()));
+        names.into_iter().cloned().chain(ruled).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Only beacons, counts of usage or plain messages tell of it, and no failure and no place is among them.
+    fn hearsay(&self) -> bool {
+        let mut briefs = self.row.runs.iter().filter_map(|name| self.sources.briefs.get(*name)).flatten().peekable();
+        let named = |run: &Run| run.objects.iter().any(|object| object.target.is_some() || object.name.is_some());
+        let silent = |brief: &RunBrief| match brief.feed {
+            Feed::Beacon | Feed::Analytics => true,
+            Feed::Logrus => brief.state != RunState::Failed,
+            _ => false,
+        };
+        let nothing = self.row.rule.is_none() && self.row.backups.is_empty() && briefs.peek().is_some();
+        nothing && briefs.all(silent) && !self.own_runs().any(named)
+    }
+
     /// The newest runs of this series, newest first within each of its names.
     fn own_runs(&self) -> impl Iterator<Item = &Run> {
         let named = self.row.runs.iter().filter_map(|name| self.runs.get(*name));
@@ -121,7 +163,8 @@ impl Builder<'_, '_> {
         let told = || self.own_runs().find_map(|run| Some((run.tool, run.source.cron.as_ref()?.raw_str()?)));
         let ruled = ruled.or_else(|| told().and_then(|(tool, cron)| read(cron, None, tool == Tool::Dbacked)));
         ruled.unwrap_or_else(|| {
-            let made = attempts.iter().filter(|attempt| attempt.made()).map(|attempt| attempt.at);
+            let until = self.sources.now.0.saturating_add(AHEAD);
+            let made = attempts.iter().filter(|it| it.made() && it.at.0 <= until).map(|attempt| attempt.at);
             Habit::of(made.collect::<Vec<_>>().into_iter()).map_or(Rhythm::Unknown, Rhythm::Habit)
         })
     }
@@ -141,7 +184,7 @@ impl Builder<'_, '_> {
         }
         for (brief, _) in briefs.iter().zip(&pairs.taken).filter(|(_, taken)| !**taken) {
             let run = full.get(&brief.id).copied();
-            let elsewhere = self
+            let unwritten = self
                 .joined
                 .unwritten
                 .get(&brief.id)
@@ -149,7 +192,14 @@ impl Builder<'_, '_> {
             let told = self.joined.findings.get(&brief.id);
             let named = told.is_some_and(|found| found.iter().any(|finding| finding.code == "object_gone"));
             let gone = self.key.target.is_some() || named;
-            both.push(of_run(brief, &Alone { run, unwritten: elsewhere, gone, now: self.sources.now }));
+            let known = Alone {
+                run,
+                unwritten,
+                gone,
+                elsewhere: self.joined.outside.contains(&brief.id),
+                now: self.sources.now,
+            };
+            both.push(of_run(brief, &known));
         }
         both.sort_by_key(|(point, _)| point.at);
         both.into_iter().unzip()
@@ -215,6 +265,7 @@ impl Builder<'_, '_> {
 
     fn findings(&self, points: &[Point]) -> Vec<Finding> {
         let mut found: Vec<Finding> = self.noted().into_iter().collect();
+        found.extend(points.iter().rev().find(|point| point.kept.is_listed()).and_then(|point| point.odd.clone()));
         let told: Vec<&Point> = points.iter().filter(|point| point.run.is_some()).collect();
         if let [first, .., last] = told[..] {
             let silent = |point: &&Point| point.run.is_none() && point.at > first.at && point.at < last.at;

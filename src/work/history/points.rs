@@ -10,7 +10,7 @@ use crate::model::run::{Feed, Run, RunBrief, RunId, RunKind, RunState};
 use crate::model::trust::{Proof, Rung, VerdictOutcome};
 use crate::model::units::Moment;
 use crate::telemetry::signals::attempt::{AtIs, Attempt, Copy, Outcome};
-use crate::work::history::view::{Kept, Point};
+use crate::work::history::view::{Inside, Kept, Point};
 use crate::work::join::Joined;
 
 const MINUTE: i64 = 60_000;
@@ -93,6 +93,12 @@ pub(super) fn of_backup(
         () if backup.is_good() => Kept::Good(rung),
         () => Kept::Listed(rung),
     };
+    let told = run.filter(|run| tells_all(run)).and_then(|run| run.databases.clone());
+    let inside = match (told, backup.databases_known) {
+        (_, true) => Inside::Known(backup.databases.clone()),
+        (Some(told), false) => Inside::Known(told),
+        (None, false) => Inside::Guessed(backup.databases.clone()),
+    };
     let point = Point {
         at,
         took: ended.zip(started).and_then(|(to, from)| to.0.checked_sub(from.0)).filter(|took| *took >= 0),
@@ -103,6 +109,10 @@ pub(super) fn of_backup(
         run: brief.map(|brief| brief.id.clone()),
         backup: Some(backup.id.clone()),
         certainty: brief.map(|brief| certainty(backup, brief, joined)),
+        target: Some(backup.target.clone()),
+        inside,
+        elsewhere: false,
+        odd: joined.odd.get(&backup.id).cloned(),
     };
     let told = run.and_then(|run| run.databases.clone());
     let attempt = Attempt {
@@ -133,12 +143,14 @@ pub(super) struct Alone<'a> {
     pub unwritten: bool,
     /// What it made is listed no more; else nobody knows.
     pub gone: bool,
+    /// By its own account it wrote only into places outside the estate.
+    pub elsewhere: bool,
     /// Now.
     pub now: Moment,
 }
 
 pub(super) fn of_run(brief: &RunBrief, known: &Alone<'_>) -> (Point, Attempt) {
-    let Alone { run, unwritten, gone, now } = *known;
+    let Alone { run, unwritten, gone, elsewhere, now } = *known;
     let age = now.0.saturating_sub(brief.at.0);
     let outcome = match brief.state {
         _ if unwritten => Outcome::Failed,
@@ -163,6 +175,10 @@ pub(super) fn of_run(brief: &RunBrief, known: &Alone<'_>) -> (Point, Attempt) {
         run: Some(brief.id.clone()),
         backup: None,
         certainty: None,
+        target: None,
+        inside: Inside::Guessed(vec![]),
+        elsewhere,
+        odd: None,
     };
     let attempt = Attempt {
         at: brief.at,
@@ -176,6 +192,12 @@ pub(super) fn of_run(brief: &RunBrief, known: &Alone<'_>) -> (Point, Attempt) {
         copy: if made && gone { Copy::Gone } else { Copy::Unknown },
     };
     (point, attempt)
+}
+
+/// Whether the databases that a run names are all that it had.
+fn tells_all(run: &Run) -> bool {
+    let named = run.databases.as_ref().map_or(0, Vec::len) as u64;
+    named > 0 && run.database_count.is_none_or(|count| count <= named)
 }
 
 fn sorted(mut names: Vec<Foreign>) -> Vec<Foreign> {

@@ -8,7 +8,7 @@ use crate::format::names;
 use crate::model::backup::{Backup, BackupId, Format};
 use crate::model::foreign::Foreign;
 use crate::model::retention::Keep;
-use crate::model::run::{Run, RunBrief, RunId, RunSeries, Tool};
+use crate::model::run::{Feed, Run, RunBrief, RunId, RunSeries, Tool};
 use crate::model::target::{History, TargetName};
 use crate::model::units::Moment;
 use crate::work::catalog::Catalog;
@@ -105,8 +105,10 @@ fn rows<'a>(sources: &'a Sources<'_>, joined: &Joined) -> BTreeMap<SeriesKey, Ro
             rows.entry(key.clone()).or_default().runs.insert(name);
         }
     }
+    let owners = owners(&sources.newest);
     for series in &sources.told {
-        let by_alias = dbacked.get(&series.name).filter(|_| series.tool == Tool::Dbacked);
+        let alias = owners.get(&series.name).copied().unwrap_or(&series.name);
+        let by_alias = dbacked.get(alias).filter(|_| series.tool == Tool::Dbacked);
         for key in by_alias.into_iter().flatten() {
             rows.entry(key.clone()).or_default().runs.insert(&series.name);
         }
@@ -117,6 +119,15 @@ fn rows<'a>(sources: &'a Sources<'_>, joined: &Joined) -> BTreeMap<SeriesKey, Ro
         }
     }
     rows
+}
+
+/// The database whose own table knows the id that a beacon names, by the name of the beacon's series.
+fn owners(runs: &[Run]) -> HashMap<&Foreign, &Foreign> {
+    let tables = runs.iter().filter(|run| run.feed == Feed::DbackedTable);
+    let by_id: HashMap<&Foreign, &Foreign> =
+        tables.filter_map(|run| Some((run.source.identity.as_ref()?, &run.series))).collect();
+    let beacons = runs.iter().filter(|run| run.feed == Feed::Beacon);
+    beacons.filter_map(|run| Some((&run.series, *by_id.get(run.source.identity.as_ref()?)?))).collect()
 }
 
 fn rule_key(rule: &SeriesRule) -> SeriesKey {

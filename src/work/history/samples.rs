@@ -6,10 +6,9 @@ use crate::disk::estate::SeriesRule;
 use crate::model::foreign::Foreign;
 use crate::model::run::{Feed, ObjectRef, Run, RunBrief, RunId, RunKind, RunSeries, RunState, Tool};
 use crate::model::target::{FileLocation, History, Location, Object, Stamp, Target, TargetName};
-use crate::model::trust::{Answer, Proof, Rung, VerdictOutcome, Voucher};
+use crate::model::trust::{Answer, Inside, Proof, Rung, VerdictOutcome, Voucher};
 use crate::model::units::Moment;
 use crate::work::catalog::{Beside, Catalog, Listing, TargetState, TargetView, assemble, publish};
-use crate::work::history::load::GOOD_WITHIN;
 use crate::work::history::rows::{Depth, Sources, build};
 use crate::work::history::view::HistoryView;
 
@@ -37,6 +36,8 @@ pub struct Lies {
     pub size: u64,
     pub written: Moment,
     pub proof: Option<(VerdictOutcome, Rung)>,
+    /// The databases that its verification saw.
+    pub inside: Vec<&'static str>,
 }
 
 /// `dbacked_shop_211120260300` of so many nights up to the newest at 03:00, four megabytes, written eleven minutes later.
@@ -48,7 +49,7 @@ pub fn nightly(database: &str, nights: i64, newest: &str) -> Vec<Lies> {
         let (y, m, d, clock) = (&minute[..4], &minute[5..7], &minute[8..10], minute[11..].replace(':', ""));
         let size = (4 << 20) + u64::try_from(ago * 37 % 11).unwrap() * 1000;
         let written = Moment(taken.0 + 11 * MINUTE);
-        Lies { key: format!("dbacked_{database}_{d}{m}{y}{clock}"), size, written, proof: None }
+        Lies { key: format!("dbacked_{database}_{d}{m}{y}{clock}"), size, written, proof: None, inside: vec![] }
     };
     (0..nights).rev().map(one).collect()
 }
@@ -96,9 +97,17 @@ pub fn catalog(targets: &[(&str, Vec<Lies>)]) -> Catalog {
         };
         let mut listing = Listing::default();
         listing.take(lies.iter().map(object).collect());
-        let proven: HashMap<Stamp, (VerdictOutcome, Rung)> =
-            lies.iter().filter_map(|lies| Some((object(lies).stamp, lies.proof?))).collect();
-        let standing = |_: &_, stamp: &Stamp| proven.get(stamp).map(|(outcome, rung)| proof(*outcome, *rung, stamp));
+        let proven: HashMap<Stamp, Proof> = lies
+            .iter()
+            .filter_map(|lies| {
+                let (outcome, rung) = lies.proof?;
+                let mut proof = proof(outcome, rung, &object(lies).stamp);
+                let databases = lies.inside.iter().map(|name| Foreign::from(*name)).collect();
+                proof.inside = (!lies.inside.is_empty()).then(|| Inside { databases, ..Inside::default() });
+                Some((proof.stamp.clone(), proof))
+            })
+            .collect();
+        let standing = |_: &_, stamp: &Stamp| proven.get(stamp).cloned();
         let known = Beside { look: &|_, _| None, proof: &standing, keys: &[], proof_max_age: i64::MAX, now: now() };
         backups.extend(assemble(&target, &listing, &known));
         views.push(TargetView { name: target.name.clone(), url: target.canonical_url(), state });
@@ -157,7 +166,7 @@ pub fn history_at(catalog: &Catalog, runs: &[Run], rules: &[SeriesRule], now: Mo
     let told = told.collect();
     runs.reverse();
     let keep = |_: &_| None;
-    let (good_within, depth) = (GOOD_WITHIN, Depth::All);
+    let (good_within, depth) = (7 * DAY, Depth::All);
     build(&Sources {
         catalog,
         rules,

@@ -62,6 +62,12 @@ pub struct SeriesPast {
     pub label: String,
     /// Databases inside, as far as names, proofs, runs or the estate tell.
     pub databases: Vec<Foreign>,
+    /// Databases of which a backup is expected: those that the estate lists, and those of the past month's backups.
+    pub expected: Vec<Foreign>,
+    /// The server whose runs these are, by its own id.
+    pub server: Option<Foreign>,
+    /// Only messages tell of it, and none of them names a place or a database: nobody can look for its backups.
+    pub hearsay: bool,
     /// When backups are due.
     pub rhythm: Rhythm,
     /// What was tried, oldest first: every listed backup, and the newest runs.
@@ -99,6 +105,35 @@ pub struct Point {
     pub backup: Option<BackupId>,
     /// How sure it is that these two belong together.
     pub certainty: Option<Certainty>,
+    /// Where the object lies.
+    pub target: Option<TargetName>,
+    /// What is in it.
+    pub inside: Inside,
+    /// By its own account the run wrote only into places outside the estate.
+    pub elsewhere: bool,
+    /// What is odd about the object beside what its run says.
+    pub odd: Option<Finding>,
+}
+
+/// The databases in a backup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inside {
+    /// As its run or a look inside told.
+    Known(Vec<Foreign>),
+    /// As its name lets one guess; empty where it tells nothing.
+    Guessed(Vec<Foreign>),
+}
+
+impl Inside {
+    /// Whether a database may be in it. A guess speaks against one only by naming another that is `expected` beside it.
+    pub fn may_hold(&self, database: &Foreign, expected: &[Foreign]) -> bool {
+        match self {
+            Self::Known(names) => names.contains(database),
+            Self::Guessed(names) => {
+                names.is_empty() || names.contains(database) || names.iter().any(|name| !expected.contains(name))
+            }
+        }
+    }
 }
 
 /// What is there of what an attempt made.

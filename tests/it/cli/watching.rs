@@ -87,6 +87,23 @@ fn everything_that_keeps_it_from_answering_is_unknown() {
 }
 
 #[test]
+fn only_the_targets_that_were_asked_for_are_reached() {
+    let home = home();
+    let far = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let estate = fs::read_to_string(home.path("estate.toml")).unwrap();
+    let endpoint = far.local_addr().unwrap();
+    home.estate(&format!(
+        "{estate}[targets.far]\nurl = \"s3://bucket/\"\nregion = \"us-east-1\"\nendpoint = \"http://{endpoint}\"\n"
+    ));
+    let run = check(&home, &["--min-trust", "listed", "--target", "nas"]);
+    assert_eq!(run.code, 0, "{run:?}");
+    far.set_nonblocking(true).unwrap();
+    assert!(far.accept().is_err(), "nobody had asked for that target");
+    let estate = home.path("estate.toml").display().to_string();
+    assert_eq!(home.run(&["--estate", &estate, "check", "--typo"]).code, 3);
+}
+
+#[test]
 fn a_verified_backup_is_trusted_and_a_damaged_one_is_not() {
     let home = home();
     // A plain dump carries nothing that vouches for its content, a compressed one does.

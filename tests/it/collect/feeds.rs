@@ -259,6 +259,7 @@ fn a_source_that_names_nothing_known_is_refused_with_its_line() {
         ("[telemetry.x]\nurl = \"file:///x\"\ntarget = \"y\"", "several places"),
         ("[history]\nkeep = \"for ever\"", "no span"),
         ("[history]\nmax_size = \"7\"", "no size"),
+        ("[history]\ngood_within = \"soon\"", "no span"),
         ("[history]\nkep = \"7d\"", "did you mean `keep`"),
     ] {
         home.estate(&format!("name = \"test\"\n{text}\n"));

@@ -21,6 +21,7 @@ use breakglass::tui::past::{Older, PastNews};
 use breakglass::tui::theme::Palette;
 use breakglass::tui::world::World;
 use breakglass::work::check::{CheckReport, State, Subject, TargetCheck};
+use breakglass::work::history::view::Inside;
 use breakglass::work::history::waterfall::Waterfall;
 use breakglass::work::history::{
     Fate, HistoryView, Kept, Outcome, Point, Rhythm, RunDetail, SeriesKey, SeriesPast, Slot,
@@ -55,6 +56,10 @@ fn became(sign: char, at: Moment, nth: u64, bytes: u64) -> (Option<Point>, Slot)
         run: Some(run_id(nth)),
         backup: None,
         certainty: Some(Certainty::Exact),
+        target: None,
+        inside: Inside::Guessed(vec![]),
+        elsewhere: false,
+        odd: None,
     };
     let (point, fate) = match sign {
         'p' => (Some(made(Kept::Good(Rung::Proven))), Fate::Kept),
@@ -89,6 +94,9 @@ fn series(name: &str, target: &str, (cron, every, count): (&str, i64, usize), ne
         key: SeriesKey { name: Foreign::from(name), target: TargetName::new(target) },
         label: name.to_owned(),
         databases: vec![Foreign::from(name)],
+        expected: vec![Foreign::from(name)],
+        server: None,
+        hearsay: false,
         rhythm: Rhythm::Cron(Schedule::parse(cron, None).unwrap()),
         points: points.into_iter().flatten().collect(),
         slots,

@@ -134,7 +134,13 @@ fn what_a_prune_removed_is_held_to_what_is_still_there() {
     let key = |day: i64| format!("db_backup_2026-11-{day:02}T03:00:00Z.tgz");
     let lies = |day: i64| {
         let written = at(&format!("2026-11-{day:02} 03:11"));
-        crate::work::history::samples::Lies { key: key(day), size: 1000 + day as u64, written, proof: None }
+        crate::work::history::samples::Lies {
+            key: key(day),
+            size: 1000 + day as u64,
+            written,
+            proof: None,
+            inside: vec![],
+        }
     };
     let mut newest = leaving(run("mysql:all:5c0e", at("2026-11-21 03:00"), RunState::Ok), "nas", &key(21));
     newest.pruned =

@@ -1,0 +1,259 @@
+//! How one database stands in each place where it is backed up to.
+
+use crate::model::backup::BackupId;
+use crate::model::foreign::Foreign;
+use crate::model::judgement::{Judgement, Severity, What};
+use crate::model::target::TargetName;
+use crate::model::trust::{Rung, Weight};
+use crate::model::units::Moment;
+use crate::telemetry::signals::attempt::Outcome;
+use crate::work::check::subjects::Name;
+use crate::work::check::{FUTURE, State, Subject, TargetCheck, USUAL_AGE, Wants, span};
+use crate::work::history::view::{Kept, Point, SeriesPast};
+
+pub(super) struct Ask<'a> {
+    pub wants: &'a Wants,
+    pub targets: &'a [TargetCheck],
+    pub all_listed: bool,
+    pub now: Moment,
+}
+
+/// How one series stands for one database in one place.
+struct Standing<'a> {
+    series: &'a SeriesPast,
+    /// `None` for runs that left nothing in any target.
+    place: Option<&'a TargetName>,
+    limit: i64,
+    newest: Option<&'a Point>,
+    trusted: Option<&'a Point>,
+    /// The newest of all is damaged or empty.
+    bad: Option<&'a Point>,
+    /// There are backups, and none of them holds the database.
+    without: bool,
+}
+
+impl Ask<'_> {
+    pub fn subject(&self, name: &Name, rows: &[&SeriesPast]) -> Subject {
+        let standings: Vec<Standing<'_>> = rows.iter().flat_map(|row| self.standings(name, row)).collect();
+        let best = standings.iter().max_by_key(|it| {
+            let (trusted, newest) = (self.fresh(it.trusted, it.limit), self.fresh(it.newest, it.limit));
+            (trusted, newest, it.trusted.or(it.newest).map(|point| point.at))
+        });
+        let Some(best) = best else { return self.nothing(name.shown.clone(), "there is no backup".to_owned()) };
+        let (mut state, mut reasons) = self.verdict(best);
+        for (to, why) in self.others(best, &standings).into_iter().chain(remarks(best)) {
+            state = state.max(to);
+            if !reasons.contains(&why) {
+                reasons.push(why);
+            }
+        }
+        let newest = best.newest;
+        Subject {
+            name: name.shown.clone(),
+            state,
+            reasons,
+            newest_at: newest.map(|point| point.at),
+            age_seconds: newest.map(|point| self.age(point) / 1000),
+            max_age_seconds: best.limit / 1000,
+            target: best.place.cloned(),
+            id: newest.and_then(|point| point.backup.clone()),
+            size_bytes: newest.and_then(|point| point.bytes),
+            trust: newest.and_then(|point| rung(point.kept)),
+            trusted_at: best.trusted.map(|point| point.at),
+        }
+    }
+
+    /// What is to be said of the copies beside a fresh one.
+    fn others(&self, best: &Standing<'_>, standings: &[Standing<'_>]) -> Vec<(State, String)> {
+        if !self.fresh(best.newest, best.limit) {
+            return vec![];
+        }
+        let listed = |place: &TargetName| self.targets.iter().any(|target| target.listed && target.name == *place);
+        let of_one = |other: &Standing<'_>| {
+            let place = other.place?;
+            match other.newest {
+                Some(newest) if self.fresh(other.newest, other.limit) => Some(newest.odd.as_ref()?.text.clone()),
+                Some(newest) => Some(format!("the copies on {place} are {} old", span(self.age(newest)))),
+                None => listed(place).then(|| format!("there is no copy on {place}")),
+            }
+        };
+        let others = standings.iter().filter(|it| !std::ptr::eq(*it, best));
+        others.filter_map(of_one).map(|why| (State::Warning, why)).collect()
+    }
+
+    /// No backup of what was asked for.
+    pub fn nothing(&self, name: String, why: String) -> Subject {
+        let state = if self.all_listed { State::Critical } else { State::Unknown };
+        Subject {
+            name,
+            state,
+            reasons: vec![why],
+            newest_at: None,
+            age_seconds: None,
+            max_age_seconds: self
+                .wants
+                .max_age
+                .map_or(USUAL_AGE / 1000, |age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX)),
+            target: None,
+            id: None::<BackupId>,
+            size_bytes: None,
+            trust: None,
+            trusted_at: None,
+        }
+    }
+
+    pub fn asked(&self, target: &TargetName) -> bool {
+        self.wants.targets.is_empty() || self.wants.targets.contains(target)
+    }
+
+    /// One for each target: a copy in one says nothing about another.
+    fn standings<'a>(&self, name: &Name, series: &'a SeriesPast) -> Vec<Standing<'a>> {
+        let mut places: Vec<Option<&TargetName>> = vec![];
+        let lie = series.points.iter().filter(|point| point.kept.is_listed()).filter_map(|point| point.target.as_ref());
+        for place in series.key.target.iter().chain(lie).filter(|place| self.asked(place)) {
+            if !places.contains(&Some(place)) {
+                places.push(Some(place));
+            }
+        }
+        if places.is_empty() {
+            places.push(None);
+        }
+        places.into_iter().map(|place| self.standing(name, series, place)).collect()
+    }
+
+    fn standing<'a>(&self, name: &Name, series: &'a SeriesPast, place: Option<&'a TargetName>) -> Standing<'a> {
+        let until = self.now.0.saturating_add(FUTURE);
+        let there = |point: &&Point| point.kept.is_listed() && point.target.as_ref() == place && point.at.0 <= until;
+        let holds = |point: &&Point| {
+            let holds = |database: &Foreign| point.inside.may_hold(database, &series.expected);
+            name.database.as_ref().is_none_or(holds)
+        };
+        let usable = |point: &&Point| point.outcome == Outcome::Made && point.kept != Kept::Bad;
+        let listed = || series.points.iter().rev().filter(there).filter(holds);
+        let newest = listed().find(usable);
+        let bad = listed().next().filter(|point| !usable(point));
+        let trusted = listed().filter(usable).find(|point| self.trusts(point.kept));
+        let without = listed().next().is_none() && series.points.iter().any(|point| there(&point));
+        Standing { series, place, limit: self.limit(series), newest, trusted, bad, without }
+    }
+
+    fn fresh(&self, point: Option<&Point>, limit: i64) -> bool {
+        point.is_some_and(|point| self.age(point) <= limit)
+    }
+
+    /// Whole and above counts only with its content checked; a damaged one never does.
+    fn trusts(&self, kept: Kept) -> bool {
+        match kept {
+            Kept::Good(reached) => reached >= self.wants.min_trust,
+            Kept::Listed(reached) => reached >= self.wants.min_trust && self.wants.min_trust < Rung::Whole,
+            Kept::Unknown | Kept::Gone | Kept::Bad => false,
+        }
+    }
+
+    /// How old a backup of a series may be, in milliseconds.
+    fn limit(&self, series: &SeriesPast) -> i64 {
+        if let Some(age) = self.wants.max_age {
+            return i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        }
+        let grace = series.rhythm.grace();
+        if let Some(schedule) = series.rhythm.schedule() {
+            let due = schedule.previous(Moment(self.now.0.saturating_sub(grace)));
+            return due.map_or(USUAL_AGE, |due| self.now.0.saturating_sub(due.0).saturating_add(FUTURE));
+        }
+        series.rhythm.period().map_or(USUAL_AGE, |period| period.saturating_add(grace))
+    }
+
+    fn age(&self, point: &Point) -> i64 {
+        self.now.0.saturating_sub(point.at.0).max(0)
+    }
+
+    fn aged(&self, point: Option<&Point>) -> String {
+        point.map_or_else(|| "infinitely".to_owned(), |point| span(self.age(point)))
+    }
+
+    /// The rule: a fresh trusted one is OK; a fresh one that nobody has proven so far is a warning; none that is fresh,
+    /// or one that is damaged with none beside it, is critical; none at all is unknown while a target is not listed.
+    fn verdict(&self, best: &Standing<'_>) -> (State, Vec<String>) {
+        let wanted = self.wants.min_trust.word();
+        let allowed = span(best.limit);
+        let place = best.place.map_or_else(|| "its targets".to_owned(), ToString::to_string);
+        let damaged =
+            best.bad.map(|point| format!("the newest on {place}, of {} UTC, is damaged or empty", point.at.minute()));
+        let mut reasons: Vec<String> = damaged.into_iter().collect();
+        let fresh = |point: &&Point| self.age(point) <= best.limit;
+        match (best.trusted.filter(fresh), best.newest.filter(fresh), best.newest) {
+            (Some(_), _, _) => (if reasons.is_empty() { State::Ok } else { State::Warning }, reasons),
+            (None, Some(newest), _) => {
+                let reached = rung(newest.kept).unwrap_or_default().word();
+                let older = best.trusted.map_or_else(
+                    || format!("none is {wanted}"),
+                    |trusted| format!("the newest that is {wanted} is {} old", span(self.age(trusted))),
+                );
+                reasons.push(format!(
+                    "the newest on {place}, {} old, is only {reached}; {older}",
+                    self.aged(Some(newest))
+                ));
+                (State::Warning, reasons)
+            }
+            (None, None, Some(newest)) => {
+                reasons
+                    .push(format!("the newest on {place} is {} old, {allowed} are allowed", self.aged(Some(newest))));
+                (State::Critical, reasons)
+            }
+            (None, None, None) => {
+                let (state, why) = self.absent(best, &place);
+                reasons.push(why);
+                (state, reasons)
+            }
+        }
+    }
+
+    /// Why there is none. Only a newest run that made one somewhere else makes that no alarm.
+    fn absent(&self, best: &Standing<'_>, place: &str) -> (State, String) {
+        let points = &best.series.points;
+        let all_gone = points.iter().any(|point| point.kept == Kept::Gone);
+        let newest = points.iter().rev().find(|point| point.at.0 <= self.now.0.saturating_add(FUTURE));
+        let elsewhere = newest.is_some_and(|point| point.outcome == Outcome::Made && point.elsewhere);
+        let state = if self.all_listed { State::Critical } else { State::Unknown };
+        match () {
+            () if best.without => (state, format!("none of the backups on {place} holds it")),
+            () if elsewhere && best.place.is_none() => {
+                (State::Warning, "its runs wrote into no target of this estate".to_owned())
+            }
+            () if all_gone => (state, "its runs say that they made backups, and none is there".to_owned()),
+            () if newest.is_some_and(|point| point.outcome == Outcome::Failed) => {
+                (state, "its newest run failed, and no backup is there".to_owned())
+            }
+            () => (state, "there is no backup".to_owned()),
+        }
+    }
+}
+
+/// What the past of a series says beside its age.
+fn remarks(best: &Standing<'_>) -> Vec<(State, String)> {
+    let judged = best.series.judgements.iter().filter(|judged| matters(judged)).map(|judged| {
+        let to = match (&judged.what, judged.severity) {
+            (What::Shrunk { .. }, Severity::Critical) => State::Critical,
+            _ => State::Warning,
+        };
+        (to, judged.words())
+    });
+    // What is odd about one object is said of the copy that counts, not of the newest anywhere.
+    let about_all = best.series.findings.iter().filter(|finding| finding.code != "size_differs");
+    let odd = best.newest.and_then(|point| point.odd.as_ref());
+    let found = about_all.chain(odd).filter(|finding| finding.weight >= Weight::Warning);
+    judged.chain(found.map(|finding| (State::Warning, finding.text.clone()))).collect()
+}
+
+/// Judgements that freshness and trust do not say already.
+fn matters(judged: &Judgement) -> bool {
+    let said = matches!(judged.what, What::NoGoodBackup { .. });
+    judged.stands() && judged.severity >= Severity::Warning && !said
+}
+
+fn rung(kept: Kept) -> Option<Rung> {
+    match kept {
+        Kept::Listed(rung) | Kept::Good(rung) => Some(rung),
+        Kept::Unknown | Kept::Gone | Kept::Bad => None,
+    }
+}
