@@ -7,7 +7,7 @@ mod build;
 mod segments;
 mod window;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -216,6 +216,8 @@ pub struct Index {
     pub files: Vec<FileFacts>,
     /// Events with wanted rows, by table and kind; with [`Extent::Whole`] those that were asked for.
     pub tables: BTreeMap<TableName, EventCounts>,
+    /// Other tables that come in because whole transactions are wanted.
+    pub companions: BTreeSet<TableName>,
     /// Transactions of which a part is wanted.
     pub partial: Partial,
 }

@@ -139,6 +139,8 @@ pub struct Ddl {
     pub tables: Vec<TableName>,
     /// Whether rows follow it in the same transaction: `CREATE TABLE .. SELECT`.
     pub opens: bool,
+    /// Whether it does nothing where the table is there already: `CREATE TABLE IF NOT EXISTS`. Servers log it then too.
+    pub only_if_missing: bool,
 }
 
 /// What a change of definitions does.
@@ -165,6 +167,42 @@ pub struct TableName {
     pub schema: Vec<u8>,
     /// The table.
     pub table: Vec<u8>,
+}
+
+impl TableName {
+    /// Whether both may name one table: a server that folds names logs statements as they were typed, and rows with
+    /// names in lower case.
+    pub fn is_like(&self, other: &Self) -> bool {
+        alike(&self.schema, &other.schema) && alike(&self.table, &other.table)
+    }
+
+    /// As a server that folds names has it.
+    #[must_use]
+    pub fn folded(&self) -> Self {
+        let folded = |name: &[u8]| match std::str::from_utf8(name) {
+            Ok(name) => name.to_lowercase().into_bytes(),
+            Err(_) => name.to_ascii_lowercase(),
+        };
+        Self { schema: folded(&self.schema), table: folded(&self.table) }
+    }
+}
+
+/// Whether two names are the same but for the case of their letters.
+fn alike(one: &[u8], other: &[u8]) -> bool {
+    let both = || Some((std::str::from_utf8(one).ok()?, std::str::from_utf8(other).ok()?));
+    one.eq_ignore_ascii_case(other)
+        || !one.is_ascii() && both().is_some_and(|(one, other)| one.to_lowercase() == other.to_lowercase())
+}
+
+impl Ddl {
+    /// With the names that its tables have in rows where the server folds names.
+    #[must_use]
+    pub fn with_folded(&self) -> Self {
+        let mut all = self.clone();
+        let folded = self.tables.iter().map(TableName::folded);
+        all.tables.extend(folded.filter(|name| !self.tables.contains(name)));
+        all
+    }
 }
 
 /// Reads what a statement means.
@@ -257,7 +295,7 @@ fn ddl(word: &str, rest: &[Token<'_>], schema: &[u8]) -> Option<Ddl> {
     if object.is_any(&["DATABASE", "SCHEMA"]) && word == "DROP" {
         let name = name_at(after_exists(behind), b"")?.0;
         let name = TableName { schema: name.table, table: vec![] };
-        return Some(Ddl { verb: DdlVerb::DropDatabase, tables: vec![name], opens: false });
+        return Some(Ddl { verb: DdlVerb::DropDatabase, tables: vec![name], opens: false, only_if_missing: false });
     }
     if object.is("INDEX") && matches!(word, "CREATE" | "DROP") {
         let on = behind.iter().position(|token| token.is("ON"))?;
@@ -270,17 +308,18 @@ fn ddl(word: &str, rest: &[Token<'_>], schema: &[u8]) -> Option<Ddl> {
         "CREATE" => {
             let ends = behind.last_chunk::<2>();
             let opens = ends.is_some_and(|[start, what]| start.is("START") && what.is("TRANSACTION"));
-            Some(Ddl { opens, ..one(DdlVerb::Create, behind, schema) })
+            let only_if_missing = behind.len() > after_exists(behind).len();
+            Some(Ddl { opens, only_if_missing, ..one(DdlVerb::Create, behind, schema) })
         }
         "ALTER" => Some(one(DdlVerb::Alter, behind, schema)),
-        "DROP" => Some(Ddl { verb: DdlVerb::Drop, tables: names(behind, schema), opens: false }),
-        _ => Some(Ddl { verb: DdlVerb::Rename, tables: names(behind, schema), opens: false }),
+        "DROP" => Some(Ddl { tables: names(behind, schema), ..one(DdlVerb::Drop, behind, schema) }),
+        _ => Some(Ddl { tables: names(behind, schema), ..one(DdlVerb::Rename, behind, schema) }),
     }
 }
 
 fn one(verb: DdlVerb, behind: &[Token<'_>], schema: &[u8]) -> Ddl {
     let name = name_at(after_exists(behind), schema).map(|(name, _)| name);
-    Ddl { verb, tables: name.into_iter().collect(), opens: false }
+    Ddl { verb, tables: name.into_iter().collect(), opens: false, only_if_missing: false }
 }
 
 /// Behind `IF EXISTS` and `IF NOT EXISTS`.

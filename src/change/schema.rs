@@ -108,8 +108,8 @@ impl Timeline {
     /// tables.
     pub fn settle(&mut self) {
         for facts in std::mem::take(&mut self.last) {
-            let states = self.tables.get(&facts.name);
-            let from = states.and_then(|states| states.keys().next_back()).copied();
+            let like = self.tables.iter().filter(|(name, _)| name.is_like(&facts.name));
+            let from = like.filter_map(|(_, states)| states.keys().next_back()).max().copied();
             self.learn(facts, from.unwrap_or_default());
         }
     }
@@ -123,9 +123,10 @@ impl Timeline {
 
     /// Moves along with a change of definitions in the log, which is true from `place` on.
     pub fn follow(&mut self, ddl: &Ddl, query: &Query<'_>, place: Place) {
-        if self.complete {
+        if self.complete || self.is_moot(ddl, place) {
             return;
         }
+        self.lose_others(ddl, place);
         match (ddl.verb, ddl.tables.as_slice()) {
             (DdlVerb::Truncate, _) => {}
             (DdlVerb::Drop, tables) => tables.iter().for_each(|name| self.set(name.clone(), place, State::Gone)),
@@ -139,6 +140,36 @@ impl Timeline {
             (DdlVerb::Alter, [name, ..]) => self.alter(name, query, place),
             (_, []) => {}
         }
+    }
+
+    /// Whether a statement may have done nothing: it creates a table only if that is missing, and nothing says that
+    /// the table was.
+    pub fn is_moot(&self, ddl: &Ddl, place: Place) -> bool {
+        let was_gone = |name: &TableName| {
+            let states = self.tables.get(name);
+            let before = states.and_then(|states| states.range(..place).next_back());
+            matches!(before, Some((_, State::Gone)))
+        };
+        ddl.only_if_missing && ddl.tables.first().is_none_or(|name| !was_gone(name))
+    }
+
+    /// Tables whose names differ from those of a statement by the case of their letters alone: on a server that folds
+    /// names it is about them, and on another it is not. Nothing is claimed of them from there on.
+    fn lose_others(&mut self, ddl: &Ddl, place: Place) {
+        if ddl.verb == DdlVerb::Truncate {
+            return;
+        }
+        let is_like = |known: &TableName, name: &TableName| match ddl.verb {
+            DdlVerb::DropDatabase => {
+                let database = TableName { schema: known.schema.clone(), table: vec![] };
+                database != *name && database.is_like(name)
+            }
+            _ => known != name && known.is_like(name),
+        };
+        let known = self.tables.keys();
+        let others = known.filter(|known| ddl.tables.iter().any(|name| is_like(known, name)));
+        let others: Vec<_> = others.cloned().collect();
+        others.into_iter().for_each(|name| self.set(name, place, State::Lost));
     }
 
     /// What is true of a table at a place.

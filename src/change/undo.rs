@@ -47,15 +47,39 @@ pub struct Choices {
     pub mode: Mode,
     /// Tables that are left as they are: database and name.
     pub excluded: BTreeSet<(Foreign, Foreign)>,
+    /// For transactions, by their number; what is excluded as a table stays excluded.
+    pub transactions: BTreeMap<u64, Chosen>,
     /// For single rows.
-    pub rows: BTreeMap<RowPlace, (Choice, Mode)>,
+    pub rows: BTreeMap<RowPlace, Chosen>,
+}
+
+/// What people chose; `None`: what holds anyway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Chosen {
+    /// Whether it is in.
+    pub choice: Option<Choice>,
+    /// What is asked of the row.
+    pub mode: Option<Mode>,
 }
 
 impl Choices {
-    /// What is chosen for a row, of a table that is left as it is or not.
-    fn chosen(&self, place: RowPlace, is_left_out: bool) -> (Choice, Mode) {
-        let usual = (if is_left_out { Choice::Exclude } else { Choice::Include }, self.mode);
-        self.rows.get(&place).copied().unwrap_or(usual)
+    /// What is chosen for a row of a transaction, of a table that is left as it is or not.
+    fn chosen(&self, place: RowPlace, transaction: u64, is_left_out: bool) -> (Choice, Mode) {
+        let row = self.rows.get(&place).copied().unwrap_or_default();
+        let (choice, mode) = self.usual(transaction, is_left_out);
+        (row.choice.unwrap_or(choice), row.mode.unwrap_or(mode))
+    }
+
+    /// What holds for a row for which nothing was chosen itself.
+    pub fn usual(&self, transaction: u64, is_left_out: bool) -> (Choice, Mode) {
+        let of = self.transactions.get(&transaction).copied().unwrap_or_default();
+        let choice = if is_left_out { Choice::Exclude } else { of.choice.unwrap_or(Choice::Include) };
+        (choice, of.mode.unwrap_or(self.mode))
+    }
+
+    /// Whether nothing is left out for a table, a transaction or a row, nor asked of it otherwise.
+    pub fn is_plain(&self) -> bool {
+        self.excluded.is_empty() && self.transactions.is_empty() && self.rows.is_empty()
     }
 
     fn leaves_out(&self, table: (&Foreign, &Foreign)) -> bool {
@@ -136,6 +160,8 @@ pub struct Written {
     pub transactions: u64,
     /// Rows by table and kind: what reading it again must find.
     pub doings: Doings,
+    /// Those of them that are written whatever happened to them since.
+    pub overwriting: u64,
     /// What a reviewer must know.
     pub hazards: BTreeSet<Hazard>,
     /// Bytes of the longest statement.

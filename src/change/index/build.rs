@@ -1,6 +1,6 @@
 //! Reads all files once, forward.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::change::error::BinlogError;
@@ -52,6 +52,7 @@ pub(super) fn build(
         refusals: Refusals::default(),
         files: vec![],
         tallies: Tallies::default(),
+        companions: BTreeSet::new(),
         partial: Partial::default(),
     };
     for (file, log) in (0..).zip(&logs) {
@@ -59,7 +60,8 @@ pub(super) fn build(
     }
     pass.tallies.flush();
     pass.timeline.settle();
-    let Pass { survey, timeline, touched, unchecked, refusals, files, tallies, partial, windows, .. } = pass;
+    let Pass { survey, timeline, touched, unchecked, refusals, files, tallies, companions, partial, windows, .. } =
+        pass;
     let windows = windows.into_iter().filter(|(window, last)| touched.has_any(window.transaction, *last));
     Ok(Index {
         windows: windows.map(|(window, _)| window).collect(),
@@ -67,6 +69,7 @@ pub(super) fn build(
         extent: how.extent,
         limits: how.limits,
         tables: tallies.counts,
+        companions,
         epochs: timeline.places(),
         logs,
         wanted,
@@ -122,6 +125,7 @@ struct Pass<'b> {
     refusals: Refusals,
     files: Vec<FileFacts>,
     tallies: Tallies,
+    companions: BTreeSet<TableName>,
     partial: Partial,
 }
 
@@ -143,8 +147,19 @@ struct Open {
     is_unchecked: bool,
     rows: u64,
     left: BTreeMap<TableName, u64>,
+    /// Tables of rows that were not asked for, if all of it is wanted.
+    companions: Vec<Arc<Table>>,
     /// Statements without rows, which stand in the way if all of it is wanted.
     statements: Vec<Refusal>,
+}
+
+impl Open {
+    fn comes_along(&mut self, table: &Arc<Table>) {
+        let is_same = |known: &Arc<Table>| (&known.schema, &known.name) == (&table.schema, &table.name);
+        if !self.companions.iter().any(is_same) {
+            self.companions.push(table.clone());
+        }
+    }
 }
 
 impl Pass<'_> {
@@ -240,7 +255,9 @@ impl Pass<'_> {
             Item::Rows(rows) => self.rows(&rows)?,
             Item::End(_) => self.end(),
             Item::Wall(ddl, statement) => {
-                if self.wanted.wall(&ddl, &statement, place) {
+                let start = Place { position: statement.facts.start, inner: 0, ..place };
+                let is_wall = !self.timeline.is_moot(&ddl, start);
+                if is_wall && self.wanted.wall(&ddl.with_folded(), &statement, place) {
                     self.refusals.push(refusal(log, place, Reason::Wall(shortened(&statement))));
                 }
                 if !self.is_followed {
@@ -272,6 +289,8 @@ impl Pass<'_> {
         if is_wanted {
             self.touched.set(self.number);
             self.tallies.add(rows);
+        } else if self.how.extent == Extent::Whole {
+            self.open.comes_along(table);
         }
         if self.how.extent == Extent::Partial {
             let mut walk = rows.event.rows();
@@ -310,7 +329,7 @@ impl Pass<'_> {
 
     /// The open transaction is over.
     fn end(&mut self) {
-        let Open { facts, is_unchecked, rows, left, statements } = std::mem::take(&mut self.open);
+        let Open { facts, is_unchecked, rows, left, companions, statements } = std::mem::take(&mut self.open);
         if !self.touched.has(self.number) {
             return;
         }
@@ -320,6 +339,7 @@ impl Pass<'_> {
         if self.how.extent == Extent::Whole {
             statements.into_iter().for_each(|refusal| self.refusals.push(refusal));
         }
+        self.companions.extend(companions.iter().map(|table| table.full_name()));
         let Some(transaction) = facts.filter(|_| !left.is_empty()) else { return };
         self.partial.total += 1;
         if self.partial.first.len() < Partial::KEPT {

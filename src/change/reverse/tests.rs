@@ -80,7 +80,10 @@ fn d17_an_update_is_undone_by_what_changed_and_only_if_nothing_changed_since() {
     touched.updates_itself = true;
     let table = table(vec![column("id", true), column("a", false), column("b", false), touched]);
     let (before, after) = ([Some(1), Some(2), Some(3), Some(9)], [Some(1), Some(5), Some(3), Some(9)]);
-    assert_eq!(undone(&table, &before, &after), "UPDATE `s`.`t` SET `a`=2,`at`=9 WHERE `id` <=> 1 AND `a` <=> 5");
+    assert_eq!(
+        undone(&table, &before, &after),
+        "UPDATE `s`.`t` SET `a`=2,`at`=9 WHERE `id` <=> 1 AND `a` <=> 5 AND `at` <=> 9"
+    );
     assert_eq!(written(&table, &before, &before, STRICT).unwrap().0, Done::Nothing);
 }
 

@@ -293,10 +293,12 @@ impl UndoTable {
         Ok(())
     }
 
-    /// That a row has the key, and what was changed is as it was left.
+    /// That a row has the key, and what was changed is as it was left; so is what the server sets on every update,
+    /// for it is set back too.
     fn changed(&self, images: &Images<'_, '_>, out: &mut Vec<u8>) -> Written<()> {
         for (at, column) in self.columns.iter().enumerate() {
-            if column.is_key || column.generated == Some(false) && images.differs(at)? {
+            let is_set = column.generated == Some(false) && (column.updates_itself || images.differs(at)?);
+            if column.is_key || is_set {
                 column.condition(out, &images.now(at)?)?;
             }
         }

@@ -7,26 +7,64 @@ use crate::sql::ident;
 use crate::sql::lexer::Dialect;
 use crate::sql::token::Token;
 
+/// A definition while the actions of one statement change it. They mean the columns as they were before all of them.
+struct Altered {
+    facts: TableFacts,
+    /// What each column was called before; `None` for one that came.
+    was: Vec<Option<Vec<u8>>>,
+    /// Old and new names of those that are called something else.
+    moved: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
 /// The definition after the statement; `None` when it cannot be told.
 pub(super) fn follow(facts: &TableFacts, tokens: &[Token<'_>], dialect: Dialect) -> Option<TableFacts> {
-    let mut after = facts.clone();
     if tokens.first()?.is_any(&["CREATE", "DROP"]) {
-        return index(after, tokens);
+        return index(facts.clone(), tokens);
     }
     let at = tokens.iter().position(|token| token.is("TABLE"))?;
     let (_, actions) = name_at(after_exists(&tokens[at + 1..]), &facts.name.schema)?;
-    let names: Vec<_> = facts.columns.iter().map(|column| column.name.clone()).collect();
-    for part in parts(actions) {
-        action(&mut after, part, dialect)?;
+    let actions = parts(actions);
+    let mut altered = Altered::begin(facts, &actions);
+    for part in actions {
+        altered.action(part, dialect)?;
     }
+    let after = altered.facts;
     // A versioned table's two last columns come and go with words that are not followed.
     let is_sound = after
         .columns
         .iter()
         .enumerate()
-        .all(|(at, column)| !after.columns[..at].iter().any(|other| other.name.eq_ignore_ascii_case(&column.name)));
-    (is_sound && !names.is_empty()).then_some(after)
+        .all(|(at, column)| !after.columns[..at].iter().any(|other| same(&other.name, &column.name)));
+    (is_sound && !facts.columns.is_empty()).then_some(after)
 }
+
+/// What an action does to the name of a column.
+enum Fate {
+    Gone(Vec<u8>),
+    Moved(Vec<u8>, Vec<u8>),
+}
+
+fn fate(part: &[Token<'_>]) -> Option<Fate> {
+    let (first, rest) = part.split_first()?;
+    let name = |token: &Token<'_>| ident::unquote(token.text);
+    match rest {
+        [column, old, to, new] if first.is("RENAME") && column.is("COLUMN") && to.is("TO") => {
+            Some(Fate::Moved(name(old), name(new)))
+        }
+        _ if first.is("CHANGE") => match after_exists(without(rest, "COLUMN")) {
+            [old, new, ..] => Some(Fate::Moved(name(old), name(new))),
+            _ => None,
+        },
+        [word, ..] if first.is("DROP") && !word.is_any(&NOT_COLUMNS) => {
+            after_exists(without(rest, "COLUMN")).first().map(|token| Fate::Gone(name(token)))
+        }
+        _ => None,
+    }
+}
+
+/// What `DROP` takes away beside columns.
+const NOT_COLUMNS: [&str; 9] =
+    ["PRIMARY", "KEY", "INDEX", "CONSTRAINT", "FOREIGN", "CHECK", "PARTITION", "SYSTEM", "PERIOD"];
 
 /// `CREATE INDEX` and `DROP INDEX`: only unique ones matter here.
 fn index(mut facts: TableFacts, tokens: &[Token<'_>]) -> Option<TableFacts> {
@@ -39,32 +77,178 @@ fn index(mut facts: TableFacts, tokens: &[Token<'_>]) -> Option<TableFacts> {
     Some(facts)
 }
 
-fn action(facts: &mut TableFacts, part: &[Token<'_>], dialect: Dialect) -> Option<()> {
-    let (first, rest) = part.split_first()?;
-    let word = String::from_utf8_lossy(first.text).to_ascii_uppercase();
-    match word.as_str() {
-        "ADD" => add(facts, rest, dialect),
-        "DROP" => drop_part(facts, rest),
-        "MODIFY" => {
-            let rest = after_exists(without(rest, "COLUMN"));
-            let name = ident::unquote(rest.first()?.text);
-            replace(facts, &name, column(rest, dialect)?, rest)
+impl Altered {
+    /// The keys that are there lose what goes, and take the new names; those that come have the new names already.
+    fn begin(facts: &TableFacts, actions: &[&[Token<'_>]]) -> Self {
+        let mut facts = facts.clone();
+        let was = facts.columns.iter().map(|column| Some(column.name.clone())).collect();
+        let mut moved = vec![];
+        for fate in actions.iter().filter_map(|part| fate(part)) {
+            match fate {
+                Fate::Moved(old, new) => moved.push((old, new)),
+                Fate::Gone(name) => {
+                    let has = |parts: &Vec<Vec<u8>>| parts.iter().any(|part| same(part, &name));
+                    facts.primary.retain(|part| !same(part, &name));
+                    facts.unique.retain(|key| key.columns.as_ref().is_some_and(|columns| !has(columns)));
+                }
+            }
         }
-        "CHANGE" => {
-            let rest = after_exists(without(rest, "COLUMN"));
-            let (old, new) = rest.split_first()?;
-            replace(facts, &ident::unquote(old.text), column(new, dialect)?, new)
+        let unique = facts.unique.iter_mut().filter_map(|key| key.columns.as_mut()).flatten();
+        for part in facts.primary.iter_mut().chain(unique) {
+            if let Some((_, new)) = moved.iter().find(|(old, _)| same(old, part)) {
+                part.clone_from(new);
+            }
         }
-        "RENAME" => rename(facts, rest),
-        "ALTER" => Some(()), // defaults, visibility: rows look the same
-        "ENGINE" | "COMMENT" | "AUTO_INCREMENT" | "ROW_FORMAT" | "KEY_BLOCK_SIZE" | "ALGORITHM" | "LOCK" | "FORCE"
-        | "ENABLE" | "DISABLE" | "STATS_PERSISTENT" | "STATS_AUTO_RECALC" | "STATS_SAMPLE_PAGES" | "MAX_ROWS"
-        | "MIN_ROWS" | "AVG_ROW_LENGTH" | "CHECKSUM" | "ENCRYPTION" | "COMPRESSION" | "ANALYZE" | "OPTIMIZE"
-        | "REBUILD" | "DEFAULT" | "CHARSET" | "CHARACTER" | "COLLATE" | "NOWAIT" | "WAIT" => {
-            table_options(facts, part);
-            Some(())
+        Self { facts, was, moved }
+    }
+
+    fn action(&mut self, part: &[Token<'_>], dialect: Dialect) -> Option<()> {
+        let (first, rest) = part.split_first()?;
+        let word = String::from_utf8_lossy(first.text).to_ascii_uppercase();
+        match word.as_str() {
+            "ADD" => self.add(rest, dialect),
+            "DROP" => self.drop_part(rest),
+            "MODIFY" => {
+                let rest = after_exists(without(rest, "COLUMN"));
+                let name = ident::unquote(rest.first()?.text);
+                self.replace(&name, column(rest, dialect)?, rest)
+            }
+            "CHANGE" => {
+                let rest = after_exists(without(rest, "COLUMN"));
+                let (old, new) = rest.split_first()?;
+                self.replace(&ident::unquote(old.text), column(new, dialect)?, new)
+            }
+            "RENAME" => self.rename(rest),
+            "ALTER" => Some(()), // defaults, visibility: rows look the same
+            "ENGINE" | "COMMENT" | "AUTO_INCREMENT" | "ROW_FORMAT" | "KEY_BLOCK_SIZE" | "ALGORITHM" | "LOCK"
+            | "FORCE" | "ENABLE" | "DISABLE" | "STATS_PERSISTENT" | "STATS_AUTO_RECALC" | "STATS_SAMPLE_PAGES"
+            | "MAX_ROWS" | "MIN_ROWS" | "AVG_ROW_LENGTH" | "CHECKSUM" | "ENCRYPTION" | "COMPRESSION" | "ANALYZE"
+            | "OPTIMIZE" | "REBUILD" | "DEFAULT" | "CHARSET" | "CHARACTER" | "COLLATE" | "NOWAIT" | "WAIT" => {
+                table_options(&mut self.facts, part);
+                Some(())
+            }
+            _ => None, // CONVERT TO, ORDER BY, PARTITION, SYSTEM VERSIONING, words of newer servers
         }
-        _ => None, // CONVERT TO, ORDER BY, PARTITION, SYSTEM VERSIONING, words of newer servers
+    }
+
+    /// A column by what it is called now.
+    fn position(&self, name: &[u8]) -> Option<usize> {
+        self.facts.columns.iter().position(|column| same(&column.name, name))
+    }
+
+    /// A column by what it was called before the statement.
+    fn original(&self, name: &[u8]) -> Option<usize> {
+        self.was.iter().position(|was| was.as_ref().is_some_and(|was| same(was, name)))
+    }
+
+    /// Where `FIRST` or `AFTER name` puts a column; `None` when the place is not there, or the name means two.
+    fn place(&self, tokens: &[Token<'_>], otherwise: usize) -> Option<usize> {
+        match tokens {
+            [.., after, name] if after.is("AFTER") => {
+                let name = ident::unquote(name.text);
+                let is_old = self.moved.iter().any(|(old, new)| same(old, &name) && !same(old, new));
+                let is_new = self.moved.iter().any(|(old, new)| same(new, &name) && !same(old, new));
+                self.position(&name).filter(|_| !(is_old && is_new)).map(|at| at + 1)
+            }
+            [.., last] if last.is("FIRST") => Some(0),
+            _ => Some(otherwise),
+        }
+    }
+
+    fn add(&mut self, tokens: &[Token<'_>], dialect: Dialect) -> Option<()> {
+        let first = tokens.first()?;
+        if first.is_any(&KEY_WORDS) {
+            return element(&mut self.facts, tokens, dialect);
+        }
+        if first.is_any(&["PARTITION", "SYSTEM"]) {
+            return None;
+        }
+        let rest = after_exists(without(tokens, "COLUMN"));
+        let is_conditional = rest.len() < without(tokens, "COLUMN").len();
+        if let [open, inside @ .., close] = rest
+            && open.is_sign(b'(')
+            && close.is_sign(b')')
+        {
+            parts(inside).into_iter().try_for_each(|part| element(&mut self.facts, part, dialect))?;
+            self.was.resize(self.facts.columns.len(), None);
+            return Some(());
+        }
+        let column = column(rest, dialect)?;
+        match (self.position(&column.name), self.original(&column.name)) {
+            (Some(now), Some(before)) if now == before => return is_conditional.then_some(()),
+            (None, Some(_)) if is_conditional => return None, // whether it is there depends on what is asked when
+            (None, _) => {}
+            _ => return None,
+        }
+        // The bounds of a row version stay last.
+        let columns = &self.facts.columns;
+        let hidden = columns.iter().rev().take_while(|column| self.facts.versioned && column.generated).count();
+        let at = self.place(rest, columns.len() - hidden)?;
+        add_keys(&mut self.facts, &column);
+        self.facts.columns.insert(at, column);
+        self.was.insert(at, None);
+        Some(())
+    }
+
+    fn drop_part(&mut self, tokens: &[Token<'_>]) -> Option<()> {
+        let (first, rest) = tokens.split_first()?;
+        if first.is("PRIMARY") {
+            self.facts.primary.clear();
+            return Some(());
+        }
+        if first.is_any(&["KEY", "INDEX", "CONSTRAINT"]) {
+            let name = ident::unquote(after_exists(rest).first()?.text);
+            self.facts.unique.retain(|key| !same(&key.name, &name));
+            return Some(());
+        }
+        if first.is_any(&["FOREIGN", "CHECK"]) {
+            return Some(());
+        }
+        if first.is_any(&["PARTITION", "SYSTEM", "PERIOD"]) {
+            return None;
+        }
+        let column = without(tokens, "COLUMN");
+        let is_conditional = after_exists(column).len() < column.len();
+        let name = ident::unquote(after_exists(column).first()?.text);
+        let Some(at) = self.original(&name) else { return is_conditional.then_some(()) };
+        self.facts.columns.remove(at);
+        self.was.remove(at);
+        Some(())
+    }
+
+    /// `MODIFY` and `CHANGE`: another definition, and perhaps another name and place.
+    fn replace(&mut self, old: &[u8], column: ColumnDef, tokens: &[Token<'_>]) -> Option<()> {
+        let at = self.original(old)?;
+        let key = self.facts.columns.remove(at).is_key;
+        let was = self.was.remove(at);
+        let to = self.place(tokens, at)?;
+        add_keys(&mut self.facts, &column);
+        self.facts.columns.insert(to, ColumnDef { is_key: key || column.is_key, ..column });
+        self.was.insert(to, was);
+        Some(())
+    }
+
+    fn rename(&mut self, tokens: &[Token<'_>]) -> Option<()> {
+        match tokens {
+            [column, old, to, new] if column.is("COLUMN") && to.is("TO") => {
+                let at = self.original(&ident::unquote(old.text))?;
+                self.facts.columns[at].name = ident::unquote(new.text);
+                Some(())
+            }
+            [kind, old, to, new] if kind.is_any(&["KEY", "INDEX"]) && to.is("TO") => {
+                let (old, new) = (ident::unquote(old.text), ident::unquote(new.text));
+                let keys = self.facts.unique.iter_mut().filter(|key| same(&key.name, &old));
+                keys.for_each(|key| key.name.clone_from(&new));
+                Some(())
+            }
+            [to, rest @ ..] => {
+                let rest = if to.is_any(&["TO", "AS"]) { rest } else { tokens };
+                let (name, behind): (TableName, _) = name_at(rest, &self.facts.name.schema)?;
+                self.facts.name = name;
+                behind.is_empty().then_some(())
+            }
+            [] => None,
+        }
     }
 }
 
@@ -75,120 +259,7 @@ fn without<'t, 'a>(tokens: &'t [Token<'a>], word: &str) -> &'t [Token<'a>] {
     }
 }
 
-fn position(facts: &TableFacts, name: &[u8]) -> Option<usize> {
-    facts.columns.iter().position(|column| same(&column.name, name))
-}
-
 /// Column names ignore case; beyond ASCII they would need a collation, and then nothing is followed.
 fn same(one: &[u8], other: &[u8]) -> bool {
     one.eq_ignore_ascii_case(other)
-}
-
-/// Where `FIRST` or `AFTER name` puts a column; `None` when the place is not there.
-fn place(facts: &TableFacts, tokens: &[Token<'_>], otherwise: usize) -> Option<usize> {
-    match tokens {
-        [.., last] if last.is("FIRST") => Some(0),
-        [.., after, name] if after.is("AFTER") => position(facts, &ident::unquote(name.text)).map(|at| at + 1),
-        _ => Some(otherwise),
-    }
-}
-
-fn add(facts: &mut TableFacts, tokens: &[Token<'_>], dialect: Dialect) -> Option<()> {
-    let first = tokens.first()?;
-    if first.is_any(&KEY_WORDS) {
-        return element(facts, tokens, dialect);
-    }
-    if first.is_any(&["PARTITION", "SYSTEM"]) {
-        return None;
-    }
-    let is_conditional = after_exists(without(tokens, "COLUMN")).len() < without(tokens, "COLUMN").len();
-    let rest = after_exists(without(tokens, "COLUMN"));
-    if let [open, inside @ .., close] = rest
-        && open.is_sign(b'(')
-        && close.is_sign(b')')
-    {
-        return parts(inside).into_iter().try_for_each(|part| element(facts, part, dialect));
-    }
-    let column = column(rest, dialect)?;
-    if position(facts, &column.name).is_some() {
-        return is_conditional.then_some(());
-    }
-    // The bounds of a row version stay last.
-    let hidden = facts.columns.iter().rev().take_while(|column| facts.versioned && column.generated).count();
-    let at = place(facts, rest, facts.columns.len() - hidden)?;
-    add_keys(facts, &column);
-    facts.columns.insert(at, column);
-    Some(())
-}
-
-fn drop_part(facts: &mut TableFacts, tokens: &[Token<'_>]) -> Option<()> {
-    let (first, rest) = tokens.split_first()?;
-    if first.is("PRIMARY") {
-        facts.primary.clear();
-        return Some(());
-    }
-    if first.is_any(&["KEY", "INDEX", "CONSTRAINT"]) {
-        let name = ident::unquote(after_exists(rest).first()?.text);
-        facts.unique.retain(|key| !same(&key.name, &name));
-        return Some(());
-    }
-    if first.is_any(&["FOREIGN", "CHECK"]) {
-        return Some(());
-    }
-    if first.is_any(&["PARTITION", "SYSTEM", "PERIOD"]) {
-        return None;
-    }
-    let column = without(tokens, "COLUMN");
-    let is_conditional = after_exists(column).len() < column.len();
-    let name = ident::unquote(after_exists(column).first()?.text);
-    let Some(at) = position(facts, &name) else { return is_conditional.then_some(()) };
-    facts.columns.remove(at);
-    facts.primary.retain(|part| !same(part, &name));
-    facts
-        .unique
-        .retain(|key| key.columns.as_ref().is_some_and(|columns| !columns.iter().any(|part| same(part, &name))));
-    Some(())
-}
-
-/// `MODIFY` and `CHANGE`: another definition, and perhaps another name and place.
-fn replace(facts: &mut TableFacts, old: &[u8], column: ColumnDef, tokens: &[Token<'_>]) -> Option<()> {
-    let at = position(facts, old)?;
-    let key = facts.columns[at].is_key;
-    facts.columns.remove(at);
-    renamed(facts, old, &column.name);
-    let to = place(facts, tokens, at)?;
-    add_keys(facts, &column);
-    facts.columns.insert(to, ColumnDef { is_key: key || column.is_key, ..column });
-    Some(())
-}
-
-fn renamed(facts: &mut TableFacts, old: &[u8], new: &[u8]) {
-    let unique = facts.unique.iter_mut().filter_map(|key| key.columns.as_mut()).flatten();
-    for part in facts.primary.iter_mut().chain(unique).filter(|part| same(part, old)) {
-        *part = new.to_vec();
-    }
-}
-
-fn rename(facts: &mut TableFacts, tokens: &[Token<'_>]) -> Option<()> {
-    match tokens {
-        [column, old, to, new] if column.is("COLUMN") && to.is("TO") => {
-            let (old, new) = (ident::unquote(old.text), ident::unquote(new.text));
-            let at = position(facts, &old)?;
-            facts.columns[at].name.clone_from(&new);
-            renamed(facts, &old, &new);
-            Some(())
-        }
-        [kind, old, to, new] if kind.is_any(&["KEY", "INDEX"]) && to.is("TO") => {
-            let (old, new) = (ident::unquote(old.text), ident::unquote(new.text));
-            facts.unique.iter_mut().filter(|key| same(&key.name, &old)).for_each(|key| key.name.clone_from(&new));
-            Some(())
-        }
-        [to, rest @ ..] => {
-            let rest = if to.is_any(&["TO", "AS"]) { rest } else { tokens };
-            let (name, behind): (TableName, _) = name_at(rest, &facts.name.schema)?;
-            facts.name = name;
-            behind.is_empty().then_some(())
-        }
-        [] => None,
-    }
 }

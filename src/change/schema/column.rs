@@ -114,6 +114,9 @@ fn attributes(column: &mut ColumnDef, tokens: &[Token<'_>]) {
         rest = behind;
         let next = behind.first();
         let follows = |word: &str| next.is_some_and(|next| next.is(word));
+        if token.is("REFERENCES") {
+            break; // what follows is said of the reference: ON UPDATE CASCADE
+        }
         if token.is_sign(b'(') {
             rest = closing(tokens_from(tokens, behind, 1)).and_then(|end| behind.get(end..)).unwrap_or_default();
         } else if token.is_any(&["UNSIGNED", "ZEROFILL"]) {

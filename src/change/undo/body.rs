@@ -205,6 +205,7 @@ impl<'b> Body<'b> {
         self.written.windows.push(unit.rows);
         self.written.longest = self.written.longest.max(unit.longest);
         self.written.hazards.append(&mut unit.hazards);
+        self.written.overwriting += unit.overwriting;
         for (doing, rows) in std::mem::take(&mut unit.doings) {
             *self.written.doings.entry(doing).or_default() += rows;
         }

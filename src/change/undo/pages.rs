@@ -77,7 +77,7 @@ impl Page<'_> {
             if asked && !self.index.wanted.row(&row) {
                 continue;
             }
-            let (choice, mode) = chosen(self.request, known, place);
+            let (choice, mode) = chosen(self.request, known, transaction, place);
             let ask = Ask { direction: self.request.direction, mode, lines: Lines::Once };
             let sql = match &against {
                 Some(reason) => Err(reason.clone()),

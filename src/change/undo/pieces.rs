@@ -26,6 +26,8 @@ pub(super) struct Unit {
     pub rows: u64,
     pub longest: u64,
     pub doings: Doings,
+    /// Rows of them that are written whatever happened to them since.
+    pub overwriting: u64,
     pub hazards: BTreeSet<Hazard>,
     pub refusals: Refusals,
     pub error: Option<UndoError>,
@@ -129,7 +131,7 @@ impl<'i> Desk<'i> {
         while walk.read(&mut cells).map_err(|broken| broken.at(place.position))? {
             let row =
                 RowView { kind: rows.event.kind, table: &known.described, cells: &cells, transaction: rows.facts };
-            let (choice, mode) = chosen(self.request, known, place);
+            let (choice, mode) = chosen(self.request, known, of.0, place);
             let is_in = choice == Choice::Include && (!asked || self.index.wanted.row(&row));
             let ask = Ask { direction: self.request.direction, mode, lines: self.lines };
             let done = match (&against, is_in) {
@@ -141,6 +143,7 @@ impl<'i> Desk<'i> {
                 Ok(Done::Nothing) => {}
                 Ok(done) => {
                     let (end, transaction) = (seen.text.len(), seen.transactions.len() - 1);
+                    unit.overwriting += u64::from(mode == Mode::Overwrite);
                     seen.pieces.push(Piece { end, table: number, transaction, done });
                 }
                 Err(Trouble::Reason(reason)) => unit.refusals.push(refusal(self.index, place, reason)),
@@ -273,10 +276,10 @@ pub(super) fn standing_against(known: &Known, fate: Fate, engines: Engines) -> O
 }
 
 /// What is chosen for a row.
-pub(super) fn chosen(request: &Request<'_>, known: &Known, place: RowPlace) -> (Choice, Mode) {
+pub(super) fn chosen(request: &Request<'_>, known: &Known, transaction: u64, place: RowPlace) -> (Choice, Mode) {
     match request.choices {
         None => (Choice::Include, Mode::Strict),
-        Some(choices) => choices.chosen(place, known.is_excluded),
+        Some(choices) => choices.chosen(place, transaction, known.is_excluded),
     }
 }
 

@@ -61,7 +61,8 @@ impl TableFilter {
         }
     }
 
-    fn takes(&self, schema: &Foreign, table: &Foreign) -> bool {
+    /// Whether it means that table.
+    pub fn takes(&self, schema: &Foreign, table: &Foreign) -> bool {
         self.table == *table && self.schema.as_ref().is_none_or(|wanted| wanted == schema)
     }
 }

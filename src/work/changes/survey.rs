@@ -150,9 +150,12 @@ impl Surveyed {
         let place = Place { file: at.index, position: statement.facts.start, inner: 0 };
         let entry = self.stats.number();
         definitions.learn_before(&mut self.timeline, place, &self.last_walls);
+        if self.timeline.is_moot(ddl, place) {
+            return;
+        }
         self.timeline.follow(ddl, &statement.query, place);
         if ddl.verb != DdlVerb::Truncate {
-            for table in &ddl.tables {
+            for table in &ddl.with_folded().tables {
                 self.last_walls.insert(table.clone(), place);
                 self.stats.wall(&table.schema, &table.table);
             }

@@ -37,6 +37,16 @@ pub enum RecoverError {
         /// In words.
         why: String,
     },
+    /// A table to be left out that is nowhere.
+    #[error("there is no table {table} to leave out: the logs have no change of it")]
+    #[diagnostic(
+        code(recover::exclude),
+        help("nothing was written; names count letter for letter: `breakglass changes SOURCE --summary` lists them")
+    )]
+    Exclude {
+        /// As it was asked for, escaped.
+        table: String,
+    },
     /// A choice about something that is not there.
     #[error("the script has no {what}")]
     #[diagnostic(code(recover::no_such), help("read the page again"))]
@@ -63,7 +73,7 @@ impl Reportable for RecoverError {
         match self {
             Self::Refused { .. } | Self::Gaps { .. } | Self::ReadOnly => Fault::Refused,
             Self::Nothing { .. } => Fault::Inconclusive,
-            Self::NoSuch { .. } => Fault::Usage,
+            Self::Exclude { .. } | Self::NoSuch { .. } => Fault::Usage,
             Self::Pipe(_) => Fault::Failed,
             Self::Interrupted => Fault::Interrupted,
         }

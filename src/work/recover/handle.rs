@@ -117,7 +117,10 @@ impl RecoveryHandle {
 
     fn made(&self, made: Made) {
         let made = Arc::new(made);
-        let choices = made.choices();
+        let choices = match made.choices() {
+            Ok(choices) => choices,
+            Err(error) => return self.state().fail(error.report()),
+        };
         {
             let mut state = self.state();
             state.made = Some(made.clone());

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use tokio_util::sync::CancellationToken;
 
 use crate::change::index::{Index, Indexing, Log, Stopped, Wanted, Watch};
+use crate::change::query::TableName;
 use crate::change::schema::Timeline;
 use crate::change::script::Header;
 use crate::change::undo::{
@@ -17,6 +18,7 @@ use crate::model::change::Change;
 use crate::model::changes::{ChangesView, Rows, Shown, TableRef};
 use crate::model::foreign::Foreign;
 use crate::model::script::{Extent, Mode, ScriptOptions};
+use crate::work::recover::error::RecoverError;
 
 /// What a script is made of. The logs' bytes are pinned: `still` says whether they are what they were.
 pub struct Material {
@@ -143,7 +145,7 @@ impl Made {
     /// As [`undo::write`].
     pub fn tried(&self, wish: &Wish<'_>) -> Result<Written, UndoError> {
         let written = self.write(wish, &mut Nowhere::default())?;
-        if wish.choices.excluded.is_empty() && wish.choices.rows.is_empty() {
+        if wish.choices.is_plain() {
             let _ = self.windows.set(written.windows.clone());
         }
         Ok(written)
@@ -213,21 +215,32 @@ impl Made {
     }
 
     /// The choices that the options make.
-    pub fn choices(&self) -> Choices {
-        let excluded = self.options.exclude.iter().flat_map(|filter| {
-            self.index.tables.keys().filter_map(|name| {
-                let (schema, table) = (Foreign::new(name.schema.clone()), Foreign::new(name.table.clone()));
-                let fits = filter.table == table && filter.schema.as_ref().is_none_or(|wanted| *wanted == schema);
-                fits.then_some((schema, table))
-            })
-        });
-        Choices { mode: self.options.mode, excluded: excluded.collect::<BTreeSet<_>>(), ..Choices::default() }
+    ///
+    /// # Errors
+    ///
+    /// [`RecoverError::Exclude`], where the logs have no such table: a name that is mistyped leaves nothing out.
+    pub fn choices(&self) -> Result<Choices, RecoverError> {
+        let named = |name: &TableName| (Foreign::new(name.schema.clone()), Foreign::new(name.table.clone()));
+        let index = &self.index;
+        let undone: BTreeSet<_> = index.tables.keys().chain(&index.companions).map(named).collect();
+        let logged = self.view.tables.iter().map(|table| (&table.table.schema, &table.table.table));
+        let known: BTreeSet<_> = undone.iter().map(|(schema, table)| (schema, table)).chain(logged).collect();
+        for filter in &self.options.exclude {
+            if !known.iter().any(|(schema, table)| filter.takes(schema, table)) {
+                let schema = filter.schema.as_ref().map_or_else(String::new, |schema| format!("{schema}."));
+                return Err(RecoverError::Exclude { table: format!("{schema}{}", filter.table) });
+            }
+        }
+        let is_out = |(schema, table): &(Foreign, Foreign)| {
+            self.options.exclude.iter().any(|filter| filter.takes(schema, table))
+        };
+        let excluded = undone.iter().filter(|name| is_out(name)).cloned().collect();
+        Ok(Choices { mode: self.options.mode, excluded, ..Choices::default() })
     }
 
     /// Whether the options leave nothing out and overwrite nothing.
     pub fn is_everything(&self) -> bool {
-        let choices = self.choices();
-        choices.excluded.is_empty() && choices.mode == Mode::Strict
+        self.options.exclude.is_empty() && self.options.mode == Mode::Strict
     }
 
     /// Whether whole transactions are undone.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::change::reverse::{Hazard, Reason, Refusal, Refusals};
-use crate::change::undo::{Choices, Reference, RowPlace, Undoing, Written};
-use crate::model::change::{ChangeKind, TransactionFacts};
+use crate::change::undo::{Choices, Chosen, Reference, RowPlace, Undoing, Written};
+use crate::model::change::{ChangeKind, ChangedTable, TransactionFacts};
 use crate::model::changes::{ChangesView, Coverage, Rows, TableRef, Wall, WallVerb};
 use crate::model::foreign::Foreign;
 use crate::model::script::{
@@ -28,6 +28,7 @@ struct Seen {
     number: u64,
     place: RowPlace,
     transaction: u64,
+    table: Arc<ChangedTable>,
 }
 
 /// What an open recovery knows.
@@ -38,6 +39,8 @@ pub struct State {
     pub made: Option<Arc<Made>>,
     pub choices: Choices,
     notes: BTreeMap<u64, (RowPlace, String)>,
+    /// The transactions of rows for which something was chosen.
+    decided_in: BTreeMap<RowPlace, u64>,
     seen: VecDeque<Seen>,
     /// Whether something was chosen, and what that comes to is still worked out.
     pub pending: bool,
@@ -73,6 +76,7 @@ impl State {
             made: None,
             choices: Choices::default(),
             notes: BTreeMap::new(),
+            decided_in: BTreeMap::new(),
             seen: VecDeque::new(),
             pending: true,
             decided: 0,
@@ -115,7 +119,8 @@ impl State {
     /// Remembers what was on a page.
     pub fn serve(&mut self, rows: &[(u64, Undoing)]) {
         for (number, row) in rows {
-            self.seen.push_back(Seen { number: *number, place: row.place, transaction: row.transaction });
+            let (place, transaction, table) = (row.place, row.transaction, row.change.table.clone());
+            self.seen.push_back(Seen { number: *number, place, transaction, table });
         }
         let over = self.seen.len().saturating_sub(SEEN);
         self.seen.drain(..over);
@@ -176,37 +181,59 @@ impl State {
         match which {
             Which::Table(table) => self.table(table, choice)?,
             Which::Statement(number) => {
-                let fits = |seen: &Seen| seen.number == *number;
-                self.rows(fits, choice, || format!("statement {number} on a page"))?;
+                let seen = self.seen.iter().rev().find(|seen| seen.number == *number).cloned();
+                let none = || RecoverError::NoSuch { what: format!("statement {number} on a page") };
+                self.row(&seen.ok_or_else(none)?, choice);
             }
             Which::Transaction(number) => {
-                let fits = |seen: &Seen| seen.transaction == *number;
-                self.rows(fits, choice, || format!("transaction {number} on a page"))?;
+                if !self.seen.iter().any(|seen| seen.transaction == *number) {
+                    return Err(RecoverError::NoSuch { what: format!("transaction {number} on a page") });
+                }
+                self.transaction(*number, choice);
             }
         }
         self.rework();
         Ok(())
     }
 
-    fn rows(
-        &mut self,
-        fits: impl Fn(&Seen) -> bool,
-        (choice, mode): (Option<Choice>, Option<Mode>),
-        what: impl Fn() -> String,
-    ) -> Result<(), RecoverError> {
-        let places: Vec<RowPlace> = self.seen.iter().filter(|seen| fits(seen)).map(|seen| seen.place).collect();
-        if places.is_empty() {
-            return Err(RecoverError::NoSuch { what: what() });
+    /// What is chosen for a row is kept only where it differs from what holds anyway: a mode says nothing of the choice,
+    /// and whatever is left out as a table stays out.
+    fn row(&mut self, seen: &Seen, (choice, mode): (Option<Choice>, Option<Mode>)) {
+        let name = (seen.table.schema.clone(), seen.table.name.clone());
+        let usual = self.choices.usual(seen.transaction, self.choices.excluded.contains(&name));
+        let mut chosen = self.choices.rows.remove(&seen.place).unwrap_or_default();
+        if choice.is_some() {
+            chosen.choice = choice.filter(|choice| *choice != usual.0);
         }
-        let default = (Choice::Include, self.choices.mode);
-        for place in places {
-            let chosen = self.choices.rows.entry(place).or_insert(default);
-            *chosen = (choice.unwrap_or(chosen.0), mode.unwrap_or(chosen.1));
-            if *chosen == default && self.choices.excluded.is_empty() {
-                self.choices.rows.remove(&place);
+        if mode.is_some() {
+            chosen.mode = mode.filter(|mode| *mode != usual.1);
+        }
+        if chosen != Chosen::default() {
+            self.choices.rows.insert(seen.place, chosen);
+            self.decided_in.insert(seen.place, seen.transaction);
+        }
+    }
+
+    /// All of a transaction, on pages or not; what was chosen for its rows before does not count any more.
+    fn transaction(&mut self, number: u64, (choice, mode): (Option<Choice>, Option<Mode>)) {
+        let mut of = self.choices.transactions.remove(&number).unwrap_or_default();
+        if choice.is_some() {
+            of.choice = choice.filter(|choice| *choice == Choice::Exclude);
+        }
+        if mode.is_some() {
+            of.mode = mode.filter(|mode| *mode != self.choices.mode);
+        }
+        if of != Chosen::default() {
+            self.choices.transactions.insert(number, of);
+        }
+        let decided_in = &self.decided_in;
+        self.choices.rows.retain(|place, row| {
+            if decided_in.get(place) == Some(&number) {
+                row.choice = row.choice.filter(|_| choice.is_none());
+                row.mode = row.mode.filter(|_| mode.is_none());
             }
-        }
-        Ok(())
+            *row != Chosen::default()
+        });
     }
 
     fn table(&mut self, table: &TableRef, (choice, mode): (Option<Choice>, Option<Mode>)) -> Result<(), RecoverError> {
@@ -273,9 +300,8 @@ impl State {
     fn counts(&self) -> ChoiceCounts {
         let rows = |written: &Option<Written>| written.as_ref().map_or(0, |written| written.doings.values().sum());
         let included: u64 = rows(if self.chosen.is_some() { &self.chosen } else { &self.last });
-        let overwrite =
-            self.choices.rows.values().filter(|(choice, mode)| *choice == Choice::Include && *mode == Mode::Overwrite);
-        let overwrite = if self.choices.mode == Mode::Overwrite { included } else { overwrite.count() as u64 };
+        let written = self.chosen.as_ref().or(self.last.as_ref());
+        let overwrite = written.map_or(0, |written| written.overwriting);
         ChoiceCounts {
             included,
             excluded: if self.last.is_some() { self.total.saturating_sub(included) } else { 0 },

@@ -83,9 +83,13 @@ pub fn header(made: &Made, filter: &ChangeFilter, state: &State) -> Header {
     for (schema, table) in &state.choices.excluded {
         add("excluded", format!("{schema}.{table}"));
     }
-    let single = state.choices.rows.values().filter(|(choice, _)| *choice == Choice::Exclude).count();
+    let single = state.choices.rows.values().filter(|row| row.choice == Some(Choice::Exclude)).count();
     if single > 0 {
         add("excluded", format!("{} single changes", grouped(single as u64)));
+    }
+    let whole = state.choices.transactions.values().filter(|of| of.choice == Some(Choice::Exclude)).count();
+    if whole > 0 {
+        add("excluded", format!("{} transactions", grouped(whole as u64)));
     }
     for (_, place, note) in state.notes().take(LISTED) {
         add("note", format!("{} row {}: {note}", place_words(made, *place), place.row));

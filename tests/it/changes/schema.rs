@@ -160,6 +160,105 @@ fn a_change_that_cannot_be_followed_ends_what_is_known() {
     }
 }
 
+/// What a definition is behind a statement, and whether the statement may have done nothing.
+fn followed(known: &mut Timeline, text: &str, file: u32) -> bool {
+    use breakglass::change::query::{Meaning, Query, meaning};
+    let query = Query { thread: 1, schema: b"d", text: text.as_bytes(), dialect: Default::default() };
+    let Meaning::Ddl(ddl) = meaning(&query) else { panic!("{text}") };
+    let place = Place { file, ..Place::default() };
+    known.follow(&ddl, &query, place);
+    known.is_moot(&ddl, place)
+}
+
+fn columns(known: &Timeline, table: &str, file: u32) -> Result<String, Unknown> {
+    let name = TableName { schema: b"d".to_vec(), table: table.as_bytes().to_vec() };
+    known.at(&name, Place { file, ..Place::default() }).map(|facts| {
+        let names = facts.columns.iter().map(|column| String::from_utf8_lossy(&column.name).into_owned());
+        let keys = facts.primary.iter().map(|name| format!("*{}", String::from_utf8_lossy(name)));
+        names.chain(keys).collect::<Vec<_>>().join(" ")
+    })
+}
+
+#[test]
+fn d22_the_actions_of_one_change_mean_the_columns_as_they_were_before_it() {
+    let cases = [
+        ("RENAME COLUMN a TO b, RENAME COLUMN b TO a", Ok("b a c *b")),
+        ("CHANGE a b INT, CHANGE b a INT", Ok("b a c *b")),
+        ("RENAME COLUMN a TO b, DROP b", Ok("b c *b")),
+        ("DROP b, RENAME COLUMN a TO b", Ok("b c *b")),
+        ("RENAME COLUMN a TO b, RENAME COLUMN b TO c, RENAME COLUMN c TO a", Ok("b c a *b")),
+        ("DROP c, ADD c TEXT FIRST", Ok("c a b *a")),
+        ("ADD d INT AFTER a, ADD e INT AFTER d", Ok("a d e b c *a")),
+        ("RENAME COLUMN a TO z, ADD a INT", Ok("z b c a *z")),
+        ("RENAME COLUMN a TO z, DROP PRIMARY KEY, ADD PRIMARY KEY (b)", Ok("z b c *b")),
+        ("RENAME COLUMN a TO b, RENAME COLUMN b TO a, ADD d INT AFTER a", Err(Unknown::Lost)),
+        ("RENAME COLUMN a TO b", Err(Unknown::Lost)),
+    ];
+    for (actions, expected) in cases {
+        let mut known = one("CREATE TABLE t (a int primary key, b int, c int)");
+        followed(&mut known, &format!("ALTER TABLE t {actions}"), 1);
+        assert_eq!(columns(&known, "t", 1), expected.map(str::to_owned), "{actions}");
+    }
+}
+
+#[test]
+fn a_column_may_be_called_first() {
+    let mut known = one("CREATE TABLE t (a int primary key, first int, z int)");
+    followed(&mut known, "ALTER TABLE t ADD c INT AFTER first", 1);
+    assert_eq!(columns(&known, "t", 1).unwrap(), "a first c z *a");
+    followed(&mut known, "ALTER TABLE t ADD d INT FIRST", 2);
+    assert_eq!(columns(&known, "t", 2).unwrap(), "d a first c z *a");
+}
+
+#[test]
+fn d22_a_table_that_is_created_only_if_it_is_not_there_stays_what_it_was() {
+    let create = "CREATE TABLE IF NOT EXISTS t (b int, a int)";
+    let mut known = one("CREATE TABLE t (a int primary key, b int)");
+    assert!(followed(&mut known, create, 1));
+    assert_eq!(columns(&known, "t", 1).unwrap(), "a b *a");
+    // Nothing is known of it: neither whether it was there.
+    let mut unknown = Timeline::default();
+    assert!(followed(&mut unknown, create, 1));
+    assert_eq!(columns(&unknown, "t", 1), Err(Unknown::Never));
+    // It was gone, so it came to be.
+    assert!(!followed(&mut known, "DROP TABLE t", 2));
+    assert!(!followed(&mut known, create, 3));
+    assert_eq!(columns(&known, "t", 3).unwrap(), "b a");
+    assert!(!followed(&mut known, "CREATE OR REPLACE TABLE t (q int)", 4));
+    assert_eq!(columns(&known, "t", 4).unwrap(), "q");
+}
+
+#[test]
+fn d22_a_name_that_differs_only_by_its_case_may_be_the_same_table() {
+    let all = ["ALTER TABLE T DROP b", "RENAME TABLE T TO u", "DROP TABLE T", "CREATE OR REPLACE TABLE T (b int)"];
+    for text in all {
+        let mut known = one("CREATE TABLE t (a int primary key, b int)");
+        followed(&mut known, text, 1);
+        assert_eq!(columns(&known, "t", 1), Err(Unknown::Lost), "{text}");
+        assert_eq!(columns(&known, "t", 0).unwrap(), "a b *a", "{text}");
+        // The same for a definition that is true where the logs end.
+        let mut late = Timeline::default();
+        late.read_last(b"CREATE TABLE t (a int primary key)", b"d").unwrap();
+        followed(&mut late, text, 1);
+        late.settle();
+        assert_eq!(columns(&late, "t", 0), Err(Unknown::Never), "{text}");
+        assert_eq!(columns(&late, "t", 1).unwrap(), "a *a", "{text}");
+    }
+    let mut known = one("CREATE TABLE t (a int primary key, b int)");
+    followed(&mut known, "DROP DATABASE D", 1);
+    assert_eq!(columns(&known, "t", 1), Err(Unknown::Lost));
+}
+
+#[test]
+fn d17_what_follows_a_reference_is_not_said_of_the_column() {
+    let known = one("CREATE TABLE t (a int REFERENCES p(id) ON UPDATE CASCADE ON DELETE SET NULL, \
+         at datetime DEFAULT NULL ON UPDATE NOW())");
+    let name = TableName { schema: b"d".to_vec(), table: b"t".to_vec() };
+    let facts = known.at(&name, Place::default()).unwrap();
+    let told: Vec<_> = facts.columns.iter().map(|column| (column.updates_itself, column.charset)).collect();
+    assert_eq!(told, [(false, Charset::Unknown), (true, Charset::Unknown)]);
+}
+
 #[test]
 fn a_definition_of_another_time_is_not_used() {
     let known = one("CREATE TABLE bg_fk.parent (id bigint, other int)");

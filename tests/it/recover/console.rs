@@ -217,3 +217,61 @@ fn a_refusal_goes_when_its_table_is_left_out() {
         assert!(matches!(recovery.view().phase, RecoveryPhase::Ready));
     });
 }
+
+#[test]
+fn a_mode_leaves_what_is_excluded_excluded() {
+    let servers = alone();
+    let Some(server) = servers.first().copied() else { return };
+    now(async {
+        let damaged = Damaged::new(server, BEFORE, ACCIDENT);
+        let (_session, recovery) = open(&damaged, only_accident(), ScriptOptions::default()).await;
+        let stock = TableRef { schema: "accident".into(), table: "stock".into() };
+        let page = recovery.page(0, 100).await.unwrap();
+        let of_stock = |page: &ScriptPage| page.statements.iter().find(|one| one.row == "item 2").unwrap().clone();
+        let one = of_stock(&page).number;
+        // Whichever comes first.
+        recovery.decide(&Which::Table(stock.clone()), Decision::Choose(Choice::Exclude)).unwrap();
+        recovery.decide(&Which::Statement(one), Decision::Mode(Mode::Overwrite)).unwrap();
+        let view = recovery.complete().await.unwrap();
+        assert_eq!((view.counts.included, view.counts.excluded, view.counts.overwrite), (7, 4, 0));
+        let seen = of_stock(&recovery.page(0, 100).await.unwrap());
+        assert_eq!((seen.choice, seen.mode), (Choice::Exclude, Mode::Overwrite));
+        recovery.decide(&Which::Table(stock.clone()), Decision::Choose(Choice::Include)).unwrap();
+        assert_eq!(recovery.complete().await.unwrap().counts.overwrite, 1);
+        recovery.decide(&Which::Table(stock), Decision::Choose(Choice::Exclude)).unwrap();
+        assert_eq!(recovery.complete().await.unwrap().counts.included, 7);
+        // Only who asks for the row itself gets it.
+        recovery.decide(&Which::Statement(one), Decision::Choose(Choice::Include)).unwrap();
+        let view = recovery.complete().await.unwrap();
+        assert_eq!((view.counts.included, view.counts.overwrite), (8, 1));
+    });
+}
+
+#[test]
+fn a_transaction_is_decided_as_a_whole() {
+    let servers = alone();
+    let Some(server) = servers.first().copied() else { return };
+    now(async {
+        let damaged = Damaged::new(server, BEFORE, ACCIDENT);
+        let (_session, recovery) = open(&damaged, only_accident(), ScriptOptions::default()).await;
+        // One statement of three was on a page.
+        let page = recovery.page(0, 1).await.unwrap();
+        let first = page.transactions[0].number;
+        let number = page.statements[0].number;
+        recovery.decide(&Which::Statement(number), Decision::Mode(Mode::Overwrite)).unwrap();
+        recovery.decide(&Which::Transaction(first), Decision::Choose(Choice::Exclude)).unwrap();
+        let view = recovery.complete().await.unwrap();
+        assert_eq!((view.counts.included, view.counts.excluded, view.counts.overwrite), (8, 3, 0));
+        recovery.decide(&Which::Statement(number), Decision::Choose(Choice::Include)).unwrap();
+        let view = recovery.complete().await.unwrap();
+        assert_eq!((view.counts.included, view.counts.overwrite), (9, 1));
+        // What is decided last counts.
+        recovery.decide(&Which::Transaction(first), Decision::Choose(Choice::Exclude)).unwrap();
+        assert_eq!(recovery.complete().await.unwrap().counts.included, 8);
+        recovery.decide(&Which::Transaction(first), Decision::Choose(Choice::Include)).unwrap();
+        recovery.decide(&Which::Transaction(first), Decision::Mode(Mode::Overwrite)).unwrap();
+        let view = recovery.complete().await.unwrap();
+        assert_eq!((view.counts.included, view.counts.overwrite), (11, 3));
+        assert!(recovery.decide(&Which::Transaction(4_711), Decision::Mode(Mode::Strict)).is_err());
+    });
+}

@@ -143,6 +143,57 @@ fn tables_are_left_out_overwritten_and_done_again() {
 }
 
 #[test]
+fn d20_a_table_is_left_out_though_only_its_transactions_bring_it_in() {
+    for server in alone().iter().copied() {
+        let damaged = Damaged::new(server, ORDERS, ACCIDENT);
+        let script = damaged.home.path("undo.sql");
+        let file = script.to_str().unwrap();
+        let front = ["--table", "accident.orders", "--kind", "delete", "--json", "-o", file, "--exclude"];
+        for wrong in ["Stock", "accident.stok", "other.stock"] {
+            let run = damaged.recover(&[&front[..], &[wrong]].concat());
+            assert_eq!((run.code, run.error_code().as_str()), (2, "recover::exclude"), "{run:?}");
+            assert!(!script.exists());
+        }
+        let told = json(&damaged.recover(&[&front[..], &["stock"]].concat()));
+        assert_eq!((&told["excluded"], &told["changes"]), (&Value::from(2), &Value::from(4)), "{told}");
+        assert_eq!(applied(server, &script), "APPLIED");
+        let now = state(server);
+        assert!(now.contains("1\t0\n2\t0\n") && now.contains("1\tpaid\t9.50\n"), "{now}");
+    }
+}
+
+#[test]
+fn d22_a_wall_is_one_whatever_the_case_of_its_name() {
+    let servers = alone();
+    let Some(server) = servers.first().copied() else { return };
+    // A server that folds names logs them as they were typed.
+    let damaged = Damaged::new(
+        server,
+        &format!("{ORDERS} CREATE TABLE Orders (id INT PRIMARY KEY);"),
+        "DELETE FROM orders WHERE id=1; ALTER TABLE Orders ADD x INT; DELETE FROM orders WHERE id=2;",
+    );
+    let script = damaged.home.path("undo.sql");
+    let run = damaged.recover(&["--table", "accident.orders", "--json", "-o", script.to_str().unwrap()]);
+    assert_eq!((run.code, run.error_code().as_str()), (6, "recover::refused"), "{run:?}");
+    let told = json(&run);
+    let mut reasons = told["refused"].as_array().unwrap().iter().map(|one| one["reason"].as_str().unwrap());
+    assert!(reasons.any(|reason| reason.contains("ALTER TABLE Orders")), "{told}");
+}
+
+#[test]
+fn d22_a_table_that_was_there_already_is_no_wall() {
+    let servers = alone();
+    let Some(server) = servers.first().copied() else { return };
+    let create = "CREATE TABLE IF NOT EXISTS orders (status INT, id INT, other INT)";
+    let damaged = Damaged::new(server, ORDERS, &format!("{ACCIDENT} {create}; DELETE FROM orders WHERE id=9;"));
+    let script = damaged.home.path("undo.sql");
+    let run = damaged.recover(&["-o", script.to_str().unwrap()]);
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(applied(server, &script), "APPLIED");
+    assert_eq!(state(server), damaged.before);
+}
+
+#[test]
 fn d21_d22_d30_d75_what_stands_in_the_way_is_listed_and_nothing_is_written() {
     for server in alone().iter().copied() {
         let walled = Damaged::new(server, ORDERS, "DELETE FROM orders WHERE id=1; TRUNCATE stock; DELETE FROM orders;");

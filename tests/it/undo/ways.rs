@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use breakglass::change::index::{Everything, Index, RowView, RowsFacts, Wanted};
 use breakglass::change::script::UNCHECK;
-use breakglass::change::undo::{Choices, Direction, Engines, Reference, Request, RowPlace, UndoError, rows, stream};
+use breakglass::change::undo::{
+    Choices, Chosen, Direction, Engines, Reference, Request, RowPlace, UndoError, rows, stream,
+};
 use breakglass::model::change::{ChangeKind, Value};
 use breakglass::model::foreign::Foreign;
 use breakglass::model::script::{Checks, Choice, Commits, Extent, Mode};
@@ -282,8 +284,9 @@ fn rows_are_looked_at_one_by_one_and_left_out_one_by_one() {
         let script = written(&plan, &Request::default());
         assert!(seen.iter().all(|undoing| script.contains(undoing.sql.as_ref().unwrap().as_ref().unwrap())));
         let mut choices = Choices::default();
-        choices.rows.insert(seen[2].place, (Choice::Exclude, Mode::Strict));
-        choices.rows.insert(RowPlace::default(), (Choice::Exclude, Mode::Strict));
+        let out = Chosen { choice: Some(Choice::Exclude), mode: None };
+        choices.rows.insert(seen[2].place, out);
+        choices.rows.insert(RowPlace::default(), out);
         applied(server, &written(&plan, &Request { choices: Some(&choices), ..Request::default() }));
         assert_eq!(state(server), "1 1 a; 2 12 b; 3 3 c; ");
         let all = Choices { excluded: [(Foreign::from("ways"), Foreign::from("t"))].into(), ..Choices::default() };
