@@ -1,6 +1,6 @@
 //! Reads all files once, forward.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::change::error::BinlogError;
@@ -9,7 +9,7 @@ use crate::change::index::{
     Bits, Cursor, EventCounts, FileFacts, Index, Indexing, Log, PartOf, Partial, RowTester, RowsFacts, Stopped, WINDOW,
     Wanted, Window,
 };
-use crate::change::query::TableName;
+use crate::change::query::{Ddl, TableName};
 use crate::change::reverse::{Reason, Refusal, Refusals};
 use crate::change::rows::{NO_FOREIGN_KEY_CHECKS, SQL_FOREIGN_KEYS};
 use crate::change::schema::Timeline;
@@ -53,6 +53,7 @@ pub(super) fn build(
         files: vec![],
         tallies: Tallies::default(),
         partial: Partial::default(),
+        undone: BTreeSet::new(),
     };
     for (file, log) in (0..).zip(&logs) {
         pass.file(file, log)?;
@@ -123,6 +124,8 @@ struct Pass<'b> {
     files: Vec<FileFacts>,
     tallies: Tallies,
     partial: Partial,
+    /// Tables with rows that a script would undo, so far.
+    undone: BTreeSet<TableName>,
 }
 
 /// A window that has no end yet.
@@ -143,6 +146,8 @@ struct Open {
     is_unchecked: bool,
     rows: u64,
     left: BTreeMap<TableName, u64>,
+    /// Tables with rows that are undone if anything of it is.
+    tables: Vec<Arc<Table>>,
     /// Statements without rows, which stand in the way if all of it is wanted.
     statements: Vec<Refusal>,
 }
@@ -240,7 +245,10 @@ impl Pass<'_> {
             Item::Rows(rows) => self.rows(&rows)?,
             Item::End(_) => self.end(),
             Item::Wall(ddl, statement) => {
-                if self.wanted.wall(&ddl, &statement, place) {
+                // Whatever was open, a change of definitions has ended.
+                self.end();
+                let stands = self.wanted.wall(&ddl, &statement, place);
+                if stands || (self.wanted.wall_behind(&statement, place) && self.is_undone(&ddl)) {
                     self.refusals.push(refusal(log, place, Reason::Wall(shortened(&statement))));
                 }
                 if !self.is_followed {
@@ -273,6 +281,11 @@ impl Pass<'_> {
             self.touched.set(self.number);
             self.tallies.add(rows);
         }
+        if (is_wanted || self.how.extent == Extent::Whole)
+            && !self.open.tables.iter().any(|known| Arc::ptr_eq(known, table))
+        {
+            self.open.tables.push(table.clone());
+        }
         if self.how.extent == Extent::Partial {
             let mut walk = rows.event.rows();
             let mut count = 0;
@@ -286,6 +299,17 @@ impl Pass<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether rows that would be undone lie in front of a change of their table's definition.
+    fn is_undone(&self, ddl: &Ddl) -> bool {
+        let is_of = |name: &TableName, table: &TableName| {
+            name.schema == table.schema && (name.table.is_empty() || name.table == table.table)
+        };
+        match &ddl.tables[..] {
+            [] => !self.undone.is_empty(),
+            names => names.iter().any(|name| self.undone.iter().any(|table| is_of(name, table))),
+        }
     }
 
     fn any_row(&self, rows: &RowsItem<'_>) -> Result<bool, BinlogError> {
@@ -310,13 +334,14 @@ impl Pass<'_> {
 
     /// The open transaction is over.
     fn end(&mut self) {
-        let Open { facts, is_unchecked, rows, left, statements } = std::mem::take(&mut self.open);
+        let Open { facts, is_unchecked, rows, left, tables, statements } = std::mem::take(&mut self.open);
         if !self.touched.has(self.number) {
             return;
         }
         if is_unchecked {
             self.unchecked.set(self.number);
         }
+        self.undone.extend(tables.iter().map(|table| table.full_name()));
         if self.how.extent == Extent::Whole {
             statements.into_iter().for_each(|refusal| self.refusals.push(refusal));
         }
