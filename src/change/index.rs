@@ -154,6 +154,13 @@ pub trait Wanted: Send + Sync {
         true
     }
 
+    /// Whether a change of definitions, of no table that was asked for, still stands in the way of rows in front of it:
+    /// rows of other tables come in with whole transactions, and a range may end in front of it.
+    fn wall_behind(&self, statement: &StatementItem<'_>, place: Place) -> bool {
+        let _ = (statement, place);
+        false
+    }
+
     /// Whether the loss of changes at that place stands in the way.
     fn incident(&self, place: Place) -> bool {
         let _ = place;

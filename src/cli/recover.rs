@@ -135,8 +135,9 @@ pub async fn run(door: &Door, args: RecoverArgs) -> Result<u8, Report> {
     }
     unlock::given(door, &session).await?;
     let filter = args.filter.filter()?;
-    // Of the filter only positions decide what is read: transactions that the rest of it touches may reach beyond it.
-    let positions = ChangeFilter { from: filter.from.clone(), to: filter.to.clone(), ..ChangeFilter::default() };
+    // Of the filter only its beginning decides what is read: transactions that the rest of it touches may reach beyond
+    // it, and definitions may change behind it.
+    let positions = ChangeFilter { from: filter.from.clone(), ..ChangeFilter::default() };
     let request = ChangesRequest { source: args.source.clone(), schemas: args.schemas.clone(), filter: positions };
     let source = session.open_changes(request)?;
     let label = Foreign::from(args.source.as_str()).to_string();

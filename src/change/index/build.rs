@@ -9,7 +9,7 @@ use crate::change::index::{
     Bits, Cursor, EventCounts, FileFacts, Index, Indexing, Log, PartOf, Partial, RowTester, RowsFacts, Stopped, WINDOW,
     Wanted, Window,
 };
-use crate::change::query::TableName;
+use crate::change::query::{Ddl, TableName};
 use crate::change::reverse::{Reason, Refusal, Refusals};
 use crate::change::rows::{NO_FOREIGN_KEY_CHECKS, SQL_FOREIGN_KEYS};
 use crate::change::schema::Timeline;
@@ -54,6 +54,7 @@ pub(super) fn build(
         tallies: Tallies::default(),
         companions: BTreeSet::new(),
         partial: Partial::default(),
+        undone: BTreeSet::new(),
     };
     for (file, log) in (0..).zip(&logs) {
         pass.file(file, log)?;
@@ -127,6 +128,8 @@ struct Pass<'b> {
     tallies: Tallies,
     companions: BTreeSet<TableName>,
     partial: Partial,
+    /// Tables with rows that a script would undo, so far.
+    undone: BTreeSet<TableName>,
 }
 
 /// A window that has no end yet.
@@ -149,6 +152,8 @@ struct Open {
     left: BTreeMap<TableName, u64>,
     /// Tables of rows that were not asked for, if all of it is wanted.
     companions: Vec<Arc<Table>>,
+    /// Tables with rows that are undone if anything of it is.
+    tables: Vec<Arc<Table>>,
     /// Statements without rows, which stand in the way if all of it is wanted.
     statements: Vec<Refusal>,
 }
@@ -257,7 +262,12 @@ impl Pass<'_> {
             Item::Wall(ddl, statement) => {
                 let start = Place { position: statement.facts.start, inner: 0, ..place };
                 let is_wall = !self.timeline.is_moot(&ddl, start);
-                if is_wall && self.wanted.wall(&ddl.with_folded(), &statement, place) {
+                let named = ddl.with_folded();
+                // Whatever was open, a change of definitions has ended.
+                self.end();
+                let stands = self.wanted.wall(&named, &statement, place);
+                let behind = self.wanted.wall_behind(&statement, place) && self.is_undone(&named);
+                if is_wall && (stands || behind) {
                     self.refusals.push(refusal(log, place, Reason::Wall(shortened(&statement))));
                 }
                 if !self.is_followed {
@@ -292,6 +302,11 @@ impl Pass<'_> {
         } else if self.how.extent == Extent::Whole {
             self.open.comes_along(table);
         }
+        if (is_wanted || self.how.extent == Extent::Whole)
+            && !self.open.tables.iter().any(|known| Arc::ptr_eq(known, table))
+        {
+            self.open.tables.push(table.clone());
+        }
         if self.how.extent == Extent::Partial {
             let mut walk = rows.event.rows();
             let mut count = 0;
@@ -305,6 +320,17 @@ impl Pass<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether rows that would be undone lie in front of a change of their table's definition.
+    fn is_undone(&self, ddl: &Ddl) -> bool {
+        let is_of = |name: &TableName, table: &TableName| {
+            name.schema == table.schema && (name.table.is_empty() || name.table == table.table)
+        };
+        match &ddl.tables[..] {
+            [] => !self.undone.is_empty(),
+            names => names.iter().any(|name| self.undone.iter().any(|table| is_of(name, table))),
+        }
     }
 
     fn any_row(&self, rows: &RowsItem<'_>) -> Result<bool, BinlogError> {
@@ -329,13 +355,14 @@ impl Pass<'_> {
 
     /// The open transaction is over.
     fn end(&mut self) {
-        let Open { facts, is_unchecked, rows, left, companions, statements } = std::mem::take(&mut self.open);
+        let Open { facts, is_unchecked, rows, left, companions, tables, statements } = std::mem::take(&mut self.open);
         if !self.touched.has(self.number) {
             return;
         }
         if is_unchecked {
             self.unchecked.set(self.number);
         }
+        self.undone.extend(tables.iter().map(|table| table.full_name()));
         if self.how.extent == Extent::Whole {
             statements.into_iter().for_each(|refusal| self.refusals.push(refusal));
         }

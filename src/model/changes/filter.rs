@@ -224,6 +224,11 @@ impl Compiled {
         (self.from..self.to).contains(&(file, position))
     }
 
+    /// Whether a place and its time lie behind the beginning of what is asked for, however far behind.
+    pub fn begins_by(&self, file: u32, position: BinlogPos, at: Moment) -> bool {
+        self.from <= (file, position) && self.filter.since.is_none_or(|since| at >= since)
+    }
+
     /// Whether a transaction's own facts pass: time, GTID, connection.
     pub fn takes_transaction(&self, facts: &TransactionFacts) -> bool {
         let filter = &self.filter;

@@ -66,6 +66,11 @@ impl Wanted for Chosen {
             && (ddl.tables.is_empty() || ddl.tables.iter().any(|name| named(&name.schema, &name.table)))
     }
 
+    /// Behind the range too: rows are put back into a table as the last of its walls left it.
+    fn wall_behind(&self, statement: &StatementItem<'_>, place: Place) -> bool {
+        self.0.begins_by(place.file, place.position, statement.facts.committed_at)
+    }
+
     fn incident(&self, place: Place) -> bool {
         self.0.takes_place(place.file, place.position)
     }

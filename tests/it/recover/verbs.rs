@@ -228,6 +228,64 @@ fn d21_d22_d30_d75_what_stands_in_the_way_is_listed_and_nothing_is_written() {
     }
 }
 
+/// The files of the logs in order, by name.
+fn names(damaged: &Damaged) -> Vec<String> {
+    let entries = fs::read_dir(&damaged.logs).unwrap();
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// `--schema` of what the tables were where the logs begin.
+fn at_first(damaged: &Damaged) -> String {
+    let file = damaged.home.path("before.sql");
+    fs::write(&file, format!("USE accident;\n{ORDERS}\n")).unwrap();
+    format!("{}@{}:4", file.display(), names(damaged)[0])
+}
+
+#[test]
+fn d22_a_wall_behind_the_range_refuses_however_the_range_is_told() {
+    for server in alone().iter().copied() {
+        let damage = "DELETE FROM orders WHERE id=1; UPDATE stock SET qty=0; FLUSH BINARY LOGS;
+            ALTER TABLE orders MODIFY total INT;";
+        let walled = Damaged::new(server, ORDERS, damage);
+        let schema = at_first(&walled);
+        let script = walled.home.path("undo.sql");
+        let listed = walled.home.run(&["changes", walled.logs.to_str().unwrap(), "--transactions", "--json"]).lines();
+        let until = listed[1]["committed_at"].as_str().unwrap().to_owned();
+        let end_of_first = format!("{}:99999999", names(&walled)[0]);
+        let file = ["--schema", &schema, "-o", script.to_str().unwrap()];
+        for range in [["--to-position", &end_of_first], ["--until", &until]] {
+            let run = walled.recover(&[&range[..], &["--json", "--table", "accident.orders"], &file].concat());
+            assert_eq!((run.code, script.exists()), (6, false), "{range:?}: {run:?}");
+            assert!(json(&run)["refused"].to_string().contains("ALTER TABLE orders MODIFY"), "{range:?}: {run:?}");
+        }
+        // The other table's definition is what it was.
+        let range = ["--to-position", &end_of_first, "--table", "accident.stock"];
+        let run = walled.recover(&[&range[..], &file[..]].concat());
+        assert_eq!((run.code, script.exists()), (0, true), "{run:?}");
+    }
+}
+
+#[test]
+fn d22_a_wall_on_a_table_that_comes_in_with_a_whole_transaction_refuses() {
+    for server in alone().iter().copied() {
+        let damage = "ALTER TABLE stock COMMENT 'early'; BEGIN; DELETE FROM orders WHERE id<3; UPDATE stock SET qty=0;
+            COMMIT; ALTER TABLE stock COMMENT 'late';";
+        let walled = Damaged::new(server, ORDERS, damage);
+        let schema = at_first(&walled);
+        let script = walled.home.path("undo.sql");
+        let asked = ["--table", "accident.orders", "--schema", &schema, "--json", "-o", script.to_str().unwrap()];
+        let run = walled.recover(&asked);
+        assert_eq!((run.code, script.exists()), (6, false), "{run:?}");
+        let refused = json(&run)["refused"].to_string();
+        // What was done to the table before its first row that is undone is behind it.
+        assert!(refused.contains("'late'") && !refused.contains("'early'"), "{refused}");
+        let run = walled.recover(&[&asked[..], &["--partial"]].concat());
+        assert_eq!((run.code, script.exists()), (0, true), "{run:?}");
+    }
+}
+
 #[test]
 fn d36_each_transaction_may_be_undone_in_one_of_its_own() {
     for server in alone().iter().copied() {
