@@ -224,7 +224,8 @@ pub fn summary(view: &ChangesView) -> String {
         vec![front, format!("  {}", cut(&one_line(&statement.statement), WIDTH - 4))]
     });
     list(&mut text, "column names", &view.facts, |facts| {
-        vec![format!("{}: {} tables", facts.from, facts.tables), format!("  true {}", facts.valid)]
+        let words = facts.problem.clone().unwrap_or_else(|| format!("true {}", facts.valid));
+        vec![format!("{}: {} tables", facts.from, facts.tables), format!("  {words}")]
     });
     text
 }

@@ -11,7 +11,7 @@ use crate::change::schema::{TableFacts, Timeline};
 use crate::model::change::{BinlogPos, Place};
 use crate::model::changes::{FactsSource, PositionBound};
 use crate::model::foreign::Foreign;
-use crate::work::changes::names::{bare, log_name};
+use crate::work::changes::names::bare;
 
 /// Where definitions were true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub enum Valid {
     At(Place),
     /// At the end, or later.
     End,
+    /// In a log that is not read: what changed between there and here is unknown, so nothing is taken from it.
+    Unread,
 }
 
 /// Definitions that were true together.
@@ -42,7 +44,9 @@ pub struct Definitions {
 impl Definitions {
     /// Adds a set; later ones win.
     pub fn add(&mut self, set: DefinitionSet) {
-        self.sets.push(set);
+        if set.valid != Valid::Unread {
+            self.sets.push(set);
+        }
     }
 
     /// Definitions that name no database wait until it is known in which ones the log has such tables.
@@ -95,12 +99,7 @@ pub fn valid_at(bound: Option<&PositionBound>, files: &[Foreign]) -> Valid {
         let file = u32::try_from(at).unwrap_or(u32::MAX);
         return Valid::At(Place { file, position: bound.position, inner: 0 });
     }
-    let number = |name: &[u8]| log_name(name).map(|name| name.sequence);
-    let first = files.first().and_then(|file| number(file.raw_bytes()));
-    match (number(wanted), first) {
-        (Some(wanted), Some(first)) if wanted < first => Valid::Before,
-        _ => Valid::End,
-    }
+    Valid::Unread
 }
 
 /// From where on a set is taken to be true, in words.
@@ -114,6 +113,7 @@ pub fn valid_words(valid: Valid, files: &[Foreign]) -> String {
                 place.position
             )
         }
+        Valid::Unread => "in a log that is not read here: its definitions are not used".to_owned(),
         Valid::End => "at the end of the log, and back to each table's last change of its definition".to_owned(),
     }
 }
@@ -185,11 +185,11 @@ mod tests {
     }
 
     #[test]
-    fn a_position_in_an_older_log_was_true_before_all() {
+    fn d22_a_position_in_a_log_that_is_not_read_says_nothing() {
         let files = [Foreign::from("b.000010"), Foreign::from("b.000011")];
         let valid = |text: &str| valid_at(PositionBound::parse(text).as_ref(), &files);
-        assert_eq!(valid("b.000009:4"), Valid::Before);
-        assert_eq!(valid("b.000012:4"), Valid::End);
+        assert_eq!(valid("b.000009:4"), Valid::Unread);
+        assert_eq!(valid("b.000012:4"), Valid::Unread);
         assert_eq!(valid("b.000011:77"), Valid::At(Place { file: 1, position: BinlogPos(77), inner: 0 }));
         assert_eq!(valid("77"), Valid::End);
     }

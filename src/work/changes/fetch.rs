@@ -57,6 +57,8 @@ struct Pinned {
 struct Pin {
     inode: (u64, u64),
     size: u64,
+    /// Seconds and nanoseconds.
+    modified: (i64, i64),
 }
 
 impl Pinned {
@@ -67,14 +69,20 @@ impl Pinned {
         if wanted.inode.is_some_and(|(device, inode, _)| (device, inode) != (facts.dev(), facts.ino())) {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it is another file than the one that was listed"));
         }
-        Ok(Self { file, stamp: Pin { inode, size: facts.len() } })
+        Ok(Self { file, stamp: Pin { inode, size: facts.len(), modified: modified(&facts) } })
     }
 
     /// Whether what was read is still there: a log that is being written may have grown, and nothing else.
     fn is_unchanged(&self) -> bool {
-        let facts = self.file.metadata();
-        facts.is_ok_and(|facts| (facts.dev(), facts.ino()) == self.stamp.inode && facts.len() >= self.stamp.size)
+        self.file.metadata().is_ok_and(|facts| {
+            let as_it_was = facts.len() == self.stamp.size && modified(&facts) == self.stamp.modified;
+            (facts.dev(), facts.ino()) == self.stamp.inode && (as_it_was || facts.len() > self.stamp.size)
+        })
     }
+}
+
+fn modified(facts: &std::fs::Metadata) -> (i64, i64) {
+    (facts.mtime(), facts.mtime_nsec())
 }
 
 impl ReadAt for Pinned {

@@ -69,7 +69,13 @@ pub async fn load(
             return Err(unusable(place, "it holds no CREATE TABLE statement"));
         }
         let valid = facts::valid_at(bound.as_ref().or(found.position.as_ref()), files);
-        told.push(facts::told(text, found.tables.len(), facts::valid_words(valid, files)));
+        let mut source = facts::told(text, found.tables.len(), facts::valid_words(valid, files));
+        if valid == Valid::Unread {
+            let words = "true in a log that is not read here, so not used: add the logs in between, or say from where \
+                on it is true with FILE@LOG:POSITION";
+            source.problem = Some(words.to_owned());
+        }
+        told.push(source);
         definitions.add(DefinitionSet { tables: found.tables, valid });
     }
     Ok((definitions, told))

@@ -161,7 +161,10 @@ impl Opening<'_> {
         request.schemas.splice(0..0, std::mem::take(&mut source.schemas));
         self.ctx.begin(Phase::Probing, None);
         let (listing, store) = listing::list(&mut source, &self.ctx.cancel).await?;
-        let (listing, filter) = chosen(listing, &request.filter)?;
+        // Definitions are moved along by every change behind them, so those behind the range are read as well.
+        let to = if request.schemas.is_empty() { request.filter.to.clone() } else { None };
+        let reading = ChangeFilter { to, ..request.filter.clone() };
+        let (listing, filter) = chosen(listing, &reading, &request.filter)?;
         let names: Vec<Foreign> = listing.logs.iter().map(|log| log.name.clone()).collect();
         let wanted: Vec<_> = (0..).zip(&listing.logs).collect();
         let stored = wanted.iter().map(|(_, log)| log.object.stamp.size).sum();
@@ -238,9 +241,9 @@ impl Opening<'_> {
 }
 
 /// The files between the positions, the holes between them, and the filter over them.
-fn chosen(listing: Listing, filter: &ChangeFilter) -> Result<(Listing, Compiled), Report> {
+fn chosen(listing: Listing, reading: &ChangeFilter, filter: &ChangeFilter) -> Result<(Listing, Compiled), Report> {
     let names = |logs: &[Found]| logs.iter().map(|log| log.name.clone()).collect::<Vec<Foreign>>();
-    let all = filter.compile(&names(&listing.logs)).map_err(|error| error.report())?;
+    let all = reading.compile(&names(&listing.logs)).map_err(|error| error.report())?;
     let is_read = |index: &u32| all.takes_file(*index);
     let logs: Vec<Found> = (0..).zip(listing.logs).filter(|(index, _)| is_read(index)).map(|(_, log)| log).collect();
     let names = names(&logs);

@@ -122,6 +122,14 @@ fn write_all(job: &Job, recipients: &[PublicKey]) -> Result<Recovered, Report> {
         included += lasting.written.doings.values().sum::<u64>();
         beside.push(lasting);
     }
+    // Something else may have been chosen since the digest was shown.
+    if job.view.digest.is_some_and(|shown| shown != ScriptDigest(script.written.digest))
+        && main == Engines::OnlyRollingBack
+    {
+        let advice = "nothing was kept; look at the script again";
+        let text = "something else was chosen while the script was written";
+        return Err(Report::new(Fault::Refused, "recover::chosen", text, advice));
+    }
     if !job.made.is_unchanged() {
         let advice = "nothing was kept; read the source again";
         return Err(Report::new(Fault::Refused, "recover::changed", "the logs changed while they were read", advice));
@@ -137,10 +145,22 @@ fn write_all(job: &Job, recipients: &[PublicKey]) -> Result<Recovered, Report> {
         beside: beside.iter().map(|waiting| waiting.file.path().to_owned()).collect(),
     };
     // The script itself last: when it is there, everything is.
-    for waiting in beside.into_iter().chain([script]) {
-        waiting.file.finish().map_err(|error| error.report())?;
-    }
+    finish(beside.into_iter().chain([script]).map(|waiting| waiting.file))?;
     Ok(recovered)
+}
+
+/// Gives all files their names, or none.
+fn finish(files: impl Iterator<Item = Parked>) -> Result<(), Report> {
+    let mut named = vec![];
+    for file in files {
+        let path = file.path().to_owned();
+        if let Err(error) = file.finish() {
+            named.iter().for_each(|path| drop(std::fs::remove_file(path)));
+            return Err(error.report());
+        }
+        named.push(path);
+    }
+    Ok(())
 }
 
 fn write(made: &Made, wish: &Wish<'_>, (path, recipients): (&Path, &[PublicKey])) -> Result<Waiting, Report> {

@@ -64,6 +64,13 @@ pub fn header(made: &Made, filter: &ChangeFilter, state: &State) -> Header {
         add("positions", format!("{}:{} to {}:{}", from.file, from.position, to.file, to.position));
     }
     add("coverage", view.coverage.words());
+    for facts in view.facts.iter().take(LISTED) {
+        let words = facts.problem.clone().unwrap_or_else(|| format!("true {}", facts.valid));
+        add("columns", format!("{}: {words}", facts.from));
+    }
+    if view.facts.is_empty() {
+        add("columns", "named by the logs alone".to_owned());
+    }
     for gap in view.coverage.gaps.iter().take(LISTED) {
         add("gap", gap.words.clone());
     }
