@@ -63,6 +63,7 @@ impl Wanted for Chosen {
             self.0.takes_table(&schema, &table) || (table.raw_bytes().is_empty() && self.may_want(&schema))
         };
         self.stands_within(statement, place)
+            && self.is_asked(statement)
             && (ddl.tables.is_empty() || ddl.tables.iter().any(|name| named(&name.schema, &name.table)))
     }
 
@@ -80,6 +81,13 @@ impl Chosen {
     /// Between the positions and the times that are asked for; whoever ran it, rows may have gone with it.
     fn stands_within(&self, statement: &StatementItem<'_>, place: Place) -> bool {
         self.0.takes_place(place.file, place.position) && self.0.takes_time(statement.facts.committed_at)
+    }
+
+    /// Who asks for transactions or connections, not for tables, means no change of a definition by anybody else. One
+    /// of a table with rows that are undone stands in the way all the same.
+    fn is_asked(&self, statement: &StatementItem<'_>) -> bool {
+        let filter = self.0.filter();
+        !filter.schemas.is_empty() || !filter.tables.is_empty() || self.0.takes_transaction(&statement.facts)
     }
 
     fn may_want(&self, schema: &Foreign) -> bool {
