@@ -102,19 +102,18 @@ pub fn logs(backup_at: Moment, day: u32, now: Moment) -> Vec<LogFile> {
     let mut day = Day::new(day);
     let end = now.0.div_euclid(MINUTE) * MINUTE - 2 * MINUTE;
     let accident = accident_at(now).0;
-    let third = (accident - backup_at.0) / 2;
-    let ends = [backup_at.0 + third, accident - 20 * MINUTE, end];
+    let whole = |at: i64| at.div_euclid(MINUTE) * MINUTE;
+    let ends = [whole(backup_at.0 + (accident - backup_at.0) / 2), whole(accident) - 20 * MINUTE, end];
     let mut files = vec![];
-    let (mut from, mut gno) = (backup_at.0, BEFORE);
+    let (mut from, mut gno) = (whole(backup_at.0), BEFORE);
     for (at, until) in ends.into_iter().enumerate() {
         let mut log = Log::new(Moment(from), gno);
         for minute in (from..until).step_by(MINUTE as usize) {
             if (minute..minute + MINUTE).contains(&accident) {
                 day.accident(&mut log, accident); // locks the table for the rest of that minute
-            } else {
+            } else if !day.aftermath(&mut log, minute, accident) {
                 day.minute(&mut log, minute);
             }
-            day.aftermath(&mut log, minute, accident);
         }
         gno = log.gno();
         let next = (at + 1 < ends.len()).then(|| name(at + 1));
@@ -154,7 +153,7 @@ impl Day {
             log.transaction(&Transaction { at: Moment(at), thread, statements: self.sale(Moment(at)) });
         }
         if dice.pick(30, 2) == 0 && !self.unpaid.is_empty() {
-            let at = Moment(minute + 52_000 + dice.pick(31, 7_000) as i64);
+            let at = Moment(minute + 54_000 + dice.pick(31, 5_000) as i64);
             let statements = vec![self.payment()];
             log.transaction(&Transaction { at, thread: SHOP[dice.pick(32, SHOP.len())], statements });
         }
@@ -233,8 +232,8 @@ impl Day {
         log.transaction(&Transaction { at: Moment(at), thread: CULPRIT, statements });
     }
 
-    /// What people do after it: one line is entered by hand again, prices are changed by mistake, a column is added.
-    fn aftermath(&mut self, log: &mut Log, minute: i64, accident: i64) {
+    /// What people do after it, if they do it in that minute: one line is entered by hand again, prices are changed by mistake, a column is added.
+    fn aftermath(&mut self, log: &mut Log, minute: i64, accident: i64) -> bool {
         let at = Moment(minute + 41_000);
         match (minute - accident.div_euclid(MINUTE) * MINUTE) / MINUTE {
             4 => {
@@ -253,8 +252,9 @@ impl Day {
                 log.transaction(&Transaction { at, thread: CULPRIT, statements });
             }
             25 => log.definition(at, 8_850, "ALTER TABLE customers ADD COLUMN phone varchar(32) DEFAULT NULL"),
-            _ => {}
+            _ => return false,
         }
+        true
     }
 
     fn dearer(&mut self) -> Statement {
