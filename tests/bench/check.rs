@@ -49,7 +49,7 @@ fn main() {
         store_runs(&store, home.path(), backups);
         told_spans(&store, spans);
         drop(store);
-        session.refresh_newest();
+        session.refresh_newest(&[]);
         session.settled().await; // the first listing reads heads and fills the cache
         session.check(wants()).await.expect("an answer");
         session.close(Duration::from_secs(1)).await;
@@ -70,7 +70,7 @@ async fn measure(home: &Path) {
     }
     let listing = start.elapsed();
     let start = Instant::now();
-    session.refresh_newest();
+    session.refresh_newest(&[]);
     session.settled().await;
     let settled = start.elapsed();
     let start = Instant::now();
