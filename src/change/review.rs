@@ -188,7 +188,8 @@ impl<'e> Reader<'e> {
         let last = std::mem::take(&mut self.last);
         if let LexError::CannotFollow { .. } = error {
             // The statement has ended: what stands behind it is read as it was before.
-            let known = is_ours(&last) || is_of_mysqlbinlog(&last);
+            let ours = self.reading.origin == Origin::Breakglass && is_ours(&last);
+            let known = ours || is_of_mysqlbinlog(&last);
             if !known {
                 self.hazard(Hazard::UnknownSetting);
             }
@@ -349,8 +350,8 @@ impl<'e> Reader<'e> {
             }
             Other::Rollback | Other::Asks => {}
             Other::Use(name) => self.schema = Some(Foreign::new(name)),
-            // The frame of our own scripts decides by a prepared statement.
-            Other::Wrong(_) if is_ours(end.head) => {}
+            // The frame of our own scripts decides by a prepared statement; that all of one is ours is proved elsewhere.
+            Other::Wrong(_) if is_ours(end.head) && self.reading.origin == Origin::Breakglass => {}
             Other::Wrong(hazard) => self.hazard(hazard),
         }
     }

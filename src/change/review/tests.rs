@@ -112,3 +112,10 @@ proptest! {
         reviewed(&text);
     }
 }
+
+#[test]
+fn the_prepared_end_of_our_scripts_is_a_hazard_in_a_script_of_somebody_else() {
+    let borrowed = "SET @bg_end='DROP TABLE d.t';\nPREPARE bg_end FROM @bg_end;\nEXECUTE bg_end;\n";
+    assert!(has(&reviewed(borrowed), Hazard::DynamicSql));
+    assert!(!has(&reviewed(&format!("-- breakglass undo script, format 1\n{borrowed}")), Hazard::DynamicSql));
+}
