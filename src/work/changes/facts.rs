@@ -16,8 +16,6 @@ use crate::work::changes::names::bare;
 /// Where definitions were true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Valid {
-    /// Before the first event of the source.
-    Before,
     /// At that place.
     At(Place),
     /// At the end, or later.
@@ -52,11 +50,6 @@ impl Definitions {
     /// Definitions that name no database wait until it is known in which ones the log has such tables.
     pub fn settle_homeless(&mut self, settle: impl Fn(&mut DefinitionSet)) {
         self.sets.iter_mut().for_each(settle);
-    }
-
-    /// What was true before the first event.
-    pub fn learn_at_start(&mut self, timeline: &mut Timeline) {
-        self.learn(timeline, &HashMap::new(), |valid| valid == Valid::Before);
     }
 
     /// What was true before a change of definitions, which then moves it along.
@@ -105,7 +98,6 @@ pub fn valid_at(bound: Option<&PositionBound>, files: &[Foreign]) -> Valid {
 /// From where on a set is taken to be true, in words.
 pub fn valid_words(valid: Valid, files: &[Foreign]) -> String {
     match valid {
-        Valid::Before => "from before the first event, moved along by every change of a definition".to_owned(),
         Valid::At(place) => {
             let file = files.get(place.file as usize).map_or_else(String::new, Foreign::to_string);
             format!(

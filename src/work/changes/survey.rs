@@ -93,7 +93,6 @@ impl Surveyed {
         let mut events = Transactions::new(reader, index, Limits::default());
         let mut at = At { index, log, next: None };
         let (mut read, mut told) = (0, Instant::now());
-        definitions.learn_at_start(&mut self.timeline);
         let broken = loop {
             let (note, is_rows) = match events.next() {
                 Ok(Some(item)) => match self.item(&item, &mut at, definitions) {

@@ -1,6 +1,6 @@
 //! An open recovery: what both doors hold while a script is chosen and looked at.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -446,12 +446,4 @@ pub(super) async fn aside<T: Send + 'static>(
         Ok(done) => done,
         Err(broken) => std::panic::resume_unwind(broken.into_panic()),
     }
-}
-
-/// The name of a file for a session that asks where scripts go.
-pub fn proposed(title: &str) -> PathBuf {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' };
-    let name: String = title.chars().map(plain).collect();
-    let name = name.trim_matches(['-', '.']);
-    PathBuf::from(format!("{}.sql", if name.is_empty() { "undo" } else { &name[..name.len().min(100)] }))
 }

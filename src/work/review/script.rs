@@ -81,6 +81,8 @@ impl Reviewed {
             Origin::Altered => Some(Fault::Integrity),
             _ if !self.review.hazards.is_empty() => Some(Fault::Inconclusive),
             _ if states.looked_at() != states.matches => Some(Fault::Inconclusive),
+            // No row could be looked at there: that speaks against the script, whatever the others say.
+            _ if self.around.iter().any(|hazard| hazard.code == "no_table") => Some(Fault::Inconclusive),
             _ => None,
         }
     }

@@ -362,3 +362,20 @@ fn what_is_recorded_holds_no_values_and_a_read_only_session_writes_nothing() {
     let nothing = damaged.recover(&["--where", "status=nobody", "-o", damaged.home.path("none.sql").to_str().unwrap()]);
     assert_eq!(nothing.code, 8, "{nothing:?}");
 }
+
+#[test]
+fn d22_a_table_that_is_not_there_any_more_speaks_against_its_script() {
+    for server in alone().iter().copied() {
+        let damaged = Damaged::new(server, ORDERS, "DELETE FROM orders WHERE id=1;");
+        let script = damaged.home.path("undo.sql");
+        let script = script.to_str().unwrap();
+        assert_eq!(damaged.recover(&["-o", script]).code, 0);
+        let url = damaged.url();
+        let review = || damaged.home.run(&["review", script, "--server", &url]);
+        assert_eq!(review().code, 0);
+        server.sql("DROP TABLE accident.orders");
+        let run = review();
+        assert_eq!(run.code, 8, "{run:?}");
+        assert!(run.out.contains("the script would stop"), "{run:?}");
+    }
+}
