@@ -27,7 +27,7 @@ const TABLE: &str =
     "CREATE TABLE guards.t (id INT PRIMARY KEY, v INT, s VARCHAR(60) CHARACTER SET utf8mb4) ENGINE=InnoDB;";
 
 fn main() {
-    let (rows, rounds) = (bench::number(0, 100_000), bench::number(1, 3));
+    let (rows, rounds) = (bench::number(0, 30_000), bench::number(1, 15));
     let folder = tempfile::tempdir().expect("a scratch folder");
     for product in [Product::Mariadb, Product::Mysql] {
         let Some(server) = server(product) else { continue };
