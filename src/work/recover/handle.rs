@@ -254,10 +254,20 @@ impl RecoveryHandle {
     ///
     /// When there is no such thing in the script.
     pub fn decide(&self, which: &Which, decision: Decision) -> Result<(), Report> {
-        let is_note = matches!(decision, Decision::Note(_));
-        self.state().decide(which, decision).map_err(|error| error.report())?;
+        self.decide_all(vec![(which.clone(), decision)])
+    }
+
+    /// The same for many at once, in their order: all of them are taken, or none. What the script is then is worked out
+    /// a single time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::decide`], for the first of them that is not in the script.
+    pub fn decide_all(&self, decisions: Vec<(Which, Decision)>) -> Result<(), Report> {
+        let changes = decisions.iter().any(|(_, decision)| !matches!(decision, Decision::Note(_)));
+        self.state().decide_all(decisions).map_err(|error| error.report())?;
         self.tell();
-        if is_note { Ok(()) } else { self.rework() }
+        if changes { self.rework() } else { Ok(()) }
     }
 
     /// Works out on a thread what the script is now.
