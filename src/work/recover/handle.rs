@@ -301,14 +301,25 @@ impl RecoveryHandle {
     ///
     /// [`RecoverError`]: refusals, gaps; a path that is taken. Nothing that looks whole is left behind.
     pub async fn export(&self, path: &Path, options: ExportOptions) -> Result<Recovered, Report> {
-        let view = self.complete().await?;
-        let made = self.ready()?;
-        let wish = self.wish(&made);
+        let (made, view, wish) = self.chosen().await?;
         let job = export::Job { made, wish, view, path: path.to_owned(), options };
         let recovered = export::run(&self.0.session, job).await?;
         self.state().written = Some(recovered.script.clone());
         self.tell();
         Ok(recovered)
+    }
+
+    /// What is chosen, and what that comes to: both of the same moment, whoever goes on choosing.
+    async fn chosen(&self) -> Result<(Arc<Made>, Arc<RecoveryView>, Wish<'static>), Report> {
+        loop {
+            let decided = self.state().decided;
+            let view = self.complete().await?;
+            let made = self.ready()?;
+            let wish = self.wish(&made);
+            if self.state().decided == decided {
+                return Ok((made, view, wish));
+            }
+        }
     }
 
     /// The session that it was opened in.
