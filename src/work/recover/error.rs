@@ -34,7 +34,9 @@ pub enum RecoverError {
     #[error("{file} is damaged: {words}")]
     #[diagnostic(
         code(recover::damaged),
-        help("changes may be missing, so nothing was written; copy it again; or --allow-gaps, which the script's header will say")
+        help(
+            "changes may be missing, so nothing was written; copy it again; or --allow-gaps, which the script's header will say"
+        )
     )]
     Damaged {
         /// The log, escaped.

@@ -141,7 +141,8 @@ fn d53_a_compressed_log_that_ends_early_writes_no_script() {
     fs::remove_file(&files[0]).unwrap();
     fs::write(format!("{}.gz", files[0].display()), packed.get_ref()).unwrap();
     let script = home.path("undo.sql");
-    let asked = ["--schema", &schema, "--table", "bg_types.ints", "--partial", "--json", "-o", script.to_str().unwrap()];
+    let asked =
+        ["--schema", &schema, "--table", "bg_types.ints", "--partial", "--json", "-o", script.to_str().unwrap()];
     let refused = run(&home, "recover", &folder, &asked);
     assert_eq!((refused.code, script.exists()), (3, false), "{refused:?}");
     assert!(refused.err.contains("recover::damaged"), "{refused:?}");

@@ -22,7 +22,8 @@ fn documents(log: &[u8]) -> Vec<(usize, usize)> {
         let Some(at) = item.event.table.columns.iter().position(|column| is_json(column.layout)) else { continue };
         let (mut cells, mut walk) = (RowCells::default(), item.event.rows());
         while walk.read(&mut cells).unwrap() {
-            let Some(Cell::Bytes(bytes)) = cells.after.get(at).filter(|cell| matches!(cell, Cell::Bytes(b) if b.len() > 16))
+            let Some(Cell::Bytes(bytes)) =
+                cells.after.get(at).filter(|cell| matches!(cell, Cell::Bytes(b) if b.len() > 16))
             else {
                 continue;
             };
@@ -42,9 +43,7 @@ fn d53_damage_in_front_of_the_place_that_is_allowed_is_no_part_of_the_gap() {
         let index = index(&[log.to_vec()], &definitions, Arc::new(Without(vec![])), Extent::Partial);
         undo::stream(&index, &Request { gaps, ..Request::default() }, &mut std::io::sink())
     };
-    let is_at = |error: &UndoError, event: usize| {
-        matches!(error, UndoError::Log { source: BinlogError::Malformed { at, .. }, .. } if at.0 == event as u64)
-    };
+    let is_at = |error: &UndoError, event: usize| matches!(error, UndoError::Log { source: BinlogError::Malformed { at, .. }, .. } if at.0 == event as u64);
     let damaged = documents(&whole).into_iter().find_map(|(event, value)| {
         let mut log = whole.clone();
         log[value] = 0xee; // a type that no document has
