@@ -278,8 +278,14 @@ pub struct Burst {
 pub enum WallVerb {
     /// A table came to be.
     Create,
+    /// A table came to be in the place of another of its name.
+    Replace,
     /// Its definition changed.
     Alter,
+    /// With its definition rows went: of a partition or a file, or as duplicates.
+    Purge,
+    /// Rows of a partition and of a table changed places.
+    Exchange,
     /// It is gone with all its rows.
     Drop,
     /// All its rows are gone.
@@ -288,12 +294,14 @@ pub enum WallVerb {
     Rename,
     /// A database is gone with all its tables.
     DropDatabase,
+    /// A statement that is not understood: anything may have happened.
+    Unknown,
 }
 
 impl WallVerb {
     /// Whether rows went that the log does not have.
     pub fn destroys(self) -> bool {
-        matches!(self, Self::Drop | Self::Truncate | Self::DropDatabase)
+        matches!(self, Self::Drop | Self::Truncate | Self::DropDatabase | Self::Replace | Self::Purge)
     }
 }
 

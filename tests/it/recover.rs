@@ -3,6 +3,7 @@
 
 mod around;
 mod console;
+mod definitions;
 mod foreign;
 mod rows_now;
 mod since;
