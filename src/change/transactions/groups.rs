@@ -115,6 +115,9 @@ impl Group {
             Meaning::XaEnd => {}
             Meaning::XaCommit(xid) => self.decide(xid, true),
             Meaning::XaRollback(xid) => self.decide(xid, false),
+            Meaning::Ddl(_) if self.announced.as_ref().is_some_and(|(announced, ..)| announced.is_no_alter) => {
+                self.announced = None;
+            }
             Meaning::Ddl(ddl) => {
                 if ddl.opens {
                     self.begin(thread, header, place);
