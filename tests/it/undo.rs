@@ -4,7 +4,7 @@ mod traps;
 mod ways;
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read, Write};
+use std::io::{Cursor, Write};
 use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -17,29 +17,9 @@ use breakglass::change::undo::{self, Request, UndoError};
 use breakglass::model::change::ChangeKind;
 use breakglass::model::foreign::Foreign;
 use breakglass::model::script::Extent;
-use flate2::read::GzDecoder;
 
 use crate::support::databases::{Product, Server, private_servers};
-use crate::support::root;
-
-fn fixture_file(fixture: &str, name: &str) -> Vec<u8> {
-    let path = root().join("tests/it/vectors/binlog").join(fixture).join(name);
-    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    if !name.ends_with(".gz") {
-        return bytes;
-    }
-    let mut plain = vec![];
-    GzDecoder::new(&bytes[..]).read_to_end(&mut plain).unwrap();
-    plain
-}
-
-fn logs(fixture: &str) -> Vec<Vec<u8>> {
-    let folder = root().join("tests/it/vectors/binlog").join(fixture);
-    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<_> = names.filter(|name| name.starts_with("binlog.0")).collect();
-    names.sort();
-    names.iter().map(|name| fixture_file(fixture, name)).collect()
-}
+use crate::support::vectors::{fixture_file, fixture_logs};
 
 /// Everything in logs, but what is done to some tables.
 struct Without(Vec<String>);
@@ -146,7 +126,7 @@ fn before(fixture: &str) -> Vec<(String, BTreeMap<String, String>)> {
 /// Loads what a log left, undoes the log, and compares with what was before it.
 fn undo(server: &'static Server, fixture: &str, data: &str, without: &[&str]) {
     let after = fixture_file(data, "after.sql.gz");
-    let plan = plan(&logs(fixture), &after, without);
+    let plan = plan(&fixture_logs(fixture), &after, without);
     let plan = plan.unwrap_or_else(|refused| panic!("{fixture}: {refused:?}"));
     let script = written(&plan, &Request::default());
     for (schema, _) in before(data) {
@@ -201,7 +181,7 @@ fn fixtures_are_undone_to_the_state_before_them() {
 fn d21_d22_d42_d43_d75_what_cannot_be_undone_is_refused_with_every_reason() {
     let refused = |fixture: &str, data: &str| {
         let definitions = fixture_file(data, "after.sql.gz");
-        let refused = plan(&logs(fixture), &definitions, &[]).expect_err(fixture);
+        let refused = plan(&fixture_logs(fixture), &definitions, &[]).expect_err(fixture);
         refused.into_iter().map(|refusal| refusal.reason.to_string()).collect::<Vec<_>>()
     };
     for product in ["mysql", "mariadb"] {
@@ -217,9 +197,9 @@ fn d21_d22_d42_d43_d75_what_cannot_be_undone_is_refused_with_every_reason() {
         let noblob = refused(&name("image-noblob"), &name("small-events"));
         assert!(noblob.iter().all(|why| why.contains("does not have the column")), "{noblob:?}");
         // Without definitions nothing tells generated columns.
-        let bare = plan(&logs(&name("alltypes-fullmeta")), b"", &[]).expect_err("no definitions");
+        let bare = plan(&fixture_logs(&name("alltypes-fullmeta")), b"", &[]).expect_err("no definitions");
         assert!(bare.iter().any(|refusal| refusal.reason == Reason::Generated));
-        let unnamed = plan(&logs(&name("alltypes")), b"", &[]).expect_err("no definitions");
+        let unnamed = plan(&fixture_logs(&name("alltypes")), b"", &[]).expect_err("no definitions");
         assert!(unnamed.iter().all(|refusal| refusal.reason == Reason::Unnamed));
     }
     let opaque = refused("mysql-alltypes", "mysql-alltypes");

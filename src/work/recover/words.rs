@@ -33,11 +33,11 @@ pub fn filter_words(filter: &ChangeFilter) -> Vec<(&'static str, String)> {
     filter.until.iter().for_each(|at| add("until", at.rfc3339()));
     for (name, bound) in [("from-position", &filter.from), ("to-position", &filter.to)] {
         if let Some(bound) = bound {
-            let file = bound.file.as_ref().map(|file| format!("{file}:")).unwrap_or_default();
-            add(name, format!("{file}{}", bound.position));
+            add(name, bound.to_string());
         }
     }
     filter.gtids.iter().for_each(|gtids| add("gtid", gtids.to_string()));
+    filter.begins.iter().for_each(|begin| add("transaction", begin.to_string()));
     filter.threads.iter().for_each(|thread| add("thread", thread.to_string()));
     for key in &filter.keys {
         add("key", key.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
@@ -188,7 +188,7 @@ pub fn summary(view: &RecoveryView, filter: &ChangeFilter, notes: &[(u64, String
         line("hazard", &hazard.text);
     }
     for (number, note) in notes.iter().take(LISTED) {
-        line("note", &format!("statement {number}: {note}"));
+        line("note", &format!("statement {}: {note}", grouped(number + 1)));
     }
     match view.digest {
         Some(digest) => {
