@@ -293,10 +293,8 @@ impl Pane for Changes {
         if empty::nothing(log, scene, below(area, 1), canvas) {
             return;
         }
-        let tall = area.height;
-        let time = timeline::Shape::of(tall);
         let here = self.current(log).map(Entry::at);
-        let used = timeline::view(log, here, self.zoom, &time, below(area, 1), canvas);
+        let used = timeline::view(log, (here, self.zoom), scene, below(area, 1), canvas);
         self.deepest.set(timeline::deepest(log, area.width));
         let list = below(area, 1 + used);
         let list = if area.width >= WIDE {

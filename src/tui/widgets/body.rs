@@ -23,6 +23,8 @@ pub enum Paragraph {
     Field(&'static str, Role, String),
     /// Words over the whole width, wrapped.
     Text(Role, String),
+    /// Lines such as `table        shop.orders: 17 put back`: what is wrapped goes on below its words, not its label.
+    Sheet(String),
     /// A line that is cut where it does not fit, so that columns hold.
     Line(Line),
     /// Nothing.
@@ -38,6 +40,7 @@ impl Paragraph {
             Self::Text(role, text) => lines.extend(text.lines().flat_map(|line| {
                 wrap(line, width).into_iter().map(|part| vec![span(*role, part)]).collect::<Vec<_>>()
             })),
+            Self::Sheet(text) => text.lines().for_each(|line| hanging(line, width, lines)),
             Self::Field(label, role, text) => {
                 for (nth, part) in wrap(text, width.saturating_sub(LABEL)).into_iter().enumerate() {
                     let label = if nth == 0 { label } else { "" };
@@ -45,6 +48,17 @@ impl Paragraph {
                 }
             }
         }
+    }
+}
+
+/// Wraps a line, but for its label, which ends where blanks stand side by side.
+fn hanging(line: &str, width: usize, lines: &mut Vec<Line>) {
+    let words = line.find("  ").map_or(0, |blanks| line.len() - line[blanks..].trim_start().len());
+    let words = if words * 2 > width { 0 } else { words };
+    let (label, text) = line.split_at(words);
+    for (nth, part) in wrap(text, width.saturating_sub(words)).into_iter().enumerate() {
+        let label = if nth == 0 { label } else { "" };
+        lines.push(vec![span(Role::Head, format!("{label:<words$}")), span(Role::Text, part)]);
     }
 }
 
@@ -92,5 +106,24 @@ impl Body {
             let page = scene.key(Context::Help, Command::PageDown);
             canvas.text(row(inner, inner.height - 1), Role::Dim, &format!("{more} more lines: {page}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(text: &str, width: u16) -> Vec<String> {
+        let all = lines(&[Paragraph::Sheet(text.to_owned())], width);
+        all.into_iter().map(|line| line.into_iter().map(|part| part.text).collect()).collect()
+    }
+
+    #[test]
+    fn what_is_wrapped_in_a_sheet_stands_below_its_words() {
+        let text = "coverage     from here to there, no gap\n             5c5c\nSigned by: ____";
+        let wanted =
+            ["coverage     from here to", "             there, no gap", "             5c5c", "Signed by: ____"];
+        assert_eq!(written(text, 28), wanted);
+        assert_eq!(written("a label that is long  x y z", 12), ["a label that", "is long  x y", "z"]);
     }
 }

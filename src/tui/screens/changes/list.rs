@@ -34,29 +34,31 @@ pub struct Rows<'a> {
 }
 
 /// The columns, those that the log has nothing for being left out.
-fn columns(log: &Log, with_day: bool) -> Vec<(usize, Column)> {
+fn columns(log: &Log, with_day: bool, width: u16) -> Vec<(usize, Column)> {
     let widest = widest(log);
     let any = |fits: fn(&TransactionLine) -> bool| {
         (0..log.held()).any(|row| matches!(log.at(row), Some(Entry::Transaction(line)) if fits(line)))
     };
     let threads = any(|line| line.facts.thread.is_some());
     let statements = any(|line| line.statement.is_some());
-    let all = every_column(with_day, widest).into_iter().enumerate();
+    let all = every_column(with_day, widest, width).into_iter().enumerate();
     all.filter(|(at, _)| (*at != THREAD || threads) && (*at != STATEMENT || statements)).collect()
 }
 
-fn every_column(with_day: bool, widest: u16) -> [Column; 8] {
+/// Names of tables are cut last; what was run says more than its number, which the detail has too.
+fn every_column(with_day: bool, widest: u16, width: u16) -> [Column; 8] {
     let column = |title, least, most, side, rank| Column { title, least, most, side, rank };
     let time = if with_day { 18 } else { 12 };
+    let (least, text) = if width < 76 { (14, 14) } else { (24, 24) };
     [
         column("TIME UTC", time, time, Side::Left, 0),
         column("KIND", 6, 6, Side::Left, 0),
-        column("TABLE", widest.min(14), widest, Side::Left, 1),
+        column("TABLE", widest.min(least), widest, Side::Left, 1),
         column("ROWS", 9, 11, Side::Right, 0),
         column("SIZE", 5, 5, Side::Right, 5),
-        column("TRANSACTION", 12, 14, Side::Left, 2),
+        column("TRANSACTION", 12, 14, Side::Left, 4),
         column("THREAD", 6, 8, Side::Right, 6),
-        column("STATEMENT", 14, 160, Side::Left, 4),
+        column("STATEMENT", text, 160, Side::Left, 2),
     ]
 }
 
@@ -76,7 +78,7 @@ fn widest(log: &Log) -> u16 {
 pub fn view(rows: &Rows<'_>, area: Rect, canvas: &mut Canvas<'_>) {
     let log = rows.log;
     let with_day = with_day(log);
-    let (places, columns): (Vec<usize>, Vec<Column>) = columns(log, with_day).into_iter().unzip();
+    let (places, columns): (Vec<usize>, Vec<Column>) = columns(log, with_day, area.width).into_iter().unzip();
     let layout = Layout::fit(&columns, area.width.saturating_sub(MARGIN));
     layout.heads(&columns, indent(row(area, 0), MARGIN), canvas);
     let body = below(area, 1);
