@@ -10,7 +10,7 @@ use crate::model::changes::{
 };
 use crate::model::foreign::escape;
 use crate::model::job::JobId;
-use crate::model::script::{Commits, Extent, Gaps, Lasting, ScriptOptions};
+use crate::model::script::{Commits, Decision, Extent, Gaps, Lasting, ScriptOptions, Which};
 use crate::report::Report;
 use crate::tui::msg::{Effect, Msg, Opened, RecoveryNo, UndoAsk, WriteAsk, Written};
 use crate::tui::rows::begin_words;
@@ -118,13 +118,7 @@ impl Desk {
             }
             Effect::Decide(job, decisions) => {
                 let Some(handle) = self.recovery(job) else { return };
-                for (which, decision) in decisions {
-                    if let Err(report) = handle.decide(&which, decision) {
-                        return self.failed(report);
-                    }
-                }
-                // The words that a person sees next are of after the choice.
-                self.answer(async move { Ok(Msg::Recovery(job, handle.view())) });
+                self.decide(job, handle, decisions);
             }
             Effect::FindStatement(id, search) => {
                 let Some(handle) = self.recovery(id) else { return };
@@ -155,6 +149,24 @@ impl Desk {
             Effect::Review(path) => self.review(&path),
             _ => {}
         }
+    }
+
+    /// What is on the screen is decided at once; what was marked far from there is looked up first.
+    fn decide(&self, job: RecoveryNo, handle: RecoveryHandle, decisions: Vec<(Which, Decision)>) {
+        let number = |which: &Which| if let Which::Statement(number) = which { Some(*number) } else { None };
+        let numbers: Vec<u64> = decisions.iter().filter_map(|(which, _)| number(which)).collect();
+        if handle.has_seen(&numbers) {
+            if let Err(report) = handle.decide_all(decisions) {
+                return self.failed(report);
+            }
+            // The words that a person sees next are of after the choice.
+            return self.answer(async move { Ok(Msg::Recovery(job, handle.view())) });
+        }
+        self.answer(async move {
+            handle.see(numbers).await?;
+            handle.decide_all(decisions)?;
+            Ok(Msg::Recovery(job, handle.view()))
+        });
     }
 
     fn review(&self, path: &str) {

@@ -307,6 +307,19 @@ fn of_a_transaction_of_many_rows_each_is_within_reach() {
             Found::NotYet(5..5)
         );
 
+        // What was marked is known however much was read since.
+        let near = recovery.page(0, 4).await.unwrap().statements[3].number;
+        for first in (0..all).step_by(RecoveryHandle::PAGE) {
+            recovery.page(first, RecoveryHandle::PAGE).await.unwrap();
+        }
+        let marked = [near, last, 15_000].map(|number| (Which::Statement(number), Decision::Choose(Choice::Exclude)));
+        assert!(!recovery.has_seen(&[near]) && recovery.decide_all(marked.to_vec()).is_err());
+        recovery.see(vec![near, last, 15_000]).await.unwrap();
+        recovery.decide_all(marked.to_vec()).unwrap();
+        assert_eq!(recovery.complete().await.unwrap().counts.excluded, 3);
+        let back = marked.map(|(which, _)| (which, Decision::Choose(Choice::Include)));
+        recovery.decide_all(back.to_vec()).unwrap();
+
         // All of the transaction, although one of its rows was on a page.
         let delete = page.transactions[0].number;
         recovery.decide(&Which::Transaction(delete), Decision::Choose(Choice::Exclude)).unwrap();
@@ -323,5 +336,36 @@ fn of_a_transaction_of_many_rows_each_is_within_reach() {
             server.sql("SELECT COUNT(*), SUM(id) FROM accident.orders"),
             format!("{ROWS}\t{}\n", ROWS * (ROWS + 1) / 2)
         );
+    });
+}
+
+#[test]
+fn many_decisions_are_taken_at_once_or_not_at_all() {
+    let servers = alone();
+    let Some(server) = servers.first().copied() else { return };
+    now(async {
+        let damaged = Damaged::new(server, BEFORE, ACCIDENT);
+        let (_session, recovery) = open(&damaged, only_accident(), ScriptOptions::default()).await;
+        let page = recovery.page(0, 50).await.unwrap();
+        let out = |number| (Which::Transaction(number), Decision::Choose(Choice::Exclude));
+        let all: Vec<_> = page.transactions.iter().map(|one| out(one.number)).collect();
+        assert_eq!(all.len(), 3);
+        let digest = recovery.view().digest;
+        let mut with_none = all.clone();
+        with_none.push(out(4_711));
+        assert!(recovery.decide_all(with_none).is_err());
+        let view = recovery.complete().await.unwrap();
+        assert_eq!((view.counts.included, view.counts.excluded, view.digest), (11, 0, digest));
+        recovery.decide_all(all[..2].to_vec()).unwrap();
+        let view = recovery.complete().await.unwrap();
+        assert_eq!((view.counts.included, view.counts.excluded), (4, 7));
+        assert_ne!(view.digest, digest);
+        // The same as one by one.
+        let (_session, other) = open(&damaged, only_accident(), ScriptOptions::default()).await;
+        other.page(0, 50).await.unwrap();
+        for (which, decision) in &all[..2] {
+            other.decide(which, decision.clone()).unwrap();
+        }
+        assert_eq!(other.complete().await.unwrap().digest, view.digest);
     });
 }

@@ -337,7 +337,7 @@ pub fn answers(effect: &Effect) -> Option<Msg> {
             };
             let entries =
                 entries().into_iter().filter(|entry| from.contains(&entry.number()) && passes(entry)).collect();
-            Some(Msg::Entries(*job, request.clone(), Ok(EntryPage { entries, next: None, previous: None })))
+            Some(Msg::Entries(*job, request.clone(), Ok(EntryPage { entries, ..EntryPage::default() })))
         }
         Effect::Rows(job, request) => {
             let (entry, first, most) = (request.from.entry, request.from.rows, request.count as u64);

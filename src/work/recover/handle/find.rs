@@ -37,6 +37,42 @@ impl RecoveryHandle {
         aside(move || handle.look(&made, among, direction, &fits)).await
     }
 
+    /// Makes statements known that were on no page of late, so that something can be chosen for them.
+    ///
+    /// # Errors
+    ///
+    /// When the logs cannot be read any more, or not yet.
+    pub async fn see(&self, mut numbers: Vec<u64>) -> Result<(), Report> {
+        let (made, handle) = (self.ready()?, self.clone());
+        numbers.sort_unstable();
+        aside(move || {
+            let wish = handle.wish(&made);
+            let windows = made.windows().map_err(|error| error.report())?;
+            let mut known: Option<Range<u64>> = None;
+            for number in &numbers {
+                if known.as_ref().is_some_and(|known| known.contains(number)) {
+                    continue;
+                }
+                let (at, window) = holding(windows, *number);
+                if at == windows.len() {
+                    continue; // whoever decides says that there is no such statement
+                }
+                let rows = made.window(&wish, at).map_err(|error| error.report())?;
+                let rows = (window.start..).zip(rows).filter(|(number, _)| numbers.binary_search(number).is_ok());
+                handle.state().serve(&rows.collect::<Vec<_>>());
+                known = Some(window);
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Whether all these statements were on a page of late, or were [seen](Self::see).
+    pub fn has_seen(&self, numbers: &[u64]) -> bool {
+        let state = self.state();
+        numbers.iter().all(|number| state.has_seen(*number))
+    }
+
     fn look(
         &self,
         made: &Made,

@@ -182,7 +182,13 @@ pub fn review() -> Review {
         altered: String::new(),
         digest: None,
         statements: 402,
-        tables: vec![ReviewedTable { table: "shop.orders".into(), insert: 400, update: 1, delete: 0 }],
+        tables: vec![ReviewedTable {
+            table: "shop.orders".into(),
+            names: Some(table("orders")),
+            insert: 400,
+            update: 1,
+            delete: 0,
+        }],
         hazards: vec![
             hazard(StatementHazard::Autocommit, 1, 1),
             hazard(StatementHazard::NoRowCheck, 402, 3),
