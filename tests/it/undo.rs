@@ -20,7 +20,7 @@ use breakglass::model::foreign::Foreign;
 use breakglass::model::script::Extent;
 
 use crate::support::databases::{Product, Server, private_servers};
-use crate::support::vectors::{fixture_file, fixture_logs};
+use crate::support::vectors::{fixture_file, fixture_logs as logs};
 
 /// Everything in logs, but what is done to some tables.
 struct Without(Vec<String>);
@@ -127,7 +127,7 @@ fn before(fixture: &str) -> Vec<(String, BTreeMap<String, String>)> {
 /// Loads what a log left, undoes the log, and compares with what was before it.
 fn undo(server: &'static Server, fixture: &str, data: &str, without: &[&str]) {
     let after = fixture_file(data, "after.sql.gz");
-    let plan = plan(&fixture_logs(fixture), &after, without);
+    let plan = plan(&logs(fixture), &after, without);
     let plan = plan.unwrap_or_else(|refused| panic!("{fixture}: {refused:?}"));
     let script = written(&plan, &Request::default());
     for (schema, _) in before(data) {
@@ -182,7 +182,7 @@ fn fixtures_are_undone_to_the_state_before_them() {
 fn d21_d22_d42_d43_d75_what_cannot_be_undone_is_refused_with_every_reason() {
     let refused = |fixture: &str, data: &str| {
         let definitions = fixture_file(data, "after.sql.gz");
-        let refused = plan(&fixture_logs(fixture), &definitions, &[]).expect_err(fixture);
+        let refused = plan(&logs(fixture), &definitions, &[]).expect_err(fixture);
         refused.into_iter().map(|refusal| refusal.reason.to_string()).collect::<Vec<_>>()
     };
     for product in ["mysql", "mariadb"] {
@@ -198,9 +198,9 @@ fn d21_d22_d42_d43_d75_what_cannot_be_undone_is_refused_with_every_reason() {
         let noblob = refused(&name("image-noblob"), &name("small-events"));
         assert!(noblob.iter().all(|why| why.contains("does not have the column")), "{noblob:?}");
         // Without definitions nothing tells generated columns.
-        let bare = plan(&fixture_logs(&name("alltypes-fullmeta")), b"", &[]).expect_err("no definitions");
+        let bare = plan(&logs(&name("alltypes-fullmeta")), b"", &[]).expect_err("no definitions");
         assert!(bare.iter().any(|refusal| refusal.reason == Reason::Generated));
-        let unnamed = plan(&fixture_logs(&name("alltypes")), b"", &[]).expect_err("no definitions");
+        let unnamed = plan(&logs(&name("alltypes")), b"", &[]).expect_err("no definitions");
         assert!(unnamed.iter().all(|refusal| refusal.reason == Reason::Unnamed));
     }
     let opaque = refused("mysql-alltypes", "mysql-alltypes");

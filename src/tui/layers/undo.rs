@@ -213,7 +213,7 @@ impl Pane for Undo {
         canvas.text(row(inner, 0), Role::Title, "Undo what?");
         let is_reviewed = scene.world.recovery.as_ref().is_some_and(|undoing| undoing.is_decided);
         let (role, words) = if is_reviewed {
-            (Role::Warn, "The script under review is let go of, with all that was chosen and noted in it.")
+            (Role::Warn, "The script under review goes, with what was chosen and noted in it.")
         } else {
             (Role::Dim, "A script is made and shown for review: nothing is written, nothing runs it.")
         };

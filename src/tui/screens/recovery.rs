@@ -292,6 +292,7 @@ impl Pane for Recovery {
             }
             Command::Next | Command::Previous => self.seek(command, undoing),
             Command::Mark => self.mark(undoing),
+            Command::Sort => Flow::Say("statements stand in the order in which the script runs them".to_owned()),
             Command::Filter => Flow::Open(Box::new(Filter::search(&undoing.search))),
             Command::Open => match self.current(undoing) {
                 Some(statement) if !undoing.is_refused() => {
@@ -305,7 +306,7 @@ impl Pane for Recovery {
                 let which = self.meant(undoing).into_iter().map(Which::Statement).collect();
                 Flow::Open(Box::new(Ask::note(undoing.id, which, text)))
             }
-            Command::ExcludeTables => Flow::Open(Box::new(ExcludeTables::new(undoing))),
+            Command::ExcludeTables => Flow::Open(Box::new(ExcludeTables::of(undoing))),
             Command::Compare => Flow::Open(Box::new(Ask::compare(undoing.id, world))),
             Command::SignOff => Flow::Do(vec![Effect::Summarize(undoing.id)]),
             Command::WriteScript => Flow::Open(Box::new(WriteScript::new(undoing))),

@@ -1,15 +1,12 @@
 //! Paragraphs with labels, read by scrolling.
 
-use std::cell::Cell;
-
 use ratatui::layout::Rect;
 
-use crate::tui::canvas::{Canvas, Line, indent, row, span, wrap};
+use crate::tui::canvas::{Canvas, Line, indent, span, wrap};
 use crate::tui::command::Command;
-use crate::tui::keymap::Context;
 use crate::tui::pane::Scene;
-use crate::tui::screens::moved;
 use crate::tui::theme::Role;
+use crate::tui::widgets::scroll::Scroll;
 
 /// Columns of the labels.
 const LABEL: usize = 10;
@@ -73,39 +70,19 @@ pub fn lines(paragraphs: &[Paragraph], width: u16) -> Vec<Line> {
 
 /// Paragraphs, read by scrolling.
 #[derive(Debug, Clone, Default)]
-pub struct Body {
-    top: usize,
-    /// Lines there are and lines that fit: they follow the area.
-    size: Cell<(usize, usize)>,
-}
+pub struct Body(Scroll);
 
 impl Body {
     /// Takes a command that scrolls; `false`: it means nothing here.
     pub fn take(&mut self, command: Command) -> bool {
-        let (count, height) = self.size.get();
-        match moved(command, self.top, count.saturating_sub(height) + 1, height) {
-            Some(top) => self.top = top,
-            None => return false,
-        }
-        true
+        self.0.take(command)
     }
 
     /// Draws what fits, and how much more there is.
     pub fn view(&self, paragraphs: &[Paragraph], scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         let inner = indent(area, 2);
-        let body = Rect { height: inner.height.saturating_sub(1), width: inner.width.saturating_sub(1), ..inner };
-        let lines = lines(paragraphs, body.width);
-        let height = usize::from(body.height);
-        self.size.set((lines.len(), height));
-        let top = self.top.min(lines.len().saturating_sub(height));
-        for (line, at) in lines.iter().skip(top).zip(body.rows()) {
-            canvas.spans(at, line);
-        }
-        let more = lines.len().saturating_sub(top + height);
-        if more > 0 {
-            let page = scene.key(Context::Help, Command::PageDown);
-            canvas.text(row(inner, inner.height - 1), Role::Dim, &format!("{more} more lines: {page}"));
-        }
+        let inner = Rect { width: inner.width.saturating_sub(1), ..inner };
+        self.0.view(&lines(paragraphs, inner.width), scene, inner, canvas);
     }
 }
 

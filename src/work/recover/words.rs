@@ -6,7 +6,7 @@ use crate::change::script::Header;
 use crate::model::changes::{ChangeFilter, ChangesView};
 use crate::model::foreign::Foreign;
 use crate::model::script::{Choice, Commits, Extent, Gaps, Mode, RecoveryView, ScriptHazard};
-use crate::model::units::grouped;
+use crate::model::units::{counted, grouped};
 use crate::work::recover::made::{Made, place_words};
 use crate::work::recover::state::State;
 
@@ -92,11 +92,11 @@ pub fn header(made: &Made, filter: &ChangeFilter, state: &State) -> Header {
     }
     let single = state.choices.rows.values().filter(|row| row.choice == Some(Choice::Exclude)).count();
     if single > 0 {
-        add("excluded", format!("{} single changes", grouped(single as u64)));
+        add("excluded", counted(single as u64, "single change"));
     }
     let whole = state.choices.transactions.values().filter(|of| of.choice == Some(Choice::Exclude)).count();
     if whole > 0 {
-        add("excluded", format!("{} transactions", grouped(whole as u64)));
+        add("excluded", counted(whole as u64, "transaction"));
     }
     for (_, place, note) in state.notes().take(LISTED) {
         add("note", format!("{} row {}: {note}", place_words(made, *place), place.row));
@@ -166,7 +166,7 @@ pub fn summary(view: &RecoveryView, filter: &ChangeFilter, notes: &[(u64, String
         line("partial", &format!("of {} transactions other changes stay", grouped(view.partials)));
     }
     if counts.overwrite > 0 {
-        line("overwrite", &format!("{} rows whatever happened to them since", grouped(counts.overwrite)));
+        line("overwrite", &format!("{}, whatever happened since", counted(counts.overwrite, "row")));
     }
     let states = &view.states;
     if states.looked_at() > 0 {

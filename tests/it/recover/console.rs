@@ -326,7 +326,7 @@ fn of_a_transaction_of_many_rows_each_is_within_reach() {
         let view = recovery.complete().await.unwrap();
         assert_eq!((view.counts.included, view.counts.excluded), (4, ROWS));
         let text = written(&recovery, &damaged.home.path("without.sql")).await;
-        assert!(!text.contains("`orders`") && text.contains("excluded: 1 transactions"), "{}", &text[..2000]);
+        assert!(!text.contains("`orders`") && text.contains("excluded: 1 transaction\n"), "{}", &text[..2000]);
         recovery.decide(&Which::Transaction(delete), Decision::Choose(Choice::Include)).unwrap();
         let view = recovery.complete().await.unwrap();
         assert_eq!((view.counts.included, view.counts.excluded), (all, 0));

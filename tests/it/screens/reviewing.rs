@@ -120,7 +120,7 @@ fn esc_goes_back_to_where_the_script_was_asked_for() {
 
 #[test]
 fn a_script_that_was_decided_upon_is_not_let_go_of_without_a_word() {
-    let warns = "The script under review is let go of";
+    let warns = "The script under review goes";
     let mut stage = undone(SIZE).press("3 u");
     assert!(!stage.text().contains(warns), "nothing was chosen: {}", stage.text());
     let mut stage = undone(SIZE).press("x 3 u");
