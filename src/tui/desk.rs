@@ -155,17 +155,22 @@ impl Desk {
     fn decide(&self, job: RecoveryNo, handle: RecoveryHandle, decisions: Vec<(Which, Decision)>) {
         let number = |which: &Which| if let Which::Statement(number) = which { Some(*number) } else { None };
         let numbers: Vec<u64> = decisions.iter().filter_map(|(which, _)| number(which)).collect();
-        if handle.has_seen(&numbers) {
-            if let Err(report) = handle.decide_all(decisions) {
-                return self.failed(report);
+        // The words that a person sees next are of after the choice, or what it was where it could not be made.
+        let told = |desk: &Self, handle: RecoveryHandle, done: Result<(), Report>| {
+            if let Err(report) = done {
+                desk.failed(report);
             }
-            // The words that a person sees next are of after the choice.
-            return self.answer(async move { Ok(Msg::Recovery(job, handle.view())) });
+            desk.answer(async move { Ok(Msg::Recovery(job, handle.view())) });
+        };
+        if handle.has_seen(&numbers) {
+            let done = handle.decide_all(decisions);
+            return told(self, handle, done);
         }
-        self.answer(async move {
-            handle.see(numbers).await?;
-            handle.decide_all(decisions)?;
-            Ok(Msg::Recovery(job, handle.view()))
+        let desk = self.clone();
+        tokio::spawn(async move {
+            let seen = handle.see(numbers).await;
+            let done = seen.and_then(|()| handle.decide_all(decisions));
+            told(&desk, handle, done);
         });
     }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::script::{
-    Choice, RecoveryPhase, RecoveryView, ScriptDigest, ScriptOptions, ScriptPage, ScriptStatement, ScriptTransaction,
+    Choice, Decision, RecoveryPhase, RecoveryView, ScriptDigest, ScriptOptions, ScriptPage, ScriptStatement,
+    ScriptTransaction, Which,
 };
 use crate::tui::msg::{Opened, RecoveryNo};
 use crate::tui::tokens::quoted;
@@ -62,6 +63,25 @@ impl Undoing {
     /// A transaction of the script.
     pub fn transaction(&self, number: u64) -> Option<&ScriptTransaction> {
         self.transactions.get(&number)
+    }
+
+    /// Something is chosen: statements that are held show it at once, so that the same key takes it back.
+    pub fn decide(&mut self, decisions: &[(Which, Decision)]) {
+        self.is_decided = true;
+        for (which, decision) in decisions {
+            let is_meant = |statement: &ScriptStatement| match which {
+                Which::Statement(number) => statement.number == *number,
+                Which::Transaction(number) => statement.transaction == *number,
+                Which::Table(_) => false, // the view tells
+            };
+            for statement in self.statements.held_mut().filter(|statement| is_meant(statement)) {
+                match decision {
+                    Decision::Choose(choice) => statement.choice = *choice,
+                    Decision::Mode(mode) => statement.mode = *mode,
+                    Decision::Note(note) => statement.note = crate::model::foreign::escape(note.trim()),
+                }
+            }
+        }
     }
 
     /// A script was written.

@@ -229,9 +229,9 @@ fn started(app: &mut App, effects: Vec<Effect>) -> Vec<Effect> {
                 app.world.recovery = None;
                 app.home.place = Place::Recovery;
             }
-            Effect::Decide(..) => {
+            Effect::Decide(_, decisions) => {
                 if let Some(undoing) = &mut app.world.recovery {
-                    undoing.is_decided = true;
+                    undoing.decide(decisions);
                 }
             }
             Effect::CloseRecovery(_) => {

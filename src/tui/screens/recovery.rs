@@ -331,8 +331,11 @@ impl Pane for Recovery {
     }
 
     fn word(&self, command: Command) -> Option<&'static str> {
-        let words = if self.shown.get() == Shown::Reasons { "all reasons" } else { "open" };
-        (command == Command::Open).then_some(words)
+        match command {
+            Command::Open if self.shown.get() == Shown::Reasons => Some("all reasons"),
+            Command::Filter => Some("search"),
+            _ => None,
+        }
     }
 
     fn hints(&self) -> &'static [Command] {
@@ -356,6 +359,8 @@ impl Pane for Recovery {
                 Command::Compare,
                 Command::SignOff,
                 Command::Note,
+                Command::Filter,
+                Command::ExcludeTransaction,
                 Command::Hazards,
                 Command::Review,
                 Command::Palette,

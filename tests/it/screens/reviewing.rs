@@ -103,6 +103,17 @@ fn a_whole_transaction_is_left_out_with_one_key() {
 }
 
 #[test]
+fn the_same_key_takes_a_choice_back_before_its_answer_came() {
+    let mut stage = undone(SIZE).press("down x");
+    assert!(under(&mut stage).contains(" out "), "{}", stage.text());
+    let mut stage = stage.press("x o");
+    assert!(under(&mut stage).contains(" over "), "{}", stage.text());
+    let exclude = "decide recovery 12 Statement(1) Choose(Exclude)";
+    let include = "decide recovery 12 Statement(1) Choose(Include)";
+    assert_eq!(stage.asked, [exclude, include, "decide recovery 12 Statement(1) Mode(Overwrite)"]);
+}
+
+#[test]
 fn a_script_without_a_statement_has_no_digest_and_tells_the_key() {
     let mut view = recovery();
     view.counts.included = 0;

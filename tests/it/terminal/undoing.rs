@@ -76,6 +76,35 @@ fn marked_transactions_without_gtids_become_one_script() {
     left(pty);
 }
 
+/// The accident of the demo has more rows than a list holds at once.
+#[test]
+fn the_last_row_of_the_accident_is_searched_and_all_of_it_left_out() {
+    let home = scratch();
+    let mut pty = Pty::start(command(home.path(), &[BREAKGLASS, "demo"]));
+    pty.wait_for("73");
+    pty.press_until("3", "No change source is open");
+    pty.press_until("\r", "most (n)");
+    pty.wait_for("no gap");
+    pty.wait_for("changes shop: ");
+    pty.type_in("n");
+    pty.settle(QUIET);
+    pty.press_until("\r", "DELETE FROM order_items");
+    pty.wait_for("order_id 1 line 1");
+    pty.press_until("u", "Undo what?");
+    pty.press_until("\r", "digest   ");
+    pty.wait_for("INSERT");
+    pty.press_until("/", "enter search");
+    pty.type_in("order_id 1, line 1\r");
+    pty.wait_for("order_id 1, line 1 ");
+    pty.type_in("T");
+    pty.wait_for("0 in, ");
+    pty.wait_for("none: everything is excluded");
+    pty.type_in("T");
+    pty.wait_for(" 0 out, ");
+    pty.type_in("\u{1b}"); // what was searched for goes first
+    left(pty);
+}
+
 #[test]
 fn a_transaction_is_found_in_a_log_and_becomes_a_script() {
     let home = scratch();
