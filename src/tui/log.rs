@@ -238,7 +238,7 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::changes::{Wall, WallVerb};
+    use crate::model::changes::{Untold, Wall, WallVerb};
 
     fn entry(number: u64) -> Entry {
         Entry::Wall(Wall {
@@ -264,6 +264,23 @@ mod tests {
         let mut log = Log::new(ChangesRequest::default());
         log.renew(Arc::new(ChangesView { entries, ..ChangesView::default() }));
         log
+    }
+
+    #[test]
+    fn rows_that_were_passed_over_are_counted_until_the_list_begins_again() {
+        let mut log = log(10);
+        let mut untold = Untolds::default();
+        untold.add((&"shop".into(), &"orders".into()), &Untold::Unnamed, 3);
+        let put = |log: &mut Log| {
+            let request = log.wanted(0).unwrap();
+            log.put(&request, Ok(EntryPage { untold: untold.clone(), ..page(0..2, Some(2), None) })).unwrap();
+        };
+        put(&mut log);
+        assert_eq!(log.untold().rows, 3);
+        put(&mut log);
+        assert_eq!(log.untold().rows, 6);
+        log.jump(0);
+        assert!(log.untold().is_empty());
     }
 
     #[test]

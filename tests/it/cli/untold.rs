@@ -1,7 +1,11 @@
 //! Filters that ask of columns: what cannot be told is refused or counted, and never left out in silence.
 
+use std::fs;
+use std::io::Write;
 use std::path::Path;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 
 use super::changes::plain;
@@ -114,4 +118,35 @@ fn d55_values_that_a_minimal_log_leaves_out_are_not_taken_for_others() {
         let why = remark(&none)["tables"][0]["why"].as_str().unwrap().to_owned();
         assert!(why.contains("leave the column") && why.contains(other), "{why}");
     }
+}
+
+/// What is left of a compressed log may end between two events: the log itself says nothing of it.
+#[test]
+fn d53_a_compressed_log_that_ends_early_writes_no_script() {
+    let home = Home::new();
+    let (folder, files) = plain(&home, "mysql-alltypes-fullmeta");
+    let schema = schema("mysql-alltypes-fullmeta", &files[0]);
+    let log = fs::read(&files[0]).unwrap();
+    let (mut at, mut ends) = (4, vec![]);
+    while at < log.len() {
+        let kind = log[at + 4];
+        at += u32::from_le_bytes(log[at + 9..at + 13].try_into().unwrap()) as usize;
+        if kind == 16 {
+            ends.push(at); // behind a commit
+        }
+    }
+    let mut packed = GzEncoder::new(vec![], Compression::default());
+    packed.write_all(&log[..ends[ends.len() / 2]]).unwrap();
+    packed.flush().unwrap();
+    fs::remove_file(&files[0]).unwrap();
+    fs::write(format!("{}.gz", files[0].display()), packed.get_ref()).unwrap();
+    let script = home.path("undo.sql");
+    let asked =
+        ["--schema", &schema, "--table", "bg_types.ints", "--partial", "--json", "-o", script.to_str().unwrap()];
+    let refused = run(&home, "recover", &folder, &asked);
+    assert_eq!((refused.code, script.exists()), (3, false), "{refused:?}");
+    assert!(refused.err.contains("recover::damaged"), "{refused:?}");
+    let allowed = run(&home, "recover", &folder, &[&asked[..], &["--allow-gaps"]].concat());
+    assert_eq!(allowed.code, 0, "{allowed:?}");
+    assert!(fs::read_to_string(&script).unwrap().contains("-- damaged: "), "{allowed:?}");
 }

@@ -5,7 +5,8 @@ use std::fs;
 use serde_json::Value;
 
 use crate::recover::Damaged;
-use crate::undo::alone;
+use crate::support::databases::{Server, folding_server};
+use crate::undo::{alone, last_line, run};
 
 const THEN: &str = "CREATE TABLE orders (id INT PRIMARY KEY, paid INT, owed INT) ENGINE=InnoDB;
     CREATE TABLE stock (item INT PRIMARY KEY, qty INT) ENGINE=InnoDB;
@@ -62,4 +63,28 @@ fn d22_definitions_are_not_taken_over_logs_that_are_not_read() {
             assert!(facts[0]["problem"].as_str().unwrap().contains("not read here"), "{facts}");
         }
     }
+}
+
+#[test]
+fn d22_a_table_that_was_created_with_capitals_on_a_server_that_folds_names_is_undone_by_the_log_alone() {
+    let Some(server) = folding_server() else { return };
+    let server: &'static Server = Box::leak(Box::new(server)); // its watchdog ends it with this process
+    let damage = "CREATE TABLE Carts (Id INT UNSIGNED PRIMARY KEY, What VARCHAR(9) CHARACTER SET latin1) ENGINE=InnoDB;
+        INSERT INTO CARTS VALUES (4000000000,'one'),(2,'two'); DELETE FROM Carts WHERE Id>2;";
+    let damaged = Damaged::new(server, THEN, damage);
+    let logs = damaged.logs.to_str().unwrap();
+    let rows = damaged.home.run(&["changes", logs, "--json", "--kind", "delete"]).lines();
+    assert_eq!(
+        (&rows[0]["certainty"], &rows[0]["before"]["Id"]),
+        (&"exact".into(), &4_000_000_000_u64.into()),
+        "{rows:?}"
+    );
+    let from = format!("{}:{}", rows[0]["file"].as_str().unwrap(), rows[0]["position"]);
+    let script = damaged.home.path("undo.sql");
+    let asked = ["recover", logs, "--from-position", &from, "--json", "-o", script.to_str().unwrap()];
+    let written = damaged.home.run(&asked);
+    assert_eq!(written.code, 0, "{written:?}");
+    let output = run(server, &["-N", "-B"], &fs::read_to_string(&script).unwrap());
+    assert_eq!(last_line(&output), "APPLIED", "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(server.sql("SELECT * FROM accident.carts ORDER BY Id"), "2\ttwo\n4000000000\tone\n");
 }
