@@ -36,6 +36,9 @@ pub struct FilterFlags {
     /// Only these transactions: uuid:1-5:8, or domain-server-sequence; several with commas
     #[arg(long, value_name = "GTIDS")]
     gtid: Option<String>,
+    /// Only the transaction that begins there, where transactions have no GTIDs
+    #[arg(long = "transaction", value_name = "FILE:POSITION")]
+    begins: Vec<String>,
     /// Only what this connection ran
     #[arg(long = "thread", value_name = "ID")]
     threads: Vec<u32>,
@@ -76,11 +79,12 @@ impl FilterFlags {
             let read = |text: &String| Moment::parse(text).ok_or_else(|| wrong(flag, text, valid));
             text.as_ref().map(read).transpose()
         };
-        let position = |flag: &'static str, text: &Option<String>| {
+        let place = |flag: &'static str, text: &String| {
             let valid = "write FILE:POSITION, such as binlog.000412:1234";
-            let read = |text: &String| PositionBound::parse(text).ok_or_else(|| wrong(flag, text, valid));
-            text.as_ref().map(read).transpose()
+            PositionBound::parse(text).ok_or_else(|| wrong(flag, text, valid))
         };
+        let position =
+            |flag: &'static str, text: &Option<String>| text.as_ref().map(|text| place(flag, text)).transpose();
         let key = |text: &String| {
             let valid = "write the key's values with commas between them; quotes around one that has a comma";
             Literal::list(text).ok_or_else(|| wrong("--key", text, valid))
@@ -104,6 +108,7 @@ impl FilterFlags {
             from: position("--from-position", &self.from_position)?,
             to: position("--to-position", &self.to_position)?,
             gtids: self.gtid.as_ref().map(gtids).transpose()?,
+            begins: self.begins.iter().map(|text| place("--transaction", text)).collect::<Result<_, _>>()?,
             threads: self.threads.clone(),
             keys: self.keys.iter().map(key).collect::<Result<_, _>>()?,
             changed: self.changed.clone(),

@@ -125,6 +125,8 @@ pub enum Command {
     Compare,
     /// Leave a statement out, or take it in again.
     Exclude,
+    /// Leave a whole transaction out, or take it in again.
+    ExcludeTransaction,
     /// Leave tables out.
     ExcludeTables,
     /// Strict or overwrite.
@@ -182,7 +184,7 @@ const fn entry(command: Command, name: &'static str, hint: &'static str, title: 
 }
 
 /// The list.
-pub const COMMANDS: [Entry; 69] = [
+pub const COMMANDS: [Entry; 70] = [
     entry(Command::Open, "open", "open", "open what is under the cursor", 1),
     entry(Command::Start, "start", "start", "start what the plan says", 0),
     entry(Command::Yes, "yes", "yes, do it", "yes, do it", 1),
@@ -216,6 +218,13 @@ pub const COMMANDS: [Entry; 69] = [
     entry(Command::Coverage, "coverage", "coverage", "what was read, what is missing, what cannot be undone", 19),
     entry(Command::Compare, "compare", "compare", "compare with the rows as they are now, on a server", 4),
     entry(Command::Exclude, "exclude", "exclude", "leave out of the script, or take in again", 3),
+    entry(
+        Command::ExcludeTransaction,
+        "exclude-transaction",
+        "transaction",
+        "leave the whole transaction out, or take it in again",
+        11,
+    ),
     entry(Command::ExcludeTables, "exclude-tables", "tables", "leave whole tables out", 7),
     entry(
         Command::Overwrite,
@@ -335,6 +344,7 @@ pub fn of_context(context: Context) -> &'static [Command] {
         Context::Recovery => &[
             C::Compare,
             C::Exclude,
+            C::ExcludeTransaction,
             C::ExcludeTables,
             C::Overwrite,
             C::Note,

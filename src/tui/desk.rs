@@ -5,14 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
 
-use crate::model::change::BinlogPos;
-use crate::model::changes::{ChangeFilter, ChangesRequest, GtidSet, PageRequest, PositionBound, RowsRequest};
+use crate::model::changes::{
+    ChangeFilter, ChangesRequest, GtidSet, PageRequest, PositionBound, RowsRequest, TransactionLine,
+};
 use crate::model::foreign::escape;
 use crate::model::job::JobId;
-use crate::model::script::{Commits, Extent, Gaps, Lasting, ScriptOptions, ScriptStatement};
-use crate::report::{Fault, Report};
+use crate::model::script::{Commits, Decision, Extent, Gaps, Lasting, ScriptOptions, Which};
+use crate::report::Report;
 use crate::tui::msg::{Effect, Msg, Opened, RecoveryNo, UndoAsk, WriteAsk, Written};
-use crate::tui::screens::recovery;
+use crate::tui::rows::begin_words;
 use crate::tui::tokens::quoted;
 use crate::tui::widgets::pages::PAGE;
 use crate::tui::world::SourceLine;
@@ -117,15 +118,15 @@ impl Desk {
             }
             Effect::Decide(job, decisions) => {
                 let Some(handle) = self.recovery(job) else { return };
-                if let Err(report) = handle.decide_all(decisions) {
-                    return self.failed(report);
-                }
-                // The words that a person sees next are of after the choice.
-                self.answer(async move { Ok(Msg::Recovery(job, handle.view())) });
+                self.decide(job, handle, decisions);
             }
-            Effect::FindStatement(id, text, from, forward) => {
+            Effect::FindStatement(id, search) => {
                 let Some(handle) = self.recovery(id) else { return };
-                self.answer(async move { Ok(Msg::Found(id, find(&handle, &text, from, forward).await?)) });
+                self.answer(async move {
+                    let (among, direction, of) = (search.among.clone(), search.direction, search.clone());
+                    let found = handle.find(among, direction, move |statement| search.fits(statement)).await?;
+                    Ok(Msg::Found(id, of, found))
+                });
             }
             Effect::Compare(job, server) => {
                 let Some(handle) = self.recovery(job) else { return };
@@ -148,6 +149,29 @@ impl Desk {
             Effect::Review(path) => self.review(&path),
             _ => {}
         }
+    }
+
+    /// What is on the screen is decided at once; what was marked far from there is looked up first.
+    fn decide(&self, job: RecoveryNo, handle: RecoveryHandle, decisions: Vec<(Which, Decision)>) {
+        let number = |which: &Which| if let Which::Statement(number) = which { Some(*number) } else { None };
+        let numbers: Vec<u64> = decisions.iter().filter_map(|(which, _)| number(which)).collect();
+        // The words that a person sees next are of after the choice, or what it was where it could not be made.
+        let told = |desk: &Self, handle: RecoveryHandle, done: Result<(), Report>| {
+            if let Err(report) = done {
+                desk.failed(report);
+            }
+            desk.answer(async move { Ok(Msg::Recovery(job, handle.view())) });
+        };
+        if handle.has_seen(&numbers) {
+            let done = handle.decide_all(decisions);
+            return told(self, handle, done);
+        }
+        let desk = self.clone();
+        tokio::spawn(async move {
+            let seen = handle.see(numbers).await;
+            let done = seen.and_then(|()| handle.decide_all(decisions));
+            told(&desk, handle, done);
+        });
     }
 
     fn review(&self, path: &str) {
@@ -194,10 +218,7 @@ impl Desk {
 
     fn undo(&self, job: JobId, ask: &UndoAsk) {
         let Some(handle) = self.changes(job) else { return };
-        let (filter, flags) = match chosen(ask) {
-            Ok(chosen) => chosen,
-            Err(report) => return self.failed(report),
-        };
+        let (filter, flags) = chosen(ask);
         let twin = format!("breakglass recover {}{flags}{}", ask.source, words(&ask.options));
         let (desk, options, title) = (self.clone(), ask.options.clone(), ask.title.clone());
         self.answer(async move {
@@ -257,37 +278,6 @@ impl Desk {
     }
 }
 
-/// The next statement behind or before another that holds a text or, without one, is worth a look; looked for among
-/// so many statements.
-async fn find(handle: &RecoveryHandle, text: &str, from: u64, forward: bool) -> Result<Option<u64>, Report> {
-    const LOOKED: u64 = 200_000;
-    let fits = |statement: &ScriptStatement| match text {
-        "" => recovery::is_worth_a_look(statement),
-        text => recovery::holds(statement, text),
-    };
-    let (total, page) = (handle.view().changes, RecoveryHandle::PAGE as u64);
-    let mut at = from;
-    while from.abs_diff(at) < LOOKED {
-        let (first, count) = match forward {
-            true => (at + 1, page),
-            false => (at.saturating_sub(page), at.min(page)),
-        };
-        if count == 0 || first >= total {
-            return Ok(None);
-        }
-        let statements = handle.page(first, count as usize).await?.statements;
-        let found = match forward {
-            true => statements.iter().find(|statement| fits(statement)),
-            false => statements.iter().rfind(|statement| fits(statement)),
-        };
-        if let Some(statement) = found {
-            return Ok(Some(statement.number));
-        }
-        at = if forward { first + count - 1 } else { first };
-    }
-    Ok(None)
-}
-
 /// What was chosen otherwise than by default, as flags.
 fn words(options: &ScriptOptions) -> String {
     let mut flags = String::new();
@@ -312,44 +302,29 @@ fn expanded(path: &str) -> PathBuf {
     home.map_or_else(|| path.into(), |(rest, home)| home.join(rest))
 }
 
-/// The filter that means just the chosen transactions, and the same as flags.
-///
-/// # Errors
-///
-/// When they have no GTIDs and do not stand next to each other: nothing tells them from those in between.
-fn chosen(ask: &UndoAsk) -> Result<(ChangeFilter, String), Report> {
+/// The filter that means just the chosen transactions, and the same as flags: by their GTIDs, or by where they begin
+/// where one of them has none.
+fn chosen(ask: &UndoAsk) -> (ChangeFilter, String) {
     if ask.entries.is_empty() {
-        return Ok((ask.filter.clone(), ask.flags.clone()));
+        return (ask.filter.clone(), ask.flags.clone());
     }
+    let any = ChangeFilter { gtids: None, begins: vec![], ..ask.filter.clone() };
     let gtids: Option<Vec<String>> =
         ask.entries.iter().map(|line| line.facts.gtid.as_ref().map(ToString::to_string)).collect();
-    match gtids.map(|gtids| gtids.join(",")) {
-        Some(gtids) => {
-            let filter = ChangeFilter { gtids: GtidSet::parse(&gtids), ..ask.filter.clone() };
-            Ok((filter, format!("{} --gtid {}", ask.flags, quoted(&gtids))))
-        }
-        None if ask.entries.windows(2).any(|pair| pair[1].number != pair[0].number + 1) => {
-            let text = "the marked transactions have no GTIDs, and others stand between them";
-            let advice = "undo them one by one, or filter for what they have in common, and undo what the filter keeps";
-            Err(Report::new(Fault::Usage, "recover::marked", text, advice))
+    let gtids = gtids.map(|gtids| gtids.join(",")).and_then(|words| Some((GtidSet::parse(&words)?, words)));
+    match gtids {
+        Some((set, gtids)) => {
+            let filter = ChangeFilter { gtids: Some(set), ..any };
+            (filter, format!("{} --gtid {}", ask.flags, quoted(&gtids)))
         }
         None => {
-            let first = ask.entries.iter().min_by_key(|line| line.place);
-            let last = ask.entries.iter().max_by_key(|line| line.place);
-            let bound = |line: &crate::model::changes::TransactionLine, beyond: u64| PositionBound {
+            let begin = |line: &TransactionLine| PositionBound {
                 file: Some((*line.file).clone()),
-                position: BinlogPos(line.place.position.0.saturating_add(beyond)),
+                position: line.place.position,
             };
-            let from = first.map(|line| bound(line, 0));
-            let to = last.map(|line| bound(line, line.bytes.max(1)));
-            let words = |flag: &str, bound: &Option<PositionBound>| {
-                bound.as_ref().map_or_else(String::new, |bound| {
-                    let file = bound.file.as_ref().and_then(|file| file.raw_str()).unwrap_or_default();
-                    format!(" --{flag} {}", quoted(&format!("{file}:{}", bound.position)))
-                })
-            };
-            let flags = format!("{}{}{}", ask.flags, words("from-position", &from), words("to-position", &to));
-            Ok((ChangeFilter { from, to, ..ask.filter.clone() }, flags))
+            let flags = ask.entries.iter().map(begin_words);
+            let flags = format!("{}{}", ask.flags, flags.collect::<String>());
+            (ChangeFilter { begins: ask.entries.iter().map(begin).collect(), ..any }, flags)
         }
     }
 }

@@ -62,9 +62,17 @@ fn back(app: &mut App) {
     if heard::unfiltered(app) {
         return;
     }
-    if app.home.place != Place::Backups {
-        go(app, Place::Backups);
-        return;
+    match app.home.place {
+        Place::Backups => {}
+        // A script is made on Changes: that is where one comes from.
+        Place::Recovery if app.world.changes.is_some() => {
+            go(app, Place::Changes);
+            return;
+        }
+        _ => {
+            go(app, Place::Backups);
+            return;
+        }
     }
     let quit = app.key_for(Command::Quit);
     say(app, Role::Dim, format!("this is the first screen: {quit} leaves breakglass"));

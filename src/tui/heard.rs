@@ -1,16 +1,19 @@
 //! News of the open change source and the open recovery, and what their lists need next.
 
 use crate::model::job::{Ending, Fact, JobId};
+use crate::model::units::grouped;
 use crate::report::Report;
 use crate::tui::app::{App, Place};
+use crate::tui::command::Command;
 use crate::tui::layers::failure::Failure;
 use crate::tui::layers::write_script;
 use crate::tui::log::{Log, Order};
-use crate::tui::msg::{Effect, Msg, RecoveryNo};
+use crate::tui::msg::{Effect, Msg, RecoveryNo, Search};
 use crate::tui::pane::{Flow, LogAct, Pane};
-use crate::tui::screens::recovery::papers;
+use crate::tui::screens::recovery::{self, papers};
 use crate::tui::tokens::Typed;
 use crate::tui::undoing::Undoing;
+use crate::work::recover::Found;
 
 /// What follows from news.
 pub enum Heard {
@@ -22,6 +25,8 @@ pub enum Heard {
     Show(Box<dyn Pane>),
     /// A sentence for the status line.
     Say(String),
+    /// More work, and a sentence about it.
+    Ask(Vec<Effect>, String),
 }
 
 /// Deals with news of the open change source and the open recovery.
@@ -78,14 +83,7 @@ fn heard_of_recovery(app: &mut App, news: Msg) -> Heard {
             }
             (None, _) => {}
         },
-        Msg::Found(id, found) => match (app.world.recovery.as_ref().filter(|one| one.id == id), found) {
-            (Some(_), Some(number)) => app.home.recovery.choose(number),
-            (Some(undoing), None) => {
-                let what = if undoing.search.is_empty() { "worth a look" } else { "that holds it" };
-                return Heard::Say(format!("no more statements {what} that way"));
-            }
-            (None, _) => {}
-        },
+        Msg::Found(id, search, found) => return searched(app, id, search, found),
         Msg::Summary(id, text) => {
             let undoing = app.world.recovery.as_ref().filter(|one| one.id == id);
             return Heard::Show(Box::new(papers::sign_off(undoing, &text)));
@@ -95,6 +93,33 @@ fn heard_of_recovery(app: &mut App, news: Msg) -> Heard {
         news => return Heard::Other(news),
     }
     Heard::Taken
+}
+
+/// A search that nobody waits for any more ends here.
+fn searched(app: &mut App, id: RecoveryNo, mut search: Search, found: Found) -> Heard {
+    let Some(undoing) = app.world.recovery.as_ref().filter(|one| one.id == id && one.search == search.text) else {
+        return Heard::Taken;
+    };
+    let screen = &mut app.home.recovery;
+    if app.home.place != Place::Recovery || !screen.is_looking_for(&search) {
+        return Heard::Taken;
+    }
+    match found {
+        Found::At(number) => {
+            let above = search.is_whole && number < screen.row(undoing) as u64;
+            screen.choose(number);
+            if above { Heard::Say("found above: the search went on from the top".to_owned()) } else { Heard::Taken }
+        }
+        Found::NotYet(left) => {
+            if !search.goes_on(left) {
+                return Heard::Say(recovery::nowhere(&search));
+            }
+            screen.look_for(search.clone());
+            let esc = app.key_for(Command::Back);
+            let words = format!("searching: {} statements left; {esc} stops it", grouped(search.left()));
+            Heard::Ask(vec![Effect::FindStatement(id, search)], words)
+        }
+    }
 }
 
 fn show(report: Report) -> Heard {
@@ -107,6 +132,15 @@ fn open_log(app: &mut App, job: JobId) -> Option<&mut Log> {
 
 fn open_recovery(app: &mut App, id: RecoveryNo) -> Option<&mut Undoing> {
     app.world.recovery.as_mut().filter(|undoing| undoing.id == id)
+}
+
+/// Notes what layers tell of the open recovery, too.
+pub fn noted(app: &mut App, news: &Msg) {
+    if let Msg::Written(id, _) = news
+        && let Some(undoing) = open_recovery(app, *id)
+    {
+        undoing.is_written();
+    }
 }
 
 /// Lets every layer hear news that pages of lists are; a layer below may have asked for them.

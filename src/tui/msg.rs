@@ -1,5 +1,6 @@
 //! What comes in, what goes out, and who performs it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crossterm::event::{KeyEvent, MouseEvent};
@@ -8,23 +9,27 @@ use tokio::sync::mpsc;
 use crate::model::audit::{AuditRecord, ChainState};
 use crate::model::backup::BackupId;
 use crate::model::changes::{
-    ChangeFilter, ChangesRequest, ChangesView, EntryPage, Life, Literal, PageRequest, RowsPage, RowsRequest, TableRef,
-    TransactionLine,
+    ChangeFilter, ChangesRequest, ChangesView, Direction, EntryPage, Life, Literal, PageRequest, RowsPage, RowsRequest,
+    TableRef, TransactionLine,
 };
 use crate::model::foreign::Foreign;
 use crate::model::job::{Fact, JobId, JobSpec, Progress};
 use crate::model::plan::{Confirmed, RestorePlan};
 use crate::model::salvage::AgreedSalvage;
-use crate::model::script::{Decision, RecoveryView, Review, ScriptDigest, ScriptOptions, ScriptPage, Which};
+use crate::model::script::{
+    Decision, RecoveryView, Review, ScriptDigest, ScriptOptions, ScriptPage, ScriptStatement, Which,
+};
 use crate::model::seal::KeyFacts;
 use crate::model::trust::Rung;
 use crate::model::units::Moment;
 use crate::report::Report;
 use crate::tui::command::Command;
 use crate::tui::past::{PastAsk, PastNews};
+use crate::tui::screens::recovery::{holds, is_worth_a_look};
 use crate::tui::widgets::secret_field::SecretText;
 use crate::tui::world::{Armed, KeyOffer, LoadedKey, Snapshot, TargetState};
 use crate::work::questions::Asking;
+use crate::work::recover::Found;
 
 /// Something happened.
 pub enum Msg {
@@ -84,8 +89,8 @@ pub enum Msg {
     Recovery(RecoveryNo, Arc<RecoveryView>),
     /// Statements of a page that was asked for.
     Statements(RecoveryNo, usize, Result<ScriptPage, Box<Report>>),
-    /// A statement that was searched for; `None`: there is none that way.
-    Found(RecoveryNo, Option<u64>),
+    /// How far a search for a statement came.
+    Found(RecoveryNo, Search, Found),
     /// What a second person signs.
     Summary(RecoveryNo, String),
     /// The script is a file.
@@ -209,6 +214,40 @@ pub struct Opened {
     pub options: ScriptOptions,
 }
 
+/// A search through the statements of a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Search {
+    /// What the statement is to hold; empty: it is to be worth a look.
+    pub text: String,
+    /// Those that are left to be looked at.
+    pub among: Range<u64>,
+    /// Whether the first of them is wanted, or the last.
+    pub direction: Direction,
+    /// Where the search goes on behind them.
+    pub then: Range<u64>,
+    /// Whether it goes over all statements, wherever it begins.
+    pub is_whole: bool,
+}
+
+impl Search {
+    /// Goes on with what is left, or with what comes then; `false`: everything was looked at.
+    pub fn goes_on(&mut self, left: Range<u64>) -> bool {
+        self.among = if left.is_empty() { std::mem::take(&mut self.then) } else { left };
+        !self.among.is_empty()
+    }
+
+    /// Statements that were not looked at yet.
+    pub fn left(&self) -> u64 {
+        let count = |range: &Range<u64>| range.end.saturating_sub(range.start);
+        count(&self.among) + count(&self.then)
+    }
+
+    /// Whether that is the one.
+    pub fn fits(&self, statement: &ScriptStatement) -> bool {
+        if self.text.is_empty() { is_worth_a_look(statement) } else { holds(statement, &self.text) }
+    }
+}
+
 /// A script that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
@@ -275,8 +314,8 @@ pub enum Effect {
     Statements(RecoveryNo, usize),
     /// Choose for statements or tables.
     Decide(RecoveryNo, Vec<(Which, Decision)>),
-    /// Search a statement from that one on, forward or not; without a text, one that is worth a look.
-    FindStatement(RecoveryNo, String, u64, bool),
+    /// Search a statement.
+    FindStatement(RecoveryNo, Search),
     /// Look at the rows as they are now.
     Compare(RecoveryNo, String),
     /// The text that a second person signs.
@@ -341,8 +380,9 @@ impl Effect {
                 let all = decisions.iter().map(|(which, decision)| format!("{which:?} {decision:?}"));
                 format!("decide {id} {}", all.collect::<Vec<_>>().join(", "))
             }
-            Self::FindStatement(id, text, from, forward) => {
-                format!("find `{text}` in {id} {} {from}", if *forward { "behind" } else { "before" })
+            Self::FindStatement(id, search) => {
+                let among = &search.among;
+                format!("find `{}` in {id} among {} to {}", search.text, among.start, among.end)
             }
             Self::Compare(id, server) => format!("compare {id} with {server}"),
             Self::Summarize(id) => format!("summarize {id}"),

@@ -1,11 +1,12 @@
 //! Words about one row change: which row, what changed, every column before, after and now.
 
 use crate::model::change::{Certainty, Change, ChangeKind, RowImage, TransactionFacts};
-use crate::model::changes::Shown;
+use crate::model::changes::{Shown, TransactionLine};
 use crate::model::script::ColumnNow;
 use crate::model::units::{Moment, grouped};
 use crate::tui::canvas::span;
 use crate::tui::theme::Role;
+use crate::tui::tokens::quoted;
 use crate::tui::widgets::body::Paragraph;
 
 /// Longest value of a cell, in characters.
@@ -107,6 +108,12 @@ pub fn label(facts: &TransactionFacts) -> String {
         Some(gtid) => short_gtid(&gtid.to_string()),
         None => format!("at {}", facts.start),
     }
+}
+
+/// The flag that means one transaction by where it begins, with a blank in front.
+pub fn begin_words(line: &TransactionLine) -> String {
+    let file = line.file.raw_str().unwrap_or_default();
+    format!(" --transaction {}", quoted(&format!("{file}:{}", line.place.position)))
 }
 
 /// The UUID of a GTID cut to its first four digits.

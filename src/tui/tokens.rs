@@ -7,7 +7,7 @@ use crate::model::units::Moment;
 use crate::tui::theme::nearest;
 
 /// The tokens, in the order in which help names them; each is the flag of the same name.
-pub const TOKENS: [&str; 13] = [
+pub const TOKENS: [&str; 14] = [
     "table",
     "kind",
     "since",
@@ -17,6 +17,7 @@ pub const TOKENS: [&str; 13] = [
     "changed-column",
     "statement",
     "gtid",
+    "transaction",
     "thread",
     "schema-name",
     "from-position",
@@ -69,7 +70,13 @@ impl Typed {
 
     /// The flags as a shell takes them, with a blank in front of each.
     pub fn words(&self) -> String {
-        self.flags.iter().map(|(flag, value)| format!(" --{flag} {}", quoted(value))).collect()
+        self.words_without(&[])
+    }
+
+    /// The same without some of them.
+    pub fn words_without(&self, left_out: &[&str]) -> String {
+        let flags = self.flags.iter().filter(|(flag, _)| !left_out.contains(flag));
+        flags.map(|(flag, value)| format!(" --{flag} {}", quoted(value))).collect()
     }
 
     /// The same text with other tables.
@@ -152,6 +159,7 @@ fn take(filter: &mut ChangeFilter, token: &str, value: &str, day: Moment) -> Res
             let set = GtidSet::parse(value).ok_or("gtid: is such as uuid:1-5 or 0-1-7")?;
             filter.gtids = Some(set);
         }
+        "transaction" => filter.begins.push(position(value)?),
         "thread" => filter.threads.push(value.parse().map_err(|_| "thread: is a number".to_owned())?),
         "key" => filter.keys.push(Literal::list(value).ok_or("key: holds a quote without an end")?),
         "changed-column" => filter.changed.push(value.to_owned()),

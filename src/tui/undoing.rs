@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::script::{
-    Choice, RecoveryPhase, RecoveryView, ScriptOptions, ScriptPage, ScriptStatement, ScriptTransaction,
+    Choice, Decision, RecoveryPhase, RecoveryView, ScriptDigest, ScriptOptions, ScriptPage, ScriptStatement,
+    ScriptTransaction, Which,
 };
 use crate::tui::msg::{Opened, RecoveryNo};
 use crate::tui::tokens::quoted;
@@ -27,6 +28,10 @@ pub struct Undoing {
     asked: String,
     /// What was searched for last; empty: nothing.
     pub search: String,
+    /// Whether something was chosen or noted that is in no file.
+    pub is_decided: bool,
+    /// Of what was chosen when the script was written last.
+    written: Option<ScriptDigest>,
 }
 
 impl Undoing {
@@ -34,7 +39,9 @@ impl Undoing {
     pub fn new(opened: &Opened, view: Arc<RecoveryView>) -> Self {
         let statements = Pages::new(usize::try_from(view.changes).unwrap_or(usize::MAX));
         let Opened { id, title, twin: asked, options } = opened.clone();
-        Self { id, title, options, view, statements, transactions: BTreeMap::new(), asked, search: String::new() }
+        let (transactions, search) = (BTreeMap::new(), String::new());
+        let (is_decided, written) = (false, None);
+        Self { id, title, options, view, statements, transactions, asked, search, is_decided, written }
     }
 
     /// Takes a newer snapshot; statements that are held are asked for anew, and shown until they come.
@@ -56,6 +63,35 @@ impl Undoing {
     /// A transaction of the script.
     pub fn transaction(&self, number: u64) -> Option<&ScriptTransaction> {
         self.transactions.get(&number)
+    }
+
+    /// Something is chosen: statements that are held show it at once, so that the same key takes it back.
+    pub fn decide(&mut self, decisions: &[(Which, Decision)]) {
+        self.is_decided = true;
+        for (which, decision) in decisions {
+            let is_meant = |statement: &ScriptStatement| match which {
+                Which::Statement(number) => statement.number == *number,
+                Which::Transaction(number) => statement.transaction == *number,
+                Which::Table(_) => false, // the view tells
+            };
+            for statement in self.statements.held_mut().filter(|statement| is_meant(statement)) {
+                match decision {
+                    Decision::Choose(choice) => statement.choice = *choice,
+                    Decision::Mode(mode) => statement.mode = *mode,
+                    Decision::Note(note) => statement.note = crate::model::foreign::escape(note.trim()),
+                }
+            }
+        }
+    }
+
+    /// A script was written.
+    pub fn is_written(&mut self) {
+        (self.is_decided, self.written) = (false, self.view.digest);
+    }
+
+    /// Whether something else was chosen since the script was written.
+    pub fn is_behind(&self) -> bool {
+        self.written.is_some() && self.written != self.view.digest
     }
 
     /// The headless command that makes the same script; what was chosen for single statements it cannot say.

@@ -194,10 +194,10 @@ fn follow_list(app: &mut App, flow: Flow) -> Vec<Effect> {
         }
         Flow::LeaveSearch(text) => {
             app.layers.pop();
-            if let Some(undoing) = &mut app.world.recovery {
-                undoing.search = text;
-            }
-            return run(app, Command::Next);
+            let Some(undoing) = &mut app.world.recovery else { return vec![] };
+            undoing.search = text;
+            let flow = app.home.recovery.search(undoing);
+            return follow(app, flow, None);
         }
         _ => {}
     }
@@ -228,6 +228,11 @@ fn started(app: &mut App, effects: Vec<Effect>) -> Vec<Effect> {
             Effect::Undo(..) => {
                 app.world.recovery = None;
                 app.home.place = Place::Recovery;
+            }
+            Effect::Decide(_, decisions) => {
+                if let Some(undoing) = &mut app.world.recovery {
+                    undoing.decide(decisions);
+                }
             }
             Effect::CloseRecovery(_) => {
                 app.world.recovery = None;
@@ -304,6 +309,7 @@ fn pointed(app: &mut App, mouse: MouseEvent) -> Vec<Effect> {
 }
 
 fn heard(app: &mut App, news: Msg) -> Vec<Effect> {
+    heard::noted(app, &news);
     match with_top(app, |top, world| top.hear(&news, world)) {
         Flow::Pass => {}
         flow => return follow(app, flow, None),
@@ -317,6 +323,10 @@ fn heard(app: &mut App, news: Msg) -> Vec<Effect> {
         Heard::Say(text) => {
             say(app, Role::Text, text);
             return vec![];
+        }
+        Heard::Ask(effects, text) => {
+            say(app, Role::Text, text);
+            return effects;
         }
         Heard::Show(layer) => {
             insert(app, layer);

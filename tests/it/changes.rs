@@ -8,40 +8,15 @@ mod schema;
 mod vendor;
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::PathBuf;
 
 use breakglass::change::error::BinlogError;
 use breakglass::change::frame::Limits;
 use breakglass::change::rows::RowCells;
 use breakglass::change::transactions::{Item, Transactions};
 use breakglass::model::change::ChangeKind;
-use flate2::read::GzDecoder;
 
 use crate::changes::vendor::{Rendered, Tool};
-use crate::support::root;
-
-fn vectors() -> PathBuf {
-    root().join("tests/it/vectors/binlog")
-}
-
-fn unpacked(path: PathBuf) -> Vec<u8> {
-    let file = std::fs::File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let mut bytes = vec![];
-    GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
-    bytes
-}
-
-/// The files of a fixture, in order.
-fn logs(fixture: &str) -> Vec<Vec<u8>> {
-    let folder = vectors().join(fixture);
-    let names = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-    let mut names: Vec<_> =
-        names.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("binlog.0")).collect();
-    names.sort();
-    assert!(!names.is_empty(), "{fixture} has no logs");
-    names.into_iter().map(unpacked).collect()
-}
+use crate::support::vectors::{fixture_logs as logs, unpacked, vectors};
 
 fn log(fixture: &str) -> Vec<u8> {
     logs(fixture).remove(0)

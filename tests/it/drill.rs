@@ -15,7 +15,7 @@ mod tables;
 mod values;
 mod work;
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -30,10 +30,9 @@ use breakglass::change::undo::{Request, UndoError, stream};
 use breakglass::model::change::{BinlogPos, Place};
 use breakglass::model::foreign::Foreign;
 use breakglass::model::script::Extent;
-use flate2::read::GzDecoder;
 
 use crate::support::databases::{Product, Server, private_servers};
-use crate::support::root;
+use crate::support::vectors::{fixture_file, fixture_logs};
 
 /// What a drill asks of the engine beside "all of it".
 #[derive(Default)]
@@ -191,24 +190,4 @@ fn product_name(server: &Server) -> &'static str {
         Product::Mysql => "mysql",
         Product::Mariadb => "mariadb",
     }
-}
-
-fn fixture_file(fixture: &str, name: &str) -> Vec<u8> {
-    let path = root().join("tests/it/vectors/binlog").join(fixture).join(name);
-    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    if !name.ends_with(".gz") {
-        return bytes;
-    }
-    let mut plain = vec![];
-    GzDecoder::new(&bytes[..]).read_to_end(&mut plain).unwrap();
-    plain
-}
-
-/// The logs of a fixture, in order.
-fn fixture_logs(fixture: &str) -> Vec<Vec<u8>> {
-    let folder = root().join("tests/it/vectors/binlog").join(fixture);
-    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<_> = names.filter(|name| name.starts_with("binlog.0")).collect();
-    names.sort();
-    names.iter().map(|name| fixture_file(fixture, name)).collect()
 }

@@ -6,6 +6,7 @@ mod hostile;
 mod incident;
 mod past;
 mod questions;
+mod reviewing;
 mod sample;
 mod stage;
 mod svg;

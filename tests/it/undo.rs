@@ -6,7 +6,7 @@ mod traps;
 mod ways;
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read, Write};
+use std::io::{Cursor, Write};
 use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -19,29 +19,9 @@ use breakglass::change::undo::{self, Request, UndoError};
 use breakglass::model::change::ChangeKind;
 use breakglass::model::foreign::Foreign;
 use breakglass::model::script::Extent;
-use flate2::read::GzDecoder;
 
 use crate::support::databases::{Product, Server, private_servers};
-use crate::support::root;
-
-fn fixture_file(fixture: &str, name: &str) -> Vec<u8> {
-    let path = root().join("tests/it/vectors/binlog").join(fixture).join(name);
-    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    if !name.ends_with(".gz") {
-        return bytes;
-    }
-    let mut plain = vec![];
-    GzDecoder::new(&bytes[..]).read_to_end(&mut plain).unwrap();
-    plain
-}
-
-fn logs(fixture: &str) -> Vec<Vec<u8>> {
-    let folder = root().join("tests/it/vectors/binlog").join(fixture);
-    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<_> = names.filter(|name| name.starts_with("binlog.0")).collect();
-    names.sort();
-    names.iter().map(|name| fixture_file(fixture, name)).collect()
-}
+use crate::support::vectors::{fixture_file, fixture_logs as logs};
 
 /// Everything in logs, but what is done to some tables.
 struct Without(Vec<String>);

@@ -2,6 +2,9 @@
 
 mod rows;
 
+use std::collections::BTreeSet;
+use std::fmt;
+
 use miette::Diagnostic;
 use regex::bytes::Regex;
 use thiserror::Error;
@@ -34,6 +37,8 @@ pub struct ChangeFilter {
     pub to: Option<PositionBound>,
     /// `--gtid`.
     pub gtids: Option<GtidSet>,
+    /// `--transaction`: the transactions that begin there, for those that have no GTID.
+    pub begins: Vec<PositionBound>,
     /// `--thread`.
     pub threads: Vec<u32>,
     /// `--key`: values of the key's columns, in the order of the key; before or after.
@@ -88,6 +93,15 @@ impl PositionBound {
             None => (None, text),
         };
         Some(Self { file, position: BinlogPos(position.parse().ok()?) })
+    }
+}
+
+impl fmt::Display for PositionBound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.file {
+            Some(file) => write!(f, "{file}:{}", self.position),
+            None => write!(f, "{}", self.position),
+        }
     }
 }
 
@@ -167,6 +181,8 @@ pub struct Compiled {
     filter: ChangeFilter,
     from: (u32, BinlogPos),
     to: (u32, BinlogPos),
+    /// Where the wanted transactions begin; empty: anywhere.
+    begins: BTreeSet<(u32, BinlogPos)>,
     statement: Option<Statement>,
 }
 
@@ -202,6 +218,7 @@ impl ChangeFilter {
         Ok(Compiled {
             from: self.from.as_ref().map(place).transpose()?.unwrap_or_default(),
             to: self.to.as_ref().map(place).transpose()?.unwrap_or((u32::MAX, BinlogPos(u64::MAX))),
+            begins: self.begins.iter().map(place).collect::<Result<_, _>>()?,
             statement: self.statement.as_ref().map(pattern).transpose()?,
             filter: self.clone(),
         })
@@ -229,11 +246,12 @@ impl Compiled {
         self.from <= (file, position) && self.filter.since.is_none_or(|since| at >= since)
     }
 
-    /// Whether a transaction's own facts pass: time, GTID, connection.
-    pub fn takes_transaction(&self, facts: &TransactionFacts) -> bool {
+    /// Whether a transaction's own facts pass: its begin in that file, time, GTID, connection.
+    pub fn takes_transaction(&self, file: u32, facts: &TransactionFacts) -> bool {
         let filter = &self.filter;
         let gtid = || facts.gtid.as_ref();
-        self.takes_time(facts.committed_at)
+        (self.begins.is_empty() || self.begins.contains(&(file, facts.start)))
+            && self.takes_time(facts.committed_at)
             && filter.gtids.as_ref().is_none_or(|set| gtid().is_some_and(|gtid| set.has(gtid)))
             && (filter.threads.is_empty() || facts.thread.is_some_and(|thread| filter.threads.contains(&thread)))
     }
@@ -262,7 +280,7 @@ impl Compiled {
             && (filter.kinds.is_empty() || filter.kinds.contains(&event.kind))
             && (filter.changed.is_empty() || event.kind == ChangeKind::Update)
             && self.takes_table(event.schema, event.table)
-            && self.takes_transaction(event.transaction)
+            && self.takes_transaction(event.file, event.transaction)
             && self.statement.as_ref().is_none_or(|pattern| text().is_some_and(|text| pattern.0.is_match(text)))
     }
 }

@@ -100,7 +100,7 @@ impl Ask {
             Purpose::Note(recovery, which),
             "note",
             &title,
-            "It stands in the summary. Nothing takes it away again.",
+            "It stands in the summary and in the script's header; an empty one takes it away.",
             vec![],
         );
         ask.input.set(text);

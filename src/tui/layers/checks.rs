@@ -1,6 +1,5 @@
 //! What `check` would tell a monitor now, with its reasons.
 
-use std::cell::Cell;
 use std::time::Duration;
 
 use ratatui::layout::Rect;
@@ -11,17 +10,15 @@ use crate::tui::canvas::{Canvas, Line, below, indent, row, span, wrap};
 use crate::tui::command::{Command, Offer};
 use crate::tui::keymap::Context;
 use crate::tui::pane::{Flow, Pane, Scene};
-use crate::tui::screens::moved;
 use crate::tui::theme::Role;
+use crate::tui::widgets::scroll::Scroll;
 use crate::tui::world::World;
 use crate::work::check::{CheckReport, State};
 
 /// What `check` would say.
 #[derive(Default)]
 pub struct Checks {
-    top: usize,
-    /// Lines there are and lines that fit: they follow the area.
-    size: Cell<(usize, usize)>,
+    scroll: Scroll,
 }
 
 fn role(state: State) -> Role {
@@ -85,14 +82,12 @@ impl Pane for Checks {
     }
 
     fn update(&mut self, command: Command, _world: &World) -> Flow {
-        let (lines, height) = self.size.get();
-        match moved(command, self.top, lines.saturating_sub(height) + 1, height) {
-            Some(top) => {
-                self.top = top;
-                Flow::Stay
-            }
-            None if command == Command::Open => Flow::Say("the reasons stand behind each line".to_owned()),
-            None => Flow::Pass,
+        if self.scroll.take(command) {
+            return Flow::Stay;
+        }
+        match command {
+            Command::Open => Flow::Say("the reasons stand behind each line".to_owned()),
+            _ => Flow::Pass,
         }
     }
 
@@ -111,10 +106,6 @@ impl Pane for Checks {
             return;
         };
         let lines = lines(report, usize::from(inner.width.saturating_sub(2)));
-        self.size.set((lines.len(), usize::from(inner.height)));
-        let top = self.top.min(lines.len().saturating_sub(usize::from(inner.height)));
-        for (line, at) in lines.iter().skip(top).zip(inner.rows()) {
-            canvas.spans(at, line);
-        }
+        self.scroll.view(&lines, scene, inner, canvas);
     }
 }

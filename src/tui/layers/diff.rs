@@ -1,30 +1,26 @@
 //! What rewriting changes: each statement as it stands in the dump, and as it runs.
 
-use std::cell::Cell;
-
 use ratatui::layout::Rect;
 
 use crate::model::plan::Rewrite;
-use crate::tui::canvas::{Canvas, Line, indent, row, span, wrap};
+use crate::tui::canvas::{Canvas, Line, indent, span, wrap};
 use crate::tui::command::{Command, Offer};
 use crate::tui::keymap::Context;
 use crate::tui::pane::{Flow, Pane, Scene};
-use crate::tui::screens::moved;
 use crate::tui::theme::Role;
+use crate::tui::widgets::scroll::Scroll;
 use crate::tui::world::World;
 
 /// What rewriting changes.
 pub struct Diff {
     rewrites: Vec<Rewrite>,
-    top: usize,
-    /// Lines there are and lines that fit: they follow the area.
-    size: Cell<(usize, usize)>,
+    scroll: Scroll,
 }
 
 impl Diff {
     /// Shows these.
     pub fn new(rewrites: Vec<Rewrite>) -> Self {
-        Self { rewrites, top: 0, size: Cell::new((0, 0)) }
+        Self { rewrites, scroll: Scroll::default() }
     }
 
     fn lines(&self, width: usize) -> Vec<Line> {
@@ -69,14 +65,7 @@ impl Pane for Diff {
     }
 
     fn update(&mut self, command: Command, _world: &World) -> Flow {
-        let (lines, height) = self.size.get();
-        match moved(command, self.top, lines.saturating_sub(height) + 1, height) {
-            Some(top) => {
-                self.top = top;
-                Flow::Stay
-            }
-            None => Flow::Pass,
-        }
+        self.scroll.flow(command)
     }
 
     fn hints(&self) -> &'static [Command] {
@@ -85,17 +74,6 @@ impl Pane for Diff {
 
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         let inner = indent(area, 1);
-        let body = Rect { height: inner.height.saturating_sub(1), ..inner };
-        let lines = self.lines(usize::from(body.width));
-        self.size.set((lines.len(), usize::from(body.height)));
-        let top = self.top.min(lines.len().saturating_sub(usize::from(body.height)));
-        for (line, at) in lines.iter().skip(top).zip(body.rows()) {
-            canvas.spans(at, line);
-        }
-        let more = lines.len().saturating_sub(top + usize::from(body.height));
-        if more > 0 {
-            let page = scene.key(Context::Help, Command::PageDown);
-            canvas.text(row(inner, inner.height - 1), Role::Dim, &format!("{more} more lines: {page}"));
-        }
+        self.scroll.view(&self.lines(usize::from(inner.width)), scene, inner, canvas);
     }
 }

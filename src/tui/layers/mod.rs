@@ -27,6 +27,7 @@ pub mod runs;
 pub mod salvage;
 pub mod sink;
 pub mod span_sheet;
+pub mod table_choice;
 pub mod tables;
 pub mod undo;
 pub mod wall;

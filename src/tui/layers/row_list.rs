@@ -9,6 +9,7 @@ use crate::model::changes::{
     ChangeFilter, Life, Literal, RowCursor, RowsOf, RowsPage, RowsRequest, TableRef, TransactionLine,
 };
 use crate::model::job::JobId;
+use crate::model::units::grouped;
 use crate::report::Report;
 use crate::tui::canvas::{Canvas, Line, below, indent, row, span};
 use crate::tui::command::{Command, Offer, Reason};
@@ -23,13 +24,10 @@ use crate::tui::screens::moved;
 use crate::tui::theme::Role;
 use crate::tui::tokens::quoted;
 use crate::tui::widgets::body::lines;
+use crate::tui::widgets::pages::{PAGE, Pages};
 use crate::tui::widgets::table::{Column, Layout, Side, scrolled};
 use crate::tui::world::World;
 
-/// Rows that are asked for at once.
-const PAGE: usize = 500;
-/// Rows that are kept at most.
-const KEPT: usize = 20_000;
 /// From this width on the row's columns stand at the right.
 const WIDE: u16 = 120;
 
@@ -41,9 +39,7 @@ pub struct RowList {
     title: String,
     statement: String,
     twin: String,
-    changes: Vec<Change>,
-    /// Where the next page begins.
-    next: Option<RowCursor>,
+    rows: Rows,
     state: State,
     remarks: Vec<String>,
     cursor: usize,
@@ -56,17 +52,46 @@ enum What {
     Life { table: TableRef, key: Vec<Literal> },
 }
 
+/// The rows that are held.
+enum Rows {
+    /// Those near the cursor.
+    Near(Pages<Change>),
+    /// All of them.
+    All(Vec<Change>),
+}
+
+impl Rows {
+    fn count(&self) -> usize {
+        match self {
+            Self::Near(pages) => pages.count(),
+            Self::All(changes) => changes.len(),
+        }
+    }
+
+    fn get(&self, nth: usize) -> Option<&Change> {
+        match self {
+            Self::Near(pages) => pages.get(nth),
+            Self::All(changes) => changes.get(nth),
+        }
+    }
+
+    fn held(&self) -> Box<dyn Iterator<Item = &Change> + '_> {
+        match self {
+            Self::Near(pages) => Box::new(pages.held().map(|(_, change)| change)),
+            Self::All(changes) => Box::new(changes.iter()),
+        }
+    }
+}
+
 /// How far it is.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Nothing was asked for.
     Idle,
     /// Asked.
-    Asked(Box<RowsRequest>),
-    /// The life was asked for.
-    Following,
-    /// Everything there is to ask for is there.
-    Done,
+    Asked,
+    /// Something came.
+    There,
     /// It cannot be had.
     Failed,
 }
@@ -80,20 +105,16 @@ impl RowList {
             _ => String::new(),
         };
         let time = rows::clock(line.facts.committed_at, true);
-        let title = format!("{label}, {tables}{time} UTC, {}", rows::counted(line.rows.all(), "row"));
+        let title = format!("{label}, {tables}{time} UTC");
         let which = match &line.facts.gtid {
             Some(gtid) => format!(" --gtid {gtid}"),
-            None => {
-                let file = line.file.raw_str().unwrap_or_default();
-                let from = quoted(&format!("{file}:{}", line.place.position));
-                let to = quoted(&format!("{file}:{}", line.place.position.0 + line.bytes.max(1)));
-                format!(" --from-position {from} --to-position {to}")
-            }
+            None => rows::begin_words(line),
         };
         let twin = format!("breakglass changes {}{which}{}", log.source_words(), log.typed.words());
         let statement = line.statement.as_ref().map_or_else(String::new, |text| text.to_string());
         let what = What::Entry { line: Box::new(line.clone()), filter: Box::new(log.typed.filter.clone()) };
-        Self::new(log.job.unwrap_or(JobId(0)), what, title, statement, twin)
+        let rows = Rows::Near(Pages::new(usize::try_from(line.rows.all()).unwrap_or(usize::MAX)));
+        Self { rows, statement, ..Self::new(log.job.unwrap_or(JobId(0)), what, title, twin) }
     }
 
     /// The life of one row. `twin` is the headless command up to the filters.
@@ -101,23 +122,13 @@ impl RowList {
         let words = key.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let title = format!("the life of {table} {words}");
         let twin = format!("{twin} --life {}", quoted(&format!("{table}:{words}")));
-        Self::new(job, What::Life { table, key }, title, String::new(), twin)
+        Self::new(job, What::Life { table, key }, title, twin)
     }
 
-    fn new(job: JobId, what: What, title: String, statement: String, twin: String) -> Self {
-        Self {
-            job,
-            what,
-            title,
-            statement,
-            twin,
-            changes: vec![],
-            next: None,
-            state: State::Idle,
-            remarks: vec![],
-            cursor: 0,
-            window: Cell::new((0, 0)),
-        }
+    fn new(job: JobId, what: What, title: String, twin: String) -> Self {
+        let (statement, remarks, window) = (String::new(), vec![], Cell::new((0, 0)));
+        let (rows, state) = (Rows::All(vec![]), State::Idle);
+        Self { job, what, title, statement, twin, rows, state, remarks, cursor: 0, window }
     }
 
     fn is_life(&self) -> bool {
@@ -125,32 +136,38 @@ impl RowList {
     }
 
     fn current(&self) -> Option<&Change> {
-        self.changes.get(self.cursor)
+        self.rows.get(self.cursor)
     }
 
     fn take(&mut self, request: &RowsRequest, page: &Result<RowsPage, Box<Report>>) -> Flow {
-        if self.state != State::Asked(Box::new(request.clone())) {
+        let (What::Entry { line, filter }, Rows::Near(pages)) = (&self.what, &mut self.rows) else { return Flow::Stay };
+        if request.of != RowsOf::Entry(line.number) || request.filter != **filter {
             return Flow::Stay;
         }
+        let nth = usize::try_from(request.from.rows).unwrap_or(usize::MAX) / PAGE;
         match page {
             Ok(page) => {
-                self.changes.extend(page.changes.iter().cloned());
-                self.next = page.next.filter(|_| self.changes.len() < KEPT);
-                if page.next.is_some() && self.next.is_none() {
-                    self.remarks
-                        .push(format!("only the first {} rows are shown: a filter shows others", self.changes.len()));
+                let end = nth * PAGE + page.changes.len();
+                if page.next.is_none() && end < pages.count() {
+                    let (read, all) = (grouped(end as u64), rows::counted(pages.count() as u64, "row"));
+                    self.remarks = vec![format!("the log cannot be read on behind {read} of its {all}: v on Changes")];
+                    pages.grow(end);
                 }
-                self.state = if self.next.is_some() { State::Idle } else { State::Done };
+                pages.put(nth, page.changes.clone());
+                self.state = State::There;
                 Flow::Stay
             }
-            Err(report) => self.fail(report),
+            Err(report) => {
+                pages.settle(nth);
+                self.fail(report)
+            }
         }
     }
 
     fn take_life(&mut self, life: &Result<Box<Life>, Box<Report>>) -> Flow {
         match life {
             Ok(life) => {
-                self.changes.clone_from(&life.changes);
+                self.rows = Rows::All(life.changes.clone());
                 self.remarks.clone_from(&life.remarks);
                 if life.keys.len() > 1 {
                     let words = |key: &Vec<Literal>| key.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
@@ -158,9 +175,10 @@ impl RowList {
                     self.remarks.insert(0, format!("its key changed: {keys}"));
                 }
                 if life.cut {
-                    self.remarks.push("there are more changes of it than are shown".to_owned());
+                    let words = "not all changes of it are here: the others stand on Changes, filtered with / key:";
+                    self.remarks.push(words.to_owned());
                 }
-                self.state = State::Done;
+                self.state = State::There;
                 Flow::Stay
             }
             Err(report) => self.fail(report),
@@ -193,23 +211,29 @@ impl RowList {
         let column = |title, most: u16, least: u16, rank| Column { title, least, most, side: Side::Left, rank };
         let (time, label) = if self.is_life() { (if self.is_one_day() { 12 } else { 18 }, 12) } else { (0, 0) };
         let table = match &self.what {
-            What::Entry { line, .. } if line.table_count > 1 => 30,
+            What::Entry { line, .. } if line.table_count > 1 => {
+                let names = line.tables.iter().map(|(table, _)| table.to_string().chars().count());
+                names.max().unwrap_or(0).clamp(8, 32) as u16
+            }
             _ => 0,
         };
-        let key = if width < 100 { 16 } else { 28 };
+        // In steps, so that the columns stay where they are while one moves along.
+        let key = self.rows.held().map(|change| rows::key(change).chars().count());
+        let key = key.max().unwrap_or(0).clamp(8, 40).next_multiple_of(4) as u16;
+        let least = if width < 76 { 12 } else { 24 };
         [
             column("TIME UTC", time, time, 1),
             column("KIND", 6, 6, 0),
-            column("TABLE", table, 12.min(table), 2),
-            column("KEY", key, 10, 0),
-            column("TRANSACTION", label, label, 3),
-            column("WHAT CHANGED", 160, 16, 0),
+            column("TABLE", table, table.min(least), 2),
+            column("KEY", key, key.min(least), 0),
+            column("TRANSACTION", label, label, 4),
+            column("WHAT CHANGED", 160, 16, 3),
         ]
     }
 
     fn is_one_day(&self) -> bool {
         let day = |change: Option<&Change>| change.map(|change| change.transaction.committed_at.day());
-        day(self.changes.first()) == day(self.changes.last())
+        day(self.rows.get(0)) == day(self.rows.get(self.rows.count().saturating_sub(1)))
     }
 
     fn cells(&self, change: &Change) -> [Line; 6] {
@@ -232,14 +256,20 @@ impl RowList {
         layout.heads(&columns, indent(row(area, 0), 3), canvas);
         let body = below(area, 1);
         let height = usize::from(body.height);
-        let top = scrolled(self.window.get().0, self.cursor, height).min(self.changes.len().saturating_sub(1));
+        let top = scrolled(self.window.get().0, self.cursor, height).min(self.rows.count().saturating_sub(1));
         self.window.set((top, height));
-        for ((nth, change), line) in self.changes.iter().enumerate().skip(top).zip(body.rows()) {
-            let mut cells = self.cells(change);
-            let cells: Vec<Line> = shown.iter().map(|at| std::mem::take(&mut cells[*at])).collect();
-            let (sign, role) = if change.certainty == Certainty::Exact { (" ", Role::Text) } else { ("!", Role::Warn) };
-            canvas.text(Rect { width: 1, ..indent(line, 1) }, role, sign);
-            layout.row(&columns, &cells, indent(line, 3), canvas);
+        for (nth, line) in (top..self.rows.count()).zip(body.rows()) {
+            match self.rows.get(nth) {
+                Some(change) => {
+                    let mut cells = self.cells(change);
+                    let cells: Vec<Line> = shown.iter().map(|at| std::mem::take(&mut cells[*at])).collect();
+                    let is_exact = change.certainty == Certainty::Exact;
+                    let (sign, role) = if is_exact { (" ", Role::Text) } else { ("!", Role::Warn) };
+                    canvas.text(Rect { width: 1, ..indent(line, 1) }, role, sign);
+                    layout.row(&columns, &cells, indent(line, 3), canvas);
+                }
+                None => drop(canvas.text(indent(line, 3), Role::Dim, "...")),
+            }
             if nth == self.cursor {
                 canvas.text(Rect { width: 1, ..line }, Role::Text, ">");
                 canvas.paint(line, Role::Selection);
@@ -247,13 +277,19 @@ impl RowList {
         }
     }
 
+    /// `17 of 1,204,331`, where there is room for it.
+    fn place(&self, room: usize) -> Option<String> {
+        let count = self.rows.count();
+        let words = format!("{} of {}", grouped(self.cursor as u64 + 1), grouped(count as u64));
+        (count > 0 && words.len() <= room).then_some(words)
+    }
+
     fn empty(&self, area: Rect, canvas: &mut Canvas<'_>) {
         let words = match (&self.state, self.is_life()) {
             (State::Failed, _) => "The rows could not be read.",
-            (State::Done, true) => "No change of that row is in this log.",
-            (State::Done, false) => "No row of it passes the filter.",
+            (State::There, true) => "No change of that row is in this log.",
             (_, true) => "Following the row through the log...",
-            (_, false) => "Reading the rows...",
+            (_, false) => "No row of it passes the filter.",
         };
         canvas.text(indent(row(area, 1), 3), Role::Text, words);
     }
@@ -291,7 +327,7 @@ impl Pane for RowList {
     }
 
     fn update(&mut self, command: Command, world: &World) -> Flow {
-        if let Some(at) = moved(command, self.cursor, self.changes.len(), self.window.get().1) {
+        if let Some(at) = moved(command, self.cursor, self.rows.count(), self.window.get().1) {
             self.cursor = at;
             return Flow::Stay;
         }
@@ -311,33 +347,34 @@ impl Pane for RowList {
     }
 
     fn needs(&mut self, _world: &World) -> Vec<Effect> {
-        if self.state != State::Idle || (self.cursor + PAGE / 2 < self.changes.len() && !self.changes.is_empty()) {
-            return vec![];
-        }
-        match &self.what {
-            What::Life { table, key } => {
-                self.state = State::Following;
+        let asks = match (&self.what, &mut self.rows) {
+            (What::Life { table, key }, _) if self.state == State::Idle => {
                 vec![Effect::Follow(self.job, table.clone(), key.clone())]
             }
-            What::Entry { line, filter } => {
-                let from = self.next.unwrap_or(RowCursor { entry: line.number, rows: 0 });
-                let request =
-                    RowsRequest { of: RowsOf::Entry(line.number), from, count: PAGE, filter: (**filter).clone() };
-                self.state = State::Asked(Box::new(request.clone()));
-                vec![Effect::Rows(self.job, Box::new(request))]
+            (What::Entry { line, filter }, Rows::Near(pages)) => {
+                let ask = |page: usize| {
+                    let from = RowCursor { entry: line.number, rows: (page * PAGE) as u64 };
+                    let of = RowsOf::Entry(line.number);
+                    let request = RowsRequest { of, from, count: PAGE, filter: (**filter).clone() };
+                    Effect::Rows(self.job, Box::new(request))
+                };
+                pages.wanted(self.cursor).into_iter().map(ask).collect()
             }
+            _ => vec![],
+        };
+        if !asks.is_empty() && self.state == State::Idle {
+            self.state = State::Asked;
         }
+        asks
     }
 
     fn overhear(&mut self, news: &Msg) -> Flow {
         match news {
             Msg::Rows(job, request, page) if *job == self.job => self.take(request, page),
-            Msg::Life(job, table, key, life) if *job == self.job && self.state == State::Following => {
-                match &self.what {
-                    What::Life { table: own, key: own_key } if own == table && own_key == key => self.take_life(life),
-                    _ => Flow::Stay,
-                }
-            }
+            Msg::Life(job, table, key, life) if *job == self.job && self.state == State::Asked => match &self.what {
+                What::Life { table: own, key: own_key } if own == table && own_key == key => self.take_life(life),
+                _ => Flow::Stay,
+            },
             _ => Flow::Stay,
         }
     }
@@ -355,7 +392,11 @@ impl Pane for RowList {
     }
 
     fn view(&self, _scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
-        canvas.text(indent(row(area, 0), 1), Role::Title, &self.title);
+        let used = canvas.text(indent(row(area, 0), 1), Role::Title, &self.title);
+        if let Some(place) = self.place(usize::from(area.width.saturating_sub(used + 4))) {
+            let at = area.width.saturating_sub(place.len() as u16 + 1);
+            canvas.text(indent(row(area, 0), at), Role::Dim, &place);
+        }
         let mut used = 1;
         if !self.statement.is_empty() {
             canvas.text(indent(row(area, used), 1), Role::Dim, &self.statement);
@@ -366,7 +407,7 @@ impl Pane for RowList {
             used += 1;
         }
         let area = below(area, used);
-        if self.changes.is_empty() {
+        if self.rows.count() == 0 {
             return self.empty(area, canvas);
         }
         if area.width < WIDE {

@@ -1,7 +1,5 @@
 //! Everything that one span of a run says.
 
-use std::cell::Cell;
-
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
@@ -11,23 +9,21 @@ use crate::tui::command::{Command, Offer};
 use crate::tui::keymap::Context;
 use crate::tui::layers::run::{at_ns, brief};
 use crate::tui::pane::{Flow, Pane, Scene};
-use crate::tui::screens::moved;
 use crate::tui::theme::Role;
+use crate::tui::widgets::scroll::Scroll;
 use crate::tui::world::World;
 
 /// Everything that one span says.
 pub struct SpanSheet {
     run: RunId,
     at: usize,
-    top: usize,
-    /// Lines there are and lines that fit: they follow the area.
-    size: Cell<(usize, usize)>,
+    scroll: Scroll,
 }
 
 impl SpanSheet {
     /// Of the nth span of a run.
     pub fn new(run: RunId, at: usize) -> Self {
-        Self { run, at, top: 0, size: Cell::new((0, 0)) }
+        Self { run, at, scroll: Scroll::default() }
     }
 
     fn part<'a>(&self, world: &'a World) -> Option<&'a Part> {
@@ -111,14 +107,7 @@ impl Pane for SpanSheet {
     }
 
     fn update(&mut self, command: Command, _world: &World) -> Flow {
-        let (lines, height) = self.size.get();
-        match moved(command, self.top, lines.saturating_sub(height) + 1, height) {
-            Some(top) => {
-                self.top = top;
-                Flow::Stay
-            }
-            None => Flow::Pass,
-        }
+        self.scroll.flow(command)
     }
 
     fn twin(&self, _world: &World) -> Option<String> {
@@ -136,10 +125,6 @@ impl Pane for SpanSheet {
             return;
         };
         let lines = part_lines(part, usize::from(inner.width.saturating_sub(2)));
-        self.size.set((lines.len(), usize::from(inner.height)));
-        let top = self.top.min(lines.len().saturating_sub(usize::from(inner.height)));
-        for (line, at) in lines.iter().skip(top).zip(inner.rows()) {
-            canvas.spans(at, line);
-        }
+        self.scroll.view(&lines, scene, inner, canvas);
     }
 }

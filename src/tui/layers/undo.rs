@@ -155,14 +155,10 @@ fn other<T: PartialEq>(now: T, one: T, two: T) -> T {
 
 fn ask(log: &Log, entries: Vec<TransactionLine>, title: String) -> UndoAsk {
     let source = log.source_words();
-    UndoAsk {
-        entries,
-        filter: log.typed.filter.clone(),
-        options: ScriptOptions::default(),
-        title,
-        source,
-        flags: log.typed.words(),
-    }
+    // Transactions that are named say all that a filter for transactions would.
+    let said_by_name: &[&str] = if entries.is_empty() { &[] } else { &["gtid", "transaction"] };
+    let flags = log.typed.words_without(said_by_name);
+    UndoAsk { entries, filter: log.typed.filter.clone(), options: ScriptOptions::default(), title, source, flags }
 }
 
 fn one(log: &Log, line: &TransactionLine) -> (UndoAsk, String) {
@@ -212,14 +208,16 @@ impl Pane for Undo {
         &[Command::Open, Command::Back, Command::Right]
     }
 
-    fn view(&self, _scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
+    fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         let inner = indent(area, 3);
         canvas.text(row(inner, 0), Role::Title, "Undo what?");
-        canvas.text(
-            row(inner, 1),
-            Role::Dim,
-            "A script is made and shown for review: nothing is written, nothing runs it.",
-        );
+        let is_reviewed = scene.world.recovery.as_ref().is_some_and(|undoing| undoing.is_decided);
+        let (role, words) = if is_reviewed {
+            (Role::Warn, "The script under review goes, with what was chosen and noted in it.")
+        } else {
+            (Role::Dim, "A script is made and shown for review: nothing is written, nothing runs it.")
+        };
+        canvas.text(row(inner, 1), role, words);
         for (nth, (_, words)) in self.asks.iter().enumerate() {
             let mark = if nth == self.chosen { "(*) " } else { "( ) " };
             self.line(nth, &[span(Role::Text, format!("{mark}{words}"))], inner, canvas);

@@ -214,13 +214,17 @@ impl Pane for WriteScript {
     fn word(&self, command: Command) -> Option<&'static str> {
         match command {
             Command::Start => Some("write it"),
-            Command::Right => Some("choose"),
+            Command::Mark => Some("yes or no"),
             _ => None,
         }
     }
 
     fn hints(&self) -> &'static [Command] {
-        &[Command::Start, Command::Back, Command::Right, Command::Erase]
+        if self.takes_text() {
+            &[Command::Start, Command::Back, Command::Erase]
+        } else {
+            &[Command::Start, Command::Back, Command::Mark]
+        }
     }
 
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {

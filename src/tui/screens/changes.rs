@@ -225,7 +225,7 @@ impl Pane for Changes {
             Command::OpenSource => Flow::Open(Box::new(Ask::source(world))),
             Command::Columns => Flow::Open(Box::new(Ask::columns(log))),
             Command::Follow => Flow::Open(Box::new(Ask::row(log, self.current(log)))),
-            Command::OnlyTables => Flow::Open(Box::new(OnlyTables::new(log))),
+            Command::OnlyTables => Flow::Open(Box::new(OnlyTables::of(log))),
             Command::Undo => Flow::Open(Box::new(Undo::new(log, self.current(log), &self.marked))),
             Command::ZoomIn | Command::ZoomOut => self.zoom(command),
             Command::Coverage => {
@@ -293,10 +293,8 @@ impl Pane for Changes {
         if empty::nothing(log, scene, below(area, 1), canvas) {
             return;
         }
-        let tall = area.height;
-        let time = timeline::Shape::of(tall);
         let here = self.current(log).map(Entry::at);
-        let used = timeline::view(log, here, self.zoom, &time, below(area, 1), canvas);
+        let used = timeline::view(log, (here, self.zoom), scene, below(area, 1), canvas);
         self.deepest.set(timeline::deepest(log, area.width));
         let list = below(area, 1 + used);
         let list = if area.width >= WIDE {
@@ -308,11 +306,9 @@ impl Pane for Changes {
         } else {
             list
         };
-        list::view(
-            &list::Rows { log, cursor: self.row(log), marked: &self.marked, window: &self.window },
-            list,
-            canvas,
-        );
+        let wall_key = scene.key(Context::Changes, Command::Wall);
+        let rows = list::Rows { log, cursor: self.row(log), marked: &self.marked, window: &self.window, wall_key };
+        list::view(&rows, list, canvas);
     }
 }
 
@@ -339,9 +335,20 @@ fn short(source: &str) -> String {
     if source.len() > 24 && last.len() < source.len() { format!("../{last}") } else { source.to_owned() }
 }
 
+/// `  37 of 1,284`: how many entries pass the filter, as far as that is known.
+fn passing(log: &Log) -> String {
+    let all = grouped(log.view.entries);
+    match (log.is_waiting(), log.goes_on()) {
+        (true, _) => String::new(),
+        (false, (false, false)) => format!("  {} of {all}", grouped(log.held() as u64)),
+        (false, _) => format!("  {} or more of {all}", grouped(log.held() as u64)),
+    }
+}
+
 fn source(log: &Log) -> Line {
     if !log.typed.text.is_empty() {
-        return vec![span(Role::Dim, "/ "), span(Role::Text, crate::model::foreign::escape(&log.typed.text))];
+        let text = crate::model::foreign::escape(&log.typed.text);
+        return vec![span(Role::Dim, "/ "), span(Role::Text, text), span(Role::Dim, passing(log))];
     }
     let mut line = vec![span(Role::Title, short(&crate::model::foreign::escape(&log.request.source)))];
     let files = &log.view.files;

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use ratatui::layout::Rect;
 
+use crate::model::changes::Direction;
 use crate::model::script::{Choice, Decision, Gaps, Mode, RecoveryPhase, RowState, ScriptStatement, Which};
 use crate::tui::canvas::{Canvas, Hit, below, indent, row};
 use crate::tui::command::{Command, Offer, Reason};
@@ -19,7 +20,7 @@ use crate::tui::layers::exclude_tables::ExcludeTables;
 use crate::tui::layers::filter::Filter;
 use crate::tui::layers::one_statement::OneStatement;
 use crate::tui::layers::write_script::WriteScript;
-use crate::tui::msg::Effect;
+use crate::tui::msg::{Effect, Search};
 use crate::tui::pane::{Flow, Pane, Scene};
 use crate::tui::screens::moved;
 use crate::tui::undoing::Undoing;
@@ -28,6 +29,31 @@ use crate::tui::world::World;
 
 /// From this width on the statement stands at the right.
 const WIDE: u16 = 120;
+
+/// What the screen shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Shown {
+    /// No recovery is open, or it failed.
+    #[default]
+    Nothing,
+    /// The logs are being read.
+    Reading,
+    /// Why nothing can be written.
+    Reasons,
+    /// Statements.
+    Script,
+}
+
+impl Shown {
+    fn of(undoing: Option<&Undoing>) -> Self {
+        match undoing.map(|undoing| &undoing.view.phase) {
+            None | Some(RecoveryPhase::Failed(_)) => Self::Nothing,
+            Some(RecoveryPhase::Reading { .. }) => Self::Reading,
+            Some(RecoveryPhase::Refused) => Self::Reasons,
+            Some(RecoveryPhase::Ready) => Self::Script,
+        }
+    }
+}
 
 /// A recovery script before it is a file.
 #[derive(Default)]
@@ -38,8 +64,10 @@ pub struct Recovery {
     marked: BTreeSet<u64>,
     /// First visible statement and how many lines are visible.
     window: Cell<(usize, usize)>,
-    /// Whether a recovery was open when it was drawn last: the footer names what can be done.
-    is_open: Cell<bool>,
+    /// The search whose answer is waited for.
+    looking: Option<Search>,
+    /// What was drawn last: the footer names what can be done.
+    shown: Cell<Shown>,
 }
 
 impl Recovery {
@@ -67,35 +95,68 @@ impl Recovery {
             return Flow::Say("the statement is still on its way".to_owned());
         };
         let decision = decision(command, current);
+        if command == Command::ExcludeTransaction {
+            let which = Which::Transaction(current.transaction);
+            return Flow::Do(vec![Effect::Decide(undoing.id, vec![(which, decision)])]);
+        }
         let which = self.meant(undoing).into_iter().map(|number| (Which::Statement(number), decision.clone()));
         Flow::Do(vec![Effect::Decide(undoing.id, which.collect())])
     }
 
     /// The next statement that is worth a look, or that holds what was searched for.
     fn seek(&mut self, command: Command, undoing: &Undoing) -> Flow {
-        let here = self.row(undoing);
-        let fits = |statement: &ScriptStatement| match undoing.search.as_str() {
-            "" => is_worth_a_look(statement),
-            needle => holds(statement, needle),
+        let (here, all) = (self.row(undoing) as u64, list::count(undoing) as u64);
+        let (among, direction) = match command {
+            Command::Next => (here + 1..all, Direction::Forward),
+            _ => (0..here, Direction::Backward),
         };
-        let mut held = undoing.statements.held();
-        let found = if command == Command::Next {
-            held.find(|(at, statement)| *at > here && fits(statement))
-        } else {
-            held.rfind(|(at, statement)| *at < here && fits(statement))
-        };
-        match found {
-            Some((at, _)) => {
-                self.chosen = at as u64;
-                Flow::Stay
-            }
-            None => Flow::Do(vec![Effect::FindStatement(
-                undoing.id,
-                undoing.search.clone(),
-                here as u64,
-                command == Command::Next,
-            )]),
+        self.find(undoing, Search { text: undoing.search.clone(), among, direction, then: 0..0, is_whole: false })
+    }
+
+    /// Searches from the cursor on, and then from the top.
+    pub fn search(&mut self, undoing: &Undoing) -> Flow {
+        let (here, all) = (self.row(undoing) as u64, list::count(undoing) as u64);
+        let text = undoing.search.clone();
+        if text.is_empty() || undoing.is_refused() {
+            return Flow::Stay;
         }
+        self.find(
+            undoing,
+            Search { text, among: here..all, direction: Direction::Forward, then: 0..here, is_whole: true },
+        )
+    }
+
+    /// Looks at what is held first, as far as nothing is missing in between.
+    fn find(&mut self, undoing: &Undoing, mut search: Search) -> Flow {
+        while search.goes_on(search.among.clone()) {
+            let next = match search.direction {
+                Direction::Forward => search.among.start,
+                Direction::Backward => search.among.end - 1,
+            };
+            match undoing.statements.get(next as usize) {
+                None => {
+                    self.look_for(search.clone());
+                    return Flow::Do(vec![Effect::FindStatement(undoing.id, search)]);
+                }
+                Some(statement) if search.fits(statement) => {
+                    self.chosen = next;
+                    return Flow::Stay;
+                }
+                Some(_) if search.direction == Direction::Forward => search.among.start += 1,
+                Some(_) => search.among.end -= 1,
+            }
+        }
+        Flow::Say(nowhere(&search))
+    }
+
+    /// From now on, the answer to this search is waited for, and to no other.
+    pub fn look_for(&mut self, search: Search) {
+        self.looking = Some(search);
+    }
+
+    /// Whether the answer to this search is waited for.
+    pub fn is_looking_for(&self, search: &Search) -> bool {
+        self.looking.as_ref() == Some(search)
     }
 
     /// Puts the cursor on a statement.
@@ -113,11 +174,21 @@ impl Recovery {
     }
 }
 
+/// What is said where no statement was found.
+pub fn nowhere(search: &Search) -> String {
+    let text = crate::model::foreign::escape(&search.text);
+    match (search.is_whole, search.text.is_empty()) {
+        (true, _) => format!("no statement holds {text}"),
+        (false, true) => "no more statements worth a look that way".to_owned(),
+        (false, false) => format!("no more statements that hold {text} that way"),
+    }
+}
+
 /// What a key decides about statements, by the state of the one under the cursor.
 pub fn decision(command: Command, current: &ScriptStatement) -> Decision {
     match (command, current.choice, current.mode) {
-        (Command::Exclude, Choice::Include, _) => Decision::Choose(Choice::Exclude),
-        (Command::Exclude, Choice::Exclude, _) => Decision::Choose(Choice::Include),
+        (Command::Exclude | Command::ExcludeTransaction, Choice::Include, _) => Decision::Choose(Choice::Exclude),
+        (Command::Exclude | Command::ExcludeTransaction, Choice::Exclude, _) => Decision::Choose(Choice::Include),
         (_, _, Mode::Strict) => Decision::Mode(Mode::Overwrite),
         (_, _, Mode::Overwrite) => Decision::Mode(Mode::Strict),
     }
@@ -152,14 +223,16 @@ pub fn reasons(undoing: &Undoing, command: Command) -> Result<(), Reason> {
         (_, Command::WriteScript) if !view.coverage.gaps.is_empty() && undoing.options.gaps == Gaps::Refuse => {
             Err(Reason::plain("changes may be missing in the gaps: allow them where the undo is asked for, on Changes"))
         }
-        (RecoveryPhase::Refused, Command::Exclude | Command::Overwrite | Command::Note | Command::Compare) => {
+        (RecoveryPhase::Refused, one) if OF_STATEMENTS.contains(&one) => {
             Err(Reason::cured_by("reasons stand here, not statements; tables can be left out", Command::ExcludeTables))
         }
         (_, Command::SignOff | Command::WriteScript) if view.counts.included == 0 => {
-            Err(Reason::cured_by("everything is excluded: nothing is left to write", Command::Exclude))
+            let by_table = view.tables.iter().any(|table| table.choice == Choice::Exclude);
+            let cure = if by_table { Command::ExcludeTables } else { Command::Exclude };
+            Err(Reason::cured_by("everything is excluded: nothing is left to write", cure))
         }
         (_, Command::SignOff) if view.digest.is_none() => Err(Reason::plain("the digest is being worked out")),
-        (_, Command::Exclude | Command::Overwrite | Command::Note | Command::Compare) if view.changes == 0 => {
+        (_, one) if OF_STATEMENTS.contains(&one) && view.changes == 0 => {
             Err(Reason::plain("there is no statement here"))
         }
         (_, Command::Compare) if view.check.running => Err(Reason::plain("rows are being compared already")),
@@ -167,10 +240,15 @@ pub fn reasons(undoing: &Undoing, command: Command) -> Result<(), Reason> {
     }
 }
 
+/// Commands that are about statements.
+const OF_STATEMENTS: [Command; 5] =
+    [Command::Compare, Command::Exclude, Command::ExcludeTransaction, Command::Overwrite, Command::Note];
+
 /// Commands of this screen that need an open recovery.
-const OF_RECOVERY: [Command; 9] = [
+const OF_RECOVERY: [Command; 10] = [
     Command::Compare,
     Command::Exclude,
+    Command::ExcludeTransaction,
     Command::ExcludeTables,
     Command::Overwrite,
     Command::Note,
@@ -205,11 +283,16 @@ impl Pane for Recovery {
         let Some(undoing) = &world.recovery else { return Flow::Pass };
         if let Some(at) = moved(command, self.row(undoing), list::count(undoing), self.window.get().1) {
             self.chosen = at as u64;
+            self.looking = None;
             return Flow::Stay;
         }
         match command {
+            Command::Next | Command::Previous | Command::Mark if undoing.is_refused() => {
+                Flow::Say("these are reasons, not statements".to_owned())
+            }
             Command::Next | Command::Previous => self.seek(command, undoing),
             Command::Mark => self.mark(undoing),
+            Command::Sort => Flow::Say("statements stand in the order in which the script runs them".to_owned()),
             Command::Filter => Flow::Open(Box::new(Filter::search(&undoing.search))),
             Command::Open => match self.current(undoing) {
                 Some(statement) if !undoing.is_refused() => {
@@ -217,13 +300,13 @@ impl Pane for Recovery {
                 }
                 _ => Flow::Open(Box::new(papers::hazards(undoing))),
             },
-            Command::Exclude | Command::Overwrite => self.decide(undoing, command),
+            Command::Exclude | Command::ExcludeTransaction | Command::Overwrite => self.decide(undoing, command),
             Command::Note => {
                 let text = self.current(undoing).map_or("", |statement| &statement.note);
                 let which = self.meant(undoing).into_iter().map(Which::Statement).collect();
                 Flow::Open(Box::new(Ask::note(undoing.id, which, text)))
             }
-            Command::ExcludeTables => Flow::Open(Box::new(ExcludeTables::new(undoing))),
+            Command::ExcludeTables => Flow::Open(Box::new(ExcludeTables::of(undoing))),
             Command::Compare => Flow::Open(Box::new(Ask::compare(undoing.id, world))),
             Command::SignOff => Flow::Do(vec![Effect::Summarize(undoing.id)]),
             Command::WriteScript => Flow::Open(Box::new(WriteScript::new(undoing))),
@@ -248,31 +331,46 @@ impl Pane for Recovery {
     }
 
     fn word(&self, command: Command) -> Option<&'static str> {
-        (command == Command::Open).then_some("statement")
+        match command {
+            Command::Open if self.shown.get() == Shown::Reasons => Some("all reasons"),
+            Command::Filter => Some("search"),
+            _ => None,
+        }
     }
 
     fn hints(&self) -> &'static [Command] {
-        if !self.is_open.get() {
-            return &[Command::GoChanges, Command::Review, Command::Palette, Command::Help, Command::Quit];
+        match self.shown.get() {
+            Shown::Nothing => &[Command::GoChanges, Command::Review, Command::Palette, Command::Help, Command::Quit],
+            Shown::Reading => &[Command::Cancel, Command::GoChanges, Command::Palette, Command::Help],
+            Shown::Reasons => &[
+                Command::Open,
+                Command::ExcludeTables,
+                Command::GoChanges,
+                Command::Review,
+                Command::Palette,
+                Command::Help,
+            ],
+            Shown::Script => &[
+                Command::Open,
+                Command::WriteScript,
+                Command::Exclude,
+                Command::Overwrite,
+                Command::ExcludeTables,
+                Command::Compare,
+                Command::SignOff,
+                Command::Note,
+                Command::Filter,
+                Command::ExcludeTransaction,
+                Command::Hazards,
+                Command::Review,
+                Command::Palette,
+                Command::Help,
+            ],
         }
-        &[
-            Command::Open,
-            Command::WriteScript,
-            Command::Exclude,
-            Command::Compare,
-            Command::SignOff,
-            Command::Overwrite,
-            Command::Note,
-            Command::ExcludeTables,
-            Command::Hazards,
-            Command::Review,
-            Command::Palette,
-            Command::Help,
-        ]
     }
 
     fn view(&self, scene: &Scene<'_>, area: Rect, canvas: &mut Canvas<'_>) {
-        self.is_open.set(scene.world.recovery.is_some());
+        self.shown.set(Shown::of(scene.world.recovery.as_ref()));
         let Some(undoing) = &scene.world.recovery else {
             return head::none(scene, area, canvas);
         };
@@ -280,13 +378,13 @@ impl Pane for Recovery {
         if head::nothing(undoing, scene, below(area, 1), canvas) {
             return;
         }
-        let foot = head::foot(undoing, canvas.area().height);
+        let cursor = self.row(undoing);
+        let foot = head::foot(undoing, cursor, scene, canvas.area());
         let room = area.height.saturating_sub(1 + foot.len() as u16);
         let body = Rect { height: room, ..below(area, 1) };
         for (line, at) in foot.iter().zip(below(area, 1 + room).rows()) {
             canvas.spans(indent(at, 1), line);
         }
-        let cursor = self.row(undoing);
         let list = if area.width >= WIDE && !undoing.is_refused() {
             let width = area.width * 52 / 100;
             let pane = indent(body, width);

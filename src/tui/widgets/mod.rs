@@ -7,6 +7,7 @@ pub mod density;
 pub mod gauge;
 pub mod input;
 pub mod pages;
+pub mod scroll;
 pub mod secret_field;
 pub mod spark;
 pub mod strip;

@@ -66,6 +66,11 @@ impl<T> Pages<T> {
             .flat_map(|(page, items)| items.iter().enumerate().map(move |(at, item)| (page * PAGE + at, item)))
     }
 
+    /// The same, to be changed until their pages come anew.
+    pub fn held_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.held.values_mut().flatten()
+    }
+
     /// Takes a page over; those farthest from it go.
     pub fn put(&mut self, page: usize, items: Vec<T>) {
         self.settle(page);

@@ -75,7 +75,7 @@ impl Wanted for Chosen {
             self.0.takes_table(&schema, &table) || (table.raw_bytes().is_empty() && self.may_want(&schema))
         };
         self.stands_within(statement, place)
-            && self.is_asked(statement)
+            && self.is_asked(statement, place)
             && (ddl.tables.is_empty() || ddl.tables.iter().any(|name| named(&name.schema, &name.table)))
     }
 
@@ -97,9 +97,11 @@ impl Chosen {
 
     /// Who asks for transactions or connections, not for tables, means no change of a definition by anybody else. One
     /// of a table with rows that are undone stands in the way all the same.
-    fn is_asked(&self, statement: &StatementItem<'_>) -> bool {
+    fn is_asked(&self, statement: &StatementItem<'_>, place: Place) -> bool {
         let filter = self.0.filter();
-        !filter.schemas.is_empty() || !filter.tables.is_empty() || self.0.takes_transaction(&statement.facts)
+        !filter.schemas.is_empty()
+            || !filter.tables.is_empty()
+            || self.0.takes_transaction(place.file, &statement.facts)
     }
 
     fn may_want(&self, schema: &Foreign) -> bool {

@@ -1,5 +1,7 @@
 //! An open recovery: what both doors hold while a script is chosen and looked at.
 
+mod find;
+
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -23,6 +25,8 @@ use crate::work::recover::made::{Made, Material, Reading, Wish, row_words};
 use crate::work::recover::state::{State, label};
 use crate::work::recover::{chain, material, words};
 use crate::work::session::{Session, held};
+
+pub use crate::work::recover::handle::find::Found;
 
 /// An open recovery. Cheap to clone; dropping the last one stops its work and lets go of its index.
 #[derive(Clone)]

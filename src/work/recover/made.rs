@@ -167,7 +167,12 @@ impl Made {
         Ok(self.windows()?.iter().sum())
     }
 
-    fn windows(&self) -> Result<&[u64], UndoError> {
+    /// How many changes each window has, in the script's order, whatever is chosen.
+    ///
+    /// # Errors
+    ///
+    /// When a log is no longer what it was.
+    pub fn windows(&self) -> Result<&[u64], UndoError> {
         if let Some(windows) = self.windows.get() {
             return Ok(windows);
         }

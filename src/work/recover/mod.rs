@@ -12,7 +12,7 @@ mod words;
 
 pub use crate::work::recover::error::RecoverError;
 pub use crate::work::recover::export::{ExportOptions, Recovered};
-pub use crate::work::recover::handle::RecoveryHandle;
+pub use crate::work::recover::handle::{Found, RecoveryHandle};
 pub use crate::work::recover::made::{Made, Material, Reading, Wish, row_words, threads};
 pub use crate::work::recover::state::table_of;
 pub use crate::work::recover::words::filter_words;

@@ -117,6 +117,11 @@ impl State {
         self.chosen = None;
     }
 
+    /// Whether a statement was on a page of late.
+    pub fn has_seen(&self, number: u64) -> bool {
+        self.seen.iter().rev().any(|seen| seen.number == number)
+    }
+
     /// Remembers what was on a page.
     pub fn serve(&mut self, rows: &[(u64, Undoing)]) {
         for (number, row) in rows {

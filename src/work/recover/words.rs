@@ -6,7 +6,7 @@ use crate::change::script::Header;
 use crate::model::changes::{ChangeFilter, ChangesView};
 use crate::model::foreign::Foreign;
 use crate::model::script::{Choice, Commits, Extent, Gaps, Mode, RecoveryView, ScriptHazard};
-use crate::model::units::grouped;
+use crate::model::units::{counted, grouped};
 use crate::work::recover::made::{Made, place_words};
 use crate::work::recover::state::State;
 
@@ -33,11 +33,11 @@ pub fn filter_words(filter: &ChangeFilter) -> Vec<(&'static str, String)> {
     filter.until.iter().for_each(|at| add("until", at.rfc3339()));
     for (name, bound) in [("from-position", &filter.from), ("to-position", &filter.to)] {
         if let Some(bound) = bound {
-            let file = bound.file.as_ref().map(|file| format!("{file}:")).unwrap_or_default();
-            add(name, format!("{file}{}", bound.position));
+            add(name, bound.to_string());
         }
     }
     filter.gtids.iter().for_each(|gtids| add("gtid", gtids.to_string()));
+    filter.begins.iter().for_each(|begin| add("transaction", begin.to_string()));
     filter.threads.iter().for_each(|thread| add("thread", thread.to_string()));
     for key in &filter.keys {
         add("key", key.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
@@ -95,11 +95,11 @@ pub fn header(made: &Made, filter: &ChangeFilter, state: &State) -> Header {
     }
     let single = state.choices.rows.values().filter(|row| row.choice == Some(Choice::Exclude)).count();
     if single > 0 {
-        add("excluded", format!("{} single changes", grouped(single as u64)));
+        add("excluded", counted(single as u64, "single change"));
     }
     let whole = state.choices.transactions.values().filter(|of| of.choice == Some(Choice::Exclude)).count();
     if whole > 0 {
-        add("excluded", format!("{} transactions", grouped(whole as u64)));
+        add("excluded", counted(whole as u64, "transaction"));
     }
     for (_, place, note) in state.notes().take(LISTED) {
         add("note", format!("{} row {}: {note}", place_words(made, *place), place.row));
@@ -169,7 +169,7 @@ pub fn summary(view: &RecoveryView, filter: &ChangeFilter, notes: &[(u64, String
         line("partial", &format!("of {} transactions other changes stay", grouped(view.partials)));
     }
     if counts.overwrite > 0 {
-        line("overwrite", &format!("{} rows whatever happened to them since", grouped(counts.overwrite)));
+        line("overwrite", &format!("{}, whatever happened since", counted(counts.overwrite, "row")));
     }
     let states = &view.states;
     if states.looked_at() > 0 {
@@ -191,7 +191,7 @@ pub fn summary(view: &RecoveryView, filter: &ChangeFilter, notes: &[(u64, String
         line("hazard", &hazard.text);
     }
     for (number, note) in notes.iter().take(LISTED) {
-        line("note", &format!("statement {number}: {note}"));
+        line("note", &format!("statement {}: {note}", grouped(number + 1)));
     }
     match view.digest {
         Some(digest) => {

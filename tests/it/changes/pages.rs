@@ -1,8 +1,8 @@
 //! The door through which screens ask: views that grow, pages in both directions, rows, cancelling.
 
 use breakglass::model::changes::{
-    ChangeFilter, ChangesRequest, Direction, Entry, PageFrom, PageRequest, RowCursor, RowsOf, RowsRequest, TableFilter,
-    ViewState,
+    ChangeFilter, ChangesRequest, Direction, Entry, PageFrom, PageRequest, PositionBound, RowCursor, RowsOf,
+    RowsRequest, TableFilter, TransactionLine, ViewState,
 };
 use breakglass::model::job::Ending;
 use breakglass::report::Fault;
@@ -113,6 +113,29 @@ async fn rows_are_the_same(handle: &ChangesHandle, all: &[Entry], fixture: &str)
         let page = handle.rows(request).await.unwrap();
         assert_eq!(page.changes.len() as u64, line.rows.all(), "{fixture}, entry {}", line.number);
         assert!(page.changes.iter().all(|change| change.transaction == line.facts));
+    }
+}
+
+/// Where transactions have no GTIDs, their begins name them: any of them, however far apart.
+#[tokio::test]
+async fn transactions_are_chosen_by_where_they_begin() {
+    let (_state, session) = session().await;
+    for fixture in ["mysql-multi", "mysql-compressed", "mariadb-multi", "mariadb-alltypes-fullmeta"] {
+        let handle = session.open_changes(request(fixture)).unwrap();
+        handle.complete().await.unwrap();
+        let all = entries(&handle, Direction::Forward, 500, &ChangeFilter::default()).await;
+        let lines = all.iter().filter_map(|entry| match entry {
+            Entry::Transaction(line) => Some(line),
+            Entry::Wall(_) => None,
+        });
+        let third: Vec<_> = lines.step_by(3).collect();
+        assert!(third.len() > 1, "{fixture}");
+        let begin =
+            |line: &&TransactionLine| PositionBound { file: Some((*line.file).clone()), position: line.place.position };
+        let filter = ChangeFilter { begins: third.iter().map(begin).collect(), ..ChangeFilter::default() };
+        let found = entries(&handle, Direction::Forward, 500, &filter).await;
+        let found: Vec<u64> = found.iter().map(Entry::number).collect();
+        assert_eq!(found, third.iter().map(|line| line.number).collect::<Vec<_>>(), "{fixture}");
     }
 }
 

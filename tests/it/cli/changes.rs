@@ -2,24 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 
 use super::{Home, Run, fields};
 use crate::support::root;
+use crate::support::vectors::unpacked;
 
 fn vectors(fixture: &str) -> PathBuf {
     root().join("tests/it/vectors/binlog").join(fixture)
-}
-
-fn unpacked(path: &Path) -> Vec<u8> {
-    let mut plain = vec![];
-    GzDecoder::new(fs::File::open(path).unwrap()).read_to_end(&mut plain).unwrap();
-    plain
 }
 
 /// The logs of a fixture, plain, in a folder of the home.

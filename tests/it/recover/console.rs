@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use breakglass::model::changes::{ChangeFilter, ChangesRequest, PositionBound, TableFilter, TableRef};
+use breakglass::model::changes::{ChangeFilter, ChangesRequest, Direction, PositionBound, TableFilter, TableRef};
 use breakglass::model::script::{
     Choice, Decision, Mode, RecoveryPhase, RowState, ScriptOptions, ScriptPage, StateCounts, Which,
 };
-use breakglass::work::recover::{ExportOptions, RecoveryHandle};
+use breakglass::work::recover::{ExportOptions, Found, RecoveryHandle};
 use breakglass::work::session::{Session, Settings};
 
 use crate::recover::Damaged;
@@ -273,6 +273,69 @@ fn a_transaction_is_decided_as_a_whole() {
         let view = recovery.complete().await.unwrap();
         assert_eq!((view.counts.included, view.counts.overwrite), (11, 3));
         assert!(recovery.decide(&Which::Transaction(4_711), Decision::Mode(Mode::Strict)).is_err());
+    });
+}
+
+/// More rows than any list holds at once: each of them is reached, found, and decided upon.
+#[test]
+fn of_a_transaction_of_many_rows_each_is_within_reach() {
+    const ROWS: u64 = 30_000;
+    let servers = alone();
+    let Some(server) = servers.first().copied() else { return };
+    now(async {
+        let digits = "(SELECT 0 AS d UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4
+            UNION SELECT 5 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9)";
+        let number = "1 + a.d + 10 * b.d + 100 * c.d + 1000 * e.d + 10000 * f.d";
+        let many = format!(
+            "{BEFORE} DELETE FROM orders; INSERT INTO orders SELECT {number}, 'many', 1, NULL
+             FROM {digits} a, {digits} b, {digits} c, {digits} e, {digits} f WHERE {number} <= {ROWS};"
+        );
+        let damaged = Damaged::new(server, &many, "DELETE FROM orders; UPDATE stock SET qty=0");
+        let (_session, recovery) = open(&damaged, only_accident(), ScriptOptions::default()).await;
+        let all = recovery.view().changes;
+        assert_eq!(all, ROWS + 4);
+
+        // What is far away from every page that was shown.
+        let last = recovery.find(0..all, Direction::Forward, |one| one.row == "id 1").await.unwrap();
+        let Found::At(last) = last else { panic!("{last:?}") };
+        let page = recovery.page(last, 1).await.unwrap();
+        assert_eq!(page.statements[0].row, "id 1");
+        let first = recovery.find(0..all, Direction::Backward, |one| one.row == format!("id {ROWS}")).await.unwrap();
+        assert_eq!(first, Found::At(4), "the newest change comes first");
+        assert_eq!(
+            recovery.find(5..all, Direction::Backward, |one| one.row == "item 1").await.unwrap(),
+            Found::NotYet(5..5)
+        );
+
+        // What was marked is known however much was read since.
+        let near = recovery.page(0, 4).await.unwrap().statements[3].number;
+        for first in (0..all).step_by(RecoveryHandle::PAGE) {
+            recovery.page(first, RecoveryHandle::PAGE).await.unwrap();
+        }
+        let marked = [near, last, 15_000].map(|number| (Which::Statement(number), Decision::Choose(Choice::Exclude)));
+        assert!(!recovery.has_seen(&[near]) && recovery.decide_all(marked.to_vec()).is_err());
+        recovery.see(vec![near, last, 15_000]).await.unwrap();
+        recovery.decide_all(marked.to_vec()).unwrap();
+        assert_eq!(recovery.complete().await.unwrap().counts.excluded, 3);
+        let back = marked.map(|(which, _)| (which, Decision::Choose(Choice::Include)));
+        recovery.decide_all(back.to_vec()).unwrap();
+
+        // All of the transaction, although one of its rows was on a page.
+        let delete = page.transactions[0].number;
+        recovery.decide(&Which::Transaction(delete), Decision::Choose(Choice::Exclude)).unwrap();
+        let view = recovery.complete().await.unwrap();
+        assert_eq!((view.counts.included, view.counts.excluded), (4, ROWS));
+        let text = written(&recovery, &damaged.home.path("without.sql")).await;
+        assert!(!text.contains("`orders`") && text.contains("excluded: 1 transaction\n"), "{}", &text[..2000]);
+        recovery.decide(&Which::Transaction(delete), Decision::Choose(Choice::Include)).unwrap();
+        let view = recovery.complete().await.unwrap();
+        assert_eq!((view.counts.included, view.counts.excluded), (all, 0));
+        let text = written(&recovery, &damaged.home.path("with.sql")).await;
+        assert_eq!(last_line(&run(server, &["-N", "-B"], &text)), "APPLIED");
+        assert_eq!(
+            server.sql("SELECT COUNT(*), SUM(id) FROM accident.orders"),
+            format!("{ROWS}\t{}\n", ROWS * (ROWS + 1) / 2)
+        );
     });
 }
 

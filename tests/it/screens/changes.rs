@@ -216,21 +216,6 @@ fn choices_are_made_for_one_statement_or_for_all_that_are_marked() {
 }
 
 #[test]
-fn n_goes_to_what_is_worth_a_look_or_holds_what_was_searched_for() {
-    let under = |stage: &mut Stage| stage.text().lines().find(|line| line.starts_with('>')).unwrap().to_owned();
-    let mut stage = undone(SIZE).press("n");
-    assert!(under(&mut stage).contains("changed since"), "{}", stage.text());
-    let mut stage = stage.press("n");
-    assert!(under(&mut stage).contains("inserted anew"), "{}", stage.text());
-    let mut stage = stage.press("/").type_text("id 40").press("enter");
-    assert!(under(&mut stage).contains("id 40"), "{}", stage.text());
-    let stage = stage.press("/ ctrl-u").type_text("id 77777").press("enter");
-    assert_eq!(stage.asked, ["find `id 77777` in recovery 12 behind 40"]);
-    let stage = stage.send(Msg::Found(UNDO, None));
-    assert_eq!(said(&stage), "no more statements that holds it that way");
-}
-
-#[test]
 fn a_script_is_written_by_ctrl_s_only() {
     let stage = undone(SIZE).press("w enter").paste("\n");
     assert!(stage.asked.is_empty());

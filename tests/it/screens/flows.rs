@@ -20,12 +20,14 @@ use breakglass::tui::theme::{Palette, Role, Theme};
 use breakglass::tui::widgets::secret_field::SecretText;
 use breakglass::tui::wire::Wire;
 use breakglass::tui::world::World;
+use breakglass::work::recover::Found;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::incident;
+use super::reviewing;
 use super::sample;
 use super::stage::Stage;
 use super::{broken, busy, planned, planned_archive, planned_small, planned_with, quiet};
@@ -466,7 +468,7 @@ impl Act {
             Self::News(8) => Msg::LogOpened(incident::LOG, Box::default()),
             Self::News(9) => Msg::Recovery(incident::UNDO, Arc::new(incident::recovery())),
             Self::News(10) => Msg::Recovery(incident::UNDO, Arc::new(incident::refused())),
-            Self::News(11) => Msg::Found(incident::UNDO, Some(7_000_000)),
+            Self::News(11) => Msg::Found(incident::UNDO, reviewing::search("", 1..9), Found::At(7_000_000)),
             Self::News(12) => Msg::Summary(incident::UNDO, "sign".into()),
             Self::News(13) => Msg::Reviewed(Box::new(incident::review())),
             Self::News(14) => Msg::Past(PastNews::View(Arc::new(super::past::view(&sample::busy())))),

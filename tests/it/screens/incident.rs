@@ -1,6 +1,9 @@
 //! An accident in a shop's database: a log of it, its rows, and the script that undoes it.
 #![allow(clippy::unwrap_used)]
 
+mod evil;
+mod script;
+
 use std::sync::Arc;
 
 use breakglass::model::change::{
@@ -9,23 +12,20 @@ use breakglass::model::change::{
 };
 use breakglass::model::changes::{
     Burst, ChangesRequest, ChangesView, Coverage, Edge, Entry, EntryPage, FactsSource, Gap, GapKind, Histogram, Life,
-    LogFacts, PageFrom, Problem, Rows, RowsPage, Settled, TableRef, TableTotals, Totals, TransactionLine, ViewState,
-    Wall, WallBackup, WallVerb,
+    LogFacts, PageFrom, Problem, RowCursor, Rows, RowsPage, Settled, TableRef, TableTotals, Totals, TransactionLine,
+    ViewState, Wall, WallBackup, WallVerb,
 };
 use breakglass::model::foreign::Foreign;
 use breakglass::model::job::JobId;
-use breakglass::model::script::{
-    CheckView, Choice, ChoiceCounts, ColumnNow, Later, Mode, Offer, Origin, RecoveryPhase, RecoveryView, RefusedChange,
-    Review, ReviewHazard, ReviewedTable, RowNow, RowState, ScriptDigest, ScriptHazard, ScriptOptions, ScriptPage,
-    ScriptStatement, ScriptTable, ScriptTransaction, ScriptWall, StateCounts, StatementHazard,
-};
 use breakglass::model::units::Moment;
-use breakglass::tui::msg::{Effect, Msg, Opened, RecoveryNo};
-use breakglass::tui::widgets::pages::PAGE;
+use breakglass::tui::msg::{Effect, Msg, RecoveryNo};
 use breakglass::tui::world::{SourceLine, World};
 
 use super::sample;
 use super::stage::Stage;
+
+pub use evil::hostile;
+pub use script::{recovery, refused, review, undone, undone_view};
 
 /// The job that reads the log.
 pub const LOG: JobId = JobId(11);
@@ -310,6 +310,14 @@ fn unnamed(n: u64) -> Change {
     change
 }
 
+fn rows_of(number: u64) -> u64 {
+    let entry = entries().into_iter().find(|entry| entry.number() == number);
+    match entry {
+        Some(Entry::Transaction(line)) => line.rows.all(),
+        _ => 0,
+    }
+}
+
 /// Answers what lists ask for.
 pub fn answers(effect: &Effect) -> Option<Msg> {
     match effect {
@@ -332,14 +340,17 @@ pub fn answers(effect: &Effect) -> Option<Msg> {
             Some(Msg::Entries(*job, request.clone(), Ok(EntryPage { entries, ..EntryPage::default() })))
         }
         Effect::Rows(job, request) => {
-            let changes = if request.from.entry == 63 {
-                (1..4).map(unnamed).collect()
-            } else {
-                (1..40)
-                    .map(|n| change(n, [ChangeKind::Delete, ChangeKind::Update][usize::from(request.from.entry == 61)]))
-                    .collect()
+            let (entry, first, most) = (request.from.entry, request.from.rows, request.count as u64);
+            let end = (first + most).min(rows_of(entry));
+            let one = |n: u64| match entry {
+                60 => change(n, ChangeKind::Delete),
+                61 => change(n, ChangeKind::Update),
+                63 => unnamed(n),
+                _ => change(n, ChangeKind::Insert),
             };
-            Some(Msg::Rows(*job, request.clone(), Ok(RowsPage { changes, next: None })))
+            let changes = (first..end).map(|n| one(n + 1)).collect();
+            let next = (end < rows_of(entry)).then_some(RowCursor { entry, rows: end });
+            Some(Msg::Rows(*job, request.clone(), Ok(RowsPage { changes, next })))
         }
         Effect::Follow(job, table, key) => {
             let changes =
@@ -348,7 +359,7 @@ pub fn answers(effect: &Effect) -> Option<Msg> {
             let life = Life { table: orders(), changes, keys, cut: false, remarks: vec![] };
             Some(Msg::Life(*job, table.clone(), key.clone(), Ok(Box::new(life))))
         }
-        Effect::Statements(job, page) => Some(Msg::Statements(*job, *page, Ok(script_page(*page)))),
+        Effect::Statements(job, page) => Some(Msg::Statements(*job, *page, Ok(script::page(*page)))),
         _ => None,
     }
 }
@@ -373,274 +384,4 @@ pub fn read_view(size: (u16, u16), view: ChangesView) -> Stage {
     let request = ChangesRequest { source: "prod".into(), ..ChangesRequest::default() };
     let stage = Stage::new(world(), size).answering(answers).press("3");
     stage.send(Msg::LogOpened(LOG, Box::new(request))).send(Msg::Log(LOG, Arc::new(view)))
-}
-
-const COUNT: u64 = 1_204_331;
-
-fn now(n: u64) -> RowNow {
-    let later = Later {
-        label: "5c0e1111-1111-1111-1111-111111111111:99180".into(),
-        at: at("14:20:07.003"),
-        thread: Some(8930),
-    };
-    match n {
-        3 => RowNow {
-            state: RowState::Changed,
-            columns: vec![ColumnNow {
-                name: "status".into(),
-                before: Some("'paid'".into()),
-                after: Some("'void'".into()),
-                now: Some("'refunded'".into()),
-            }],
-            later: Some(later),
-            why: String::new(),
-        },
-        5 => RowNow { state: RowState::Anew, later: Some(later), ..RowNow::default() },
-        6 => RowNow { state: RowState::Gone, ..RowNow::default() },
-        7 => RowNow { state: RowState::Undone, ..RowNow::default() },
-        n if n < 1000 => RowNow { state: RowState::Matches, ..RowNow::default() },
-        _ => RowNow::default(),
-    }
-}
-
-/// The nth statement of the script: an update of the newest transaction, then rows that come back.
-pub fn statement(n: u64) -> ScriptStatement {
-    let (kind, of) =
-        if n < 4 { (ChangeKind::Update, ChangeKind::Update) } else { (ChangeKind::Insert, ChangeKind::Delete) };
-    let sql = if n < 4 {
-        format!(
-            "UPDATE `shop`.`orders` SET `status`='paid' WHERE @bg=CONNECTION_ID() AND `id`={n} AND CAST(`status` AS BINARY)<=>X'766F6964' LIMIT 1"
-        )
-    } else {
-        format!(
-            "INSERT INTO `shop`.`orders` (`id`,`customer_id`,`status`,`comment`) SELECT {n},{},'paid',NULL FROM DUAL WHERE @bg=CONNECTION_ID()",
-            n * 7 % 100
-        )
-    };
-    ScriptStatement {
-        number: n,
-        transaction: u64::from(n >= 4),
-        change: Arc::new(change(n, of)),
-        kind,
-        row: format!("id {n}"),
-        sql: Ok(sql),
-        choice: if n == 5 { Choice::Exclude } else { Choice::Include },
-        mode: if n == 3 { Mode::Overwrite } else { Mode::Strict },
-        note: if n == 5 { "re-created by the shop at 14:20".into() } else { String::new() },
-        now: now(n),
-    }
-}
-
-fn script_page(page: usize) -> ScriptPage {
-    let first = (page * PAGE) as u64;
-    let statements = (first..(first + PAGE as u64).min(COUNT)).map(statement).collect();
-    let transaction = |number, gtid: u64, time: &str, first, statements| ScriptTransaction {
-        number,
-        label: format!("5c0e1111-1111-1111-1111-111111111111:{gtid}"),
-        file: "binlog.000415".into(),
-        committed_at: at(time),
-        thread: Some(8902),
-        first,
-        statements,
-    };
-    let transactions =
-        vec![transaction(0, 99_127, "14:02:19.871", 0, 4), transaction(1, 99_120, "14:02:11.204", 4, COUNT - 4)];
-    ScriptPage { statements, transactions }
-}
-
-/// The recovery, all of it looked at.
-pub fn recovery() -> RecoveryView {
-    RecoveryView {
-        title: "5c0e..:99120, shop.orders".into(),
-        source: Arc::new("prod".into()),
-        phase: RecoveryPhase::Ready,
-        coverage: view(false).coverage,
-        changes: COUNT,
-        transactions: 2,
-        counts: ChoiceCounts { included: COUNT - 1, excluded: 1, unknown: COUNT - 1000, overwrite: 1 },
-        states: StateCounts { matches: 996, undone: 1, changed: 1, gone: 1, anew: 1, unknowable: 0 },
-        tables: vec![
-            ScriptTable { table: table("orders"), choice: Choice::Include, rows: rows(0, 1, COUNT - 4) },
-            ScriptTable { table: table("stock"), choice: Choice::Include, rows: rows(0, 3, 0) },
-        ],
-        refused: vec![],
-        refusals: 0,
-        hazards: vec![
-            ScriptHazard {
-                code: "triggers",
-                text: "2 triggers would fire on shop.orders: audit_ins, stock_ins".into(),
-                offers: vec![Offer {
-                    what: "without them, drop them first and create them again".into(),
-                    sql: vec!["DROP TRIGGER `shop`.`audit_ins`".into(), "DROP TRIGGER `shop`.`stock_ins`".into()],
-                }],
-            },
-            ScriptHazard {
-                code: "auto_increment",
-                text: "AUTO_INCREMENT of shop.orders is not set back".into(),
-                offers: vec![],
-            },
-        ],
-        walls: vec![ScriptWall { wall: wall(), replay_to: "binlog.000415:9917700".into(), reaches: true }],
-        partial: vec![],
-        partials: 0,
-        digest: Some(ScriptDigest([0x5c; 32])),
-        check: CheckView {
-            server: "server:staging".into(),
-            done: 1000,
-            at: Some(at("15:00:00")),
-            running: false,
-            problem: None,
-        },
-        written: None,
-    }
-}
-
-/// The same, with changes that cannot be undone.
-pub fn refused() -> RecoveryView {
-    let reason = |n: u64, reason: &str| RefusedChange {
-        key: change(n, ChangeKind::Delete).key,
-        table: Some(table("carts")),
-        reason: reason.into(),
-    };
-    let mut view = recovery();
-    view.phase = RecoveryPhase::Refused;
-    view.refused = vec![
-        reason(1, "the names of its columns are not known"),
-        reason(2, "tables of the engine MyISAM keep changes after ROLLBACK"),
-        reason(3, "a definition changed: TRUNCATE TABLE shop.carts"),
-    ];
-    view.refusals = 1_003;
-    view.digest = None;
-    view
-}
-
-/// The Recovery screen.
-pub fn undone(size: (u16, u16)) -> Stage {
-    undone_view(size, recovery())
-}
-
-pub fn undone_view(size: (u16, u16), view: RecoveryView) -> Stage {
-    let twin = "breakglass recover prod --gtid 5c0e1111-1111-1111-1111-111111111111:99120".to_owned();
-    read(size).press("4").send(Msg::RecoveryOpened(
-        Box::new(Opened {
-            id: UNDO,
-            title: "5c0e..:99120, shop.orders".into(),
-            twin,
-            options: ScriptOptions::default(),
-        }),
-        Arc::new(view),
-    ))
-}
-
-/// A script of another tool.
-pub fn review() -> Review {
-    let hazard = |code: StatementHazard, count, line| ReviewHazard { code, text: code.words(), count, line };
-    Review {
-        script: "/srv/undo from bintrail.sql".into(),
-        bytes: 48_211,
-        origin: Origin::Bintrail,
-        altered: String::new(),
-        digest: None,
-        statements: 402,
-        tables: vec![ReviewedTable {
-            table: "shop.orders".into(),
-            names: Some(table("orders")),
-            insert: 400,
-            update: 1,
-            delete: 0,
-        }],
-        hazards: vec![
-            hazard(StatementHazard::Autocommit, 1, 1),
-            hazard(StatementHazard::NoRowCheck, 402, 3),
-            hazard(StatementHazard::Base64Text, 12, 44),
-        ],
-        rows_now: None,
-    }
-}
-
-/// A name that somebody chose to do harm.
-fn evil() -> Foreign {
-    let name = "esc\u{1b}]0;owned\u{7}\u{202e}gpj\u{9b}2J\u{85}名\u{2066}\n\t\0".as_bytes();
-    Foreign::new([name, b"\xff\xfe\x1b[2J"].concat())
-}
-
-fn evil_table() -> TableRef {
-    TableRef { schema: evil(), table: evil() }
-}
-
-fn evil_change(mut change: Change) -> Change {
-    let mut table = (*change.table).clone();
-    (table.schema, table.name) = (evil(), evil());
-    for column in &mut table.columns {
-        column.name = evil();
-    }
-    change.table = Arc::new(table);
-    change.key.file = Arc::new(evil());
-    change.statement = Some(Arc::new(evil()));
-    for image in [&mut change.before, &mut change.after].into_iter().flatten() {
-        let bytes = evil().raw_bytes().to_vec().into();
-        image.values[2] = Some(Value::Text { bytes, charset: Charset::Named("utf8mb4") });
-        image.values[3] =
-            Some(Value::Text { bytes: evil().raw_bytes()[..20].to_vec().into(), charset: Charset::Named("utf8mb4") });
-    }
-    change
-}
-
-fn evil_answers(effect: &Effect) -> Option<Msg> {
-    Some(match answers(effect)? {
-        Msg::Entries(job, request, Ok(mut page)) => {
-            for entry in &mut page.entries {
-                match entry {
-                    Entry::Transaction(line) => {
-                        line.tables[0].0 = evil_table();
-                        line.file = Arc::new(evil());
-                        line.statement = Some(Arc::new(evil()));
-                    }
-                    Entry::Wall(wall) => {
-                        (wall.file, wall.statement) = (evil(), evil());
-                        wall.tables = vec![evil_table()];
-                    }
-                }
-            }
-            Msg::Entries(job, request, Ok(page))
-        }
-        Msg::Rows(job, request, Ok(mut page)) => {
-            page.changes = page.changes.into_iter().map(evil_change).collect();
-            Msg::Rows(job, request, Ok(page))
-        }
-        Msg::Statements(id, page, Ok(mut content)) => {
-            for statement in &mut content.statements {
-                statement.change = Arc::new(evil_change((*statement.change).clone()));
-            }
-            content.transactions.iter_mut().for_each(|one| one.file = evil());
-            Msg::Statements(id, page, Ok(content))
-        }
-        other => other,
-    })
-}
-
-/// Both screens over a log whose names do harm.
-pub fn hostile(size: (u16, u16)) -> Stage {
-    let mut log = view(true);
-    log.source = Arc::new(evil());
-    for table in &mut log.tables {
-        table.table = evil_table();
-    }
-    for file in &mut log.files {
-        file.name = evil();
-    }
-    log.walls[0].statement = evil();
-    let mut script = recovery();
-    script.tables.iter_mut().for_each(|table| table.table = evil_table());
-    script.walls[0].wall.statement = evil();
-    let source = String::from_utf8_lossy(evil().raw_bytes()).into_owned();
-    let request = ChangesRequest { source, ..ChangesRequest::default() };
-    let opened =
-        Opened { id: UNDO, title: "all".into(), twin: "breakglass recover".into(), options: ScriptOptions::default() };
-    Stage::new(world(), size)
-        .answering(evil_answers)
-        .press("3")
-        .send(Msg::LogOpened(LOG, Box::new(request)))
-        .send(Msg::Log(LOG, Arc::new(log)))
-        .send(Msg::RecoveryOpened(Box::new(opened), Arc::new(script)))
 }

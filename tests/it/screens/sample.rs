@@ -1,34 +1,30 @@
 //! A world like the demo's, with a fixed time: what the pictures show.
 #![allow(clippy::unwrap_used)]
 
+mod jobs;
+mod plans;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use breakglass::model::audit::{Actor, AuditKind, AuditRecord, ChainState};
+use breakglass::model::audit::ChainState;
 use breakglass::model::backup::{
     Backup, BackupId, Basis, Compression, Format, Metadata, MetadataFacts, Opens, Shape, Taken, TakenFrom,
 };
 use breakglass::model::foreign::Foreign;
-use breakglass::model::job::{Ending, JobId, JobSpec, Phase, Progress, RestoreOutcome, RestoreReport};
-use breakglass::model::plan::{
-    Estimate, Part, PlanDigest, PlanFinding, PlanSource, RestorePlan, Rewrite, SinkState, Stance, Step, StepEffect,
-};
 use breakglass::model::retention::{Nearness, Prune, PruneAt};
-use breakglass::model::salvage::{SalvageReport, SalvagedFile, SalvagedTable, TableState};
 use breakglass::model::seal::{Fingerprint, KeyFacts, Recipient, RecipientSource, Seal, SealScheme};
-use breakglass::model::sink::{
-    Flavor, MysqlSink, PasswordSource, Protection, ServerAddress, ServerFacts, ServerRef, Sink, TlsMode,
-};
 use breakglass::model::target::{History, Stamp, Storage, TargetName};
 use breakglass::model::trust::{
-    Answer, Check, Finding, Inside, MemberProof, Proof, Rung, TableInside, VerdictOutcome, Voucher, Weight,
+    Answer, Check, Finding, Inside, Proof, Rung, TableInside, VerdictOutcome, Voucher, Weight,
 };
-use breakglass::model::units::{ByteSize, Moment, Rate};
-use breakglass::tui::world::{
-    GoodCopy, JobLine, KeyOffer, LoadedKey, ServerLine, Snapshot, TargetLine, TargetState, World,
-};
+use breakglass::model::units::Moment;
+use breakglass::tui::world::{GoodCopy, KeyOffer, LoadedKey, ServerLine, Snapshot, TargetLine, TargetState, World};
 use breakglass::work::filter::Index;
 use breakglass::work::retention::finding;
+
+pub use jobs::{broken, salvaged};
+pub use plans::{archive_plan, archived, plan, server, small_archive};
 
 const HOUR: i64 = 3_600_000;
 
@@ -287,346 +283,13 @@ pub fn pruned() -> World {
     world
 }
 
-/// An archive of three databases that was read with a raw key, and the keys of its estate: one loaded, three not.
-pub fn archived() -> World {
-    let at = Moment::parse("2026-11-21 02:00:04").unwrap();
-    let mut made = backup(900, "shop", "vault", at, 712_304_128);
-    made.key = Foreign::from("db_backup_2026-11-21T04-00-04+02-00.tgz");
-    made.series = Foreign::from("databacker:db_backup");
-    made.shape = Shape {
-        format: Format::Databacker,
-        compression: Compression::Gzip,
-        basis: Basis::Bytes,
-        seal: Some(Seal::new(SealScheme::RawKey)),
-    };
-    made.metadata = Metadata::NotApplicable;
-    made.taken = Taken { at, from: TakenFrom::Name, offset: Some(120) };
-    made.opens = Opens::Unknown;
-    let mut read = proof(&made, Rung::Whole, 2);
-    let part = |name: &str, bytes, tables: u64| {
-        let mut inside = read.inside.clone().unwrap();
-        inside.table_count = tables;
-        inside.tables.truncate(tables as usize);
-        let database = Some(Foreign::from(name));
-        let name = Foreign::from(format!("{name}_2026-11-21T04-00-04+02-00.sql"));
-        MemberProof { name, database, bytes, sha256: "ab".repeat(32), statements: 9, inside, dump: None }
-    };
-    let parts = [("crm", 1_288_490_188, 41), ("ledger", 92_274_688, 2), ("shop", 12_562_730_233, 214)];
-    read.members = parts.into_iter().map(|(name, bytes, tables)| part(name, bytes, tables)).collect();
-    read.content = Voucher::Crc;
-    read.checks.clear();
-    read.findings = vec![Finding::new(Weight::Note, "key_taken_as", "vault-raw was taken as 32 raw bytes")];
-    made.databases = parts.iter().map(|(name, ..)| Foreign::from(*name)).collect();
-    made.proof = Some(read);
-    let mut world = quiet();
-    world.set_catalog(snapshot(vec![Arc::new(made)]));
-    let mut raw = loaded_key();
-    raw.facts.label = Foreign::from("vault-raw");
-    (raw.facts.algorithm, raw.facts.bits) = ("raw key".into(), Some(256));
-    (raw.facts.container, raw.facts.encrypted) = ("32 raw bytes".into(), false);
-    raw.facts.remarks.clear();
-    raw.opens = 0;
-    world.keys = vec![raw];
-    let offer = |name: &str, file: &str, fingerprint, opens| KeyOffer {
-        name: name.into(),
-        file: file.into(),
-        fingerprint,
-        opens,
-    };
-    world.key_offers = vec![
-        offer("demo", "~/keys/demo.pem", Some(other()), 76),
-        offer("vault-raw", "~/keys/vault.key", Some(ops()), 0),
-        offer("vault-passphrase", "~/keys/vault.pass", None, 0),
-        offer("vault-age", "~/keys/vault-age.txt", None, 0),
-    ];
-    world
-}
-
-/// A plan for that archive: one database under a new name, one that replaces what is there.
-pub fn archive_plan() -> RestorePlan {
-    let part = |name: &str, into: &str, there| Part {
-        member: Foreign::from(format!("{name}_2026-11-21T04-00-04+02-00.sql")),
-        from: Foreign::from(name),
-        into: Foreign::from(into),
-        there,
-        defaults: None,
-    };
-    let tables = vec![Foreign::from("accounts"), Foreign::from("entries")];
-    let exists = SinkState::DatabaseExists { tables };
-    let mut plan = plan();
-    plan.from.id = id(900);
-    plan.from.label = "vault:db_backup_2026-11-21T04-00-04+02-00.tgz".into();
-    plan.into = Sink::Databases(server(Protection::Open));
-    plan.there = exists.clone();
-    plan.parts = vec![part("crm", "crm_bg_1121", SinkState::New), part("ledger", "ledger", exists)];
-    plan
-}
-
-/// As [`archived`], and all of its tables are known.
-pub fn small_archive() -> World {
-    let mut world = archived();
-    let mut made = (*world.backups()[0]).clone();
-    if let Some(inside) = made.proof.as_mut().and_then(|proof| proof.inside.as_mut()) {
-        inside.table_count = inside.tables.len() as u64;
-    }
-    world.set_catalog(snapshot(vec![Arc::new(made)]));
-    world
-}
-
 /// The world in the middle of the work: a key, a running verification, an ended restore, records.
 pub fn busy() -> World {
     let mut world = quiet();
     world.keys = vec![loaded_key()];
-    world.jobs = jobs();
-    world.audit = audit();
+    world.jobs = jobs::jobs();
+    world.audit = jobs::audit();
     world.chain =
         Some(ChainState { records: 214, head: "4be1f00dcafe4be1".repeat(4), broken: None, open_intents: vec![213] });
     world
-}
-
-fn jobs() -> Vec<JobLine> {
-    let verify = JobLine {
-        id: JobId(2),
-        spec: JobSpec::Verify { backup: id(4), to: Rung::Whole },
-        subject: "shop 2026-11-20 03:00".into(),
-        started: Moment(now().0 - 61_000),
-        progress: Progress {
-            phase: Phase::Verifying,
-            done: ByteSize(2_298_478_592),
-            total: Some(ByteSize(4_488_240_824)),
-            rate: Some(Rate(432_013_312.0)),
-            left: Some(Duration::from_secs(62)),
-            stalled: None,
-            at: "statement 20,117, table events".into(),
-            elapsed: Duration::from_secs(61),
-        },
-        log: vec![
-            "reading s3://acme-bak/mysql/dbacked_shop_202611200300, pinned to its ETag".into(),
-            "opened by key ops-2026, 9f1c 22ab 77e0 1f00".into(),
-            "mysqldump 9.7.4, one gzip member".into(),
-        ],
-        ending: None,
-        stops: 0,
-    };
-    let restore = JobLine {
-        id: JobId(1),
-        spec: JobSpec::Restore {
-            backup: id(1),
-            into: "database crm_bg_1121 on staging".into(),
-            digest: PlanDigest::typed("a b"),
-        },
-        subject: "crm 2026-11-21 02:30".into(),
-        started: Moment(now().0 - 900_000),
-        progress: Progress {
-            phase: Phase::Finishing,
-            done: ByteSize(325_058_560),
-            total: Some(ByteSize(325_058_560)),
-            elapsed: Duration::from_secs(312),
-            ..Progress::default()
-        },
-        log: vec!["created database crm_bg_1121".into(), "41 tables loaded, counts compared".into()],
-        ending: Some(Ending::Restored(Box::new(RestoreReport {
-            outcome: RestoreOutcome::Done,
-            into: "database crm_bg_1121 on staging".into(),
-            tables: 41,
-            rows: 2_114_090,
-            statements: 4_120,
-            bytes: ByteSize(1_288_490_188),
-            seconds: 311.8,
-            ..RestoreReport::default()
-        }))),
-        stops: 0,
-    };
-    vec![verify, restore]
-}
-
-/// The busy world; what a proof found stands among its backup's findings, as in a real catalog.
-pub fn broken() -> World {
-    let mut list = backups();
-    for backup in list.iter_mut().filter(|backup| backup.proof.as_ref().is_some_and(|proof| proof.outcome.is_bad())) {
-        let text = "damaged at compressed byte 210763776: the compressed data is not valid deflate";
-        Arc::make_mut(backup).findings.push(Finding::new(Weight::Fatal, "damaged", text));
-    }
-    let mut world = busy();
-    world.set_catalog(snapshot(list));
-    world
-}
-
-/// A salvage that ended, before the other jobs.
-pub fn salvaged() -> World {
-    let table = |table: &str, rows, state| SalvagedTable {
-        database: Some(Foreign::from("crm")),
-        table: Foreign::from(table),
-        rows,
-        state,
-    };
-    let tables = vec![
-        table("accounts", 41_204, TableState::Complete),
-        table("events", 199, TableState::Cut),
-        table("notes", 0, TableState::Absent),
-    ];
-    let report = SalvageReport {
-        backup: "nas:dbacked_crm_202611180230".into(),
-        into: "/srv/dbacked_crm_202611180230.salvaged".into(),
-        met: vec!["compression: the compressed data is cut off at byte 210763776".into()],
-        files: vec![SalvagedFile {
-            file: "dbacked_crm_202611180230.partial.sql".into(),
-            bytes: ByteSize(1_804_500),
-            statements: 112,
-            rows: 41_403,
-            missing: "it stops inside the statement that begins at byte 1,803,211 of the dump; what follows is unknown"
-                .into(),
-            tables,
-            ..SalvagedFile::default()
-        }],
-        ..SalvageReport::default()
-    };
-    let into = format!("dir:{}", report.into);
-    let job = JobLine {
-        id: JobId(3),
-        spec: JobSpec::Salvage { backup: id(13), into },
-        subject: "crm 2026-11-18 02:30".into(),
-        started: Moment(now().0 - 30_000),
-        progress: Progress { phase: Phase::Finishing, elapsed: Duration::from_secs(12), ..Progress::default() },
-        log: vec![],
-        ending: Some(Ending::Salvaged(Box::new(report))),
-        stops: 0,
-    };
-    let mut world = busy();
-    world.jobs.insert(0, job);
-    world
-}
-
-fn audit() -> Vec<AuditRecord> {
-    let rows = [
-        ("verify", "offsite:dbacked_shop_202611200300", AuditKind::Intent, "", 1),
-        ("restore", "database crm_bg_1121 on staging", AuditKind::Outcome, "ok", 9),
-        ("restore", "nas:dbacked_crm_202611210230", AuditKind::Intent, "", 15),
-        ("verify", "nas:dbacked_crm_202611210230", AuditKind::Event, "ok", 17),
-        ("verify", "nas:dbacked_crm_202611180230", AuditKind::Event, "damaged", 41),
-        ("key.load", "ops-2026", AuditKind::Event, "ok", 44),
-        ("key.load", "ops-2026", AuditKind::Event, "wrong passphrase", 45),
-        ("key.lock", "idle for 10m", AuditKind::Event, "ok", 182),
-    ];
-    let record =
-        |(nth, (action, subject, kind, result, minutes)): (u64, (&str, &str, AuditKind, &str, i64))| AuditRecord {
-            seq: 213 - nth,
-            at: Moment(now().0 - minutes * 60_000),
-            kind,
-            of: (kind == AuditKind::Outcome).then_some(211),
-            action: action.into(),
-            subject: subject.into(),
-            result: result.into(),
-            detail: if action == "restore" { "plan acorn-river-lamp-..., 41 tables".into() } else { String::new() },
-            key: (action != "key.lock").then(ops),
-            actor: Actor {
-                user: "root".into(),
-                login: Some("mira".into()),
-                sudo_user: Some("mira".into()),
-                host: "bastion-2".into(),
-                ssh_from: Some("10.8.0.14".into()),
-                pid: 4711,
-                program: "breakglass 0.1.0".into(),
-            },
-            prev: "00".repeat(32),
-            hash: format!("{:02x}", nth + 17).repeat(32),
-        };
-    (0..).zip(rows).map(record).collect()
-}
-
-/// A plan with something to decide.
-pub fn plan() -> RestorePlan {
-    let step = |effect, text: &str| Step { effect, text: text.into() };
-    let finding = |code: &str, text: &str, stance, choices: &[&str]| PlanFinding {
-        code: code.into(),
-        text: text.into(),
-        stance,
-        choices: choices.iter().map(|choice| (*choice).to_owned()).collect(),
-        chosen: choices.first().map_or(String::new(), |choice| (*choice).to_owned()),
-    };
-    RestorePlan {
-        databases: None,
-        parts: vec![],
-        rewrites: vec![
-            Rewrite {
-                place: "statement 41, byte 88210".into(),
-                before: vec![
-                    "/*!50003 CREATE*/ /*!50017 DEFINER=`app`@`10.%`*/ /*!50003 TRIGGER `stock_log` AFTER UPDATE ON `stock`".into(),
-                    "FOR EACH ROW INSERT INTO `stock_history` VALUES (NEW.sku, NOW()) */".into(),
-                ],
-                after: Some(vec![
-                    "/*!50003 CREATE*/ /*!50017  */ /*!50003 TRIGGER `stock_log` AFTER UPDATE ON `stock`".into(),
-                    "FOR EACH ROW INSERT INTO `stock_history` VALUES (NEW.sku, NOW()) */".into(),
-                ]),
-            },
-            Rewrite {
-                place: "statement 3, byte 512".into(),
-                before: vec!["SET @@GLOBAL.GTID_PURGED=/*!80000 '+'*/ '3e11fa47-71ca-11e1-9e33-c80aa9429562:1-5'".into()],
-                after: None,
-            },
-        ],
-        from: PlanSource {
-            id: id(0),
-            label: "offsite:dbacked_shop_202611210300".into(),
-            stamp: Stamp { size: 4_509_715_660, ..Stamp::default() },
-            taken_at: Moment::parse("2026-11-21 03:00:07").unwrap(),
-            trust: Rung::Whole,
-            content: Voucher::Hash,
-            made_by: "mysqldump 9.7.4".into(),
-            sha256: None,
-        },
-        into: Sink::Mysql(MysqlSink { server: server(Protection::Open), database: Foreign::from("shop_bg_1121") }),
-        there: SinkState::New,
-        will: vec![
-            step(StepEffect::Reads, "read 4.2 GiB from offsite, each MiB checked against the proof of 06:14 today"),
-            step(StepEffect::Creates, "create database shop_bg_1121 with 214 tables, 3 views, 2 routines, 2 triggers"),
-            step(StepEffect::Creates, "load 12.9 GiB of SQL through one connection"),
-        ],
-        will_not: vec![
-            "touch any existing database, run the dump's GTID_PURGED, or send anything but to staging".into(),
-        ],
-        findings: vec![
-            finding(
-                "definer_missing",
-                "DEFINER `app`@`10.0.%` does not exist there (2 views, 1 routine)",
-                Stance::Warns,
-                &["drop", "keep", "me"],
-            ),
-            finding("gtid_purged", "SET GLOBAL GTID_PURGED stands in the dump; it is dropped", Stance::Fine, &[]),
-            finding("packet", "longest statement 16.0 MiB, max_allowed_packet 64 MiB", Stance::Fine, &[]),
-        ],
-        tables: None,
-        statement_limit: ByteSize(64 << 20),
-        estimate: Estimate {
-            bytes_out: Some(ByteSize(13_851_220_421)),
-            free: Some(ByteSize(225_485_783_040)),
-            seconds: Some((1140, "12 MiB/s on the last restore there".into())),
-            server: Some(ServerFacts {
-                flavor: Flavor::Mysql,
-                version: Foreign::from("9.7.4"),
-                hostname: Foreign::from("db-stg-1"),
-                uuid: Some(Foreign::from("5c0e77aa-1f2e-11ef-9d0b-0242ac120002")),
-                account: Foreign::from("restore@%"),
-                sessions: Some(3),
-                ..ServerFacts::default()
-            }),
-            age_seconds: 18_842,
-            newer_good: None,
-        },
-    }
-}
-
-/// The staging server.
-pub fn server(protection: Protection) -> ServerRef {
-    ServerRef {
-        name: Some("staging".into()),
-        address: ServerAddress::Tcp { host: "db-stg-1".into(), port: 3306 },
-        user: Some("restore".into()),
-        defaults_file: None,
-        password: PasswordSource::OptionFile,
-        tls: TlsMode::Auto,
-        ca_file: None,
-        protection,
-        expect_uuid: None,
-    }
 }

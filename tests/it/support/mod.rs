@@ -12,6 +12,7 @@ pub mod pty;
 pub mod s3;
 pub mod servers;
 pub mod sftp;
+pub mod vectors;
 
 /// The repository's root.
 pub fn root() -> PathBuf {

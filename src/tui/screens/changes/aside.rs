@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::model::changes::{Entry, Settled, TransactionLine};
-use crate::model::units::{ByteSize, grouped};
+use crate::model::units::grouped;
 use crate::tui::canvas::{Canvas, Line, below, row, span};
 use crate::tui::layers::wall;
 use crate::tui::log::Log;
@@ -45,7 +45,7 @@ pub fn transaction(one: &TransactionLine) -> Vec<Paragraph> {
     let thread =
         facts.thread.map_or_else(|| "its connection is not logged".to_owned(), |thread| format!("connection {thread}"));
     all.push(field("by", format!("{thread} of server {}", facts.server_id)));
-    all.push(field("log", format!("{}, position {}, {}", one.file, one.place.position, ByteSize(one.bytes).words())));
+    all.push(field("log", format!("{}, position {}, {}", one.file, one.place.position, counted(one.bytes, "byte"))));
     doubts(one, &mut all);
     for (nth, (table, rows)) in one.tables.iter().enumerate() {
         let text = format!(

@@ -31,32 +31,36 @@ pub struct Rows<'a> {
     pub marked: &'a BTreeMap<u64, TransactionLine>,
     /// First visible row and how many are visible.
     pub window: &'a Cell<(usize, usize)>,
+    /// The key that tells everything about a wall.
+    pub wall_key: String,
 }
 
 /// The columns, those that the log has nothing for being left out.
-fn columns(log: &Log, with_day: bool) -> Vec<(usize, Column)> {
+fn columns(log: &Log, with_day: bool, width: u16) -> Vec<(usize, Column)> {
     let widest = widest(log);
     let any = |fits: fn(&TransactionLine) -> bool| {
         (0..log.held()).any(|row| matches!(log.at(row), Some(Entry::Transaction(line)) if fits(line)))
     };
     let threads = any(|line| line.facts.thread.is_some());
     let statements = any(|line| line.statement.is_some());
-    let all = every_column(with_day, widest).into_iter().enumerate();
+    let all = every_column(with_day, widest, width).into_iter().enumerate();
     all.filter(|(at, _)| (*at != THREAD || threads) && (*at != STATEMENT || statements)).collect()
 }
 
-fn every_column(with_day: bool, widest: u16) -> [Column; 8] {
+/// Names of tables are cut last; what was run says more than its number, which the detail has too.
+fn every_column(with_day: bool, widest: u16, width: u16) -> [Column; 8] {
     let column = |title, least, most, side, rank| Column { title, least, most, side, rank };
     let time = if with_day { 18 } else { 12 };
+    let (least, text) = if width < 76 { (14, 14) } else { (24, 20) };
     [
         column("TIME UTC", time, time, Side::Left, 0),
         column("KIND", 6, 6, Side::Left, 0),
-        column("TABLE", widest.min(14), widest, Side::Left, 1),
+        column("TABLE", widest.min(least), widest, Side::Left, 1),
         column("ROWS", 9, 11, Side::Right, 0),
         column("SIZE", 5, 5, Side::Right, 5),
-        column("TRANSACTION", 12, 14, Side::Left, 2),
+        column("TRANSACTION", 12, 14, Side::Left, 4),
         column("THREAD", 6, 8, Side::Right, 6),
-        column("STATEMENT", 14, 160, Side::Left, 4),
+        column("STATEMENT", text, 160, Side::Left, 2),
     ]
 }
 
@@ -76,7 +80,7 @@ fn widest(log: &Log) -> u16 {
 pub fn view(rows: &Rows<'_>, area: Rect, canvas: &mut Canvas<'_>) {
     let log = rows.log;
     let with_day = with_day(log);
-    let (places, columns): (Vec<usize>, Vec<Column>) = columns(log, with_day).into_iter().unzip();
+    let (places, columns): (Vec<usize>, Vec<Column>) = columns(log, with_day, area.width).into_iter().unzip();
     let layout = Layout::fit(&columns, area.width.saturating_sub(MARGIN));
     layout.heads(&columns, indent(row(area, 0), MARGIN), canvas);
     let body = below(area, 1);
@@ -95,7 +99,7 @@ pub fn view(rows: &Rows<'_>, area: Rect, canvas: &mut Canvas<'_>) {
                     canvas.text(Rect { width: 1, ..indent(line, 1) }, Role::Marked, "*");
                 }
             }
-            Entry::Wall(wall) => wall_line(wall, with_day, line, canvas),
+            Entry::Wall(wall) => wall_line(wall, with_day, &rows.wall_key, line, canvas),
         }
         if nth == rows.cursor {
             canvas.text(Rect { width: 1, ..line }, Role::Text, ">");
@@ -138,10 +142,10 @@ fn cells(one: &TransactionLine, with_day: bool) -> [Line; 8] {
     ]
 }
 
-/// `14:02:31.000 wall   ALTER TABLE shop.stock ...   undo stops here`.
-fn wall_line(wall: &Wall, with_day: bool, line: Rect, canvas: &mut Canvas<'_>) {
+/// `14:02:31.000 wall   ALTER TABLE shop.stock ...   undo stops here: d`.
+fn wall_line(wall: &Wall, with_day: bool, key: &str, line: Rect, canvas: &mut Canvas<'_>) {
     let role = if wall.verb.destroys() { Role::Danger } else { Role::Warn };
-    let end = "  undo stops here";
+    let end = format!("  undo stops here: {key}");
     let room = line.width.saturating_sub(end.len() as u16 + 1);
     let words = [
         span(Role::Text, format!("{}  ", clock(wall.at, with_day))),
@@ -149,5 +153,5 @@ fn wall_line(wall: &Wall, with_day: bool, line: Rect, canvas: &mut Canvas<'_>) {
         span(role, wall.statement.to_string()),
     ];
     let used = canvas.spans(Rect { width: room.saturating_sub(MARGIN), ..indent(line, MARGIN) }, &words);
-    canvas.text(indent(line, MARGIN + used), Role::Dim, end);
+    canvas.text(indent(line, MARGIN + used), Role::Dim, &end);
 }

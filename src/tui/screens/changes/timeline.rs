@@ -6,7 +6,10 @@ use crate::model::change::ChangeKind;
 use crate::model::changes::ChangesView;
 use crate::model::units::{Moment, grouped};
 use crate::tui::canvas::{Canvas, indent, row, span};
+use crate::tui::command::Command;
+use crate::tui::keymap::Context;
 use crate::tui::log::Log;
+use crate::tui::pane::Scene;
 use crate::tui::theme::Role;
 use crate::tui::widgets::density::{Axis, bars};
 
@@ -15,7 +18,7 @@ const LABEL: u16 = 11;
 const KINDS: [ChangeKind; 3] = [ChangeKind::Insert, ChangeKind::Update, ChangeKind::Delete];
 
 /// What of the timeline there is room for.
-pub struct Shape {
+struct Shape {
     /// Lines of each row of bars.
     bar: u16,
     kinds: Kinds,
@@ -38,7 +41,7 @@ enum Burst {
 
 impl Shape {
     /// For a screen with so many lines of content.
-    pub fn of(height: u16) -> Self {
+    fn of(height: u16) -> Self {
         match height {
             0..14 => Self { bar: 1, kinds: Kinds::Together, burst: Burst::Left },
             14..28 => Self { bar: 2, kinds: Kinds::Together, burst: Burst::Said },
@@ -67,7 +70,14 @@ pub fn deepest(log: &Log, width: u16) -> u8 {
 }
 
 /// Draws it at the top of `area`; returns the lines used.
-pub fn view(log: &Log, here: Option<Moment>, zoom: u8, shape: &Shape, area: Rect, canvas: &mut Canvas<'_>) -> u16 {
+pub fn view(
+    log: &Log,
+    (here, zoom): (Option<Moment>, u8),
+    scene: &Scene<'_>,
+    area: Rect,
+    canvas: &mut Canvas<'_>,
+) -> u16 {
+    let shape = &Shape::of(area.height + 1);
     let view = &*log.view;
     let Some((from, to)) = span_of(view) else { return 0 };
     let finest = view.histogram.width();
@@ -100,10 +110,10 @@ pub fn view(log: &Log, here: Option<Moment>, zoom: u8, shape: &Shape, area: Rect
             used += 1;
         }
     }
-    axis_line(&axis, here, shape, row(area, used), canvas);
+    axis_line(&axis, (here, to), shape, row(area, used), canvas);
     used += 1;
     if shape.burst == Burst::Said {
-        burst(log, row(area, used), canvas);
+        burst(log, &scene.key(Context::Global, Command::Next), row(area, used), canvas);
         used += 1;
     }
     used
@@ -144,11 +154,11 @@ fn unknown(view: &ChangesView, axis: &Axis) -> Vec<u16> {
 }
 
 /// Times, and where the cursor is among them.
-fn axis_line(axis: &Axis, here: Option<Moment>, shape: &Shape, area: Rect, canvas: &mut Canvas<'_>) {
+fn axis_line(axis: &Axis, (here, end): (Option<Moment>, Moment), shape: &Shape, area: Rect, canvas: &mut Canvas<'_>) {
     if shape.kinds == Kinds::Apart {
         canvas.text(Rect { width: LABEL - 1, ..indent(area, 1) }, Role::Dim, &axis.words());
     }
-    for (column, text) in axis.ticks() {
+    for (column, text) in axis.ticks().into_iter().filter(|(column, _)| axis.moment(*column) <= end) {
         canvas.text(indent(area, LABEL + column), Role::Dim, &text);
     }
     if let Some(column) = here.and_then(|here| axis.column(here)) {
@@ -163,7 +173,7 @@ fn axis_line(axis: &Axis, here: Option<Moment>, shape: &Shape, area: Rect, canva
 }
 
 /// The greatest burst that the filter lets through.
-fn burst(log: &Log, area: Rect, canvas: &mut Canvas<'_>) {
+fn burst(log: &Log, key: &str, area: Rect, canvas: &mut Canvas<'_>) {
     let wanted = wanted(log);
     let known = |burst: &&crate::model::changes::Burst| {
         let nth = log.view.tables.iter().position(|table| table.table == burst.table);
@@ -172,7 +182,7 @@ fn burst(log: &Log, area: Rect, canvas: &mut Canvas<'_>) {
     if let Some(burst) = log.view.bursts.iter().find(known) {
         canvas.spans(
             indent(area, 1),
-            &[span(Role::Head, format!("{:<10}", "most")), span(Role::Text, burst.words.clone())],
+            &[span(Role::Head, format!("{:<10}", format!("most ({key})"))), span(Role::Text, burst.words.clone())],
         );
     }
 }

@@ -40,10 +40,18 @@ pub fn title(undoing: &Undoing, scene: &Scene<'_>, area: Rect, canvas: &mut Canv
             );
         }
         None => {
-            canvas.spans(left, &[span(Role::Title, "undo "), span(Role::Text, undoing.title.clone())]);
+            canvas.spans(left, &[span(Role::Title, "undo "), span(Role::Text, what(undoing))]);
         }
     }
     canvas.spans(indent(area, start), &right);
+}
+
+/// What it undoes, with the table where there is only one: a narrow list leaves that column out.
+fn what(undoing: &Undoing) -> String {
+    match undoing.view.tables.as_slice() {
+        [one] if !undoing.title.contains(&one.table.to_string()) => format!("{}, {}", undoing.title, one.table),
+        _ => undoing.title.clone(),
+    }
 }
 
 fn mode(view: &RecoveryView) -> crate::tui::canvas::Span {
@@ -53,34 +61,63 @@ fn mode(view: &RecoveryView) -> crate::tui::canvas::Span {
     }
 }
 
-/// Counts, hazards, digest: what stands below the list.
-pub fn foot(undoing: &Undoing, height: u16) -> Vec<Line> {
+/// Counts, hazards, digest: what stands below the list. `cursor` is the statement or reason under the cursor.
+pub fn foot(undoing: &Undoing, cursor: usize, scene: &Scene<'_>, screen: Rect) -> Vec<Line> {
     let view = &undoing.view;
-    if matches!(view.phase, RecoveryPhase::Refused) {
-        let more = view.refusals.saturating_sub(view.refused.len() as u64);
-        let rest = if more > 0 { format!(" {} more reasons are not listed.", grouped(more)) } else { String::new() };
-        let text = "One change that cannot be undone stops all: nothing can be written.";
-        let keys = format!("d reads every reason; t leaves tables out; definitions of tables: c on Changes.{rest}");
-        return vec![vec![span(Role::Danger, text)], vec![span(Role::Dim, keys)]];
+    if undoing.is_refused() {
+        return refused(view, cursor, scene, screen.width);
     }
+    let key = |command| scene.key(Context::Recovery, command);
+    let is_tall = screen.height >= 20;
     let mut lines = vec![counts(view)];
-    if height >= 20 {
-        lines.push(states(view));
+    if is_tall {
+        lines.push(states(view, &key(Command::Compare)));
     }
-    lines.push(hazards(view));
-    if height >= 20 {
-        lines.push(vec![span(Role::Head, "covered  "), span(coverage_role(view), covered(view))]);
+    lines.push(hazards(view, &key(Command::Hazards)));
+    if is_tall {
+        lines.push(vec![span(Role::Head, "covered  "), span(coverage_role(view), covered(view, screen.width))]);
     }
-    let digest = match (&view.digest, &view.written) {
-        (Some(digest), _) => span(Role::Text, digest.words()),
-        (None, _) if view.counts.included == 0 => span(Role::Warn, "none: everything is excluded"),
-        (None, _) => span(Role::Dim, "being worked out..."),
+    let digest = match &view.digest {
+        _ if view.counts.included == 0 => span(Role::Warn, "none: everything is excluded"),
+        Some(digest) => span(Role::Text, digest.words()),
+        None => span(Role::Dim, "being worked out..."),
     };
     lines.push(vec![span(Role::Head, "digest   "), digest]);
     if let Some(path) = &view.written {
         let path = crate::model::foreign::escape(&path.display().to_string());
-        lines.push(vec![span(Role::Head, "written  "), span(Role::Good, path)]);
+        let mut line = vec![span(Role::Head, "written  ")];
+        if undoing.is_behind() {
+            let words = format!("not what is chosen now ({} writes that): ", key(Command::WriteScript));
+            line.extend([span(Role::Warn, words), span(Role::Text, path)]);
+        } else {
+            line.push(span(Role::Good, path));
+        }
+        lines.push(line);
     }
+    lines
+}
+
+/// The reason under the cursor in full, and what can be done about all of them.
+fn refused(view: &RecoveryView, cursor: usize, scene: &Scene<'_>, width: u16) -> Vec<Line> {
+    let more = view.refusals.saturating_sub(view.refused.len() as u64);
+    let rest =
+        if more > 0 && width >= 100 { format!(" {} more are not listed.", grouped(more)) } else { String::new() };
+    let key = |command| scene.key(Context::Recovery, command);
+    let reason = view.refused.get(cursor).map_or("", |one| one.reason.as_str());
+    // Always two lines, so that the list stays where it is while one moves along.
+    let mut reason = wrap(reason, usize::from(width.saturating_sub(3)));
+    reason.resize(2, String::new());
+    let mut lines: Vec<Line> = reason.into_iter().map(|part| vec![span(Role::Text, part)]).collect();
+    let text = format!("One change that cannot be undone stops all: nothing can be written.{rest}");
+    lines.push(vec![span(Role::Danger, text)]);
+    let (changes, columns) =
+        (scene.key(Context::Global, Command::GoChanges), scene.key(Context::Changes, Command::Columns));
+    let keys = format!(
+        "{} reads every reason, {} leaves tables out, {changes} {columns} names columns",
+        key(Command::Hazards),
+        key(Command::ExcludeTables)
+    );
+    lines.push(vec![span(Role::Dim, keys)]);
     lines
 }
 
@@ -88,9 +125,14 @@ fn coverage_role(view: &RecoveryView) -> Role {
     if view.coverage.gaps.is_empty() { Role::Text } else { Role::Danger }
 }
 
-fn covered(view: &RecoveryView) -> String {
+fn covered(view: &RecoveryView, width: u16) -> String {
     let words = view.coverage.words();
-    words.strip_prefix("covered ").map_or_else(|| words.clone(), str::to_owned)
+    let words = words.strip_prefix("covered ").unwrap_or(&words);
+    // The whole sentence stands in the summary.
+    match words.strip_suffix("the last file was still being written") {
+        Some(words) if width < 100 => format!("{words}the last file is open"),
+        _ => words.to_owned(),
+    }
 }
 
 fn counts(view: &RecoveryView) -> Line {
@@ -108,10 +150,11 @@ fn counts(view: &RecoveryView) -> Line {
     line
 }
 
-fn states(view: &RecoveryView) -> Line {
+fn states(view: &RecoveryView, compare: &str) -> Line {
     let (states, check) = (view.states, &view.check);
     if check.server.is_empty() {
-        return vec![span(Role::Head, "now      "), span(Role::Dim, "no server was asked how the rows are now")];
+        let words = format!("no server was asked how the rows are now: {compare} asks one");
+        return vec![span(Role::Head, "now      "), span(Role::Dim, words)];
     }
     let parts = [
         (states.matches, "match", Role::Good),
@@ -140,7 +183,7 @@ fn states(view: &RecoveryView) -> Line {
     line
 }
 
-fn hazards(view: &RecoveryView) -> Line {
+fn hazards(view: &RecoveryView, key: &str) -> Line {
     let head = span(Role::Head, "hazards  ");
     let walls = view.walls.len();
     match (view.hazards.as_slice(), walls) {
@@ -150,7 +193,7 @@ fn hazards(view: &RecoveryView) -> Line {
             let more = rest.len() + n;
             let mut line = vec![head];
             if more > 0 {
-                line.push(span(Role::Warn, format!("{} (d): ", more + 1)));
+                line.push(span(Role::Warn, format!("{} ({key}): ", more + 1)));
             }
             line.push(span(Role::Warn, first.text.clone()));
             line

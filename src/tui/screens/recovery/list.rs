@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use ratatui::layout::Rect;
 
-use crate::model::script::{Choice, Mode, RowState, ScriptStatement};
+use crate::model::script::{Choice, Mode, RefusedChange, RowState, ScriptStatement};
 use crate::tui::canvas::{Canvas, Hit, Line, below, indent, row, span};
 use crate::tui::rows::{clock, table, undone, verb};
 use crate::tui::theme::Role;
@@ -24,26 +24,41 @@ pub struct Rows<'a> {
     pub window: &'a Cell<(usize, usize)>,
 }
 
-fn columns(undoing: &Undoing, width: u16) -> [Column; 6] {
+/// The columns of `cells` that say something here, by their places there. Names and rows are cut last: what is dropped
+/// stands in full behind `enter`.
+fn columns(undoing: &Undoing, width: u16) -> Vec<(usize, Column)> {
     let names = undoing.view.tables.iter().take(200).map(|table| table.table.to_string().chars().count());
-    let widest = names.max().unwrap_or(0).clamp(8, 28) as u16;
-    let row = if width < 100 { 16 } else { 28 };
-    let column = |title, least, most, rank| Column { title, least, most, side: Side::Left, rank };
-    [
+    let name = names.max().unwrap_or(0).clamp(8, 32) as u16;
+    let rows = undoing.statements.held().map(|(_, statement)| statement.row.chars().count());
+    // In steps, so that the columns stay where they are while one moves along.
+    let row = rows.max().unwrap_or(0).clamp(8, 40).next_multiple_of(4) as u16;
+    let least = if width < 76 { 12 } else { 24 };
+    let column = |title, least: u16, most, rank| Column { title, least, most, side: Side::Left, rank };
+    let all = [
         column("STATE NOW", 14, 14, 0),
         column("IN", 4, 4, 0),
-        column("DOES", 6, 6, 1),
-        column("TABLE", widest.min(14), widest, 3),
-        column("ROW", 12, row, 2),
+        column("DOES", 6, 6, 3),
+        column("TABLE", name.min(least), name, 2),
+        column("ROW", row.min(least), row, 1),
         column("VALUES OR NOTE", 12, 160, 4),
-    ]
+    ];
+    let is_looked_at = !undoing.view.check.server.is_empty();
+    let one_table = undoing.view.tables.len() <= 1 && width < 100;
+    let says = |at: &usize| (*at != STATE || is_looked_at) && (*at != TABLE || !one_table);
+    all.into_iter().enumerate().filter(|(at, _)| says(at)).collect()
 }
 
-const REASONS: [Column; 3] = [
-    Column { title: "POSITION", least: 24, most: 30, side: Side::Left, rank: 1 },
-    Column { title: "TABLE", least: 12, most: 28, side: Side::Left, rank: 2 },
-    Column { title: "WHY IT CANNOT BE UNDONE", least: 24, most: 200, side: Side::Left, rank: 0 },
-];
+/// Columns that may say nothing: nobody looked at a server yet; the title names the only table.
+const STATE: usize = 0;
+const TABLE: usize = 3;
+
+/// The columns of reasons. The whole reason of the one under the cursor stands below the list.
+fn columns_of_reasons(refused: &[RefusedChange]) -> [Column; 3] {
+    let places = refused.iter().take(200).map(|one| one.position().chars().count());
+    let place = places.max().unwrap_or(0).clamp(8, 32) as u16;
+    let column = |title, least, most, rank| Column { title, least, most, side: Side::Left, rank };
+    [column("POSITION", place, place, 1), column("TABLE", 12, 28, 2), column("WHY IT CANNOT BE UNDONE", 24, 200, 0)]
+}
 
 /// Columns in front of the cells: the cursor, a mark, a finding.
 const MARGIN: u16 = 3;
@@ -76,7 +91,7 @@ pub fn view(rows: &Rows<'_>, area: Rect, canvas: &mut Canvas<'_>) {
     if rows.undoing.is_refused() {
         return reasons(rows, area, canvas);
     }
-    let columns = columns(rows.undoing, area.width);
+    let (places, columns): (Vec<usize>, Vec<Column>) = columns(rows.undoing, area.width).into_iter().unzip();
     let layout = Layout::fit(&columns, area.width.saturating_sub(MARGIN));
     layout.heads(&columns, indent(row(area, 0), MARGIN), canvas);
     let body = below(area, 1);
@@ -99,7 +114,9 @@ pub fn view(rows: &Rows<'_>, area: Rect, canvas: &mut Canvas<'_>) {
         match statement {
             Some(statement) => {
                 margin(rows, statement, line, canvas);
-                layout.row(&columns, &cells(statement), indent(line, MARGIN), canvas);
+                let mut cells = cells(statement);
+                let cells: Vec<Line> = places.iter().map(|at| std::mem::take(&mut cells[*at])).collect();
+                layout.row(&columns, &cells, indent(line, MARGIN), canvas);
             }
             None => {
                 canvas.text(indent(line, MARGIN), Role::Dim, "...");
@@ -189,7 +206,8 @@ pub fn since(statement: &ScriptStatement) -> String {
 fn reasons(rows: &Rows<'_>, area: Rect, canvas: &mut Canvas<'_>) {
     let refused = &rows.undoing.view.refused;
     let named = refused.iter().any(|one| one.table.is_some());
-    let all: Vec<Column> = REASONS.into_iter().filter(|column| named || column.title != "TABLE").collect();
+    let all: Vec<Column> =
+        columns_of_reasons(refused).into_iter().filter(|column| named || column.title != "TABLE").collect();
     let layout = Layout::fit(&all, area.width.saturating_sub(MARGIN));
     layout.heads(&all, indent(row(area, 0), MARGIN), canvas);
     let body = below(area, 1);

@@ -108,7 +108,7 @@ pub fn sign_off(undoing: Option<&Undoing>, text: &str) -> Paper {
         all.extend(words(&digest));
         all.push(Paragraph::Blank);
     }
-    all.push(Paragraph::Text(Role::Text, text.to_owned()));
+    all.push(Paragraph::Sheet(text.to_owned()));
     Paper::new("Sign-off", all, undoing.map(Undoing::twin))
 }
 

@@ -21,7 +21,12 @@ pub fn paragraphs(statement: &ScriptStatement, undoing: &Undoing, width: u16) ->
         all.push(Paragraph::Field("note", Role::Key, statement.note.clone()));
     }
     match &statement.sql {
-        Ok(sql) => all.push(Paragraph::Field("runs", Role::Text, sql.clone())),
+        // One that overwrites is made of several.
+        Ok(sql) => all.extend(
+            sql.lines()
+                .enumerate()
+                .map(|(nth, one)| Paragraph::Field(if nth == 0 { "runs" } else { "" }, Role::Text, one.to_owned())),
+        ),
         Err(why) => all.push(Paragraph::Field("refused", Role::Danger, why.clone())),
     }
     all.push(Paragraph::Blank);
