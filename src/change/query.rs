@@ -126,6 +126,8 @@ pub enum Meaning {
     Ddl(Ddl),
     /// Rows were changed, and the log has only the statement.
     Dml,
+    /// A trigger comes or goes.
+    Trigger,
     /// Nothing for rows of tables: accounts, views, settings, temporary tables.
     Other,
 }
@@ -231,6 +233,7 @@ pub fn meaning(query: &Query<'_>) -> Meaning {
         "ROLLBACK" => rollback(rest),
         "XA" => xa(rest, query.dialect).unwrap_or(Meaning::Other),
         "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "LOAD" | "WITH" | "CALL" | "SELECT" | "DO" => Meaning::Dml,
+        "CREATE" | "DROP" if is_trigger(rest) => Meaning::Trigger,
         "CREATE" | "ALTER" | "DROP" | "RENAME" | "TRUNCATE" => {
             ddl(&word, rest, query.schema).map_or(Meaning::Other, Meaning::Ddl)
         }
@@ -240,6 +243,12 @@ pub fn meaning(query: &Query<'_>) -> Meaning {
 
 fn starts(tokens: &[Token<'_>], words: &[&str]) -> bool {
     tokens.first().is_some_and(|token| token.is_any(words))
+}
+
+/// Whether a trigger is what a definition is of: `[OR REPLACE] [DEFINER=..] TRIGGER`.
+fn is_trigger(rest: &[Token<'_>]) -> bool {
+    let objects = ["TRIGGER", "TABLE", "VIEW", "PROCEDURE", "FUNCTION", "EVENT", "INDEX", "DATABASE", "SCHEMA", "USER"];
+    rest.iter().find(|token| token.is_any(&objects)).is_some_and(|object| object.is("TRIGGER"))
 }
 
 fn rollback(rest: &[Token<'_>]) -> Meaning {

@@ -4,6 +4,7 @@
 mod around;
 mod console;
 mod foreign;
+mod guards;
 mod rows_now;
 mod since;
 mod verbs;

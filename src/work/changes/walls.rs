@@ -5,6 +5,7 @@ use crate::change::transactions::StatementItem;
 use crate::model::change::Place;
 use crate::model::changes::{TableRef, Wall, WallBackup, WallVerb};
 use crate::model::foreign::Foreign;
+use crate::model::units::Moment;
 use crate::work::catalog::Catalog;
 use crate::work::ladder;
 
@@ -66,22 +67,24 @@ fn destroyed(verb: WallVerb, tables: &[TableRef]) -> String {
 
 /// The newest good backup from before the wall that has what it destroyed.
 pub fn backup_for(wall: &Wall, catalog: &Catalog) -> Option<WallBackup> {
-    if !wall.verb.destroys() {
-        return None;
-    }
+    if wall.verb.destroys() { newest_with(catalog, &wall.tables, wall.at) } else { None }
+}
+
+/// The newest good backup from before a moment that has all of these tables; one without a name stands for its
+/// database.
+pub fn newest_with(catalog: &Catalog, wanted: &[TableRef], before: Moment) -> Option<WallBackup> {
     let has = |table: &TableRef, databases: &[Foreign], tables: Option<&[Foreign]>| {
         let listed = |tables: &[Foreign]| table.table.raw_bytes().is_empty() || tables.contains(&table.table);
         databases.contains(&table.schema) && tables.is_none_or(listed)
     };
-    let fits =
-        catalog.backups.iter().filter(|backup| backup.is_good() && backup.taken.at < wall.at).find(|backup| {
-            let inside = backup.proof.as_ref().and_then(|proof| proof.inside.as_ref());
-            // The list of tables is cut at a thousand: then it says nothing of the others.
-            let whole = inside.filter(|inside| inside.tables.len() as u64 == inside.table_count);
-            let tables: Option<Vec<Foreign>> =
-                whole.map(|inside| inside.tables.iter().map(|table| table.name.clone()).collect());
-            wall.tables.iter().all(|table| has(table, &backup.databases, tables.as_deref()))
-        })?;
+    let fits = catalog.backups.iter().filter(|backup| backup.is_good() && backup.taken.at < before).find(|backup| {
+        let inside = backup.proof.as_ref().and_then(|proof| proof.inside.as_ref());
+        // The list of tables is cut at a thousand: then it says nothing of the others.
+        let whole = inside.filter(|inside| inside.tables.len() as u64 == inside.table_count);
+        let tables: Option<Vec<Foreign>> =
+            whole.map(|inside| inside.tables.iter().map(|table| table.name.clone()).collect());
+        wanted.iter().all(|table| has(table, &backup.databases, tables.as_deref()))
+    })?;
     let trust = fits.proof.as_ref().map_or_else(String::new, |proof| ladder::in_words(proof));
     Some(WallBackup { id: fits.id.clone(), label: fits.label(), taken: fits.taken.at, trust })
 }

@@ -11,6 +11,15 @@ const ROLLS_BACK: [&str; 5] = ["innodb", "rocksdb", "tokudb", "ndb", "ndbcluster
 
 /// What a reviewer must know of the tables that a script touches.
 pub fn hazards(around: &Surroundings, tables: &[TableRef]) -> Vec<ScriptHazard> {
+    let mut found = of_tables(around, tables);
+    let touched: BTreeSet<&TableRef> = tables.iter().collect();
+    let keys = around.keys.iter().filter(|key| key.cascades() && touched.contains(&key.parent));
+    found.extend(keys.map(of_key));
+    found
+}
+
+/// The same without what foreign keys do to other tables.
+pub(super) fn of_tables(around: &Surroundings, tables: &[TableRef]) -> Vec<ScriptHazard> {
     let mut found = vec![];
     for table in tables {
         let Some(now) = around.table(table) else {
@@ -24,15 +33,15 @@ pub fn hazards(around: &Surroundings, tables: &[TableRef]) -> Vec<ScriptHazard> 
         if now.key.is_empty() {
             found.push(plain("no_key", format!("{table} has no key: of equal rows, any one is taken")));
         }
-        let triggers: Vec<&Trigger> = around.triggers.iter().filter(|one| one.table == *table).collect();
-        if !triggers.is_empty() {
-            found.push(of_triggers(table, &triggers));
-        }
+        found.extend(triggers(table, around));
     }
-    let touched: BTreeSet<&TableRef> = tables.iter().collect();
-    let keys = around.keys.iter().filter(|key| key.cascades() && touched.contains(&key.parent));
-    found.extend(keys.map(of_key));
     found
+}
+
+/// The triggers of a table, as far as they are known.
+pub(in crate::work) fn triggers(table: &TableRef, around: &Surroundings) -> Option<ScriptHazard> {
+    let triggers: Vec<&Trigger> = around.triggers.iter().filter(|one| one.table == *table).collect();
+    if triggers.is_empty() { None } else { Some(of_triggers(table, &triggers)) }
 }
 
 fn plain(code: &'static str, text: String) -> ScriptHazard {
@@ -51,10 +60,14 @@ fn of_triggers(table: &TableRef, triggers: &[&Trigger]) -> ScriptHazard {
         let create = one.create.as_ref()?.to_string();
         Some(format!("SET sql_mode='{}'; {create};", one.sql_mode))
     });
+    let again = match triggers.iter().all(|one| one.create.is_some()) {
+        true => "and behind it, under another DELIMITER",
+        false => "and behind it, what SHOW CREATE TRIGGER says in front of it",
+    };
     let offers = vec![
         Offer { what: "to let them fire: nothing; what they write is then written once more".to_owned(), sql: vec![] },
         Offer { what: "to keep them silent: before the script".to_owned(), sql: drops.collect() },
-        Offer { what: "and behind it, under another DELIMITER".to_owned(), sql: makes.collect() },
+        Offer { what: again.to_owned(), sql: makes.collect() },
     ];
     ScriptHazard { code: "triggers", text, offers }
 }

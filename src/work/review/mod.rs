@@ -3,11 +3,13 @@
 //! Scripts are read here and never run. The only session on a server is one that cannot write.
 
 mod around;
+mod chains;
 mod check;
 mod now;
 mod script;
 mod server;
 
 pub use crate::work::review::around::hazards as surrounding_hazards;
+pub(in crate::work) use crate::work::review::around::triggers as of_triggers;
 pub use crate::work::review::script::{ReviewRequest, Reviewed, RowLine, review};
 pub use crate::work::review::server::{Look, look};
