@@ -7,11 +7,12 @@ use crate::change::query::TableName;
 use crate::change::undo::Reference;
 use crate::model::changes::{ChangesView, TableRef};
 use crate::model::foreign::Foreign;
-use crate::model::script::{Checks, ForeignKey, ScriptHazard, Surroundings};
+use crate::model::script::{Checks, ForeignKey, Offer, ScriptHazard, Surroundings, Trigger};
+use crate::model::units::Moment;
+use crate::sql::compare::quoted;
 use crate::work::catalog::Catalog;
 use crate::work::changes::newest_with;
 use crate::work::recover::made::Made;
-use crate::work::review::of_triggers;
 
 /// The most tables that are named where nothing is known of them.
 const NAMED: usize = 10;
@@ -23,10 +24,16 @@ pub const CASCADES: [&str; 2] = ["cascade", "cascade_away"];
 pub fn told(made: &Made, catalog: &Catalog) -> Vec<ScriptHazard> {
     let tables = tables(made);
     let known = surroundings(made);
-    let mut found: Vec<ScriptHazard> = tables.iter().filter_map(|table| of_triggers(table, &known)).collect();
+    let mut found: Vec<ScriptHazard> = tables.iter().filter_map(|table| triggers(table, &known)).collect();
     found.extend(cascades(made, &known, catalog));
     found.extend(unknown(made, &tables));
     found
+}
+
+/// The triggers of a table, as far as they are known.
+pub fn triggers(table: &TableRef, around: &Surroundings) -> Option<ScriptHazard> {
+    let triggers: Vec<&Trigger> = around.triggers.iter().filter(|one| one.table == *table).collect();
+    if triggers.is_empty() { None } else { Some(of_triggers(table, &triggers)) }
 }
 
 /// Foreign keys through which a change of a table changed others, or an undo of it would.
@@ -99,6 +106,30 @@ pub fn known_words(made: &Made, server: Option<&str>) -> String {
             around.keys.len()
         ),
     }
+}
+
+/// Triggers fire on undo and write again; nothing here takes that decision from a person.
+fn of_triggers(table: &TableRef, triggers: &[&Trigger]) -> ScriptHazard {
+    let names: Vec<String> =
+        triggers.iter().map(|one| format!("{} ({} {})", one.name, one.timing, one.event)).collect();
+    let many = if triggers.len() == 1 { "1 trigger" } else { &format!("{} triggers", triggers.len()) };
+    let text = format!("{many} would fire on {table}: {}", names.join(", "));
+    let full = |one: &Trigger| Some(format!("{}.{}", quoted(&one.table.schema)?, quoted(&one.name)?));
+    let drops = triggers.iter().filter_map(|one| Some(format!("DROP TRIGGER {};", full(one)?)));
+    let makes = triggers.iter().filter_map(|one| {
+        let create = one.create.as_ref()?.to_string();
+        Some(format!("SET sql_mode='{}'; {create};", one.sql_mode))
+    });
+    let again = match triggers.iter().all(|one| one.create.is_some()) {
+        true => "and behind it, under another DELIMITER",
+        false => "and behind it, what SHOW CREATE TRIGGER says in front of it",
+    };
+    let offers = vec![
+        Offer { what: "to let them fire: nothing; what they write is then written once more".to_owned(), sql: vec![] },
+        Offer { what: "to keep them silent: before the script".to_owned(), sql: drops.collect() },
+        Offer { what: again.to_owned(), sql: makes.collect() },
+    ];
+    ScriptHazard { code: "triggers", text, offers }
 }
 
 fn surroundings(made: &Made) -> Surroundings {
@@ -194,25 +225,32 @@ fn file_name(made: &Made, file: u32) -> String {
 }
 
 /// Whether the logs have everything from a moment on.
-fn reaches(view: &ChangesView, taken: crate::model::units::Moment) -> bool {
+fn reaches(view: &ChangesView, taken: Moment) -> bool {
     let from = view.coverage.from.as_ref().and_then(|edge| edge.at);
     from.is_some_and(|from| from <= taken) && view.coverage.gaps.is_empty()
 }
 
-/// Tables of which no definition is at hand: nothing would tell of their triggers, nor of tables that follow them.
+/// Tables of which the definitions at hand tell nothing but their own columns: triggers, and other tables that follow
+/// them, would be told by others.
 fn unknown(made: &Made, tables: &BTreeSet<TableRef>) -> Option<ScriptHazard> {
-    let is_known = |table: &&TableRef| made.around.around.tables.contains(table);
-    if made.around.is_whole || tables.iter().all(|table| is_known(&table)) {
+    let around = &made.around.around;
+    let is_beside = |other: &TableRef, table: &TableRef| other.schema == table.schema && !tables.contains(other);
+    let is_known = |table: &&TableRef| {
+        around.tables.iter().any(|other| is_beside(other, table))
+            || around.keys.iter().any(|key| key.parent == **table)
+            || around.triggers.iter().any(|trigger| trigger.table == **table)
+    };
+    let missing: Vec<String> = tables.iter().filter(|table| !is_known(table)).map(TableRef::to_string).collect();
+    if made.around.is_whole || missing.is_empty() {
         return None;
     }
-    let missing: Vec<String> = tables.iter().filter(|table| !is_known(table)).map(TableRef::to_string).collect();
     let more = missing.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let names = missing.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
     let text = format!(
         "unknown: whether triggers would fire on {names}{more}, and whether foreign keys with CASCADE or SET NULL \
-         changed other tables beyond the log: no definition is at hand that would tell; --server SERVER asks, or --schema \
-         gives a dump of all tables with triggers"
+         changed other tables beyond the log: the definitions at hand are of these tables alone; --server SERVER asks, \
+         or --schema gives a dump of all tables with their triggers"
     );
     Some(ScriptHazard { code: "around_unknown", text, offers: vec![] })
 }

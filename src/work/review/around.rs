@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::model::changes::TableRef;
-use crate::model::script::{ForeignKey, Offer, ScriptHazard, Surroundings, Trigger};
-use crate::sql::compare::quoted;
+use crate::model::script::{ForeignKey, ScriptHazard, Surroundings};
+use crate::work::recover::around::triggers;
 
 /// Storage engines that take changes back.
 const ROLLS_BACK: [&str; 5] = ["innodb", "rocksdb", "tokudb", "ndb", "ndbcluster"];
@@ -38,38 +38,8 @@ pub(super) fn of_tables(around: &Surroundings, tables: &[TableRef]) -> Vec<Scrip
     found
 }
 
-/// The triggers of a table, as far as they are known.
-pub(in crate::work) fn triggers(table: &TableRef, around: &Surroundings) -> Option<ScriptHazard> {
-    let triggers: Vec<&Trigger> = around.triggers.iter().filter(|one| one.table == *table).collect();
-    if triggers.is_empty() { None } else { Some(of_triggers(table, &triggers)) }
-}
-
 fn plain(code: &'static str, text: String) -> ScriptHazard {
     ScriptHazard { code, text, offers: vec![] }
-}
-
-/// Triggers fire on undo and write again; nothing here takes that decision from a person.
-fn of_triggers(table: &TableRef, triggers: &[&Trigger]) -> ScriptHazard {
-    let names: Vec<String> =
-        triggers.iter().map(|one| format!("{} ({} {})", one.name, one.timing, one.event)).collect();
-    let many = if triggers.len() == 1 { "1 trigger" } else { &format!("{} triggers", triggers.len()) };
-    let text = format!("{many} would fire on {table}: {}", names.join(", "));
-    let full = |one: &Trigger| Some(format!("{}.{}", quoted(&one.table.schema)?, quoted(&one.name)?));
-    let drops = triggers.iter().filter_map(|one| Some(format!("DROP TRIGGER {};", full(one)?)));
-    let makes = triggers.iter().filter_map(|one| {
-        let create = one.create.as_ref()?.to_string();
-        Some(format!("SET sql_mode='{}'; {create};", one.sql_mode))
-    });
-    let again = match triggers.iter().all(|one| one.create.is_some()) {
-        true => "and behind it, under another DELIMITER",
-        false => "and behind it, what SHOW CREATE TRIGGER says in front of it",
-    };
-    let offers = vec![
-        Offer { what: "to let them fire: nothing; what they write is then written once more".to_owned(), sql: vec![] },
-        Offer { what: "to keep them silent: before the script".to_owned(), sql: drops.collect() },
-        Offer { what: again.to_owned(), sql: makes.collect() },
-    ];
-    ScriptHazard { code: "triggers", text, offers }
 }
 
 fn of_key(key: &ForeignKey) -> ScriptHazard {
@@ -86,7 +56,7 @@ fn of_key(key: &ForeignKey) -> ScriptHazard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::script::TableNow;
+    use crate::model::script::{TableNow, Trigger};
 
     fn table(name: &str) -> TableRef {
         TableRef { schema: "shop".into(), table: name.into() }

@@ -10,6 +10,5 @@ mod script;
 mod server;
 
 pub use crate::work::review::around::hazards as surrounding_hazards;
-pub(in crate::work) use crate::work::review::around::triggers as of_triggers;
 pub use crate::work::review::script::{ReviewRequest, Reviewed, RowLine, review};
 pub use crate::work::review::server::{Look, look};
