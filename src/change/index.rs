@@ -22,7 +22,7 @@ use crate::change::rows::{RowCells, RowsEvent};
 use crate::change::schema::{Described, Timeline};
 use crate::change::table::Table;
 use crate::change::transactions::{Fates, LogFile, RowsItem, StatementItem};
-use crate::model::change::{ChangeKind, Place, TransactionFacts};
+use crate::model::change::{BinlogPos, ChangeKind, Place, TransactionFacts};
 use crate::model::changes::{Passes, Untold};
 use crate::model::foreign::Foreign;
 use crate::model::script::Extent;
@@ -217,7 +217,9 @@ pub struct Index {
     pub(super) epochs: Vec<Place>,
     /// Transactions, counted from 1, with anything wanted.
     pub(super) touched: Bits,
-    /// Transactions of which some rows were written without checks of foreign keys, or by cascades.
+    /// Transactions of which some rows were written without checks of foreign keys: because their statement said so, or
+    /// because a cascade wrote them. No order undoes cascades under checks: a child whose key followed its parent's can
+    /// neither go back before its parent nor behind it.
     pub(super) unchecked: Bits,
     /// What stands in the way; pass two may find more.
     pub refusals: Refusals,
@@ -231,8 +233,25 @@ pub struct Index {
     pub tables: BTreeMap<TableName, EventCounts>,
     /// Other tables that come in because whole transactions are wanted.
     pub companions: BTreeSet<TableName>,
+    /// Tables with rows that are undone.
+    pub undone: BTreeMap<TableName, Undone>,
     /// Transactions of which a part is wanted.
     pub partial: Partial,
+}
+
+/// A table with rows that are undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undone {
+    /// When the first transaction with such rows was committed.
+    pub at: Moment,
+    /// The number of its file.
+    pub file: u32,
+    /// Where it begins there.
+    pub start: BinlogPos,
+    /// Whether the server that logged its rows logs what cascades change as well.
+    pub logs_cascades: bool,
+    /// Events with its rows.
+    pub events: EventCounts,
 }
 
 /// Events of rows, by what happened to the rows.
@@ -392,6 +411,12 @@ impl Bits {
 }
 
 impl EventCounts {
+    fn join(&mut self, other: Self) {
+        self.inserts += other.inserts;
+        self.updates += other.updates;
+        self.deletes += other.deletes;
+    }
+
     fn add(&mut self, kind: ChangeKind) {
         match kind {
             ChangeKind::Insert => self.inserts += 1,

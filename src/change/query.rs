@@ -129,6 +129,8 @@ pub enum Meaning {
     Ddl(Ddl),
     /// Rows were changed, and the log has only the statement.
     Dml,
+    /// A trigger comes or goes.
+    Trigger,
     /// Nothing for rows of tables: accounts, views, settings, temporary tables.
     Other,
 }

@@ -22,7 +22,9 @@ pub use crate::change::reread::walk::{Condition, ConditionForm, ScriptStatement,
 use crate::change::undo::ordered;
 use crate::model::change::ChangeKind;
 
-/// In front of the digest in a header's last line.
+/// In front of the digest of everything behind the header.
+const BODY: &str = "-- body: ";
+/// In front of the digest of all lines of the header in front of it, in its last line.
 const DIGEST: &str = "-- digest: ";
 /// How much of a script is read at a time.
 const CHUNK: u64 = 1 << 20;
@@ -50,6 +52,10 @@ pub enum RereadError {
     #[error("the script's digest does not match its statements")]
     #[diagnostic(code(undo::digest), help("it was changed after it was written; write it again"))]
     Digest,
+    /// The digest at the end of the header is not of the lines in front of it.
+    #[error("the script's digest does not match its header")]
+    #[diagnostic(code(undo::header), help("what it says of itself was changed after it was written; write it again"))]
+    Header,
     /// It does not do what the plan says.
     #[error("the script does not do what was planned")]
     #[diagnostic(code(undo::doings), help("nothing was kept; please report this with the change that it is of"))]
@@ -80,7 +86,7 @@ pub fn prove(script: &dyn ReadAt, expected: &Doings, threads: usize) -> Result<(
 ///
 /// The first line that may not stand where it does, and a digest that does not match.
 pub fn read(script: &dyn ReadAt, threads: usize) -> Result<Doings, RereadError> {
-    let Head { lines, end, digest } = Head::read(script)?;
+    let Head { lines, end, body } = Head::read(script)?;
     let mut shape = Shape::new();
     shape.taken = lines;
     let mut hash = Sha256::new();
@@ -96,7 +102,7 @@ pub fn read(script: &dyn ReadAt, threads: usize) -> Result<Doings, RereadError> 
             shape.lexed(&lexed)
         },
     )?;
-    if hash.finalize().as_slice() != digest {
+    if hash.finalize().as_slice() != body {
         return Err(RereadError::Digest);
     }
     shape.finish()?;
@@ -109,34 +115,67 @@ struct Head {
     lines: u64,
     /// Where it ends.
     end: u64,
-    digest: Vec<u8>,
+    /// The digest of what is behind it.
+    body: Vec<u8>,
 }
 
 impl Head {
-    /// Reads the comments at the front; the last one is the digest of everything behind them.
     fn read(script: &dyn ReadAt) -> Result<Self, RereadError> {
         let mut input = BufReader::new(Cursor::new(script, 0, u64::MAX));
-        let (mut lines, mut end, mut last, mut line) = (0, 0, vec![], vec![]);
+        let (mut front, mut end, mut line) = (Front::default(), 0, vec![]);
         loop {
             line.clear();
             let read = input.read_until(b'\n', &mut line).map_err(|error| RereadError::Read(error.kind()))?;
             if !line.starts_with(b"-- ") {
                 break;
             }
-            if !line.iter().all(|byte| *byte == b'\n' || (b' '..=b'~').contains(byte)) {
-                return Err(RereadError::Line {
-                    line: lines as usize + 1,
-                    what: "it is not a line of printable ASCII",
-                });
-            }
-            (lines, end) = (lines + 1, end + read as u64);
-            std::mem::swap(&mut last, &mut line);
+            front.line(&mut line)?;
+            end += read as u64;
         }
-        let broken = |what| RereadError::Line { line: lines.max(1) as usize, what };
-        let digits = last.trim_ascii_end().strip_prefix(DIGEST.as_bytes());
-        let digits = digits.ok_or_else(|| broken("the header has no digest"))?;
-        let digest = data_encoding::HEXLOWER.decode(digits).map_err(|_| broken("the digest is none"))?;
-        Ok(Self { lines, end, digest })
+        Ok(Self { lines: front.lines, end, body: front.end()? })
+    }
+}
+
+/// The comments at the front, line by line: the last one is the digest of those in front of it, and the one before it
+/// the digest of everything behind them.
+#[derive(Default)]
+struct Front {
+    lines: u64,
+    /// Of all lines but the last.
+    hash: Sha256,
+    last_but_one: Vec<u8>,
+    last: Vec<u8>,
+}
+
+impl Front {
+    /// Takes a line in, and leaves another buffer in its place.
+    fn line(&mut self, line: &mut Vec<u8>) -> Result<(), RereadError> {
+        self.lines += 1;
+        let is_printable = line.iter().all(|byte| *byte == b'\n' || (b' '..=b'~').contains(byte));
+        if !is_printable {
+            return Err(self.broken("it is not a line of printable ASCII"));
+        }
+        self.hash.update(&self.last);
+        std::mem::swap(&mut self.last_but_one, &mut self.last);
+        std::mem::swap(&mut self.last, line);
+        Ok(())
+    }
+
+    /// The header is over: the digest of what is behind it.
+    fn end(&self) -> Result<Vec<u8>, RereadError> {
+        let digest = |line: &[u8], label: &str| {
+            let digits = line.strip_suffix(b"\n")?.strip_prefix(label.as_bytes())?;
+            data_encoding::HEXLOWER.decode(digits).ok()
+        };
+        let own = digest(&self.last, DIGEST).ok_or_else(|| self.broken("the header has no digest"))?;
+        if self.hash.clone().finalize().as_slice() != own {
+            return Err(RereadError::Header);
+        }
+        digest(&self.last_but_one, BODY).ok_or_else(|| self.broken("the header has no digest of what is behind it"))
+    }
+
+    fn broken(&self, what: &'static str) -> RereadError {
+        RereadError::Line { line: self.lines.max(1) as usize, what }
     }
 }
 

@@ -240,7 +240,7 @@ impl<'e> Reader<'e> {
             self.hazard(Hazard::ErrorComment);
         }
         let maker = match () {
-            () if has(b"-- breakglass undo script") => Origin::Breakglass,
+            () if has(b"-- breakglass undo script") || has(b"-- breakglass redo script") => Origin::Breakglass,
             () if has(b"] reverse ") || has(b"bintrail") || has(b"dbtrail") => Origin::Bintrail,
             () if has(b"# datetime=") && has(b"startpos=") => Origin::My2sql,
             () if has(b"#start ") && has(b" end ") => Origin::Binlog2sql,

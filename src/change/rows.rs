@@ -13,9 +13,11 @@ use crate::model::change::{ChangeKind, RowImage, Value};
 
 /// Set on the last rows event of a statement.
 pub const STATEMENT_END: u16 = 0x0001;
-/// The statement ran with `foreign_key_checks=0`, or the rows are a cascade's.
+/// The statement ran with `foreign_key_checks=0`, or the rows are those that a cascade of it changed.
 pub const NO_FOREIGN_KEY_CHECKS: u16 = 0x0002;
-/// Cascades of this statement are logged as rows of their own (MySQL 9.6 and later).
+/// The server sees to foreign keys itself, and not its storage engine (MySQL 9.6 and later): what a cascade changes is
+/// logged as rows of its own, each marked with [`NO_FOREIGN_KEY_CHECKS`] too. Such a server sets this on all events of
+/// rows, whether their tables have foreign keys or not; of checks it says nothing.
 pub const SQL_FOREIGN_KEYS: u16 = 0x0010;
 
 /// The bit of a partial update's options that says that documents may come as differences.

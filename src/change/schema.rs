@@ -1,6 +1,7 @@
 //! What the columns of tables were called, and which were computed, at which place of a log.
 
 mod alter;
+mod around;
 mod column;
 mod create;
 mod fit;
@@ -11,6 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::change::query::{Ddl, DdlVerb, Query, TableName, name_at, other_tokens, tokens};
+pub use crate::change::schema::around::Around;
 pub use crate::change::schema::column::ColumnDef;
 pub use crate::change::schema::create::{Key, TableFacts};
 pub use crate::change::schema::fit::Misfit;
@@ -379,7 +381,7 @@ pub struct DefinitionReader {
 impl DefinitionReader {
     /// Unqualified names belong to `schema` until a USE says otherwise.
     pub fn new(schema: &[u8]) -> Self {
-        let sink = Definitions { schema: schema.to_vec(), found: vec![] };
+        let sink = Definitions { schema: schema.to_vec(), found: vec![], around: Around::default() };
         Self { splitter: Splitter::new(Limits::default()), sink }
     }
 
@@ -397,10 +399,19 @@ impl DefinitionReader {
     /// # Errors
     ///
     /// As [`Self::feed`].
-    pub fn finish(mut self) -> Result<Vec<TableFacts>, LexError> {
+    pub fn finish(self) -> Result<Vec<TableFacts>, LexError> {
+        self.finish_with_around().map(|(found, _)| found)
+    }
+
+    /// All tables of the dump, and what stands around them by it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::feed`].
+    pub fn finish_with_around(mut self) -> Result<(Vec<TableFacts>, Around), LexError> {
         self.splitter.feed(b"\n;", &mut self.sink)?; // SHOW CREATE TABLE ends without a delimiter
         self.splitter.finish(&mut self.sink)?;
-        Ok(self.sink.found)
+        Ok((self.sink.found, self.sink.around))
     }
 }
 
@@ -414,6 +425,7 @@ fn definitions(text: &[u8], schema: &[u8]) -> Result<Vec<TableFacts>, LexError> 
 struct Definitions {
     schema: Vec<u8>,
     found: Vec<TableFacts>,
+    around: Around,
 }
 
 impl StatementSink for Definitions {
@@ -431,6 +443,7 @@ impl StatementSink for Definitions {
 impl Definitions {
     fn statement(&mut self, text: &[u8], dialect: Dialect) {
         let tokens = Tokens::code(text, dialect);
+        self.around.statement(&tokens, &self.schema);
         match tokens.as_slice() {
             [first, name, ..] if first.is("USE") => self.schema = ident::unquote(name.text),
             [first, rest @ ..] if first.is("CREATE") && name_at(rest, b"").is_some() => {

@@ -61,6 +61,8 @@ pub enum Item<'a> {
     Wall(Ddl, StatementItem<'a>),
     /// Rows changed, and the log has only the statement: this cannot be undone.
     Statement(StatementItem<'a>),
+    /// A trigger comes or goes: no row changes.
+    Trigger(StatementItem<'a>),
     /// Changes were lost by the server that wrote the log.
     Incident,
     /// The log goes on in that file.
@@ -404,6 +406,7 @@ impl<R: Read> Transactions<R> {
             Step::Rotate(file) => Item::Rotate(file),
             Step::Wall(ddl, facts) => Item::Wall(ddl, self.statement_item(facts)?),
             Step::Statement(facts) => Item::Statement(self.statement_item(facts)?),
+            Step::Trigger(facts) => Item::Trigger(self.statement_item(facts)?),
             Step::Rows => return Err(NO_EVENT),
         })
     }

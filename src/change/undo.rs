@@ -150,8 +150,12 @@ pub struct Request<'r> {
 /// What was written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Written {
-    /// SHA-256 of everything behind the header, as the header has it.
+    /// SHA-256 of the header, which has that of everything behind it: whoever compares it compares every byte.
     pub digest: [u8; 32],
+    /// SHA-256 of everything behind the header.
+    pub body: [u8; 32],
+    /// By what the script is known to a run that goes on.
+    pub name: String,
     /// Bytes in all.
     pub bytes: u64,
     /// Statements that change rows.
@@ -225,6 +229,12 @@ impl Reportable for UndoError {
 /// All or nothing: see [`UndoError`]; `out` may then hold a part.
 pub fn write<W: Write + Seek>(index: &Index, request: &Request<'_>, out: &mut W) -> Result<Written, UndoError> {
     body::write(index, request, out)
+}
+
+/// The digest of a script whose statements are those of an earlier try, and whose header says what `request` says;
+/// `None` if that does not fit. What decides its statements must be as it was then.
+pub fn digest(index: &Index, request: &Request<'_>, tried: &Written) -> Option<[u8; 32]> {
+    body::digest(index, request, tried)
 }
 
 /// Writes the script to where nothing can be gone back to: it is made twice, the first time for its header.

@@ -147,6 +147,13 @@ pub async fn run(door: &Door, args: RecoverArgs) -> Result<u8, Report> {
     if let Some(server) = &args.server {
         door.waited(recovery.checked(server)).await??;
     }
+    let has_lost = view.walls.iter().any(|wall| wall.wall.verb.destroys())
+        || recovery.view().hazards.iter().any(|hazard| hazard.code == "cascade");
+    if has_lost && session.estate().file.is_some() {
+        let catalog = door.listed(&session).await?;
+        recovery.look_for_backups(&catalog);
+    }
+    let view = recovery.view();
     let Some(output) = &args.output else { return summary(door, &recovery, &view).await };
     if matches!(view.phase, RecoveryPhase::Refused) && args.script.non_transactional.is_none() {
         refused(door, &view)?;
@@ -157,7 +164,7 @@ pub async fn run(door: &Door, args: RecoverArgs) -> Result<u8, Report> {
         lasting: args.script.non_transactional.clone(),
     };
     let recovered = door.waited(recovery.export(output, beside)).await??;
-    print(door, &recovered, &recovery.view())?;
+    print(door, (&recovered, &args.script), &recovery.view())?;
     end(door, &session)
 }
 
@@ -212,7 +219,22 @@ fn refused(door: &Door, view: &RecoveryView) -> Result<(), Report> {
     door.printer().text(&text)
 }
 
-fn print(door: &Door, recovered: &Recovered, view: &RecoveryView) -> Result<(), Report> {
+/// What the rows as they are now mean for a script.
+fn rows_now(view: &RecoveryView, script: &ScriptFlags) -> String {
+    let (all, states) = (view.states.looked_at(), &view.states);
+    let words = format!("{} of {all} rows are as the changes left them", states.matches);
+    let stays = script.per_transaction || script.non_transactional.is_some();
+    match all - states.matches - states.unknowable {
+        0 if states.unknowable > 0 => format!("{words}; of {} it cannot be told", states.unknowable),
+        0 => words,
+        // Some of the others are overwritten: which of them stop it, the rows alone do not tell.
+        _ if view.counts.overwrite > 0 => words,
+        _ if stays => format!("{words}: the script would stop there, and what it committed before stays"),
+        _ => format!("{words}: the script would stop, with nothing applied"),
+    }
+}
+
+fn print(door: &Door, (recovered, script): (&Recovered, &ScriptFlags), view: &RecoveryView) -> Result<(), Report> {
     if door.printer().form() == Form::Json {
         return door.printer().json(&RecoverLine::written(recovered, view));
     }
@@ -253,10 +275,7 @@ fn print(door: &Door, recovered: &Recovered, view: &RecoveryView) -> Result<(), 
         text.push_str(&paragraph("beside    ", &escape(&path.to_string_lossy())));
     }
     if view.states.looked_at() > 0 {
-        let apply = view.states.matches == view.states.looked_at();
-        let words = format!("{} of {} rows are as the changes left them", view.states.matches, view.states.looked_at());
-        let words = if apply { words } else { format!("{words}: the script would stop, with nothing applied") };
-        text.push_str(&paragraph("rows now  ", &words));
+        text.push_str(&paragraph("rows now  ", &rows_now(view, script)));
     }
     text.push_str(&paragraph("digest    ", &recovered.digest.words()));
     text.push_str(&paragraph("          ", "it was not run: review it, and have a second person read it"));

@@ -32,7 +32,8 @@ pub struct ReviewArgs {
 }
 
 pub async fn run(door: &Door, args: ReviewArgs) -> Result<u8, Report> {
-    let session = door.session().await?;
+    // The script is a file like any other: it may lie where there is no estate.
+    let session = door.session_for_source("./").await?;
     let request = ReviewRequest { file: args.file, server: args.server };
     let reviewed = door.waited(review::review(&session, request)).await??;
     match door.printer().form() {

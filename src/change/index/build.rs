@@ -7,8 +7,8 @@ use crate::change::error::BinlogError;
 use crate::change::frame::FileEnd;
 use crate::change::index::untold::Doubts;
 use crate::change::index::{
-    Bits, Cursor, EventCounts, FileFacts, Index, Indexing, Log, PartOf, Partial, RowTester, RowsFacts, Stopped, WINDOW,
-    Wanted, Window,
+    Bits, Cursor, EventCounts, FileFacts, Index, Indexing, Log, PartOf, Partial, RowTester, RowsFacts, Stopped, Undone,
+    WINDOW, Wanted, Window,
 };
 use crate::change::query::{Ddl, DdlVerb, TableName};
 use crate::change::reverse::{Reason, Refusal, Refusals};
@@ -56,14 +56,14 @@ pub(super) fn build(
         tallies: Tallies::default(),
         companions: BTreeSet::new(),
         partial: Partial::default(),
-        undone: BTreeSet::new(),
+        undone: BTreeMap::new(),
     };
     for (file, log) in (0..).zip(&logs) {
         pass.file(file, log)?;
     }
     pass.tallies.flush();
     pass.timeline.settle();
-    let Pass { survey, timeline, touched, unchecked, refusals, files, companions, partial, windows, .. } = pass;
+    let Pass { survey, timeline, touched, unchecked, refusals, files, companions, partial, undone, windows, .. } = pass;
     let (fates, mut tables) = (survey.finish(), pass.tallies.counts);
     let untold = pass.untold.by_table(&fates);
     for name in untold.keys() {
@@ -77,6 +77,7 @@ pub(super) fn build(
         limits: how.limits,
         tables,
         companions,
+        undone,
         epochs: timeline.places(),
         logs,
         wanted,
@@ -137,7 +138,7 @@ struct Pass<'b> {
     companions: BTreeSet<TableName>,
     partial: Partial,
     /// Tables with rows that a script would undo, so far.
-    undone: BTreeSet<TableName>,
+    undone: BTreeMap<TableName, Undone>,
 }
 
 /// A window that has no end yet.
@@ -161,14 +162,35 @@ struct Open {
     /// Tables of rows that were not asked for, if all of it is wanted.
     companions: Vec<Arc<Table>>,
     /// Tables with rows that are undone if anything of it is.
-    tables: Vec<Arc<Table>>,
+    tables: Vec<OpenTable>,
     /// Statements without rows, which stand in the way if all of it is wanted.
     statements: Vec<Refusal>,
     /// Events of which nobody can tell whether they are wanted.
     untold: Doubts,
 }
 
+/// A table with rows that are undone if anything of the open transaction is.
+struct OpenTable {
+    table: Arc<Table>,
+    logs_cascades: bool,
+    events: EventCounts,
+}
+
 impl Open {
+    fn is_undone(&mut self, rows: &RowsItem<'_>) {
+        let (table, logs_cascades) = (rows.event.table, rows.event.flags & SQL_FOREIGN_KEYS != 0);
+        if !self.tables.last().is_some_and(|last| Arc::ptr_eq(&last.table, table)) {
+            let at = self.tables.iter().position(|known| Arc::ptr_eq(&known.table, table));
+            let known = at.map(|at| self.tables.remove(at));
+            let none = || OpenTable { table: table.clone(), logs_cascades, events: EventCounts::default() };
+            self.tables.push(known.unwrap_or_else(none));
+        }
+        if let Some(last) = self.tables.last_mut() {
+            last.logs_cascades &= logs_cascades;
+            last.events.add(rows.event.kind);
+        }
+    }
+
     fn comes_along(&mut self, table: &Arc<Table>) {
         let is_same = |known: &Arc<Table>| (&known.schema, &known.name) == (&table.schema, &table.name);
         if !self.companions.iter().any(is_same) {
@@ -304,7 +326,7 @@ impl Pass<'_> {
     fn rows(&mut self, rows: &RowsItem<'_>, log: &Log) -> Result<(), BinlogError> {
         self.borrow(rows);
         let table = rows.event.table;
-        self.open.is_unchecked |= rows.event.flags & (NO_FOREIGN_KEY_CHECKS | SQL_FOREIGN_KEYS) != 0;
+        self.open.is_unchecked |= rows.event.flags & NO_FOREIGN_KEY_CHECKS != 0;
         let is_asked = self.wanted.rows(&RowsFacts::of(rows));
         let is_wanted = is_asked && (!self.wanted.looks_at_rows() || self.any_row(rows, log)?);
         if is_wanted {
@@ -313,10 +335,8 @@ impl Pass<'_> {
         } else if self.how.extent == Extent::Whole {
             self.open.comes_along(table);
         }
-        if (is_wanted || self.how.extent == Extent::Whole)
-            && !self.open.tables.iter().any(|known| Arc::ptr_eq(known, table))
-        {
-            self.open.tables.push(table.clone());
+        if is_wanted || self.how.extent == Extent::Whole {
+            self.open.is_undone(rows);
         }
         if self.how.extent == Extent::Partial {
             let mut walk = rows.event.rows();
@@ -340,7 +360,7 @@ impl Pass<'_> {
         };
         match &ddl.tables[..] {
             [] => !self.undone.is_empty(),
-            names => names.iter().any(|name| self.undone.iter().any(|table| is_of(name, table))),
+            names => names.iter().any(|name| self.undone.keys().any(|table| is_of(name, table))),
         }
     }
 
@@ -385,7 +405,15 @@ impl Pass<'_> {
         if is_unchecked {
             self.unchecked.set(self.number);
         }
-        self.undone.extend(tables.iter().map(|table| table.full_name()));
+        let file = (self.files.len().max(1) - 1) as u32;
+        for OpenTable { table, logs_cascades, events } in tables {
+            let Some(facts) = &facts else { break };
+            let (at, start) = (facts.committed_at, facts.start);
+            let none = || Undone { at, file, start, logs_cascades, events: EventCounts::default() };
+            let known = self.undone.entry(table.full_name()).or_insert_with(none);
+            known.logs_cascades &= logs_cascades;
+            known.events.join(events);
+        }
         if self.how.extent == Extent::Whole {
             statements.into_iter().for_each(|refusal| self.refusals.push(refusal));
         }
@@ -393,7 +421,6 @@ impl Pass<'_> {
         let Some(transaction) = facts.filter(|_| !left.is_empty()) else { return };
         self.partial.total += 1;
         if self.partial.first.len() < Partial::KEPT {
-            let file = (self.files.len() - 1) as u32;
             self.partial.first.push(PartOf { file, transaction, wanted: rows, left });
         }
     }

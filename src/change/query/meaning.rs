@@ -152,6 +152,7 @@ pub fn meaning(query: &Query<'_>) -> Meaning {
         "LOAD" if starts(rest, &["INDEX"]) => Meaning::Other,
         "ANALYZE" if starts(rest, &["TABLE", "TABLES", "LOCAL", "NO_WRITE_TO_BINLOG"]) => Meaning::Other,
         "ANALYZE" => Meaning::Dml,
+        "CREATE" | "DROP" if is_trigger(rest) => Meaning::Trigger,
         "CREATE" | "ALTER" | "DROP" | "RENAME" | "TRUNCATE" => ddl(&word, rest, query.schema).unwrap_or_else(unknown),
         word if ROWS.contains(&word) => Meaning::Dml,
         word if QUIET.contains(&word) => Meaning::Other,
@@ -166,6 +167,12 @@ fn unknown() -> Meaning {
 
 fn starts(tokens: &[Token<'_>], words: &[&str]) -> bool {
     tokens.first().is_some_and(|token| token.is_any(words))
+}
+
+/// Whether a trigger is what a definition is of: `[OR REPLACE] [DEFINER=..] TRIGGER`.
+fn is_trigger(rest: &[Token<'_>]) -> bool {
+    let objects = ["TRIGGER", "TABLE", "VIEW", "PROCEDURE", "FUNCTION", "EVENT", "INDEX", "DATABASE", "SCHEMA", "USER"];
+    rest.iter().find(|token| token.is_any(&objects)).is_some_and(|object| object.is("TRIGGER"))
 }
 
 fn rollback(rest: &[Token<'_>]) -> Meaning {

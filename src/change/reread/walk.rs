@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::change::reread::grammar::See;
 use crate::change::reread::lex::{Lexed, Token};
 use crate::change::reread::shape::{Counted, Shape};
-use crate::change::reread::{DIGEST, RereadError};
+use crate::change::reread::{Front, RereadError};
 use crate::model::change::ChangeKind;
 use crate::sql::ident;
 
@@ -74,13 +74,11 @@ pub struct Statements<R> {
     shape: Shape,
     /// Of what is behind the header.
     hash: Sha256,
-    /// The digest that the header has; `None` while it is being read.
-    digest: Option<Vec<u8>>,
+    header: Front,
+    /// The digest that the header has of it; `None` while the header is being read.
+    body: Option<Vec<u8>>,
     line: Vec<u8>,
-    /// Lines of the header.
-    header: u64,
     comment: Vec<u8>,
-    last_comment: Vec<u8>,
     found: Option<ScriptStatement>,
 }
 
@@ -91,11 +89,10 @@ impl<R: BufRead> Statements<R> {
             input,
             shape: Shape::new(),
             hash: Sha256::new(),
-            digest: None,
+            header: Front::default(),
+            body: None,
             line: vec![],
-            header: 0,
             comment: vec![],
-            last_comment: vec![],
             found: None,
         }
     }
@@ -113,18 +110,15 @@ impl<R: BufRead> Statements<R> {
             if read.map_err(|error| RereadError::Read(error.kind()))? == 0 {
                 self.shape.finish()?;
                 let digest: [u8; 32] = std::mem::take(&mut self.hash).finalize().into();
-                return if self.digest.as_deref() == Some(&digest) { Ok(None) } else { Err(RereadError::Digest) };
+                return if self.body.as_deref() == Some(&digest) { Ok(None) } else { Err(RereadError::Digest) };
             }
-            if self.digest.is_none() && self.line.starts_with(b"-- ") {
-                self.header += 1;
-                std::mem::swap(&mut self.last_comment, &mut self.line);
+            if self.body.is_none() && self.line.starts_with(b"-- ") {
+                self.header.line(&mut self.line)?;
                 continue;
             }
-            if self.digest.is_none() {
-                let digest = self.last_comment.trim_ascii_end().strip_prefix(DIGEST.as_bytes());
-                let digest = digest.and_then(|digits| data_encoding::HEXLOWER.decode(digits).ok());
-                self.digest = Some(digest.ok_or(RereadError::Line { line: 1, what: "the header has no digest" })?);
-                self.shape.taken = self.header;
+            if self.body.is_none() {
+                self.body = Some(self.header.end()?);
+                self.shape.taken = self.header.lines;
             }
             if let Some(statement) = self.take()? {
                 return Ok(Some(statement));

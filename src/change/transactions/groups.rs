@@ -25,6 +25,7 @@ pub(super) enum Step {
     XaDecided(Xid, bool),
     Wall(Ddl, Arc<TransactionFacts>),
     Statement(Arc<TransactionFacts>),
+    Trigger(Arc<TransactionFacts>),
     Incident,
     Rotate(Foreign),
 }
@@ -128,6 +129,11 @@ impl Group {
             Meaning::Dml => {
                 let facts = self.statement_facts(thread, header, place);
                 self.steps.push_back(Step::Statement(facts));
+            }
+            Meaning::Trigger => {
+                let facts = self.statement_facts(thread, header, place);
+                self.announced = None;
+                self.steps.push_back(Step::Trigger(facts));
             }
             Meaning::Other => self.announced = None,
         }

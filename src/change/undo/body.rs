@@ -31,9 +31,10 @@ pub(super) fn write<W: Write + Seek>(index: &Index, request: &Request<'_>, out: 
     out.write_all(&room).map_err(UndoError::Write)?;
     let written = body(index, request, &name, out)?;
     out.seek(SeekFrom::Start(start)).map_err(UndoError::Write)?;
-    out.write_all(&filled(&head, &written, room.len())?).map_err(UndoError::Write)?;
+    let (text, digest) = filled(&head, &written, room.len())?;
+    out.write_all(&text).map_err(UndoError::Write)?;
     out.seek(SeekFrom::End(0)).map_err(UndoError::Write)?;
-    Ok(Written { bytes: written.bytes + room.len() as u64, ..written })
+    Ok(Written { bytes: written.bytes + room.len() as u64, digest, ..written })
 }
 
 pub(super) fn stream(index: &Index, request: &Request<'_>, out: &mut dyn Write) -> Result<Written, UndoError> {
@@ -41,15 +42,21 @@ pub(super) fn stream(index: &Index, request: &Request<'_>, out: &mut dyn Write) 
     let head = Head { index, request, lines: lines(request), name: &name };
     let room = head.room();
     let first = body(index, request, &name, &mut io::sink())?;
-    out.write_all(&filled(&head, &first, room.len())?).map_err(UndoError::Write)?;
+    let (text, digest) = filled(&head, &first, room.len())?;
+    out.write_all(&text).map_err(UndoError::Write)?;
     let written = body(index, request, &name, out)?;
     if written != first {
         return Err(UndoError::Write(io::Error::other("the logs were not the same when they were read again")));
     }
-    Ok(Written { bytes: written.bytes + room.len() as u64, ..written })
+    Ok(Written { bytes: written.bytes + room.len() as u64, digest, ..written })
 }
 
-fn filled(head: &Head<'_>, written: &Written, room: usize) -> Result<Vec<u8>, UndoError> {
+pub(super) fn digest(index: &Index, request: &Request<'_>, tried: &Written) -> Option<[u8; 32]> {
+    let head = Head { index, request, lines: lines(request), name: &tried.name };
+    head.fill(tried, head.room().len()).map(|(_, digest)| digest)
+}
+
+fn filled(head: &Head<'_>, written: &Written, room: usize) -> Result<(Vec<u8>, [u8; 32]), UndoError> {
     let none = || UndoError::Write(io::Error::other("the header is larger than the room that was left for it"));
     head.fill(written, room).ok_or_else(none)
 }
@@ -170,7 +177,7 @@ impl<'b> Body<'b> {
             text: vec![],
             hash: Sha256::new(),
             open: None,
-            written: Written::default(),
+            written: Written { name: name.to_owned(), ..Written::default() },
         }
     }
 
@@ -278,7 +285,7 @@ impl<'b> Body<'b> {
         }
         self.flush()?;
         self.out.flush().map_err(UndoError::Write)?;
-        self.written.digest = self.hash.finalize().into();
+        self.written.body = self.hash.finalize().into();
         Ok(self.written)
     }
 

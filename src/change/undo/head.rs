@@ -1,6 +1,6 @@
 //! The script's header: written last, into room that was left for it.
 
-use std::fmt::Write;
+use sha2::{Digest, Sha256};
 
 use crate::change::index::Index;
 use crate::change::reverse::Hazard;
@@ -12,8 +12,12 @@ use crate::model::script::Checks;
 
 /// The most hazards that are listed one by one.
 const HAZARDS: usize = 100;
-/// In front of the digest's digits.
+/// In front of the digits of the digest of everything behind the header.
+const BODY: &str = "body: ";
+/// In front of the digits of the digest of all lines of the header in front of it.
 const DIGEST: &str = "digest: ";
+/// Bytes of the last line.
+const LAST: usize = "-- \n".len() + DIGEST.len() + 64;
 
 /// What a header is made from.
 pub(super) struct Head<'h> {
@@ -42,18 +46,20 @@ impl Head<'_> {
             ..Written::default()
         };
         let mut text = self.text(&written);
-        // "and 18446744073709551615 more", should the tables be more than are listed.
-        text.resize(text.len() + 64, b' ');
+        // "and 18446744073709551615 more", should the tables be more than are listed; and the last line.
+        text.resize(text.len() + 64 + LAST, b' ');
         text
     }
 
-    /// The header, of exactly `room` bytes; `None` if it is larger.
-    pub fn fill(&self, written: &Written, room: usize) -> Option<Vec<u8>> {
+    /// The header, of exactly `room` bytes, and the digest in its last line; `None` if it is larger.
+    pub fn fill(&self, written: &Written, room: usize) -> Option<(Vec<u8>, [u8; 32])> {
         let mut text = self.text(written);
-        let at = memchr::memmem::rfind(&text, DIGEST.as_bytes())?.checked_sub("\n-- ".len())?;
-        let spare = room.checked_sub(text.len())?;
+        let at = memchr::memmem::rfind(&text, BODY.as_bytes())?.checked_sub("\n-- ".len())?;
+        let spare = room.checked_sub(text.len() + LAST)?;
         text.splice(at..at, std::iter::repeat_n(b' ', spare));
-        Some(text)
+        let digest: [u8; 32] = Sha256::digest(&text).into();
+        comment(&mut text, format!("{DIGEST}{}", data_encoding::HEXLOWER.encode(&digest)).as_bytes());
+        Some((text, digest))
     }
 
     fn text(&self, written: &Written) -> Vec<u8> {
@@ -79,10 +85,7 @@ impl Head<'_> {
         hazards.iter().for_each(|words| line(format!("hazard: {words}")));
         notes.iter().for_each(|words| line(format!("note: {words}")));
         line(format!("statements: {}", written.statements));
-        let mut digest = DIGEST.to_owned();
-        // Writing into memory does not fail.
-        let _ = write!(digest, "{}", data_encoding::HEXLOWER.encode(&written.digest));
-        line(digest);
+        line(format!("{BODY}{}", data_encoding::HEXLOWER.encode(&written.body)));
         text
     }
 
@@ -107,7 +110,13 @@ impl Head<'_> {
         match self.request.checks {
             Checks::Off => hazards.push("foreign keys are not checked while this runs"),
             Checks::AsLogged if self.index.unchecked.count() > 0 => {
-                hazards.push("foreign keys are not checked around transactions whose log has rows of cascades");
+                hazards.push(if self.request.references.is_empty() {
+                    "foreign keys are not checked around transactions that ran without checks or with cascades, and \
+                     nothing counts rows that then refer to nothing"
+                } else {
+                    "foreign keys are not checked around transactions that ran without checks or with cascades; rows \
+                     that refer to nothing are counted before and behind, and more of them stop it"
+                });
             }
             _ => {}
         }

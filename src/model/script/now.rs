@@ -114,6 +114,20 @@ impl StateCounts {
         }
     }
 
+    /// One of them turns out to be of another state.
+    pub fn turn(&mut self, was: RowState, state: RowState) {
+        match was {
+            RowState::Unknown => {}
+            RowState::Matches => self.matches -= 1,
+            RowState::Undone => self.undone -= 1,
+            RowState::Changed => self.changed -= 1,
+            RowState::Gone => self.gone -= 1,
+            RowState::Anew => self.anew -= 1,
+            RowState::Unknowable => self.unknowable -= 1,
+        }
+        self.add(state);
+    }
+
     /// How many were looked at.
     pub fn looked_at(&self) -> u64 {
         self.matches + self.undone + self.changed + self.gone + self.anew + self.unknowable

@@ -8,9 +8,9 @@
 use std::collections::HashMap;
 
 use crate::change::query::TableName;
-use crate::change::schema::{TableFacts, Timeline};
+use crate::change::schema::{Around, TableFacts, Timeline};
 use crate::model::change::{BinlogPos, Place};
-use crate::model::changes::{FactsSource, PositionBound};
+use crate::model::changes::{FactsSource, PositionBound, TableRef};
 use crate::model::foreign::Foreign;
 use crate::work::changes::names::bare;
 
@@ -32,6 +32,8 @@ pub enum Valid {
 pub struct DefinitionSet {
     /// The tables.
     pub tables: Vec<TableFacts>,
+    /// What stood around them.
+    pub around: Around,
     /// Where they were true.
     pub valid: Valid,
 }
@@ -40,14 +42,54 @@ pub struct DefinitionSet {
 #[derive(Debug, Default)]
 pub struct Definitions {
     sets: Vec<DefinitionSet>,
+    /// What stood around tables at some place of the logs: what they say of it comes on top.
+    around_before: Around,
+    /// What stands around them at the end.
+    around_last: Around,
+    /// Whether a server told it, which knows all.
+    is_whole: bool,
+}
+
+/// What is known of what stands around tables.
+#[derive(Debug, Clone, Default)]
+pub struct KnownAround {
+    /// Foreign keys and triggers.
+    pub around: Around,
+    /// Whether a server told it, so that there is nothing else.
+    pub is_whole: bool,
 }
 
 impl Definitions {
     /// Adds a set; later ones win.
     pub fn add(&mut self, set: DefinitionSet) {
-        if set.valid != Valid::Unread {
-            self.sets.push(set);
-        }
+        let around = match set.valid {
+            Valid::At(_) => &mut self.around_before,
+            Valid::End => &mut self.around_last,
+            // A foreign key or a trigger is worth a word wherever it was.
+            Valid::Untold => &mut self.around_before,
+            // Its columns may be others by now; a foreign key or a trigger is worth a word all the same.
+            Valid::Unread => return self.around_before.add(set.around),
+        };
+        around.add(set.around.clone());
+        self.sets.push(set);
+    }
+
+    /// What stands around tables by what a server says, which knows all of it.
+    pub fn add_whole(&mut self, around: Around) {
+        self.around_last.add(around);
+        self.is_whole = true;
+    }
+
+    /// What stood around tables before the logs.
+    pub fn around_before(&mut self) -> Around {
+        std::mem::take(&mut self.around_before)
+    }
+
+    /// All that is known of it: `logged` is what the logs made of what stood there before.
+    pub fn around(&mut self, mut logged: Around, homes: &[TableRef]) -> KnownAround {
+        logged.add(std::mem::take(&mut self.around_last));
+        logged.settle(homes);
+        KnownAround { around: logged, is_whole: self.is_whole }
     }
 
     /// Definitions that name no database wait until it is known in which ones the log has such tables.
@@ -76,7 +118,8 @@ impl Definitions {
         let homeless: Vec<_> =
             ready.iter().flat_map(|set| &set.tables).filter(|facts| is_homeless(facts)).cloned().collect();
         if !homeless.is_empty() && !now(Valid::End) {
-            rest.insert(0, DefinitionSet { tables: homeless, valid: Valid::Untold });
+            let around = Around::default();
+            rest.insert(0, DefinitionSet { tables: homeless, around, valid: Valid::Untold });
         }
         self.sets = rest;
         for DefinitionSet { tables, valid, .. } in ready {

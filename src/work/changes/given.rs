@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 
-use crate::change::schema::{DefinitionReader, TableFacts};
+use crate::change::schema::{Around, DefinitionReader, TableFacts};
 use crate::disk::urls;
 use crate::format::tar::{Stopped, TarSink, TarWalk};
 use crate::model::backup::Format;
@@ -14,6 +14,7 @@ use crate::model::foreign::{Foreign, escape};
 use crate::model::sink::ServerRef;
 use crate::model::target::{Object, Target, TargetName};
 use crate::report::{Fault, Report, Reportable};
+use crate::server::rows_now::RowsNow;
 use crate::sql::lexer::LexError;
 use crate::target::{self, Patience, Ssh, Store, parse_backup};
 use crate::work::changes::facts::{self, DefinitionSet, Definitions, Said, Valid};
@@ -80,7 +81,7 @@ pub async fn load(
             source.problem = Some(words.to_owned());
         }
         told.push(source);
-        definitions.add(DefinitionSet { tables: found.tables, valid });
+        definitions.add(DefinitionSet { tables: found.tables, around: found.around, valid });
     }
     Ok((definitions, told))
 }
@@ -125,6 +126,7 @@ async fn find(session: &Session, place: &str) -> Result<(Arc<dyn Store>, Object)
 #[derive(Default)]
 struct Found {
     tables: Vec<TableFacts>,
+    around: Around,
     position: Option<PositionBound>,
 }
 
@@ -183,8 +185,8 @@ impl Reading {
             self.start().map_err(|error| error.to_string())?;
         }
         let position = facts::position_in(&self.head);
-        let tables = self.definitions.finish().map_err(|error| error.to_string())?;
-        Ok(Found { tables, position })
+        let (tables, around) = self.definitions.finish_with_around().map_err(|error| error.to_string())?;
+        Ok(Found { tables, around, position })
     }
 }
 
@@ -229,6 +231,7 @@ impl TarSink for Members {
         let Some(reading) = self.current.take() else { return Ok(()) };
         let found = reading.finish()?;
         self.found.tables.extend(found.tables);
+        self.found.around.add(found.around);
         self.found.position = self.found.position.take().or(found.position);
         Ok(())
     }
@@ -251,7 +254,7 @@ fn archive(mut plain: Plaintext) -> Result<Found, String> {
     }
 }
 
-/// Asks a server for the definitions of tables, in a session that cannot write.
+/// Asks a server for the definitions of tables and for what stands around them, in sessions that cannot write.
 ///
 /// # Errors
 ///
@@ -260,7 +263,7 @@ pub async fn from_server(
     session: &Session,
     text: &str,
     tables: &[TableRef],
-) -> Result<(DefinitionSet, FactsSource), Report> {
+) -> Result<(DefinitionSet, Around, FactsSource), Report> {
     let server = server(session, text)?;
     let password = run::password(session, &server);
     let password = password.as_ref().map(|secret| secret.expose());
@@ -276,8 +279,13 @@ pub async fn from_server(
         }
     }
     connection.close().await;
+    let mut look = RowsNow::open(&server, password).await.map_err(|error| error.report())?;
+    let seen = look.surroundings(tables).await.map_err(|error| error.report())?;
+    look.close().await;
+    let names = seen.tables.into_iter().map(|now| now.table).collect();
+    let around = Around { tables: names, keys: seen.keys, triggers: seen.triggers };
     let told = facts::told(&server.label(), found.len(), facts::valid_words(Valid::End, &[]));
-    Ok((DefinitionSet { tables: found, valid: Valid::End }, told))
+    Ok((DefinitionSet { tables: found, around: Around::default(), valid: Valid::End }, around, told))
 }
 
 fn server(session: &Session, text: &str) -> Result<ServerRef, Report> {

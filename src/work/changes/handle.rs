@@ -189,6 +189,8 @@ impl Opening<'_> {
         let (mut surveyed, mut pass) = self.read(pass).await?;
         self.ask_servers(&request, &mut pass, &surveyed).await?;
         let fates = Arc::new(surveyed.finish(&mut pass.definitions));
+        let homes: Vec<TableRef> = surveyed.stats.tables.iter().map(|sums| sums.table.clone()).collect();
+        let around = Arc::new(pass.definitions.around(std::mem::take(&mut surveyed.around), &homes));
         let shown = view::of((&label, &pass.listing), &surveyed, (&pass.facts, &pass.catalog), ViewState::Complete);
         self.inner.show(shown);
         let columns = columns::of(&surveyed.stats, &surveyed.timeline);
@@ -198,6 +200,7 @@ impl Opening<'_> {
             logs,
             timeline: Arc::new(std::mem::take(&mut surveyed.timeline)),
             fates,
+            around,
             checkpoints: std::mem::take(&mut surveyed.stats.checkpoints),
             entries: surveyed.stats.entries,
             filter,
@@ -212,6 +215,7 @@ impl Opening<'_> {
             let mut pass = pass;
             let mut surveyed = Surveyed::default();
             surveyed.coverage.gaps.clone_from(&pass.listing.gaps);
+            surveyed.around = pass.definitions.around_before();
             for (index, log) in &pass.logs {
                 ctx.at(log.name.to_string());
                 let (of, beside) = ((&pass.label, &pass.listing), (&pass.facts[..], &*pass.catalog));
@@ -234,8 +238,9 @@ impl Opening<'_> {
     async fn ask_servers(&self, request: &ChangesRequest, pass: &mut Pass, surveyed: &Surveyed) -> Result<(), Report> {
         let tables: Vec<TableRef> = surveyed.stats.tables.iter().map(|sums| sums.table.clone()).collect();
         for schema in request.schemas.iter().filter(|text| given::is_server(text)) {
-            let (set, told) = given::from_server(self.session, schema, &tables).await?;
+            let (set, around, told) = given::from_server(self.session, schema, &tables).await?;
             pass.definitions.add(set);
+            pass.definitions.add_whole(around);
             pass.facts.push(told);
         }
         pass.definitions.settle_homeless(|set| given::homeless(set, &tables));

@@ -20,8 +20,9 @@ mod walls;
 mod wanted;
 
 pub use crate::work::changes::error::ChangesError;
+pub use crate::work::changes::facts::KnownAround;
 pub(in crate::work) use crate::work::changes::handle::Handles;
 pub use crate::work::changes::handle::{ChangesHandle, Streamed};
 pub use crate::work::changes::walk::Opened;
-pub(in crate::work) use crate::work::changes::walls::table_ref;
+pub(in crate::work) use crate::work::changes::walls::{newest_with, table_ref};
 pub use crate::work::changes::wanted::Chosen;

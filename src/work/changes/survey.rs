@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::change::error::BinlogError;
 use crate::change::frame::{FileEnd, Limits, Product};
 use crate::change::query::{Ddl, DdlVerb, TableName};
-use crate::change::schema::{self, Timeline};
+use crate::change::schema::{self, Around, Timeline};
 use crate::change::transactions::{Fates, Item, Known, Note, StatementItem, Survey, Transactions};
 use crate::model::change::{BinlogPos, Place};
 use crate::model::changes::{Coverage, Edge, Gap, GapKind, LogFacts, Problem, TextStatement, Wall};
@@ -30,6 +30,8 @@ const RHYTHM: Duration = Duration::from_millis(500);
 pub struct Surveyed {
     pub stats: Stats,
     pub timeline: Timeline,
+    /// What stands around tables, as far as definitions and statements told.
+    pub around: Around,
     pub walls: Vec<Wall>,
     pub more_walls: u64,
     pub statements: Vec<TextStatement>,
@@ -134,6 +136,7 @@ impl Surveyed {
             Item::XaDecided(xid, stays) => self.stats.decided(xid, *stays),
             Item::Wall(ddl, statement) => self.wall(ddl, statement, at, definitions),
             Item::Statement(statement) => self.statement(statement, at),
+            Item::Trigger(statement) => self.stands_around(statement),
             Item::Incident => self.coverage.gaps.push(Gap {
                 kind: GapKind::Incident,
                 after: None,
@@ -145,9 +148,16 @@ impl Surveyed {
         Ok(())
     }
 
+    /// What a statement says of foreign keys and triggers.
+    fn stands_around(&mut self, statement: &StatementItem<'_>) {
+        let query = &statement.query;
+        self.around.see(query.text, query.schema, query.dialect);
+    }
+
     fn wall(&mut self, ddl: &Ddl, statement: &StatementItem<'_>, at: &At<'_>, definitions: &mut Definitions) {
         let place = Place { file: at.index, position: statement.facts.start, inner: 0 };
         let entry = self.stats.number();
+        self.stands_around(statement);
         definitions.learn_before(&mut self.timeline, place, &self.last_walls);
         if self.timeline.is_moot(ddl, place) {
             return;

@@ -15,6 +15,7 @@ use crate::model::change::{BinlogPos, Certainty, Change, ChangeKey, Place, Trans
 use crate::model::changes::Compiled;
 use crate::model::foreign::Foreign;
 use crate::work::changes::columns::TableColumns;
+use crate::work::changes::facts::KnownAround;
 use crate::work::changes::fetch::{Forward, Log};
 use crate::work::changes::stats::Checkpoint;
 
@@ -33,6 +34,8 @@ pub struct Opened {
     pub timeline: Arc<Timeline>,
     /// What became of rows.
     pub fates: Arc<Fates>,
+    /// What stands around tables.
+    pub around: Arc<KnownAround>,
     /// Where reading can begin again.
     pub checkpoints: Vec<Checkpoint>,
     /// How many entries there are.

@@ -5,6 +5,8 @@ use crate::change::transactions::StatementItem;
 use crate::model::change::Place;
 use crate::model::changes::{TableRef, Wall, WallBackup, WallVerb};
 use crate::model::foreign::Foreign;
+use crate::model::units::Moment;
+use crate::sql::token::Tokens;
 use crate::work::catalog::Catalog;
 use crate::work::ladder;
 
@@ -23,7 +25,11 @@ pub fn table_ref(name: &TableName) -> TableRef {
 
 /// A wall as it is shown; its backup is looked for later.
 pub fn wall(ddl: &Ddl, statement: &StatementItem<'_>, (file, place): (&Foreign, Place), entry: u64) -> Wall {
+    let rows_go = rows_go(ddl, statement);
     let verb = match ddl.verb {
+        // The table that was there goes with all its rows; or some of them go.
+        DdlVerb::Create if rows_go => WallVerb::Drop,
+        DdlVerb::Alter if rows_go => WallVerb::Truncate,
         DdlVerb::Create => WallVerb::Create,
         DdlVerb::Replace => WallVerb::Replace,
         DdlVerb::Purge => WallVerb::Purge,
@@ -44,11 +50,36 @@ pub fn wall(ddl: &Ddl, statement: &StatementItem<'_>, (file, place): (&Foreign, 
         thread: statement.facts.thread,
         gtid: statement.facts.gtid.clone(),
         verb,
-        destroyed: destroyed(verb, &tables),
+        destroyed: match ddl.verb {
+            DdlVerb::Alter if rows_go => of_partitions(&tables),
+            _ => destroyed(verb, &tables),
+        },
         tables,
         statement: text(statement.query.text),
         backup: None,
     }
+}
+
+/// Whether rows go with a statement whose verb does not say so: `CREATE OR REPLACE TABLE`, and an `ALTER TABLE` that
+/// drops or empties partitions, or throws a tablespace away.
+fn rows_go(ddl: &Ddl, statement: &StatementItem<'_>) -> bool {
+    if !matches!(ddl.verb, DdlVerb::Create | DdlVerb::Alter) {
+        return false;
+    }
+    let tokens = Tokens::code(statement.query.text, statement.query.dialect);
+    let follow =
+        |first: &[&str], second: &[&str]| tokens.windows(2).any(|two| two[0].is_any(first) && two[1].is_any(second));
+    match ddl.verb {
+        DdlVerb::Create => tokens.iter().take(3).any(|token| token.is("REPLACE")),
+        _ => {
+            follow(&["DROP", "TRUNCATE", "DISCARD"], &["PARTITION"]) || follow(&["DISCARD", "IMPORT"], &["TABLESPACE"])
+        }
+    }
+}
+
+fn of_partitions(tables: &[TableRef]) -> String {
+    let names: Vec<String> = tables.iter().take(1).map(TableRef::to_string).collect();
+    format!("rows of {}, as the statement says: the log does not have them", names.join(", "))
 }
 
 fn destroyed(verb: WallVerb, tables: &[TableRef]) -> String {
@@ -74,22 +105,24 @@ fn destroyed(verb: WallVerb, tables: &[TableRef]) -> String {
 
 /// The newest good backup from before the wall that has what it destroyed.
 pub fn backup_for(wall: &Wall, catalog: &Catalog) -> Option<WallBackup> {
-    if !wall.verb.destroys() {
-        return None;
-    }
+    if wall.verb.destroys() { newest_with(catalog, &wall.tables, wall.at) } else { None }
+}
+
+/// The newest good backup from before a moment that has all of these tables; one without a name stands for its
+/// database.
+pub fn newest_with(catalog: &Catalog, wanted: &[TableRef], before: Moment) -> Option<WallBackup> {
     let has = |table: &TableRef, databases: &[Foreign], tables: Option<&[Foreign]>| {
         let listed = |tables: &[Foreign]| table.table.raw_bytes().is_empty() || tables.contains(&table.table);
         databases.contains(&table.schema) && tables.is_none_or(listed)
     };
-    let fits =
-        catalog.backups.iter().filter(|backup| backup.is_good() && backup.taken.at < wall.at).find(|backup| {
-            let inside = backup.proof.as_ref().and_then(|proof| proof.inside.as_ref());
-            // The list of tables is cut at a thousand: then it says nothing of the others.
-            let whole = inside.filter(|inside| inside.tables.len() as u64 == inside.table_count);
-            let tables: Option<Vec<Foreign>> =
-                whole.map(|inside| inside.tables.iter().map(|table| table.name.clone()).collect());
-            wall.tables.iter().all(|table| has(table, &backup.databases, tables.as_deref()))
-        })?;
+    let fits = catalog.backups.iter().filter(|backup| backup.is_good() && backup.taken.at < before).find(|backup| {
+        let inside = backup.proof.as_ref().and_then(|proof| proof.inside.as_ref());
+        // The list of tables is cut at a thousand: then it says nothing of the others.
+        let whole = inside.filter(|inside| inside.tables.len() as u64 == inside.table_count);
+        let tables: Option<Vec<Foreign>> =
+            whole.map(|inside| inside.tables.iter().map(|table| table.name.clone()).collect());
+        wanted.iter().all(|table| has(table, &backup.databases, tables.as_deref()))
+    })?;
     let trust = fits.proof.as_ref().map_or_else(String::new, |proof| ladder::in_words(proof));
     Some(WallBackup { id: fits.id.clone(), label: fits.label(), taken: fits.taken.at, trust })
 }

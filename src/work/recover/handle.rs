@@ -13,17 +13,18 @@ use crate::change::undo::{Reference, UndoError, Undoing};
 use crate::model::change::{Change, ChangeKind};
 use crate::model::changes::{ChangeFilter, Literal, TableRef};
 use crate::model::script::{
-    CheckView, Decision, ForeignKey, Later, RecoveryPhase, RecoveryView, RowNow, ScriptHazard, ScriptOptions,
-    ScriptPage, ScriptStatement, ScriptTransaction, Which,
+    CheckView, Decision, Later, RecoveryPhase, RecoveryView, RowNow, ScriptHazard, ScriptOptions, ScriptPage,
+    ScriptStatement, ScriptTransaction, Surroundings, Which,
 };
 use crate::report::{Report, Reportable};
+use crate::work::catalog::Catalog;
 use crate::work::changes::ChangesHandle;
 use crate::work::news::Changed;
 use crate::work::recover::error::RecoverError;
 use crate::work::recover::export::{self, ExportOptions, Recovered};
 use crate::work::recover::made::{Made, Material, Reading, Wish, row_words};
 use crate::work::recover::state::{State, label};
-use crate::work::recover::{chain, material, words};
+use crate::work::recover::{around, chain, material, words};
 use crate::work::session::{Session, held};
 
 pub use crate::work::recover::handle::find::Found;
@@ -130,7 +131,8 @@ impl RecoveryHandle {
             state.made = Some(made.clone());
             state.choices = choices;
         }
-        let everything = Wish { watch: Some(&*self.0.reading), ..Wish::default() };
+        let references = self.stand_around(&made);
+        let everything = Wish { references, watch: Some(&*self.0.reading), ..Wish::default() };
         // Whatever is left out later: numbers of statements count everything.
         let mut same = None;
         match made.tried(&everything) {
@@ -178,17 +180,52 @@ impl RecoveryHandle {
     /// What the header says; the same for a try and for the file, so that both have one digest.
     fn wish<'r>(&self, made: &Made) -> Wish<'r> {
         let state = self.state();
-        Wish {
-            header: words::header(made, &self.0.filter, &state),
-            choices: state.choices.clone(),
-            references: state.references.clone(),
-            ..Wish::default()
+        Wish { choices: state.choices.clone(), ..self.header(made, &state) }
+    }
+
+    /// The same, without what decides the statements.
+    fn header<'r>(&self, made: &Made, state: &State) -> Wish<'r> {
+        let header = words::header(made, &self.0.filter, state);
+        Wish { header, references: state.references.clone(), ..Wish::default() }
+    }
+
+    /// What definitions tell of what stands around the tables, until a server is asked: the keys by which rows that
+    /// refer to nothing are counted.
+    fn stand_around(&self, made: &Made) -> Arc<[Reference]> {
+        let defined = around::told(made, &self.0.session.catalog());
+        let references: Arc<[Reference]> = around::defined_references(made).into();
+        let mut state = self.state();
+        (state.defined, state.references) = (defined, references.clone());
+        references
+    }
+
+    /// Looks in a catalog that is known by now for the backups that still have what walls destroyed and cascades took.
+    pub fn look_for_backups(&self, catalog: &Catalog) {
+        if let Some(source) = &self.0.source {
+            source.look_for_backups(catalog);
+            self.state().source = source.view();
         }
+        if let Ok(made) = self.ready() {
+            let mut state = self.state();
+            match state.asked.clone() {
+                None => state.defined = around::told(&made, catalog),
+                Some((_, seen)) => {
+                    state.around.retain(|hazard| !around::CASCADES.contains(&hazard.code));
+                    state.around.extend(around::cascades(&made, &seen, catalog));
+                }
+            }
+        }
+        self.tell();
     }
 
     /// What is known by now; never blocks for long. `Changed::RECOVERY` tells when there is more.
     pub fn view(&self) -> Arc<RecoveryView> {
-        let mut view = self.state().view();
+        let state = self.state();
+        let mut view = state.view();
+        if let (Some(made), Some(chosen)) = (&state.made, &state.chosen) {
+            view.digest = made.digest(&self.header(made, &state), chosen);
+        }
+        drop(state);
         if let RecoveryPhase::Reading { done, total } = &mut view.phase {
             *done = self.0.reading.done.load(Ordering::Relaxed);
             *total = self.state().source.totals.bytes;
@@ -354,18 +391,19 @@ impl RecoveryHandle {
     }
 
     /// What stands around the tables; the script's header says it too, and counts what refers to them.
-    pub(in crate::work) fn surrounded(&self, hazards: Vec<ScriptHazard>, keys: &[ForeignKey]) -> Result<(), Report> {
-        let name = |table: &TableRef| (table.schema.clone(), table.table.clone());
-        let reference = |key: &ForeignKey| Reference {
-            child: name(&key.child),
-            columns: key.columns.clone(),
-            parent: name(&key.parent),
-            keys: key.refers_to.clone(),
-        };
-        let references: Arc<[Reference]> = keys.iter().map(reference).collect();
+    pub(in crate::work) fn surrounded(
+        &self,
+        mut hazards: Vec<ScriptHazard>,
+        seen: &Surroundings,
+    ) -> Result<(), Report> {
+        let references: Arc<[Reference]> = around::references(&seen.keys).into();
+        let made = self.ready()?;
+        hazards.extend(around::cascades(&made, seen, &self.0.session.catalog()));
         {
             let mut state = self.state();
             state.around = hazards;
+            state.defined.clear();
+            state.asked = Some((state.check.server.clone(), seen.clone()));
             if state.references != references {
                 state.references = references;
                 state.rework();

@@ -17,7 +17,8 @@ use crate::change::undo::{
 use crate::model::change::Change;
 use crate::model::changes::{ChangesView, Rows, Shown, TableRef};
 use crate::model::foreign::Foreign;
-use crate::model::script::{Extent, Mode, ScriptOptions};
+use crate::model::script::{Extent, Mode, ScriptDigest, ScriptOptions};
+use crate::work::changes::KnownAround;
 use crate::work::recover::error::RecoverError;
 
 /// What a script is made of. The logs' bytes are pinned: `still` says whether they are what they were.
@@ -30,6 +31,8 @@ pub struct Material {
     pub wanted: Arc<dyn Wanted>,
     /// What is known of the source.
     pub view: Arc<ChangesView>,
+    /// What definitions tell of what stands around its tables.
+    pub around: Arc<KnownAround>,
     /// Whether the files are still the same.
     pub still: Arc<dyn Fn() -> bool + Send + Sync>,
 }
@@ -61,6 +64,8 @@ pub struct Made {
     pub index: Index,
     /// What is known of the source.
     pub view: Arc<ChangesView>,
+    /// What definitions tell of what stands around its tables.
+    pub around: Arc<KnownAround>,
     /// How scripts are written, but for what is chosen later.
     pub options: ScriptOptions,
     still: Arc<dyn Fn() -> bool + Send + Sync>,
@@ -94,10 +99,10 @@ impl Made {
     ///
     /// Only when it is stopped.
     pub fn make(material: Material, options: ScriptOptions, watch: &dyn Watch) -> Result<Self, Stopped> {
-        let Material { logs, timeline, wanted, view, still } = material;
+        let Material { logs, timeline, wanted, view, around, still } = material;
         let how = Indexing { extent: options.extent, watch: Some(watch), ..Indexing::default() };
         let index = Index::build(logs, timeline, wanted, how)?;
-        Ok(Self { index, view, options, still, windows: OnceLock::new(), tables: OnceLock::new() })
+        Ok(Self { index, view, around, options, still, windows: OnceLock::new(), tables: OnceLock::new() })
     }
 
     /// Whether the files of the source are still what they were when they were read.
@@ -156,6 +161,11 @@ impl Made {
             let _ = self.windows.set(written.windows.clone());
         }
         Ok(written)
+    }
+
+    /// The digest of the script that was tried, with the header that is wished for now.
+    pub fn digest(&self, wish: &Wish<'_>, tried: &Written) -> Option<ScriptDigest> {
+        undo::digest(&self.index, &self.request(wish), tried).map(ScriptDigest)
     }
 
     /// Changes in all, whatever is chosen.

@@ -36,6 +36,7 @@ pub async fn of(from: &ChangesHandle, filter: &ChangeFilter) -> Result<Material,
         timeline: opened.timeline.beginning_with(first),
         wanted: Arc::new(Chosen(compiled)),
         view,
+        around: opened.around.clone(),
         still: Arc::new(move || still.logs.iter().all(|(_, log)| log.is_unchanged())),
     })
 }

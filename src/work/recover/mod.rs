@@ -1,5 +1,6 @@
 //! Recovery scripts: changes that were chosen become a file for people. Nothing here can reach a database.
 
+pub(in crate::work) mod around;
 mod chain;
 mod error;
 mod export;

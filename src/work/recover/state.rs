@@ -11,7 +11,7 @@ use crate::model::changes::{ChangesView, Coverage, Rows, TableRef, Wall, WallVer
 use crate::model::foreign::Foreign;
 use crate::model::script::{
     CheckView, Choice, ChoiceCounts, Decision, Later, Mode, Offer, PartialTransaction, RecoveryPhase, RecoveryView,
-    RefusedChange, RowNow, RowState, ScriptDigest, ScriptHazard, ScriptTable, ScriptWall, StateCounts, Which,
+    RefusedChange, RowNow, RowState, ScriptHazard, ScriptTable, ScriptWall, StateCounts, Surroundings, Which,
 };
 use crate::report::Report;
 use crate::work::changes::table_ref;
@@ -61,7 +61,11 @@ pub struct State {
     pub check: CheckView,
     /// What a server says of the tables.
     pub around: Vec<ScriptHazard>,
-    /// Foreign keys of the tables, as far as a server told them.
+    /// What definitions say of them, until a server does.
+    pub defined: Vec<ScriptHazard>,
+    /// The server that said what stands around them, and what it said.
+    pub asked: Option<(String, Surroundings)>,
+    /// Foreign keys of the tables, as far as definitions or a server told them.
     pub references: Arc<[Reference]>,
     /// What the changes themselves tell, such as chains that do not hold.
     pub told: Vec<ScriptHazard>,
@@ -90,6 +94,8 @@ impl State {
             details: HashMap::new(),
             check: CheckView::default(),
             around: vec![],
+            defined: vec![],
+            asked: None,
             references: Arc::new([]),
             told: vec![],
             written: None,
@@ -337,12 +343,13 @@ impl State {
         counts
     }
 
-    /// Everything that a door shows.
+    /// Everything that a door shows but the digest, which is of the header too.
     pub fn view(&self) -> RecoveryView {
         let written = self.chosen.as_ref().or(self.last.as_ref());
         let mut hazards: Vec<ScriptHazard> =
             written.iter().flat_map(|written| written.hazards.iter().map(hazard)).collect();
         hazards.extend(self.told.iter().cloned());
+        hazards.extend(self.defined.iter().cloned());
         hazards.extend(self.around.iter().cloned());
         let (partial, partials) = self.partial();
         RecoveryView {
@@ -361,7 +368,7 @@ impl State {
             walls: self.walls(),
             partial,
             partials,
-            digest: self.chosen.as_ref().map(|written| ScriptDigest(written.digest)),
+            digest: None,
             check: self.check.clone(),
             written: self.written.clone(),
         }

@@ -7,6 +7,7 @@ use crate::model::changes::{ChangeFilter, ChangesView};
 use crate::model::foreign::Foreign;
 use crate::model::script::{Choice, Commits, Extent, Gaps, Mode, RecoveryView, ScriptHazard};
 use crate::model::units::{counted, grouped};
+use crate::work::recover::around;
 use crate::work::recover::made::{Made, place_words};
 use crate::work::recover::state::State;
 
@@ -83,6 +84,7 @@ pub fn header(made: &Made, filter: &ChangeFilter, state: &State) -> Header {
     for (name, words) in filter_words(filter) {
         add("filter", format!("{name} {words}"));
     }
+    add("around", around::known_words(made, state.asked.as_ref().map(|(server, _)| server.as_str())));
     add("transactions", transactions(made));
     for part in state.view_partial().iter().take(LISTED) {
         add("partial", part.clone());
@@ -104,7 +106,7 @@ pub fn header(made: &Made, filter: &ChangeFilter, state: &State) -> Header {
     for (_, place, note) in state.notes().take(LISTED) {
         add("note", format!("{} row {}: {note}", place_words(made, *place), place.row));
     }
-    let hazards = state.told.iter().chain(&state.around);
+    let hazards = state.told.iter().chain(&state.defined).chain(&state.around);
     let texts: Vec<Foreign> = hazards.clone().map(|hazard| Foreign::from(hazard.text.as_str())).collect();
     Header { lines, hazards: texts, notes: hazards.flat_map(offers).collect(), ..Header::default() }
 }

@@ -3,14 +3,23 @@
 use std::collections::BTreeSet;
 
 use crate::model::changes::TableRef;
-use crate::model::script::{ForeignKey, Offer, ScriptHazard, Surroundings, Trigger};
-use crate::sql::compare::quoted;
+use crate::model::script::{ForeignKey, ScriptHazard, Surroundings};
+use crate::work::recover::around::triggers;
 
 /// Storage engines that take changes back.
 const ROLLS_BACK: [&str; 5] = ["innodb", "rocksdb", "tokudb", "ndb", "ndbcluster"];
 
 /// What a reviewer must know of the tables that a script touches.
 pub fn hazards(around: &Surroundings, tables: &[TableRef]) -> Vec<ScriptHazard> {
+    let mut found = of_tables(around, tables);
+    let touched: BTreeSet<&TableRef> = tables.iter().collect();
+    let keys = around.keys.iter().filter(|key| key.cascades() && touched.contains(&key.parent));
+    found.extend(keys.map(of_key));
+    found
+}
+
+/// The same without what foreign keys do to other tables.
+pub(super) fn of_tables(around: &Surroundings, tables: &[TableRef]) -> Vec<ScriptHazard> {
     let mut found = vec![];
     for table in tables {
         let Some(now) = around.table(table) else {
@@ -24,39 +33,13 @@ pub fn hazards(around: &Surroundings, tables: &[TableRef]) -> Vec<ScriptHazard> 
         if now.key.is_empty() {
             found.push(plain("no_key", format!("{table} has no key: of equal rows, any one is taken")));
         }
-        let triggers: Vec<&Trigger> = around.triggers.iter().filter(|one| one.table == *table).collect();
-        if !triggers.is_empty() {
-            found.push(of_triggers(table, &triggers));
-        }
+        found.extend(triggers(table, around));
     }
-    let touched: BTreeSet<&TableRef> = tables.iter().collect();
-    let keys = around.keys.iter().filter(|key| key.cascades() && touched.contains(&key.parent));
-    found.extend(keys.map(of_key));
     found
 }
 
 fn plain(code: &'static str, text: String) -> ScriptHazard {
     ScriptHazard { code, text, offers: vec![] }
-}
-
-/// Triggers fire on undo and write again; nothing here takes that decision from a person.
-fn of_triggers(table: &TableRef, triggers: &[&Trigger]) -> ScriptHazard {
-    let names: Vec<String> =
-        triggers.iter().map(|one| format!("{} ({} {})", one.name, one.timing, one.event)).collect();
-    let many = if triggers.len() == 1 { "1 trigger" } else { &format!("{} triggers", triggers.len()) };
-    let text = format!("{many} would fire on {table}: {}", names.join(", "));
-    let full = |one: &Trigger| Some(format!("{}.{}", quoted(&one.table.schema)?, quoted(&one.name)?));
-    let drops = triggers.iter().filter_map(|one| Some(format!("DROP TRIGGER {};", full(one)?)));
-    let makes = triggers.iter().filter_map(|one| {
-        let create = one.create.as_ref()?.to_string();
-        Some(format!("SET sql_mode='{}'; {create};", one.sql_mode))
-    });
-    let offers = vec![
-        Offer { what: "to let them fire: nothing; what they write is then written once more".to_owned(), sql: vec![] },
-        Offer { what: "to keep them silent: before the script".to_owned(), sql: drops.collect() },
-        Offer { what: "and behind it, under another DELIMITER".to_owned(), sql: makes.collect() },
-    ];
-    ScriptHazard { code: "triggers", text, offers }
 }
 
 fn of_key(key: &ForeignKey) -> ScriptHazard {
@@ -73,7 +56,7 @@ fn of_key(key: &ForeignKey) -> ScriptHazard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::script::TableNow;
+    use crate::model::script::{TableNow, Trigger};
 
     fn table(name: &str) -> TableRef {
         TableRef { schema: "shop".into(), table: name.into() }

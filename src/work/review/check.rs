@@ -6,16 +6,17 @@ use std::sync::Arc;
 use crate::change::review::{RowStatement, of_statement};
 use crate::change::schema::since;
 use crate::change::undo::Undoing;
-use crate::model::backup::Backup;
 use crate::model::change::{Change, ChangedTable, RowImage};
 use crate::model::changes::{Shown, TableRef};
 use crate::model::script::{
-    CheckView, ColumnNow, ColumnNowFacts, RowNow, RowState, ScriptHazard, ScriptTable, Surroundings, TableNow,
+    CheckView, Choice, ColumnNow, ColumnNowFacts, RowNow, RowState, ScriptHazard, ScriptTable, Surroundings, TableNow,
 };
 use crate::report::{Report, Reportable};
 use crate::server::rows_now::RowsNow;
+use crate::work::recover::around::joined;
 use crate::work::recover::{Made, RecoveryHandle};
 use crate::work::review::around;
+use crate::work::review::chains::Chains;
 use crate::work::review::now::{Asked, questions};
 use crate::work::review::server::{Look, look};
 use crate::work::session::now;
@@ -38,7 +39,8 @@ impl RecoveryHandle {
         self.look_again(check.clone());
         let (handle, cancel) = (self.clone(), self.cancel().clone());
         tokio::spawn(async move {
-            let work = Checking { handle: &handle, made, check, brought: 0, otherwise: BTreeMap::new() };
+            let (chains, otherwise) = (Chains::default(), BTreeMap::new());
+            let work = Checking { handle: &handle, made, check, chains, brought: 0, otherwise };
             cancel.run_until_cancelled(work.run(&look)).await;
         });
         Ok(())
@@ -55,7 +57,8 @@ impl RecoveryHandle {
         let check = CheckView { server: look.label(), running: true, at: Some(now()), ..CheckView::default() };
         self.session().event("look", &look.label(), "ok", "rows as they are now, for a recovery")?;
         self.look_again(check.clone());
-        Checking { handle: self, made, check, brought: 0, otherwise: BTreeMap::new() }.run(&look).await;
+        let (chains, otherwise) = (Chains::default(), BTreeMap::new());
+        Checking { handle: self, made, check, chains, brought: 0, otherwise }.run(&look).await;
         match self.view().check.problem.clone() {
             Some(problem) => Err(*problem),
             None => Ok(()),
@@ -68,6 +71,8 @@ struct Checking<'h> {
     handle: &'h RecoveryHandle,
     made: Arc<Made>,
     check: CheckView,
+    /// What the statements so far leave of their rows.
+    chains: Chains,
     brought: usize,
     /// Tables with a column that does not hold what it held, and which.
     otherwise: BTreeMap<TableRef, String>,
@@ -94,10 +99,10 @@ impl Checking<'_> {
         let mut server = look.open().await?;
         let tables: Vec<TableRef> = self.handle.view().tables.iter().map(|table| table.table.clone()).collect();
         let around = server.surroundings(&tables).await.map_err(|error| error.report())?;
-        let mut hazards = around::hazards(&around, &tables);
-        self.find_backups(&mut hazards, &around);
+        let mut hazards = around::of_tables(&around, &tables);
         hazards.extend(self.counters(&around));
-        self.handle.surrounded(hazards.clone(), &around.keys)?;
+        let around = joined(&self.made, &around);
+        self.handle.surrounded(hazards.clone(), &around)?;
         let (mut number, mut compared, mut differing) = (0, BTreeSet::new(), vec![]);
         for at in 0..self.made.index.windows() {
             let (handle, made) = (self.handle.clone(), self.made.clone());
@@ -117,31 +122,16 @@ impl Checking<'_> {
             }
             let first = number;
             number += rows.len() as u64;
+            self.check.done += rows.len() as u64;
             let seen = self.window(&mut server, &around, (first, rows)).await?;
-            self.check.done += seen.len() as u64;
             self.handle.looked_at(seen, self.check.clone());
         }
         if !differing.is_empty() {
             differing.extend(hazards);
-            self.handle.surrounded(differing, &around.keys)?;
+            self.handle.surrounded(differing, &around)?;
         }
         server.close().await;
         Ok(())
-    }
-
-    /// Where children that a cascade took can be found: the newest good backup from before the first change.
-    fn find_backups(&self, hazards: &mut [ScriptHazard], around: &Surroundings) {
-        let catalog = self.handle.session().catalog();
-        let Some(first) = self.made.view.coverage.from.as_ref().and_then(|edge| edge.at) else { return };
-        for hazard in hazards.iter_mut().filter(|hazard| hazard.code == "cascade") {
-            let child = around.keys.iter().find(|key| hazard.text.contains(&key.name.to_string()));
-            let has = |backup: &Backup| child.is_some_and(|key| backup.databases.contains(&key.child.schema));
-            let good = |backup: &&Arc<Backup>| backup.is_good() && backup.taken.at < first && has(backup);
-            let newest = catalog.backups.iter().filter(good).max_by_key(|backup| backup.taken.at);
-            if let Some(backup) = newest {
-                hazard.text.push_str(&format!("; the newest good one is {} of {}", backup.label(), backup.taken.at));
-            }
-        }
     }
 
     /// Numbers that a table gives by itself are not taken back with the rows that got them.
@@ -149,8 +139,9 @@ impl Checking<'_> {
         let view = self.handle.view();
         let counts = view.tables.iter().filter(|table| table.rows.inserts > 0);
         let hazard = |table: &ScriptTable| {
-            let next = around.table(&table.table)?.auto_increment?;
-            let text = format!("{} goes on counting at {next}: rows that are taken away leave a hole", table.table);
+            around.table(&table.table)?.auto_increment?;
+            // The number itself would be another one with every look.
+            let text = format!("{} goes on counting where it is: rows that are taken away leave a hole", table.table);
             Some(ScriptHazard { code: "auto_increment", text, offers: vec![] })
         };
         counts.filter_map(hazard).collect()
@@ -163,7 +154,8 @@ impl Checking<'_> {
         (first, rows): (u64, Vec<Undoing>),
     ) -> Result<Vec<(u64, RowNow)>, Report> {
         let mut by_table: BTreeMap<TableRef, Vec<One>> = BTreeMap::new();
-        for (number, row) in (first..).zip(rows) {
+        // What is left out meets no row, and leaves none for what stands behind it.
+        for (number, row) in (first..).zip(rows).filter(|(_, row)| row.choice == Choice::Include) {
             let table = table_of(&row.change.table);
             let statement = row.sql.ok().flatten().and_then(|sql| of_statement(sql.as_bytes()));
             let now = around.table(&table);
@@ -193,7 +185,10 @@ impl Checking<'_> {
         let answers = server.rows(&now.table, &all).await.map_err(|error| error.report())?;
         let mut seen = vec![];
         for ((one, asked), answer) in asked().zip(&answers) {
-            let state = asked.state(answer);
+            let judged = self.chains.judge(one.number, asked.keys, asked.state(answer));
+            let undone = RowNow { state: RowState::Undone, ..RowNow::default() };
+            seen.extend(judged.undone.into_iter().map(|(number, _)| (number, undone.clone())));
+            let state = judged.state;
             let mut row = RowNow { state, ..RowNow::default() };
             // The row is as the change left it, and what is written to it may not come out as it was.
             if let (RowState::Matches, Some(why)) = (state, self.otherwise.get(&now.table)) {

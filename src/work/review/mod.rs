@@ -3,6 +3,7 @@
 //! Scripts are read here and never run. The only session on a server is one that cannot write.
 
 mod around;
+mod chains;
 mod check;
 mod now;
 mod script;

@@ -6,10 +6,13 @@ use crate::model::foreign::Foreign;
 use crate::model::script::{RowState, StatementHazard, TableNow};
 use crate::server::rows_now::{Answer, Question};
 use crate::sql::compare::{Comparison, Term, View};
+use crate::work::review::chains::{self, Keys};
 
 /// A question about the row of a statement, and how its answer is read.
 pub(super) struct Asked {
     pub(super) question: Question,
+    /// Under which key it finds the row, and under which it leaves it.
+    pub(super) keys: Option<Keys>,
     kind: ChangeKind,
     /// How many of the things asked are the statement's own conditions; the others are what it would store.
     conditions: usize,
@@ -51,7 +54,8 @@ fn found(statement: &RowStatement, table: &TableNow) -> Option<Asked> {
     for pair in &statement.set {
         ask.push(stored(pair, table)?);
     }
-    Some(Asked { question: Question { find, ask }, kind: statement.kind, conditions })
+    let keys = chains::keys(statement, None, table);
+    Some(Asked { question: Question { find, ask }, keys, kind: statement.kind, conditions })
 }
 
 fn inserted(statement: &RowStatement, tuple: &[Literal], table: &TableNow) -> Option<Asked> {
@@ -68,7 +72,8 @@ fn inserted(statement: &RowStatement, tuple: &[Literal], table: &TableNow) -> Op
         find.push(comparison(&Pair { how: How::Equals, ..pair(own) })?);
     }
     let ask = pairs().map(|one| stored(&pair(one), table)).collect::<Option<Vec<_>>>()?;
-    Some(Asked { question: Question { find, ask }, kind: ChangeKind::Insert, conditions: 0 })
+    let keys = chains::keys(statement, Some(tuple), table);
+    Some(Asked { question: Question { find, ask }, keys, kind: ChangeKind::Insert, conditions: 0 })
 }
 
 fn same(one: &Foreign, other: &Foreign) -> bool {
@@ -157,7 +162,7 @@ mod tests {
     use super::*;
 
     fn state(kind: ChangeKind, conditions: usize, rows: u8, holds: &[bool]) -> RowState {
-        let asked = Asked { question: Question { find: vec![], ask: vec![] }, kind, conditions };
+        let asked = Asked { question: Question { find: vec![], ask: vec![] }, keys: None, kind, conditions };
         asked.state(&Answer { rows, holds: holds.to_vec() })
     }
 

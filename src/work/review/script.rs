@@ -21,6 +21,7 @@ use crate::report::{Fault, Report, Reportable};
 use crate::work::recover::file_at::FileAt;
 use crate::work::recover::{table_of as table_of_quoted, threads};
 use crate::work::review::around;
+use crate::work::review::chains::{Chains, Judged};
 use crate::work::review::now::{self, Asked};
 use crate::work::review::server::{Look, look};
 use crate::work::session::Session;
@@ -236,7 +237,7 @@ async fn with_rows(reviewed: &mut Reviewed, path: &Path, server: &Look) -> Resul
     let (sender, mut batches) = mpsc::channel(WAITING);
     let (file, known) = (path.to_owned(), around.clone());
     let reader = tokio::task::spawn_blocking(move || ask(&file, &known, &sender));
-    let mut states = StateCounts::default();
+    let (mut states, mut chains) = (StateCounts::default(), Chains::default());
     while let Some(statements) = batches.recv().await {
         for (table, now) in around.tables.iter().enumerate() {
             let own: Vec<&Batch> = statements.iter().filter(|batch: &&Batch| batch.table == Some(table)).collect();
@@ -244,7 +245,8 @@ async fn with_rows(reviewed: &mut Reviewed, path: &Path, server: &Look) -> Resul
             let questions: Vec<_> = asked().map(|(_, asked)| asked.question.clone()).collect();
             let answers = rows_now.rows(&now.table, &questions).await.map_err(|error| error.report())?;
             for ((batch, asked), answer) in asked().zip(&answers) {
-                let state = asked.state(answer);
+                let Judged { state, undone } = chains.judge(batch.line, asked.keys, asked.state(answer));
+                undone.into_iter().for_each(|(line, was)| turn(reviewed, &mut states, (line, was)));
                 states.add(state);
                 list(reviewed, batch, state);
             }
@@ -278,6 +280,14 @@ fn list(reviewed: &mut Reviewed, batch: &Batch, state: RowState) {
 /// Both names of a table, where the script names its database.
 fn names(table: &Named) -> Option<TableRef> {
     Some(TableRef { schema: table.schema.clone()?, table: table.name.clone() })
+}
+
+/// A row of a statement is undone already, as a later statement of it tells.
+fn turn(reviewed: &mut Reviewed, states: &mut StateCounts, (line, was): (u64, RowState)) {
+    states.turn(was, RowState::Undone);
+    if let Some(row) = reviewed.rows.iter_mut().find(|row| row.line == line && row.state == was) {
+        row.state = RowState::Undone;
+    }
 }
 
 type Refined = BTreeMap<StatementHazard, (u64, u64)>;

@@ -27,15 +27,15 @@ fn d23_d24_triggers_and_cascades_are_in_the_header_with_statements_for_both_choi
         let told = run_json.line();
         let codes: Vec<&str> =
             told["hazards"].as_array().unwrap().iter().map(|one| one["code"].as_str().unwrap()).collect();
-        for code in ["triggers", "cascade", "auto_increment"] {
+        for code in ["triggers", "auto_increment"] {
             assert!(codes.contains(&code), "{code}: {told}");
         }
+        // MySQL since 9.6 logs what cascades change.
+        assert_eq!(codes.contains(&"cascade"), server.product == Product::Mariadb, "{told}");
         assert_eq!(told["rows_now"]["matches"], 2, "{told}");
         let text = fs::read_to_string(&script).unwrap();
         let header: Vec<&str> = text.lines().take_while(|line| line.starts_with("-- ")).collect();
-        for words in
-            ["would fire on accident.orders: seen", "DROP TRIGGER `accident`.`seen`;", "CREATE DEFINER", "parts_fk"]
-        {
+        for words in ["would fire on accident.orders: seen", "DROP TRIGGER `accident`.`seen`;", "CREATE DEFINER"] {
             assert!(header.iter().any(|line| line.contains(words)), "{words}: {header:#?}");
         }
         // Nothing of the offers runs: the trigger fires, as nobody chose otherwise.

@@ -176,7 +176,8 @@ fn what_is_chosen_is_what_is_written_and_what_the_digest_is_of() {
             assert!(!text.contains("`stock`") && text.contains("excluded: accident.stock"), "{}", &text[..2000]);
             assert_eq!(recovery.view().written.as_deref(), Some(path.as_path()));
 
-            // Taken back, it is the first script again.
+            // Taken back, it is the first script again: a note is in the header, and so under the digest.
+            recovery.decide(&Which::Statement(0), Decision::Note(String::new())).unwrap();
             recovery.decide(&Which::Statement(1), Decision::Choose(Choice::Include)).unwrap();
             recovery.decide(&Which::Table(stock), Decision::Choose(Choice::Include)).unwrap();
             assert_eq!(recovery.complete().await.unwrap().digest.unwrap(), everything);
