@@ -126,6 +126,8 @@ pub struct RowView<'v, 'a> {
     pub cells: &'v RowCells<'a>,
     /// Its transaction.
     pub transaction: &'v TransactionFacts,
+    /// Whether the log has the text of its statement.
+    pub is_stated: bool,
 }
 
 /// Which parts of logs are wanted. Both passes ask, so the answers must not change.
@@ -355,10 +357,10 @@ impl<'a> RowTester<'a> {
         rows: &'a RowsItem<'_>,
         table: &Described,
     ) -> Result<Asked, BinlogError> {
-        let (kind, transaction) = (rows.event.kind, &**rows.facts);
+        let (kind, transaction, is_stated) = (rows.event.kind, &**rows.facts, rows.statement.is_some());
         let (mut walk, mut asked, mut row) = (rows.event.rows(), Asked::default(), rows.first_row);
         while walk.read(&mut self.cells).map_err(|broken| broken.at(rows.place.position))? {
-            match wanted.row(&RowView { kind, table, cells: &self.cells, transaction }) {
+            match wanted.row(&RowView { kind, table, cells: &self.cells, transaction, is_stated }) {
                 Passes::No => {}
                 Passes::Yes => asked.is_wanted = true,
                 Passes::Untold(why) => drop(asked.untold.get_or_insert((row, why))),

@@ -312,7 +312,14 @@ fn introduced(out: &mut Vec<u8>, bytes: &[u8], charset: Charset) -> Result<(), I
         quoted(out, bytes);
         return Ok(());
     }
-    if matches!(charset, "utf8mb4" | "utf8mb3") && std::str::from_utf8(bytes).is_err() {
+    // A server would fill what is not a whole character up with zeros in front.
+    let is_whole = match charset {
+        "utf8mb4" | "utf8mb3" => std::str::from_utf8(bytes).is_ok(),
+        "ucs2" | "utf16" | "utf16le" => bytes.len().is_multiple_of(2),
+        "utf32" => bytes.len().is_multiple_of(4),
+        _ => true,
+    };
+    if !is_whole {
         return Err(Inexact::Malformed);
     }
     out.push(b' ');
@@ -418,6 +425,9 @@ mod tests {
         assert_eq!(literal(&text_of(b"ab"), &binary).unwrap(), "X'61620000'");
         assert_eq!(literal(&text_of(b"ab"), &Form::default()), Err(Inexact::Charset));
         assert_eq!(literal(&text_of(b"\xff"), &named("utf8mb4")), Err(Inexact::Malformed));
+        for (charset, bytes) in [("ucs2", &b"abc"[..]), ("utf16", b"a"), ("utf16le", b"a"), ("utf32", b"ab")] {
+            assert_eq!(literal(&text_of(bytes), &named(charset)), Err(Inexact::Malformed), "{charset}");
+        }
     }
 
     #[test]

@@ -79,7 +79,13 @@ impl Page<'_> {
         for change in changes {
             walk.read(&mut cells).map_err(|broken| broken.at(position))?;
             let place = RowPlace { file: rows.place.file, position, row: change.key.row };
-            let row = RowView { kind: change.kind, table: &known.described, cells: &cells, transaction: rows.facts };
+            let row = RowView {
+                kind: change.kind,
+                table: &known.described,
+                cells: &cells,
+                transaction: rows.facts,
+                is_stated: rows.statement.is_some(),
+            };
             if asked && self.index.wanted.row(&row) != Passes::Yes {
                 continue;
             }

@@ -47,7 +47,8 @@ pub struct ChangeFilter {
     pub changed: Vec<String>,
     /// `--where`: columns with that value, before or after; all must hold.
     pub values: Vec<(String, Literal)>,
-    /// `--statement`: a pattern that the statement's text has, where the server logged it.
+    /// `--statement`: a pattern that the statement's text has; of rows whose statement the server did not log, that
+    /// cannot be told.
     pub statement: Option<String>,
 }
 
@@ -272,7 +273,8 @@ impl Compiled {
             && (filter.tables.is_empty() || filter.tables.iter().any(|one| one.takes(schema, table)))
     }
 
-    /// Whether rows of an event may pass; where [`Self::wants_rows`] is not true, all of them do.
+    /// Whether rows of an event may pass; where [`Self::wants_rows`] is not true, all of them do. Whether those without
+    /// the text of a statement pass a pattern over it, [`Self::takes_row`] cannot tell.
     pub fn takes_event(&self, event: &EventFacts<'_>) -> bool {
         let filter = &self.filter;
         let text = || event.statement.map(Foreign::raw_bytes);
@@ -281,7 +283,7 @@ impl Compiled {
             && (filter.changed.is_empty() || event.kind == ChangeKind::Update)
             && self.takes_table(event.schema, event.table)
             && self.takes_transaction(event.file, event.transaction)
-            && self.statement.as_ref().is_none_or(|pattern| text().is_some_and(|text| pattern.0.is_match(text)))
+            && self.statement.as_ref().is_none_or(|pattern| text().is_none_or(|text| pattern.0.is_match(text)))
     }
 }
 

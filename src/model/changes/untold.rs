@@ -13,6 +13,8 @@ use crate::model::units::grouped;
 pub enum Untold {
     /// The names of its columns are not known.
     Unnamed,
+    /// The log does not have the text of its statement.
+    Statement,
     /// The log's images leave a column out.
     LeftOut(Foreign),
     /// A column's bytes are not what it holds.
@@ -27,6 +29,7 @@ impl fmt::Display for Untold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unnamed => f.write_str("the names of its columns are not known; --schema tells them"),
+            Self::Statement => f.write_str("the log does not have the text of its statement"),
             Self::LeftOut(column) => write!(f, "the log's images leave the column {column} out"),
             Self::Unreadable(column) => write!(f, "the value of column {column} cannot be read"),
             Self::Charset(column, charset) => {

@@ -98,7 +98,7 @@ impl Entries<'_> {
                 break;
             }
             all += 1;
-            let row = Cells { table: &table.log, cells: &cells };
+            let row = Cells { table: &table.log, cells: &cells, is_stated: item.statement.is_some() };
             match if looks { self.chosen.0.takes_row(&table.shown, &row) } else { Passes::of(wanted) } {
                 Passes::Yes => passing += 1,
                 Passes::No => {}

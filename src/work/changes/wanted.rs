@@ -16,6 +16,8 @@ pub struct Cells<'c, 'a> {
     pub table: &'c Table,
     /// The cells.
     pub cells: &'c RowCells<'a>,
+    /// Whether the log has the text of their statement.
+    pub is_stated: bool,
 }
 
 impl RowValues for Cells<'_, '_> {
@@ -25,6 +27,10 @@ impl RowValues for Cells<'_, '_> {
 
     fn after(&self, column: usize) -> RowValue<'_> {
         of_image(&self.cells.after, || self.cells.value_after(self.table, column))
+    }
+
+    fn has_statement(&self) -> bool {
+        self.is_stated
     }
 }
 
@@ -61,7 +67,7 @@ impl Wanted for Chosen {
     }
 
     fn row(&self, row: &RowView<'_, '_>) -> Passes {
-        self.0.takes_row(&row.table.shown, &Cells { table: &row.table.log, cells: row.cells })
+        self.0.takes_row(&row.table.shown, &Cells { table: &row.table.log, cells: row.cells, is_stated: row.is_stated })
     }
 
     fn statement(&self, statement: &StatementItem<'_>, place: Place) -> bool {

@@ -31,6 +31,16 @@ fn d45_rows_of_tables_without_names_are_refused_by_recover_and_counted_by_change
     let home = Home::new();
     for fixture in ["mysql-ddl-minmeta", "mariadb-ddl-minmeta"] {
         let (folder, _) = plain(&home, fixture);
+        // MySQL's log does not have the texts of statements either.
+        let stated = ["--table", "bg_ddl.stable", "--statement", "DELETE", "--json"];
+        let listed = run(&home, "changes", &folder, &stated);
+        let refused = run(&home, "recover", &folder, &[&stated[..], &["-o", "/none/none.sql"]].concat());
+        if fixture.starts_with("mariadb") {
+            assert!(!listed.out.is_empty() && !listed.err.contains("remark"), "{listed:?}");
+        } else {
+            assert!(remark(&listed)["tables"][0]["why"].as_str().unwrap().contains("statement"), "{listed:?}");
+            assert!(refused.code == 6 && refused.out.contains("text of its statement"), "{refused:?}");
+        }
         for (nth, filter) in [["--where", "v=x"], ["--key", "1"], ["--changed-column", "v"]].iter().enumerate() {
             let asked = [&["--table", "bg_ddl.stable"], &filter[..]].concat();
             let script = home.path(&format!("{fixture}-{nth}.sql"));

@@ -25,6 +25,8 @@ pub trait RowValues {
     fn before(&self, column: usize) -> RowValue<'_>;
     /// A column after; what an update's image leaves out stayed as it was.
     fn after(&self, column: usize) -> RowValue<'_>;
+    /// Whether the log has the text of the statement that changed it.
+    fn has_statement(&self) -> bool;
 }
 
 impl RowValues for Change {
@@ -34,6 +36,10 @@ impl RowValues for Change {
 
     fn after(&self, column: usize) -> RowValue<'_> {
         of_image(self.after.as_ref(), column)
+    }
+
+    fn has_statement(&self) -> bool {
+        self.statement.is_some()
     }
 }
 
@@ -97,7 +103,7 @@ impl Compiled {
     /// Whether rows have to be looked into.
     pub fn wants_rows(&self) -> bool {
         let filter = self.filter();
-        !(filter.keys.is_empty() && filter.changed.is_empty() && filter.values.is_empty())
+        !(filter.keys.is_empty() && filter.changed.is_empty() && filter.values.is_empty()) || filter.statement.is_some()
     }
 
     /// Whether one row passes. A column that a table does not have never does; where nothing tells its columns'
@@ -112,7 +118,11 @@ impl Compiled {
                 passes.and(|| with(table, name, |at| either(table, row, at, wanted)))
             })
         };
-        keys().and(changed).and(values)
+        let stated = || match filter.statement.is_some() && !row.has_statement() {
+            true => Passes::Untold(Untold::Statement),
+            false => Passes::Yes,
+        };
+        keys().and(changed).and(values).and(stated)
     }
 }
 

@@ -43,7 +43,7 @@ impl Gathering<'_> {
                 return Ok(ControlFlow::Continue(()));
             }
             row += 1;
-            let values = Cells { table: &table.log, cells: &cells };
+            let values = Cells { table: &table.log, cells: &cells, is_stated: item.statement.is_some() };
             if !skips && self.filter.wants_rows() && self.filter.takes_row(&table.shown, &values) != Passes::Yes {
                 continue;
             }
@@ -129,7 +129,7 @@ pub fn stream(
             let (mut cells, mut walk, mut row) = (RowCells::default(), item.event.rows(), 0);
             while walk.read(&mut cells).map_err(|broken| broken.at(item.place.position))? {
                 row += 1;
-                let values = Cells { table: &table.log, cells: &cells };
+                let values = Cells { table: &table.log, cells: &cells, is_stated: item.statement.is_some() };
                 if self.filter.wants_rows() {
                     match self.filter.takes_row(&table.shown, &values) {
                         Passes::Yes => {}
