@@ -475,23 +475,16 @@ fn d14_an_unsigned_number_in_a_document_comes_back_with_a_word_of_warning() {
             let table = "CREATE TABLE t (id INT PRIMARY KEY, j JSON) ENGINE=InnoDB;";
             server.sql(&format!(
                 "DROP DATABASE IF EXISTS told; CREATE DATABASE told; USE told; FLUSH BINARY LOGS; {table} \
-                 INSERT INTO t VALUES (1, JSON_OBJECT('a', JSON_ARRAY({number}))); DELETE FROM t;"
+                 INSERT INTO t VALUES (1, JSON_OBJECT('a', JSON_ARRAY({number})));"
             ));
-            let ((file, _), home) = (last_log(server), Home::new());
-            server.sql("FLUSH BINARY LOGS");
+            let ((file, from), home) = (last_log(server), Home::new());
+            server.sql("DELETE FROM told.t; FLUSH BINARY LOGS");
             let (log, script) = (home.path(&file), home.path("undo.sql"));
             fs::copy(server.folder.join("data").join(&file), &log).unwrap();
-            let asked = [
-                "recover",
-                log.to_str().unwrap(),
-                "--table",
-                "told.t",
-                "--kind",
-                "delete",
-                "-o",
-                script.to_str().unwrap(),
-            ];
-            assert_eq!(home.run(&asked).code, 0);
+            let from = format!("{file}:{from}");
+            let range = ["recover", log.to_str().unwrap(), "--schema-name", "told", "--from-position", &from];
+            let made = home.run(&[&range[..], &["-o", script.to_str().unwrap()]].concat());
+            assert_eq!(made.code, 0, "{made:?}");
             let text = fs::read_to_string(&script).unwrap();
             assert_eq!(text.contains("hazard: UNSIGNED numbers in JSON of told.t"), warns, "{number}");
             assert_eq!(last_line(&run(server, &["-N", "-B"], &text)), "APPLIED");
