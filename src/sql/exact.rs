@@ -261,7 +261,8 @@ fn temporal(out: &mut Vec<u8>, value: &Value<'_>) {
 /// In UTC: the session's time zone must be `+00:00`.
 fn timestamp(out: &mut Vec<u8>, seconds: u32, micros: u32, digits: u8) {
     out.push(b'\'');
-    if seconds == 0 {
+    // MariaDB keeps fractions of the first second; without one it is no time at all.
+    if seconds == 0 && micros == 0 {
         out.extend_from_slice(b"0000-00-00 00");
     } else {
         day(out, civil(i64::from(seconds / 86_400)));

@@ -213,12 +213,20 @@ fn key(facts: &mut TableFacts, part: &[Token<'_>]) {
     if is_primary {
         facts.primary = columns.unwrap_or_default();
     } else if is_unique {
-        let name = words
-            .iter()
-            .rev()
-            .find(|token| token.is_name() && !token.is_any(&["UNIQUE", "KEY", "INDEX", "BTREE", "HASH", "USING"]));
-        facts.unique.push(Key { name: name.map_or(vec![], |name| ident::unquote(name.text)), columns });
+        const WORDS: [&str; 10] =
+            ["CONSTRAINT", "UNIQUE", "KEY", "INDEX", "IF", "NOT", "EXISTS", "USING", "BTREE", "HASH"];
+        let name = words.iter().rev().find(|token| token.is_name() && !token.is_any(&WORDS));
+        let name = name.map_or_else(|| key_name(facts, columns.as_deref()), |name| ident::unquote(name.text));
+        facts.unique.push(Key { name, columns });
     }
+}
+
+/// What a server calls a key without a name: after its first column, with a number where that is taken.
+fn key_name(facts: &TableFacts, columns: Option<&[Vec<u8>]>) -> Vec<u8> {
+    let Some(first) = columns.and_then(<[_]>::first) else { return vec![] };
+    let numbered = (2..).map(|number| [first, format!("_{number}").as_bytes()].concat());
+    let is_free = |name: &Vec<u8>| !facts.unique.iter().any(|key| key.name.eq_ignore_ascii_case(name));
+    std::iter::once(first.clone()).chain(numbered).find(is_free).unwrap_or_default()
 }
 
 /// Names of a key's columns; `None` for a key over a part of a column or an expression.
