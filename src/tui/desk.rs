@@ -156,7 +156,7 @@ impl Desk {
         let number = |which: &Which| if let Which::Statement(number) = which { Some(*number) } else { None };
         let numbers: Vec<u64> = decisions.iter().filter_map(|(which, _)| number(which)).collect();
         // The words that a person sees next are of after the choice, or what it was where it could not be made.
-        let told = |desk: &Self, handle: RecoveryHandle, done: Result<(), Report>| {
+        let told = move |desk: &Self, handle: RecoveryHandle, done: Result<(), Report>| {
             if let Err(report) = done {
                 desk.failed(report);
             }
