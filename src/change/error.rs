@@ -128,6 +128,22 @@ pub enum BinlogError {
 }
 
 impl BinlogError {
+    /// Where it is, as far as it says.
+    pub(super) fn at(&self) -> Option<BinlogPos> {
+        match self {
+            Self::NotABinlog | Self::Version { .. } => None,
+            Self::Io { at, .. }
+            | Self::Encrypted { at, .. }
+            | Self::Cut { at, .. }
+            | Self::Checksum { at }
+            | Self::Damaged { at, .. }
+            | Self::UnknownEvent { at, .. }
+            | Self::TooBig { at, .. }
+            | Self::NoTableMap { at, .. }
+            | Self::Malformed { at, .. } => Some(*at),
+        }
+    }
+
     /// The same once more.
     pub(super) fn again(&self) -> Self {
         match self {

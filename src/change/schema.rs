@@ -5,6 +5,7 @@ mod around;
 mod column;
 mod create;
 mod fit;
+mod since;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ pub use crate::change::schema::around::Around;
 pub use crate::change::schema::column::ColumnDef;
 pub use crate::change::schema::create::{Key, TableFacts};
 pub use crate::change::schema::fit::Misfit;
+pub use crate::change::schema::since::{Otherwise, since};
 use crate::change::table::Table;
 use crate::model::change::{ChangedTable, Place};
 use crate::sql::ident;
@@ -114,6 +116,42 @@ impl Timeline {
             let from = like.filter_map(|(_, states)| states.keys().next_back()).max().copied();
             self.learn(facts, from.unwrap_or_default());
         }
+    }
+
+    /// Follows a server that folds names: it logs statements as they were typed, and rows with names in lower case.
+    /// `mapped` are all tables of which there are rows, each with the place of its first. A table whose name was only
+    /// created with other letters is that one: when no rows at all have a name with a capital letter, when just one
+    /// such name was created, and when no rows came in front of that. Everything else stays unknown.
+    pub fn fold(&mut self, mapped: &[(TableName, Place)]) {
+        if mapped.iter().any(|(name, _)| name.folded() != *name) {
+            return; // a server that keeps the case: names that differ by it are of two tables
+        }
+        for (name, first) in mapped {
+            let is_known = |name: &TableName| self.states(name).any(|(_, state)| matches!(state, State::Known(_)));
+            let like = self.tables.keys().filter(|known| *known != name && known.is_like(name) && is_known(known));
+            let like: Vec<&TableName> = like.collect();
+            let (false, [created]) = (is_known(name), &like[..]) else { continue };
+            let known = self.states(created).find(|(_, state)| matches!(state, State::Known(_)));
+            if known.is_none_or(|(place, _)| place > first) {
+                continue;
+            }
+            let mut states: BTreeMap<Place, State> =
+                self.states(name).map(|(at, state)| (*at, state.clone())).collect();
+            for (place, state) in self.states(created) {
+                let state = match state {
+                    State::Known(facts) => {
+                        State::Known(Arc::new(TableFacts { name: name.clone(), ..facts.as_ref().clone() }))
+                    }
+                    other => other.clone(),
+                };
+                states.insert(*place, state);
+            }
+            self.tables.insert(name.clone(), states);
+        }
+    }
+
+    fn states(&self, name: &TableName) -> impl Iterator<Item = (&Place, &State)> {
+        self.tables.get(name).into_iter().flatten()
     }
 
     /// All logs were read, and every change in them was followed: from now on [`Self::follow`] changes nothing, so

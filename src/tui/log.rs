@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::model::changes::{
-    ChangesRequest, ChangesView, Direction, Entry, EntryPage, PageFrom, PageRequest, ViewState,
+    ChangesRequest, ChangesView, Direction, Entry, EntryPage, PageFrom, PageRequest, Untolds, ViewState,
 };
 use crate::model::job::JobId;
 use crate::model::units::Moment;
@@ -52,6 +52,8 @@ struct Stretch {
     next: Option<u64>,
     previous: Option<u64>,
     asked: Option<PageRequest>,
+    /// Rows of them and between them that were passed over though the filter may mean them.
+    untold: Untolds,
     /// Entries of the log when the end was seen.
     seen: u64,
     state: Held,
@@ -112,6 +114,11 @@ impl Log {
     /// How many entries are held.
     pub fn held(&self) -> usize {
         self.stretch.entries.len()
+    }
+
+    /// Rows that were passed over by now though the filter may mean them.
+    pub fn untold(&self) -> &Untolds {
+        &self.stretch.untold
     }
 
     /// Whether the entries near the cursor are on their way.
@@ -199,6 +206,7 @@ impl Log {
             }
         };
         stretch.state = Held::Some;
+        stretch.untold.merge(&page.untold);
         match request.direction {
             Direction::Forward => {
                 stretch.next = page.next;
@@ -230,7 +238,7 @@ impl Log {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::changes::{Wall, WallVerb};
+    use crate::model::changes::{Untold, Wall, WallVerb};
 
     fn entry(number: u64) -> Entry {
         Entry::Wall(Wall {
@@ -249,13 +257,30 @@ mod tests {
     }
 
     fn page(numbers: std::ops::Range<u64>, next: Option<u64>, previous: Option<u64>) -> EntryPage {
-        EntryPage { entries: numbers.map(entry).collect(), next, previous }
+        EntryPage { entries: numbers.map(entry).collect(), next, previous, untold: Untolds::default() }
     }
 
     fn log(entries: u64) -> Log {
         let mut log = Log::new(ChangesRequest::default());
         log.renew(Arc::new(ChangesView { entries, ..ChangesView::default() }));
         log
+    }
+
+    #[test]
+    fn rows_that_were_passed_over_are_counted_until_the_list_begins_again() {
+        let mut log = log(10);
+        let mut untold = Untolds::default();
+        untold.add((&"shop".into(), &"orders".into()), &Untold::Unnamed, 3);
+        let put = |log: &mut Log| {
+            let request = log.wanted(0).unwrap();
+            log.put(&request, Ok(EntryPage { untold: untold.clone(), ..page(0..2, Some(2), None) })).unwrap();
+        };
+        put(&mut log);
+        assert_eq!(log.untold().rows, 3);
+        put(&mut log);
+        assert_eq!(log.untold().rows, 6);
+        log.jump(0);
+        assert!(log.untold().is_empty());
     }
 
     #[test]

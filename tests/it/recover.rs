@@ -5,6 +5,7 @@ mod around;
 mod console;
 mod foreign;
 mod guards;
+mod pinned;
 mod rows_now;
 mod since;
 mod verbs;

@@ -1,5 +1,7 @@
 //! Undo scripts: made from real logs, applied by the stock clients to real servers.
 
+mod broken;
+mod fuzz;
 mod traps;
 mod ways;
 

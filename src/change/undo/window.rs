@@ -34,8 +34,10 @@ pub(super) fn events(
     let file = &index.files[window.mark.file as usize];
     match done {
         Ok(()) => Ok(()),
-        // Pass one came to the same place, and whoever asked knows it.
-        Err(_) if gaps == Gaps::Allow && file.error.is_some() => Ok(()),
+        // Pass one came to the same place, and whoever asked knows it. What is wrong in front of it nobody knows yet.
+        Err(error) if gaps == Gaps::Allow && file.error.as_ref().is_some_and(|known| known.at() <= error.at()) => {
+            Ok(())
+        }
         Err(source) => Err(UndoError::Log { file: file.of.name.as_ref().clone(), source }),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::change::error::Broken;
 use crate::change::gtid::Xid;
+use crate::change::query::TableName;
 use crate::change::rows::RowsEvent;
 use crate::change::table::Table;
 use crate::change::transactions::Ending;
@@ -30,6 +31,13 @@ pub struct TableSums {
     pub shapes: Vec<(Arc<Table>, Place)>,
     /// Its definition changed: the next description counts as a new one.
     stale: bool,
+}
+
+impl TableSums {
+    /// Whether every definition that the log had is among the shapes.
+    pub fn has_all_shapes(&self) -> bool {
+        self.shapes.len() < SHAPES
+    }
 }
 
 /// Rows of one table in an open transaction.
@@ -287,6 +295,12 @@ impl Stats {
             new[*old] = u32::try_from(at).unwrap_or(u32::MAX);
         }
         (order, new)
+    }
+
+    /// All tables of which there are rows, each with the place of its first.
+    pub fn mapped(&self) -> Vec<(TableName, Place)> {
+        let first = |sums: &TableSums| Some((sums.shapes.first()?.0.full_name(), sums.shapes.first()?.1));
+        self.tables.iter().filter_map(first).collect()
     }
 
     /// The name of a table.

@@ -282,6 +282,8 @@ impl Surveyed {
     pub fn finish(&mut self, definitions: &mut Definitions) -> Fates {
         self.stats.finish();
         definitions.learn_rest(&mut self.timeline, &self.last_walls);
+        self.timeline.settle();
+        self.timeline.fold(&self.stats.mapped());
         self.timeline.complete();
         std::mem::take(&mut self.fates).finish()
     }

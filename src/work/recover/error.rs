@@ -30,6 +30,20 @@ pub enum RecoverError {
         /// How many.
         count: usize,
     },
+    /// A log is not what it was, or not all there.
+    #[error("{file} is damaged: {words}")]
+    #[diagnostic(
+        code(recover::damaged),
+        help(
+            "changes may be missing, so nothing was written; copy it again; or --allow-gaps, which the script's header will say"
+        )
+    )]
+    Damaged {
+        /// The log, escaped.
+        file: String,
+        /// What is wrong with it.
+        words: String,
+    },
     /// Nothing is left to be undone.
     #[error("no change is left to undo: {why}")]
     #[diagnostic(code(recover::nothing), help("`breakglass changes SOURCE` with the same filters shows what there is"))]
@@ -72,6 +86,7 @@ impl Reportable for RecoverError {
     fn fault(&self) -> Fault {
         match self {
             Self::Refused { .. } | Self::Gaps { .. } | Self::ReadOnly => Fault::Refused,
+            Self::Damaged { .. } => Fault::Integrity,
             Self::Nothing { .. } => Fault::Inconclusive,
             Self::Exclude { .. } | Self::NoSuch { .. } => Fault::Usage,
             Self::Pipe(_) => Fault::Failed,

@@ -90,6 +90,9 @@ fn may(session: &Session, job: &Job) -> Result<(), Report> {
             RecoverError::Refused { count: job.view.refusals }
         }
         () if gaps > 0 && job.made.options.gaps == Gaps::Refuse => RecoverError::Gaps { count: gaps },
+        () if let (Gaps::Refuse, Some((file, words))) = (job.made.options.gaps, job.made.damage()) => {
+            RecoverError::Damaged { file, words }
+        }
         () if job.view.changes == 0 => RecoverError::Nothing { why: "the filter lets none through".to_owned() },
         () if job.view.counts.included == 0 && job.options.lasting.is_none() => {
             RecoverError::Nothing { why: "all of them were left out".to_owned() }
@@ -234,3 +237,6 @@ impl Write for Both {
         self.sealer.flush()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -110,6 +110,13 @@ impl Made {
         (self.still)()
     }
 
+    /// The first log that is damaged, and how: a compressed one may end early between two events, where nothing of the
+    /// log itself says so.
+    pub fn damage(&self) -> Option<(String, String)> {
+        let damaged = self.view.problems.iter().find(|problem| problem.damage)?;
+        Some((damaged.file.to_string(), damaged.words.clone()))
+    }
+
     fn request<'r>(&self, wish: &'r Wish<'r>) -> Request<'r> {
         Request {
             direction: wish.direction,

@@ -78,6 +78,9 @@ pub fn header(made: &Made, filter: &ChangeFilter, state: &State) -> Header {
     if options.gaps == Gaps::Allow && !view.coverage.gaps.is_empty() {
         add("gap", "allowed by whoever made this: changes may be missing".to_owned());
     }
+    for problem in view.problems.iter().filter(|problem| problem.damage).take(LISTED) {
+        add("damaged", format!("{} at {}: {}", problem.file, problem.position, problem.words));
+    }
     for (name, words) in filter_words(filter) {
         add("filter", format!("{name} {words}"));
     }

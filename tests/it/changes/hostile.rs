@@ -1,5 +1,6 @@
 //! Logs that are cut, flipped, forged: a named error or the same rows, and never more memory than there are bytes.
 
+use std::collections::HashMap;
 use std::io::Write as _;
 
 use breakglass::change::error::BinlogError;
@@ -7,9 +8,9 @@ use breakglass::change::frame::{FileEnd, Frames, Limits, Product};
 use breakglass::change::json;
 use breakglass::change::kind;
 use breakglass::change::query::{Meaning, Query, meaning};
-use breakglass::change::rows::RowCells;
+use breakglass::change::rows::{self, Cell, RowCells};
 use breakglass::change::schema::Timeline;
-use breakglass::change::table::Table;
+use breakglass::change::table::{Layout, Table};
 use breakglass::change::transactions::{Ending, Fate, Item, Survey, Transactions};
 use breakglass::model::change::Place;
 use breakglass::report::Reportable as _;
@@ -178,29 +179,29 @@ fn event(kind: u8, body: &[u8]) -> Vec<u8> {
 }
 
 /// The beginning of a log, up to and with its format description.
-fn head() -> Vec<u8> {
-    let log = log("mysql-multi");
+fn head(fixture: &str) -> Vec<u8> {
+    let log = log(fixture);
     let size = u32::from_le_bytes(log[13..17].try_into().unwrap()) as usize;
     log[..4 + size].to_vec()
 }
 
 #[test]
 fn unknown_kinds_stop_the_reading_unless_they_may_be_skipped() {
-    let unknown = [head(), event(150, b"?")].concat();
+    let unknown = [head("mysql-multi"), event(150, b"?")].concat();
     assert!(matches!(read(&unknown).1, Err(BinlogError::UnknownEvent { kind: 150, .. })));
     for kind in [0, 1, 11, 20, 21, 22, 43, 172] {
-        let error = read(&[head(), event(kind, &[0; 40])].concat()).1.unwrap_err();
+        let error = read(&[head("mysql-multi"), event(kind, &[0; 40])].concat()).1.unwrap_err();
         assert_eq!(error.report().code, "binlog::unknown_event", "{kind}");
     }
     let nested = zstd::encode_all(&event(kind::TRANSACTION_PAYLOAD, b"")[..19 + 4], 3).unwrap();
     let nested = event(kind::TRANSACTION_PAYLOAD, &[&[2, 1, 0, 0][..], &nested].concat());
-    assert!(matches!(read(&[head(), nested].concat()).1, Err(BinlogError::UnknownEvent { kind: 40, .. })));
+    assert!(matches!(read(&[head("mysql-multi"), nested].concat()).1, Err(BinlogError::UnknownEvent { kind: 40, .. })));
     let mut ignorable = event(150, b"?");
     ignorable[17] = kind::FLAG_IGNORABLE as u8;
     let end = ignorable.len() - 4;
     let sum = crc32fast::hash(&ignorable[..end]).to_le_bytes();
     ignorable[end..].copy_from_slice(&sum);
-    assert!(read(&[head(), ignorable].concat()).1.is_ok());
+    assert!(read(&[head("mysql-multi"), ignorable].concat()).1.is_ok());
 }
 
 #[test]
@@ -217,7 +218,7 @@ fn a_payload_that_swells_is_read_in_pieces_and_an_event_in_it_is_bounded() {
     let packed = encoder.finish().unwrap();
     assert!(packed.len() < 64 << 10);
     let body = [&[2, 1, 0, 0][..], &packed].concat();
-    let log = [head(), event(kind::TRANSACTION_PAYLOAD, &body)].concat();
+    let log = [head("mysql-multi"), event(kind::TRANSACTION_PAYLOAD, &body)].concat();
     let mut frames = Frames::new(&log[..], Limits::default());
     let mut count = 0;
     while let Some(event) = frames.next().unwrap() {
@@ -228,7 +229,7 @@ fn a_payload_that_swells_is_read_in_pieces_and_an_event_in_it_is_bounded() {
     inner[9..13].copy_from_slice(&(100_u32 << 20).to_le_bytes());
     let packed = zstd::encode_all(&inner[..], 3).unwrap();
     let body = [&[2, 1, 0, 0][..], &packed].concat();
-    let log = [head(), event(kind::TRANSACTION_PAYLOAD, &body)].concat();
+    let log = [head("mysql-multi"), event(kind::TRANSACTION_PAYLOAD, &body)].concat();
     let mut frames = Frames::new(&log[..], Limits { event: 1 << 20 });
     let error = loop {
         match frames.next() {
@@ -263,7 +264,7 @@ fn positions_count_on_beyond_4_gib() {
         }
     }
     let big = event(kind::HEARTBEAT, &vec![7; (15 << 20) - 23]);
-    let head = head();
+    let head = head("mysql-multi");
     let len = head.len() as u64 + 350 * big.len() as u64;
     let mut frames = Frames::new(Long { head, event: big, at: 0, len }, Limits::default());
     let mut last = 0;
@@ -329,31 +330,104 @@ fn fuzz_framing_and_meaning_with_sums_that_match() {
     }
 }
 
-#[test]
-fn fuzz_table_maps_row_images_and_binary_json() {
-    let mut maps = vec![];
-    let mut documents = vec![];
-    for log in [log("mysql-alltypes-fullmeta"), log("mariadb-alltypes-fullmeta"), log("mysql-partial-json")] {
-        let mut frames = Frames::new(&log[..], Limits::default());
-        let mut seen = std::collections::HashSet::new();
+/// What is gathered of whole logs to be damaged.
+#[derive(Default)]
+struct Seeds {
+    /// The body of a table map, the kind and the body of an event of its rows, and whether MySQL wrote them.
+    rows: Vec<(Vec<u8>, u8, Vec<u8>, bool)>,
+    documents: Vec<Vec<u8>>,
+    differences: Vec<Vec<u8>>,
+}
+
+impl Seeds {
+    fn of(names: &[&str]) -> Self {
+        let mut seeds = Self::default();
+        names.iter().for_each(|name| seeds.add(name));
+        seeds
+    }
+
+    fn add(&mut self, name: &str) {
+        let log = log(name);
+        let (mut frames, mut maps) = (Frames::new(&log[..], Limits::default()), HashMap::new());
         while let Some(event) = frames.next().unwrap() {
-            if event.header.kind == kind::TABLE_MAP && seen.insert(event.body.to_vec()) {
-                maps.push(event.body.to_vec());
+            let id = event.body.get(..6).map(<[u8]>::to_vec);
+            if event.header.kind == kind::TABLE_MAP {
+                maps.insert(id, event.body.to_vec());
+            } else if let (true, Some(map)) = (rows::is_rows(event.header.kind), maps.get(&id)) {
+                self.rows.push((map.clone(), event.header.kind, event.body.to_vec(), name.starts_with("mysql")));
             }
-            if breakglass::change::rows::is_rows(event.header.kind) && documents.len() < 400 {
-                documents.push(event.body[event.body.len() / 3..].to_vec());
+        }
+        let mut log = Transactions::new(&log[..], 0, Limits::default());
+        while let Some(item) = log.next().unwrap() {
+            let Item::Rows(item) = item else { continue };
+            let (mut cells, mut walk) = (RowCells::default(), item.event.rows());
+            while walk.read(&mut cells).unwrap() {
+                self.documents(item.event.table, &cells);
             }
         }
     }
+
+    fn documents(&mut self, table: &Table, cells: &RowCells<'_>) {
+        for (at, _) in table.columns.iter().enumerate().filter(|(_, one)| matches!(one.layout, Layout::Json(_))) {
+            for cell in [&cells.before, &cells.after].into_iter().filter_map(|image| image.get(at)) {
+                match cell {
+                    Cell::Bytes(bytes) => self.documents.push(bytes.to_vec()),
+                    Cell::Differences(bytes) => self.differences.push(bytes.to_vec()),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn fuzz_table_maps_and_row_images() {
+    let seeds = Seeds::of(&[
+        "mysql-alltypes-fullmeta",
+        "mariadb-alltypes-fullmeta",
+        "mysql-partial-json",
+        "mysql-image-minimal",
+        "mariadb-compressed",
+    ]);
+    let heads = ["mysql-multi", "mariadb-multi"].map(head);
     let mut dice = Dice(13);
+    let (mut whole, mut broken) = (0, 0);
     for n in 0..support::mutations() {
-        let bytes = dice.mutate(&maps[n % maps.len()]);
+        let (map, kind, body, is_mysql) = &seeds.rows[dice.roll(seeds.rows.len())];
+        // One of the two, so that damage in rows is read with the table that they are of.
+        let (mut map, mut body) = (map.clone(), body[..body.len().min(4096)].to_vec());
+        let damaged = if n % 4 == 0 { &mut map } else { &mut body };
+        *damaged = dice.mutate(damaged);
         for product in [Product::MySql, Product::MariaDb] {
-            let _ = Table::parse(&bytes, product).map(|table| table.facts());
+            let _ = Table::parse(&map, product).map(|table| table.facts());
         }
-        let bytes = dice.mutate(&documents[n % documents.len()]);
-        let _ = (json::text(&bytes), json::describe(&bytes), json::patched(&bytes, &documents[0]));
+        let head = &heads[usize::from(!is_mysql)];
+        let (rows, end) = read(&[&head[..], &event(kind::TABLE_MAP, &map), &event(*kind, &body)].concat());
+        whole += usize::from(!rows.is_empty());
+        broken += usize::from(end.is_err());
     }
+    // What is damaged gets as far as values, and not always to the end.
+    assert!(whole > support::mutations() / 20 && broken > support::mutations() / 20, "{whole} {broken}");
+}
+
+#[test]
+fn fuzz_binary_json() {
+    let Seeds { documents, differences, .. } = Seeds::of(&["mysql-alltypes-fullmeta", "mysql-partial-json"]);
+    assert!(documents.len() > 10 && differences.len() > 10, "{} {}", documents.len(), differences.len());
+    let mut dice = Dice(19);
+    let (mut whole, mut broken) = ([0; 3], [0; 3]);
+    for n in 0..support::mutations() {
+        let (document, difference) = (&documents[n % documents.len()], &differences[n % differences.len()]);
+        let (bytes, changed) = (dice.mutate(document), dice.mutate(difference));
+        let patched = if n % 2 == 0 { json::patched(&bytes, difference) } else { json::patched(document, &changed) };
+        let read = [json::text(&bytes).is_ok(), json::describe(&changed).is_ok(), patched.is_ok()];
+        for (at, is_whole) in read.into_iter().enumerate() {
+            let counts = if is_whole { &mut whole } else { &mut broken };
+            counts[at] += 1;
+        }
+    }
+    let few = support::mutations() / 100;
+    assert!(whole[0] > few && whole[1] > few && broken.iter().all(|count| *count > few), "{whole:?} {broken:?}");
 }
 
 #[test]
@@ -461,7 +535,7 @@ fn a_log_reads_the_same_in_pieces_of_any_size() {
 #[test]
 fn one_event_of_many_megabytes_is_read_from_a_pipe_and_its_claim_alone_takes_no_memory() {
     let big = event(kind::HEARTBEAT, &vec![9; 40 << 20]);
-    let log = [head(), big].concat();
+    let log = [head("mysql-multi"), big].concat();
     // Without an end position of its own an event of any size is believed only as far as its bytes come.
     let mut frames = Frames::new(Drops(&log, 65_536), Limits::default());
     let mut sizes = vec![];
@@ -470,7 +544,7 @@ fn one_event_of_many_megabytes_is_read_from_a_pipe_and_its_claim_alone_takes_no_
     }
     assert_eq!(sizes.last(), Some(&(40 << 20)));
     let mut forged = log.clone();
-    let at = head().len();
+    let at = head("mysql-multi").len();
     forged[at + 13..at + 17].copy_from_slice(&12345_u32.to_le_bytes());
     assert!(matches!(read(&forged).1, Err(BinlogError::Damaged { .. })));
 }

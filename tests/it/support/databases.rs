@@ -68,6 +68,12 @@ pub fn private_servers() -> Vec<&'static Server> {
     [Product::Mysql, Product::Mariadb].into_iter().filter_map(start).collect()
 }
 
+/// A MariaDB server that keeps the names of tables in lower case and compares them so, as those on Windows do.
+pub fn folding_server() -> Option<Server> {
+    let started = Server::start_with(Product::Mariadb, "--lower-case-table-names=1");
+    started.map_err(|why| skip_or_fail("a MariaDB server that folds names", &why)).ok()
+}
+
 fn script(name: &str) -> PathBuf {
     root().join("tests/servers").join(name)
 }
@@ -82,6 +88,10 @@ fn free_port() -> u16 {
 
 impl Server {
     fn start(product: Product) -> Result<Self, String> {
+        Self::start_with(product, "")
+    }
+
+    fn start_with(product: Product, option: &str) -> Result<Self, String> {
         let (name, extra) = match product {
             Product::Mysql => ("mysql", "MYSQLD_EXTRA"),
             Product::Mariadb => ("mariadb", "MARIADBD_EXTRA"),
@@ -99,7 +109,12 @@ impl Server {
                 format!("--ssl-ca={at}/ca.pem --ssl-cert={at}/server.pem --ssl-key={at}/server-key.pem")
             }
         };
-        let output = Command::new(&up).arg("up").arg(&folder).arg(port.to_string()).env(extra, tls).output();
+        let output = Command::new(&up)
+            .arg("up")
+            .arg(&folder)
+            .arg(port.to_string())
+            .env(extra, format!("{tls} {option}"))
+            .output();
         let output = output.map_err(|e| format!("{}: {e}", up.display()))?;
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned());
