@@ -212,7 +212,9 @@ fn refused(door: &Door, view: &RecoveryView) -> Result<(), Report> {
                 "{} of {} ({}) still has it; these logs do not reach back to it without a gap",
                 backup.label, backup.taken, backup.trust
             ),
-            None => "no good backup of the catalog is known to have it".to_owned(),
+            // No row went: what is behind it can be undone from there on.
+            None if !wall.wall.verb.destroys() => continue,
+            None => "no good backup is known to have it; those of an estate are looked at".to_owned(),
         };
         text.push_str(&paragraph("      ", &way));
     }

@@ -63,7 +63,8 @@ pub(super) fn build(
     }
     pass.tallies.flush();
     pass.timeline.settle();
-    let Pass { survey, timeline, touched, unchecked, refusals, files, companions, partial, undone, windows, .. } = pass;
+    let Pass { survey, timeline, touched, unchecked, refusals, files, companions, .. } = pass;
+    let (partial, undone, windows) = (pass.partial, pass.undone, pass.windows);
     let (fates, mut tables) = (survey.finish(), pass.tallies.counts);
     let untold = pass.untold.by_table(&fates);
     for name in untold.keys() {

@@ -39,8 +39,7 @@ impl RecoveryHandle {
         self.look_again(check.clone());
         let (handle, cancel) = (self.clone(), self.cancel().clone());
         tokio::spawn(async move {
-            let (chains, otherwise) = (Chains::default(), BTreeMap::new());
-            let work = Checking { handle: &handle, made, check, chains, brought: 0, otherwise };
+            let work = Checking::begin(&handle, made, check);
             cancel.run_until_cancelled(work.run(&look)).await;
         });
         Ok(())
@@ -57,8 +56,7 @@ impl RecoveryHandle {
         let check = CheckView { server: look.label(), running: true, at: Some(now()), ..CheckView::default() };
         self.session().event("look", &look.label(), "ok", "rows as they are now, for a recovery")?;
         self.look_again(check.clone());
-        let (chains, otherwise) = (Chains::default(), BTreeMap::new());
-        Checking { handle: self, made, check, chains, brought: 0, otherwise }.run(&look).await;
+        Checking::begin(self, made, check).run(&look).await;
         match self.view().check.problem.clone() {
             Some(problem) => Err(*problem),
             None => Ok(()),
@@ -87,7 +85,11 @@ struct One {
     asked: Option<Asked>,
 }
 
-impl Checking<'_> {
+impl<'h> Checking<'h> {
+    fn begin(handle: &'h RecoveryHandle, made: Arc<Made>, check: CheckView) -> Self {
+        Self { handle, made, check, chains: Chains::default(), brought: 0, otherwise: BTreeMap::new() }
+    }
+
     async fn run(mut self, look: &Look) {
         let ended = self.all(look).await;
         self.check.running = false;

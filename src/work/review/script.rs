@@ -277,17 +277,17 @@ fn list(reviewed: &mut Reviewed, batch: &Batch, state: RowState) {
     }
 }
 
-/// Both names of a table, where the script names its database.
-fn names(table: &Named) -> Option<TableRef> {
-    Some(TableRef { schema: table.schema.clone()?, table: table.name.clone() })
-}
-
 /// A row of a statement is undone already, as a later statement of it tells.
 fn turn(reviewed: &mut Reviewed, states: &mut StateCounts, (line, was): (u64, RowState)) {
     states.turn(was, RowState::Undone);
     if let Some(row) = reviewed.rows.iter_mut().find(|row| row.line == line && row.state == was) {
         row.state = RowState::Undone;
     }
+}
+
+/// Both names of a table, where the script names its database.
+fn names(table: &Named) -> Option<TableRef> {
+    Some(TableRef { schema: table.schema.clone()?, table: table.name.clone() })
 }
 
 type Refined = BTreeMap<StatementHazard, (u64, u64)>;

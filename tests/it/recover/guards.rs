@@ -186,9 +186,11 @@ fn k7_the_newest_backup_that_has_the_children_is_named_with_the_place_up_to_whic
     for server in alone().iter().copied().filter(|server| server.product == Product::Mariadb) {
         let tables = tables("ON DELETE CASCADE");
         // The log begins two days ago, and a backup was taken a day ago.
-        let damage = "SET timestamp=UNIX_TIMESTAMP()-172800; UPDATE stock SET qty=1; SET timestamp=DEFAULT;
-            DELETE FROM orders WHERE id=1;";
+        let damage = "SET timestamp=UNIX_TIMESTAMP()-172800; FLUSH BINARY LOGS; UPDATE stock SET qty=1;
+            SET timestamp=DEFAULT; DELETE FROM orders WHERE id=1;";
         let damaged = Damaged::new(server, &tables, damage);
+        let logs = fs::read_dir(&damaged.logs).unwrap().map(|entry| entry.unwrap().path());
+        fs::remove_file(logs.min().unwrap()).unwrap();
         let folder = damaged.home.path("nightly");
         fs::create_dir(&folder).unwrap();
         let dump = format!(
