@@ -5,6 +5,7 @@
 
 mod build;
 mod segments;
+mod untold;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ use crate::change::schema::{Described, Timeline};
 use crate::change::table::Table;
 use crate::change::transactions::{Fates, LogFile, RowsItem, StatementItem};
 use crate::model::change::{ChangeKind, Place, TransactionFacts};
+use crate::model::changes::{Passes, Untold};
 use crate::model::foreign::Foreign;
 use crate::model::script::Extent;
 use crate::model::units::Moment;
@@ -136,10 +138,10 @@ pub trait Wanted: Send + Sync {
         false
     }
 
-    /// Whether one row is wanted, of an event for which [`Self::rows`] said yes.
-    fn row(&self, row: &RowView<'_, '_>) -> bool {
+    /// Whether one row is wanted, of an event for which [`Self::rows`] said yes. What cannot be told stands in the way.
+    fn row(&self, row: &RowView<'_, '_>) -> Passes {
         let _ = row;
-        true
+        Passes::Yes
     }
 
     /// Whether a statement whose rows are not in the log stands in the way.
@@ -219,9 +221,13 @@ pub struct Index {
     pub(super) unchecked: Bits,
     /// What stands in the way; pass two may find more.
     pub refusals: Refusals,
+    /// Events of which nobody can tell whether they are wanted, by table: they stand in the way unless their table is
+    /// left as it is.
+    pub untold: BTreeMap<TableName, Refusals>,
     /// How each file was read.
     pub files: Vec<FileFacts>,
-    /// Events with wanted rows, by table and kind; with [`Extent::Whole`] those that were asked for.
+    /// Events with wanted rows, by table and kind; with [`Extent::Whole`] those that were asked for. Tables of
+    /// [`Self::untold`] are among them.
     pub tables: BTreeMap<TableName, EventCounts>,
     /// Other tables that come in because whole transactions are wanted.
     pub companions: BTreeSet<TableName>,
@@ -323,17 +329,37 @@ pub(super) struct RowTester<'a> {
 }
 
 impl<'a> RowTester<'a> {
-    /// Whether any row of an event is wanted.
-    pub fn any(&mut self, wanted: &dyn Wanted, rows: &'a RowsItem<'_>, table: &Described) -> Result<bool, BinlogError> {
+    /// Whether any row of an event is wanted. Where a part of a transaction is wanted, all its rows are looked at.
+    pub fn ask(
+        &mut self,
+        (wanted, extent): (&dyn Wanted, Extent),
+        rows: &'a RowsItem<'_>,
+        table: &Described,
+    ) -> Result<Asked, BinlogError> {
         let (kind, transaction) = (rows.event.kind, &**rows.facts);
-        let mut walk = rows.event.rows();
+        let (mut walk, mut asked, mut row) = (rows.event.rows(), Asked::default(), rows.first_row);
         while walk.read(&mut self.cells).map_err(|broken| broken.at(rows.place.position))? {
-            if wanted.row(&RowView { kind, table, cells: &self.cells, transaction }) {
-                return Ok(true);
+            match wanted.row(&RowView { kind, table, cells: &self.cells, transaction }) {
+                Passes::No => {}
+                Passes::Yes => asked.is_wanted = true,
+                Passes::Untold(why) => drop(asked.untold.get_or_insert((row, why))),
             }
+            if asked.is_wanted && extent == Extent::Whole {
+                break;
+            }
+            row = row.saturating_add(1);
         }
-        Ok(false)
+        Ok(asked)
     }
+}
+
+/// What became of the question for the rows of an event.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// Whether any of them is wanted.
+    pub is_wanted: bool,
+    /// The first row of which that cannot be told, and why.
+    pub untold: Option<(u32, Untold)>,
 }
 
 /// A set of small numbers.

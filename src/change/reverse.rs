@@ -5,9 +5,11 @@ mod text;
 
 use std::fmt;
 
+use crate::change::query::TableName;
 pub use crate::change::reverse::table::UndoTable;
 pub(super) use crate::change::reverse::text::{Ask, Done, Trouble};
 use crate::model::change::ChangeKey;
+use crate::model::changes::Untold;
 use crate::model::foreign::Foreign;
 use crate::sql::exact::Inexact;
 
@@ -40,6 +42,8 @@ pub enum Reason {
     Wall(Foreign),
     /// The server that wrote the log lost changes.
     Incident,
+    /// Whether its row is asked for cannot be told.
+    Untold(Untold),
 }
 
 impl fmt::Display for Reason {
@@ -58,6 +62,7 @@ impl fmt::Display for Reason {
             Self::Statement(text) => write!(f, "it was logged as a statement, without rows: {text}"),
             Self::Wall(text) => write!(f, "a definition changed: {text}"),
             Self::Incident => f.write_str("the server that wrote the log lost changes here"),
+            Self::Untold(why) => write!(f, "whether the filter means it cannot be told: {why}"),
         }
     }
 }
@@ -67,6 +72,8 @@ impl fmt::Display for Reason {
 pub struct Refusal {
     /// Which; a statement's or wall's is the place of its event.
     pub key: ChangeKey,
+    /// Of which table; `None` for a statement or a wall.
+    pub table: Option<TableName>,
     /// Why.
     pub reason: Reason,
 }

@@ -4,6 +4,7 @@ mod alter;
 mod column;
 mod create;
 mod fit;
+mod since;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use crate::change::query::{Ddl, DdlVerb, Query, TableName, name_at};
 pub use crate::change::schema::column::ColumnDef;
 pub use crate::change::schema::create::{Key, TableFacts};
 pub use crate::change::schema::fit::Misfit;
+pub use crate::change::schema::since::{Otherwise, since};
 use crate::change::table::Table;
 use crate::model::change::{ChangedTable, Place};
 use crate::sql::ident;

@@ -13,6 +13,7 @@ use crate::cli::print::{Form, json_line};
 use crate::cli::{exit, unlock};
 use crate::model::changes::{
     ChangeLine, ChangesRequest, ChangesView, Direction, Literal, PageFrom, PageRequest, Problem, TableFilter, TableRef,
+    Untolds,
 };
 use crate::model::foreign::Foreign;
 use crate::report::{Fault, Report, Reportable};
@@ -185,13 +186,17 @@ impl Printing<'_> {
     async fn rows(&self, view: &ChangesView) -> Result<u8, Report> {
         let mut rows = self.handle.stream(&self.request.filter, self.args.allow_gaps).await?;
         let (mut lines, mut count) = (Lines { gathered: String::new() }, 0_u64);
-        let mut writer = change_text::Writer::default();
+        let (mut writer, mut untold) = (change_text::Writer::default(), Untolds::default());
         while let Some(streamed) = self.door.waited(rows.recv()).await? {
             let change = match streamed {
                 Streamed::Change(change) => change,
                 Streamed::Broken(problem) => {
                     lines.flush()?;
                     self.door.printer().failure(&broken(&problem));
+                    continue;
+                }
+                Streamed::PassedOver(rows) => {
+                    untold = rows;
                     continue;
                 }
             };
@@ -206,8 +211,16 @@ impl Printing<'_> {
             }
         }
         lines.flush()?;
+        self.passed_over(&untold);
         self.remarks(view, count);
         Ok(code(&view.problems))
+    }
+
+    /// Rows that are not in a list though the filter may mean them.
+    fn passed_over(&self, untold: &Untolds) {
+        if !untold.is_empty() {
+            self.door.printer().remark("changes::untold", &untold.lines(), untold);
+        }
     }
 
     /// What a list of rows does not show.
@@ -226,6 +239,7 @@ impl Printing<'_> {
     async fn transactions(&self, view: &ChangesView) -> Result<u8, Report> {
         let mut from = 0;
         let (mut lines, mut left) = (Lines { gathered: String::new() }, self.args.limit.unwrap_or(u64::MAX));
+        let mut untold = Untolds::default();
         if !self.is_json() {
             lines.push(&change_text::entries_head())?;
         }
@@ -237,6 +251,7 @@ impl Printing<'_> {
             let filter = self.request.filter.clone();
             let request = PageRequest { from: PageFrom::Entry(from), direction: Direction::Forward, count, filter };
             let page = self.door.waited(self.handle.page(request)).await??;
+            untold.merge(&page.untold);
             for entry in &page.entries {
                 left = left.saturating_sub(1);
                 let text = match self.is_json() {
@@ -253,6 +268,7 @@ impl Printing<'_> {
             }
         }
         lines.flush()?;
+        self.passed_over(&untold);
         self.door.printer().say(&view.coverage.words());
         Ok(code(&view.problems))
     }

@@ -108,6 +108,17 @@ impl Printer {
         }
     }
 
+    /// A remark on standard error that programs must not miss: its lines for people, for programs its facts.
+    pub fn remark(&self, code: &str, lines: &[String], facts: &impl Serialize) {
+        match self.form {
+            Form::Text => lines.iter().for_each(|line| self.say(line)),
+            Form::Json => {
+                let remark = Remarked { remark: Remark { code, lines, facts } };
+                let _ = io::stderr().write_all(json_line(&remark).as_bytes());
+            }
+        }
+    }
+
     /// A failure on standard error, in the form that was asked for.
     pub fn failure(&self, report: &Report) {
         let text = match self.form {
@@ -116,6 +127,20 @@ impl Printer {
         };
         let _ = io::stderr().write_all(text.as_bytes());
     }
+}
+
+/// `{"remark": ...}`: a code, the words, and whatever the code stands for.
+#[derive(Serialize)]
+struct Remarked<'a, T> {
+    remark: Remark<'a, T>,
+}
+
+#[derive(Serialize)]
+struct Remark<'a, T> {
+    code: &'a str,
+    lines: &'a [String],
+    #[serde(flatten)]
+    facts: &'a T,
 }
 
 /// `{"error": ...}` with the fields in their documented order.

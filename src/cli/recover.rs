@@ -186,7 +186,8 @@ fn refused(door: &Door, view: &RecoveryView) -> Result<(), Report> {
     }
     let mut text = String::from("these changes cannot be undone:\n");
     for change in view.refused.iter().take(LISTED) {
-        text.push_str(&paragraph("  ", &format!("{}: {}", change.position(), change.reason)));
+        let table = change.table.as_ref().map_or_else(String::new, |table| format!(" {table}"));
+        text.push_str(&paragraph("  ", &format!("{}{table}: {}", change.position(), change.reason)));
     }
     let more = view.refusals.saturating_sub(LISTED as u64);
     if more > 0 {

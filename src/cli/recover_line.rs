@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::model::changes::Coverage;
+use crate::model::changes::{Coverage, TableRef};
 use crate::model::foreign::{Foreign, escape};
-use crate::model::script::{Choice, PartialTransaction, RecoveryView, ScriptHazard, ScriptWall, StateCounts};
+use crate::model::script::{
+    Choice, PartialTransaction, RecoveryView, RefusedChange, ScriptHazard, ScriptWall, StateCounts,
+};
 use crate::work::recover::Recovered;
 
 /// What `recover` wrote, or would have written.
@@ -17,7 +19,7 @@ pub struct RecoverLine<'a> {
     transactions: u64,
     changes: u64,
     excluded: u64,
-    refused: Vec<RefusedLine>,
+    refused: Vec<RefusedLine<'a>>,
     refusals: u64,
     digest: Option<String>,
     sha256: Option<String>,
@@ -32,9 +34,16 @@ pub struct RecoverLine<'a> {
 
 /// Something that cannot be undone.
 #[derive(Debug, Serialize)]
-struct RefusedLine {
+struct RefusedLine<'a> {
     position: String,
+    table: Option<&'a TableRef>,
     reason: String,
+}
+
+impl<'a> From<&'a RefusedChange> for RefusedLine<'a> {
+    fn from(one: &'a RefusedChange) -> Self {
+        Self { position: one.position(), table: one.table.as_ref(), reason: one.reason.clone() }
+    }
 }
 
 /// What becomes of one table.
@@ -66,7 +75,7 @@ impl<'a> RecoverLine<'a> {
             transactions: view.transactions,
             changes: view.changes,
             excluded: view.counts.excluded,
-            refused: refused.map(|one| RefusedLine { position: one.position(), reason: one.reason.clone() }).collect(),
+            refused: refused.map(RefusedLine::from).collect(),
             refusals: view.refusals,
             digest: view.digest.map(|digest| digest.words()),
             sha256: view.digest.map(|digest| digest.hex()),

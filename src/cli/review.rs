@@ -71,7 +71,7 @@ fn tables(door: &Door, reviewed: &Reviewed) -> Result<(), Report> {
     }
     let mut table =
         Table::new(&[("TABLE", Side::Name), ("PUT IN", Side::Right), ("SET", Side::Right), ("TAKEN OUT", Side::Right)]);
-    for ReviewedTable { table: name, insert, update, delete } in &reviewed.review.tables {
+    for ReviewedTable { table: name, insert, update, delete, .. } in &reviewed.review.tables {
         table.row([name.to_string(), grouped(*insert), grouped(*update), grouped(*delete)]);
     }
     door.printer().line("")?;

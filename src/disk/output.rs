@@ -233,9 +233,11 @@ impl Parked {
                 _ => explain(source),
             })?;
         }
-        self.partial.0 = None;
+        // A name that may not last is taken away again.
+        self.partial.0 = Some(self.path.clone());
         let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         folder::sync_dir(parent).map_err(explain)?;
+        self.partial.0 = None;
         Ok(self.written)
     }
 }

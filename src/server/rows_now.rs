@@ -17,6 +17,9 @@ use crate::report::{Fault, Reportable};
 use crate::server::connect::{self, Connection, bytes, name, number};
 use crate::server::error::ServerError;
 use crate::sql::compare::{Comparison, quoted};
+use crate::sql::lexer::Dialect;
+use crate::sql::literal::{Backslashes, unquote};
+use crate::sql::token::{TokenKind, Tokens};
 
 /// Questions in one statement.
 pub const BATCH: usize = 200;
@@ -209,7 +212,8 @@ impl RowsNow {
         let facts = "SELECT ENGINE, AUTO_INCREMENT FROM information_schema.TABLES WHERE";
         let facts = self.connection.ask(&format!("{facts} {which}")).await?;
         let Some(facts) = facts.first() else { return Ok(None) };
-        let columns = "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT IS NOT NULL, EXTRA, CHARACTER_SET_NAME \
+        let columns = "SELECT COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, COLUMN_DEFAULT IS NOT NULL, EXTRA, CHARACTER_SET_NAME, \
+            CHARACTER_OCTET_LENGTH \
             FROM information_schema.COLUMNS WHERE";
         let columns = self.connection.ask(&format!("{columns} {which} ORDER BY ORDINAL_POSITION")).await?;
         let columns: Vec<ColumnNowFacts> = columns.iter().map(column).collect();
@@ -333,11 +337,21 @@ fn column(row: &Row) -> ColumnNowFacts {
         kind: lower(row, 1),
         full: lower(row, 2),
         charset: bytes(row, 6).map(|charset| Foreign::new(charset).to_string()),
+        bytes: number(row, 7),
+        labels: if matches!(lower(row, 1).as_str(), "enum" | "set") { labels(row) } else { vec![] },
         nullable: lower(row, 3) == "yes",
         has_default: number(row, 4) == Some(1) || lower(row, 3) == "yes" || is("auto_increment"),
         // `DEFAULT_GENERATED` is a default that is computed, and no column that is.
         generated: is("virtual generated") || is("stored generated") || is("persistent"),
     }
+}
+
+/// The labels in the whole type, as the server writes them there.
+fn labels(row: &Row) -> Vec<Foreign> {
+    let full = bytes(row, 2).unwrap_or_default();
+    let tokens = Tokens::code(&full, Dialect::default());
+    let texts = tokens.iter().filter(|token| token.kind == TokenKind::Text);
+    texts.map(|token| Foreign::new(unquote(token.text, Backslashes::Escape))).collect()
 }
 
 /// The primary key's columns, else those of the first unique key without NULLs.

@@ -117,10 +117,8 @@ impl Desk {
             }
             Effect::Decide(job, decisions) => {
                 let Some(handle) = self.recovery(job) else { return };
-                for (which, decision) in decisions {
-                    if let Err(report) = handle.decide(&which, decision) {
-                        return self.failed(report);
-                    }
+                if let Err(report) = handle.decide_all(decisions) {
+                    return self.failed(report);
                 }
                 // The words that a person sees next are of after the choice.
                 self.answer(async move { Ok(Msg::Recovery(job, handle.view())) });

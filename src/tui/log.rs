@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::model::changes::{
-    ChangesRequest, ChangesView, Direction, Entry, EntryPage, PageFrom, PageRequest, ViewState,
+    ChangesRequest, ChangesView, Direction, Entry, EntryPage, PageFrom, PageRequest, Untolds, ViewState,
 };
 use crate::model::job::JobId;
 use crate::model::units::Moment;
@@ -52,6 +52,8 @@ struct Stretch {
     next: Option<u64>,
     previous: Option<u64>,
     asked: Option<PageRequest>,
+    /// Rows of them and between them that were passed over though the filter may mean them.
+    untold: Untolds,
     /// Entries of the log when the end was seen.
     seen: u64,
     state: Held,
@@ -112,6 +114,11 @@ impl Log {
     /// How many entries are held.
     pub fn held(&self) -> usize {
         self.stretch.entries.len()
+    }
+
+    /// Rows that were passed over by now though the filter may mean them.
+    pub fn untold(&self) -> &Untolds {
+        &self.stretch.untold
     }
 
     /// Whether the entries near the cursor are on their way.
@@ -199,6 +206,7 @@ impl Log {
             }
         };
         stretch.state = Held::Some;
+        stretch.untold.merge(&page.untold);
         match request.direction {
             Direction::Forward => {
                 stretch.next = page.next;
@@ -249,7 +257,7 @@ mod tests {
     }
 
     fn page(numbers: std::ops::Range<u64>, next: Option<u64>, previous: Option<u64>) -> EntryPage {
-        EntryPage { entries: numbers.map(entry).collect(), next, previous }
+        EntryPage { entries: numbers.map(entry).collect(), next, previous, untold: Untolds::default() }
     }
 
     fn log(entries: u64) -> Log {

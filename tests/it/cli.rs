@@ -16,6 +16,7 @@ mod sftp;
 mod sidecars;
 mod spans;
 mod unfinished;
+mod untold;
 mod watching;
 
 use std::ffi::OsStr;

@@ -4,6 +4,7 @@
 mod around;
 mod console;
 mod foreign;
+mod pinned;
 mod rows_now;
 mod since;
 mod verbs;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::change::error::BinlogError;
 use crate::change::frame::FileEnd;
+use crate::change::index::untold::Doubts;
 use crate::change::index::{
     Bits, Cursor, EventCounts, FileFacts, Index, Indexing, Log, PartOf, Partial, RowTester, RowsFacts, Stopped, WINDOW,
     Wanted, Window,
@@ -50,6 +51,7 @@ pub(super) fn build(
         unchecked: Bits::default(),
         open: Open::default(),
         refusals: Refusals::default(),
+        untold: Doubts::default(),
         files: vec![],
         tallies: Tallies::default(),
         companions: BTreeSet::new(),
@@ -61,15 +63,19 @@ pub(super) fn build(
     }
     pass.tallies.flush();
     pass.timeline.settle();
-    let Pass { survey, timeline, touched, unchecked, refusals, files, tallies, companions, partial, windows, .. } =
-        pass;
+    let Pass { survey, timeline, touched, unchecked, refusals, files, companions, partial, windows, .. } = pass;
+    let (fates, mut tables) = (survey.finish(), pass.tallies.counts);
+    let untold = pass.untold.by_table(&fates);
+    for name in untold.keys() {
+        tables.entry(name.clone()).or_default();
+    }
     let windows = windows.into_iter().filter(|(window, last)| touched.has_any(window.transaction, *last));
     Ok(Index {
         windows: windows.map(|(window, _)| window).collect(),
-        fates: survey.finish(),
+        fates,
         extent: how.extent,
         limits: how.limits,
-        tables: tallies.counts,
+        tables,
         companions,
         epochs: timeline.places(),
         logs,
@@ -78,6 +84,7 @@ pub(super) fn build(
         touched,
         unchecked,
         refusals,
+        untold,
         files,
         partial,
     })
@@ -124,6 +131,7 @@ struct Pass<'b> {
     unchecked: Bits,
     open: Open,
     refusals: Refusals,
+    untold: Doubts,
     files: Vec<FileFacts>,
     tallies: Tallies,
     companions: BTreeSet<TableName>,
@@ -156,6 +164,8 @@ struct Open {
     tables: Vec<Arc<Table>>,
     /// Statements without rows, which stand in the way if all of it is wanted.
     statements: Vec<Refusal>,
+    /// Events of which nobody can tell whether they are wanted.
+    untold: Doubts,
 }
 
 impl Open {
@@ -257,7 +267,7 @@ impl Pass<'_> {
                 }
                 self.open.facts = Some(facts);
             }
-            Item::Rows(rows) => self.rows(&rows)?,
+            Item::Rows(rows) => self.rows(&rows, log)?,
             Item::End(_) => self.end(),
             Item::Wall(ddl, statement) => {
                 let start = Place { position: statement.facts.start, inner: 0, ..place };
@@ -290,12 +300,12 @@ impl Pass<'_> {
         Ok(())
     }
 
-    fn rows(&mut self, rows: &RowsItem<'_>) -> Result<(), BinlogError> {
+    fn rows(&mut self, rows: &RowsItem<'_>, log: &Log) -> Result<(), BinlogError> {
         self.borrow(rows);
         let table = rows.event.table;
         self.open.is_unchecked |= rows.event.flags & (NO_FOREIGN_KEY_CHECKS | SQL_FOREIGN_KEYS) != 0;
         let is_asked = self.wanted.rows(&RowsFacts::of(rows));
-        let is_wanted = is_asked && (!self.wanted.looks_at_rows() || self.any_row(rows)?);
+        let is_wanted = is_asked && (!self.wanted.looks_at_rows() || self.any_row(rows, log)?);
         if is_wanted {
             self.touched.set(self.number);
             self.tallies.add(rows);
@@ -333,10 +343,17 @@ impl Pass<'_> {
         }
     }
 
-    fn any_row(&self, rows: &RowsItem<'_>) -> Result<bool, BinlogError> {
-        let described = self.timeline.describe(rows.event.table, rows.place);
-        let mut tester = RowTester::default();
-        tester.any(self.wanted, rows, &described)
+    fn any_row(&mut self, rows: &RowsItem<'_>, log: &Log) -> Result<bool, BinlogError> {
+        let table = rows.event.table;
+        let described = self.timeline.describe(table, rows.place);
+        let asked = RowTester::default().ask((self.wanted, self.how.extent), rows, &described)?;
+        if let Some((row, why)) = asked.untold {
+            let Refusal { key, reason, .. } = refusal(log, rows.place, Reason::Untold(why));
+            let (key, table) = (ChangeKey { row, ..key }, table.full_name());
+            let refusal = Refusal { key, table: Some(table.clone()), reason };
+            self.open.untold.push(rows.place, table, refusal);
+        }
+        Ok(asked.is_wanted)
     }
 
     /// Notes a table that is described in front of the window.
@@ -355,7 +372,12 @@ impl Pass<'_> {
 
     /// The open transaction is over.
     fn end(&mut self) {
-        let Open { facts, is_unchecked, rows, left, companions, tables, statements } = std::mem::take(&mut self.open);
+        let Open { facts, is_unchecked, rows, left, companions, tables, statements, untold } =
+            std::mem::take(&mut self.open);
+        // Of a whole transaction that comes in anyway, nothing more need be told.
+        if !self.touched.has(self.number) || self.how.extent == Extent::Partial {
+            self.untold.append(untold);
+        }
         if !self.touched.has(self.number) {
             return;
         }
@@ -410,7 +432,7 @@ impl Tallies {
 
 fn refusal(log: &Log, place: Place, reason: Reason) -> Refusal {
     let key = ChangeKey { source: log.of.source.clone(), file: log.of.name.clone(), position: place.position, row: 0 };
-    Refusal { key, reason }
+    Refusal { key, table: None, reason }
 }
 
 fn shortened(statement: &StatementItem<'_>) -> Foreign {

@@ -179,7 +179,7 @@ fn reasons_are_counted_even_where_they_are_not_kept() {
     let key = ChangeKey { source: name.clone(), file: name, position: Default::default(), row: 0 };
     let mut refusals = Refusals::default();
     for _ in 0..Refusals::KEPT + 5 {
-        refusals.push(Refusal { key: key.clone(), reason: Reason::Cut });
+        refusals.push(Refusal { key: key.clone(), table: None, reason: Reason::Cut });
     }
     refusals.extend(refusals.clone());
     assert_eq!((refusals.first.len(), refusals.total), (Refusals::KEPT, 2 * (Refusals::KEPT as u64 + 5)));

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use sha2::{Digest, Sha256};
 
 use crate::change::index::{Index, Segments};
+use crate::change::query::TableName;
 use crate::change::reverse::Refusals;
 use crate::change::script::{
     self, CHECK, CHECKS, CLOSING, CLOSING_EACH, DECIDE, DECIDED, ENDED, ENDED_LASTING, FORGET, Lines, OPENING,
@@ -78,6 +79,8 @@ fn name(index: &Index, request: &Request<'_>) -> String {
 fn body(index: &Index, request: &Request<'_>, name: &str, out: &mut dyn Write) -> Result<Written, UndoError> {
     refuse_gaps(index, request)?;
     let mut refused = index.refusals.clone();
+    let untold = index.untold.iter().filter(|(table, _)| !is_left_out(request, table));
+    untold.for_each(|(_, refusals)| refused.extend(refusals.clone()));
     let mut body = Body::new(index, request, name, out);
     body.begin()?;
     let segments = Segments::default();
@@ -112,6 +115,11 @@ fn body(index: &Index, request: &Request<'_>, name: &str, out: &mut dyn Write) -
 fn sorted(mut refused: Refusals) -> Refusals {
     refused.first.sort_by(|one, other| one.key.cmp(&other.key));
     refused
+}
+
+fn is_left_out(request: &Request<'_>, table: &TableName) -> bool {
+    let (schema, name) = (Foreign::new(&table.schema[..]), Foreign::new(&table.table[..]));
+    request.choices.is_some_and(|choices| choices.leaves_out((&schema, &name)))
 }
 
 fn refuse_gaps(index: &Index, request: &Request<'_>) -> Result<(), UndoError> {

@@ -1,15 +1,19 @@
 //! What undoes the rows of one window, one by one, for people to look at.
 
+use std::sync::Arc;
+
 use crate::change::error::{BinlogError, Broken};
 use crate::change::index::{Index, RowView, Segments};
 use crate::change::reverse::{Ask, Done, Reason, Trouble, UndoTable};
 use crate::change::rows::RowCells;
 use crate::change::script::{GUARD, Lines};
+use crate::change::table::Table;
 use crate::change::transactions::{Fate, RowsItem};
 use crate::change::undo::pieces::{chosen, standing_against};
 use crate::change::undo::window::{Known, Tables, cells, events};
 use crate::change::undo::{Direction, Engines, Request, RowPlace, UndoError};
 use crate::model::change::Change;
+use crate::model::changes::Passes;
 use crate::model::script::{Choice, Extent, Mode};
 
 /// One change and what undoes it.
@@ -21,6 +25,8 @@ pub struct Undoing {
     pub transaction: u64,
     /// The change, with both images.
     pub change: Change,
+    /// Its table as the log describes it, with what its definition adds.
+    pub table: Arc<Table>,
     /// The statement alone, without its count; `Ok(None)` for an update that changed nothing; the reason where nothing
     /// undoes it. Its names are as they are: escape it before it is drawn.
     pub sql: Result<Option<String>, Reason>,
@@ -74,7 +80,7 @@ impl Page<'_> {
             walk.read(&mut cells).map_err(|broken| broken.at(position))?;
             let place = RowPlace { file: rows.place.file, position, row: change.key.row };
             let row = RowView { kind: change.kind, table: &known.described, cells: &cells, transaction: rows.facts };
-            if asked && !self.index.wanted.row(&row) {
+            if asked && self.index.wanted.row(&row) != Passes::Yes {
                 continue;
             }
             let (choice, mode) = chosen(self.request, known, transaction, place);
@@ -83,7 +89,8 @@ impl Page<'_> {
                 Some(reason) => Err(reason.clone()),
                 None => alone(known, &change, &cells, ask).map_err(|broken| broken.at(position))?,
             };
-            self.found.push(Undoing { place, transaction, change, sql, choice, mode });
+            let table = known.described.log.clone();
+            self.found.push(Undoing { place, transaction, change, table, sql, choice, mode });
         }
         Ok(())
     }

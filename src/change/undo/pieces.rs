@@ -12,6 +12,7 @@ use crate::change::transactions::{Fate, RowsItem};
 use crate::change::undo::window::{Known, Tables, cells, events};
 use crate::change::undo::{Direction, Engines, Request, RowPlace, UndoError};
 use crate::model::change::{ChangeKey, ChangeKind, TransactionFacts};
+use crate::model::changes::Passes;
 use crate::model::script::{Choice, Extent, Mode};
 
 /// About how many bytes one INSERT has; a single row may have more.
@@ -132,7 +133,7 @@ impl<'i> Desk<'i> {
             let row =
                 RowView { kind: rows.event.kind, table: &known.described, cells: &cells, transaction: rows.facts };
             let (choice, mode) = chosen(self.request, known, of.0, place);
-            let is_in = choice == Choice::Include && (!asked || self.index.wanted.row(&row));
+            let is_in = choice == Choice::Include && (!asked || self.index.wanted.row(&row) == Passes::Yes);
             let ask = Ask { direction: self.request.direction, mode, lines: self.lines };
             let done = match (&against, is_in) {
                 (_, false) => Ok(Done::Nothing),
@@ -146,7 +147,7 @@ impl<'i> Desk<'i> {
                     unit.overwriting += u64::from(mode == Mode::Overwrite);
                     seen.pieces.push(Piece { end, table: number, transaction, done });
                 }
-                Err(Trouble::Reason(reason)) => unit.refusals.push(refusal(self.index, place, reason)),
+                Err(Trouble::Reason(reason)) => unit.refusals.push(refusal(self.index, (known, place), reason)),
                 Err(Trouble::Broken(broken)) => return Err(broken.at(place.position)),
             }
             place.row = place.row.saturating_add(1);
@@ -283,8 +284,8 @@ pub(super) fn chosen(request: &Request<'_>, known: &Known, transaction: u64, pla
     }
 }
 
-fn refusal(index: &Index, place: RowPlace, reason: Reason) -> Refusal {
+fn refusal(index: &Index, (known, place): (&Known, RowPlace), reason: Reason) -> Refusal {
     let of = &index.logs[place.file as usize].of;
     let key = ChangeKey { source: of.source.clone(), file: of.name.clone(), position: place.position, row: place.row };
-    Refusal { key, reason }
+    Refusal { key, table: Some(known.described.log.full_name()), reason }
 }

@@ -13,6 +13,11 @@ const LATIN1: [char; 32] = [
     '\u{2dc}', '\u{2122}', '\u{161}', '\u{203a}', '\u{153}', '\u{9d}', '\u{17e}', '\u{178}', // 98
 ];
 
+/// Whether texts in a character set are read here.
+pub(super) fn is_read(name: &str) -> bool {
+    matches!(name, "utf8mb4" | "utf8mb3" | "ascii" | "latin1" | "ucs2" | "utf16" | "utf16le" | "utf32")
+}
+
 /// The text, if the character set is one that is read here and the bytes are valid in it: UTF-8, ASCII, `latin1`,
 /// `ucs2`, UTF-16 and UTF-32; of an unknown one, bytes that are UTF-8.
 ///

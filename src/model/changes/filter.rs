@@ -1,10 +1,13 @@
 //! What is asked of changes: the same filter for lists, scripts and screens, and for every kind of source.
 
+mod rows;
+
 use miette::Diagnostic;
 use regex::bytes::Regex;
 use thiserror::Error;
 
-use crate::model::change::{BinlogPos, Change, ChangeKind, ChangedTable, RowImage, TransactionFacts, Value};
+use crate::model::change::{BinlogPos, ChangeKind, TransactionFacts};
+pub use crate::model::changes::filter::rows::{Passes, RowValue, RowValues};
 use crate::model::changes::gtids::GtidSet;
 use crate::model::changes::literal::Literal;
 use crate::model::foreign::{Foreign, escape};
@@ -105,6 +108,25 @@ pub enum FilterError {
         /// How many there are.
         files: usize,
     },
+    /// A column that no table has.
+    #[error("no table that is asked for has a column {column}")]
+    #[diagnostic(code(filter::no_column), help("their columns are {known}"))]
+    NoColumn {
+        /// As it was asked for, escaped.
+        column: String,
+        /// Those that are there, escaped; the first of them.
+        known: String,
+    },
+    /// A key of another length than the keys of all tables.
+    #[error("no table that is asked for has a key of {parts} column{}", if *parts == 1 { "" } else { "s" })]
+    #[diagnostic(
+        code(filter::no_key),
+        help("--key takes the values of a primary key in its order; --where COLUMN=VALUE asks of any column")
+    )]
+    NoKey {
+        /// Values that were given.
+        parts: usize,
+    },
     /// The pattern is none.
     #[error("the pattern for statements cannot be read: {what}")]
     #[diagnostic(code(filter::pattern), help("patterns are those of Rust's regex crate; (?i) ignores case"))]
@@ -137,28 +159,6 @@ pub struct EventFacts<'a> {
     pub transaction: &'a TransactionFacts,
     /// The statement, where it was logged.
     pub statement: Option<&'a Foreign>,
-}
-
-/// The values of one row, read when they are asked for.
-pub trait RowValues {
-    /// The value of a column before; `None` where there is no such image, or the image leaves it out.
-    fn before(&self, column: usize) -> Option<Value<'_>>;
-    /// The value of a column after.
-    fn after(&self, column: usize) -> Option<Value<'_>>;
-}
-
-impl RowValues for Change {
-    fn before(&self, column: usize) -> Option<Value<'_>> {
-        of_image(self.before.as_ref(), column)
-    }
-
-    fn after(&self, column: usize) -> Option<Value<'_>> {
-        of_image(self.after.as_ref(), column)
-    }
-}
-
-fn of_image(image: Option<&RowImage>, column: usize) -> Option<Value<'_>> {
-    image?.values.get(column)?.clone()
 }
 
 /// A filter that is ready: cheap to ask per event, and of rows only what it needs.
@@ -264,61 +264,6 @@ impl Compiled {
             && self.takes_table(event.schema, event.table)
             && self.takes_transaction(event.transaction)
             && self.statement.as_ref().is_none_or(|pattern| text().is_some_and(|text| pattern.0.is_match(text)))
-    }
-
-    /// Whether rows have to be looked into.
-    pub fn wants_rows(&self) -> bool {
-        let filter = &self.filter;
-        !(filter.keys.is_empty() && filter.changed.is_empty() && filter.values.is_empty())
-    }
-
-    /// Whether one row passes. A column that the table does not have, or whose name is unknown, never does.
-    pub fn takes_row(&self, table: &ChangedTable, row: &impl RowValues) -> bool {
-        let filter = &self.filter;
-        let column = |name: &str| {
-            let named = |bytes: &[u8]| bytes.eq_ignore_ascii_case(name.as_bytes());
-            table.columns.iter().position(|column| named(column.name.raw_bytes()))
-        };
-        let either = |at: usize, wanted: &Literal| {
-            let is = |value: Option<Value<'_>>| value.is_some_and(|value| wanted.is(&value, &table.columns[at]));
-            is(row.before(at)) || is(row.after(at))
-        };
-        let changed = |name: &String| column(name).is_some_and(|at| has_changed(row, at));
-        (filter.keys.is_empty() || filter.keys.iter().any(|key| table.has_that_key(row, key)))
-            && (filter.changed.is_empty() || filter.changed.iter().any(changed))
-            && filter.values.iter().all(|(name, wanted)| column(name).is_some_and(|at| either(at, wanted)))
-    }
-}
-
-fn has_changed(row: &impl RowValues, at: usize) -> bool {
-    row.after(at).is_some_and(|after| row.before(at).as_ref() != Some(&after))
-}
-
-impl ChangedTable {
-    /// Whether it is known which columns tell one row from all others.
-    pub fn has_key(&self) -> bool {
-        self.columns.iter().any(|column| column.key_part.is_some())
-    }
-
-    /// Indexes of the key's columns, in the order of the key.
-    pub fn key_columns(&self) -> Vec<usize> {
-        let parts = self.columns.iter().enumerate().filter_map(|(at, column)| Some((column.key_part?, at)));
-        let mut parts: Vec<_> = parts.collect();
-        parts.sort_unstable();
-        parts.into_iter().map(|(_, at)| at).collect()
-    }
-
-    /// Whether a row has that key before or after.
-    pub fn has_that_key(&self, row: &impl RowValues, key: &[Literal]) -> bool {
-        let columns = self.key_columns();
-        let is = |at: usize, wanted: &Literal, value: Option<Value<'_>>| {
-            value.is_some_and(|value| wanted.is(&value, &self.columns[at]))
-        };
-        let pairs = || columns.iter().copied().zip(key);
-        columns.len() == key.len()
-            && !key.is_empty()
-            && (pairs().all(|(at, wanted)| is(at, wanted, row.before(at)))
-                || pairs().all(|(at, wanted)| is(at, wanted, row.after(at))))
     }
 }
 

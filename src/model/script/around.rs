@@ -31,6 +31,10 @@ pub struct ColumnNowFacts {
     pub full: String,
     /// Of a text.
     pub charset: Option<String>,
+    /// How many bytes its longest value has, of texts and bytes.
+    pub bytes: Option<u64>,
+    /// Labels of an enum or a set, in UTF-8.
+    pub labels: Vec<Foreign>,
     /// Whether it may hold NULL.
     pub nullable: bool,
     /// Whether a row needs no value for it.
@@ -43,6 +47,11 @@ impl ColumnNowFacts {
     /// Whether its values are bytes that are no text.
     pub fn is_bytes(&self) -> bool {
         let bytes = ["binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "bit", "vector"];
+        bytes.contains(&self.kind.as_str()) || self.is_shape()
+    }
+
+    /// Whether its values are geometries.
+    pub fn is_shape(&self) -> bool {
         let shapes = [
             "geometry",
             "point",
@@ -54,7 +63,7 @@ impl ColumnNowFacts {
             "geomcollection",
             "geometrycollection",
         ];
-        bytes.contains(&self.kind.as_str()) || shapes.contains(&self.kind.as_str())
+        shapes.contains(&self.kind.as_str())
     }
 
     /// Whether it is a FLOAT or DOUBLE, which `=` with a decimal misses.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::model::changes::TableRef;
 use crate::model::foreign::Foreign;
 use crate::model::script::{ScriptDigest, StateCounts};
 
@@ -178,6 +179,9 @@ pub struct ReviewHazard {
 pub struct ReviewedTable {
     /// `schema.table`, or the table alone.
     pub table: Foreign,
+    /// Both names; `None` where the script does not name the database.
+    #[serde(skip)]
+    pub names: Option<TableRef>,
     /// Rows inserted.
     pub insert: u64,
     /// Statements that update; a row each, if they mean one.

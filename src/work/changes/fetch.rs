@@ -273,3 +273,35 @@ impl Read for Forward {
         Ok(n)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn d53_a_log_that_was_written_over_is_another_one_and_one_that_grew_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("binlog.000001");
+        fs::write(&path, b"as it was").unwrap();
+        let earlier = SystemTime::now() - Duration::from_secs(60);
+        File::options().write(true).open(&path).unwrap().set_modified(earlier).unwrap();
+        let open = || Pinned::open(&path, &Stamp::default()).unwrap();
+        let pinned = open();
+        assert!(pinned.is_unchanged());
+        // As many bytes, and other ones: only the time tells.
+        fs::write(&path, b"IS IT NOT").unwrap();
+        assert!(!pinned.is_unchanged());
+        let pinned = open();
+        fs::write(&path, b"IS IT NOT, and more").unwrap();
+        assert!(pinned.is_unchanged(), "a server that goes on writing");
+        fs::write(&path, b"IS").unwrap();
+        assert!(!pinned.is_unchanged(), "cut");
+        let pinned = open();
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, b"IS").unwrap();
+        assert!(pinned.is_unchanged(), "whoever holds the file reads what it was");
+    }
+}

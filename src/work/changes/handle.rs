@@ -9,12 +9,13 @@ use tokio::sync::{mpsc, watch};
 use crate::model::change::Change;
 use crate::model::changes::{
     ChangeFilter, ChangesRequest, ChangesView, Compiled, Edge, EntryPage, FactsSource, Life, Literal, PageRequest,
-    Problem, RowsPage, RowsRequest, TableRef, ViewState,
+    Problem, RowsPage, RowsRequest, TableRef, Untolds, ViewState,
 };
 use crate::model::foreign::{Foreign, escape};
 use crate::model::job::{Ending, JobId, JobSpec, Phase};
 use crate::report::{Fault, Report, Reportable};
 use crate::work::catalog::Catalog;
+use crate::work::changes::columns;
 use crate::work::changes::error::ChangesError;
 use crate::work::changes::facts::Definitions;
 use crate::work::changes::fetch::{Fetching, Log};
@@ -190,6 +191,7 @@ impl Opening<'_> {
         let fates = Arc::new(surveyed.finish(&mut pass.definitions));
         let shown = view::of((&label, &pass.listing), &surveyed, (&pass.facts, &pass.catalog), ViewState::Complete);
         self.inner.show(shown);
+        let columns = columns::of(&surveyed.stats, &surveyed.timeline);
         Ok(Arc::new(Opened {
             label,
             names,
@@ -199,6 +201,7 @@ impl Opening<'_> {
             checkpoints: std::mem::take(&mut surveyed.stats.checkpoints),
             entries: surveyed.stats.entries,
             filter,
+            columns,
         }))
     }
 
@@ -341,7 +344,7 @@ impl ChangesHandle {
     /// As [`Self::page`].
     pub async fn stream(&self, filter: &ChangeFilter, past_damage: bool) -> Result<mpsc::Receiver<Streamed>, Report> {
         let opened = self.opened().await?;
-        let filter = filter.compile(&opened.names).map_err(|error| error.report())?;
+        let filter = opened.compile(filter)?;
         let (sender, receiver) = mpsc::channel(IN_FLIGHT);
         let started = on_thread("rows", move || {
             let send = |streamed| match sender.blocking_send(streamed) {
@@ -349,13 +352,16 @@ impl ChangesHandle {
                 Err(_) => ControlFlow::Break(()),
             };
             let take = |change| send(Streamed::Change(Box::new(change)));
-            pages::stream(&opened, &filter, take, |file, at, error| {
+            let untold = pages::stream(&opened, &filter, take, |file, at, error| {
                 let problem = survey::of_log(&opened.log_file(file).name, at, &error);
                 match send(Streamed::Broken(problem)) {
                     ControlFlow::Continue(()) if past_damage => ControlFlow::Continue(()),
                     _ => ControlFlow::Break(()),
                 }
             });
+            if !untold.is_empty() {
+                let _ = send(Streamed::PassedOver(untold));
+            }
         });
         started.map_err(|error| Report::new(Fault::Failed, "changes::thread", error, ""))?;
         Ok(receiver)
@@ -369,6 +375,8 @@ pub enum Streamed {
     Change(Box<Change>),
     /// A file cannot be read on.
     Broken(Problem),
+    /// At the end: rows that are not among the changes though the filter may mean them.
+    PassedOver(Untolds),
 }
 
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, Report> + Send + 'static) -> Result<T, Report> {

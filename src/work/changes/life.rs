@@ -12,7 +12,8 @@ use crate::change::rows::RowCells;
 use crate::change::schema::Described;
 use crate::change::transactions::{Fate, RowsItem};
 use crate::model::change::{Change, ChangeKind, ChangedTable};
-use crate::model::changes::{Life, Literal, RowValues, TableRef};
+use crate::model::changes::{Life, Literal, Passes, RowValue, RowValues, TableRef};
+use crate::model::units::grouped;
 use crate::report::{Fault, Report};
 use crate::work::changes::walk::{Opened, Seen, Spot, Visit, change};
 use crate::work::changes::wanted::Cells;
@@ -68,12 +69,14 @@ where
             let key = |is_after: bool| -> Option<Key> {
                 let value = |at: usize| match (is_after, values.after(at)) {
                     // An image after may leave out what stayed as it was.
-                    (true, Some(value)) => Some(value),
-                    (true, None) if item.event.kind == ChangeKind::Update => values.before(at),
-                    (true, None) => None,
+                    (true, RowValue::LeftOut) if item.event.kind == ChangeKind::Update => values.before(at),
+                    (true, after) => after,
                     (false, _) => values.before(at),
                 };
-                let literal = |at: &usize| Some(Literal::of(&value(*at)?, &table.shown.columns[*at]));
+                let literal = |at: &usize| match value(*at) {
+                    RowValue::Is(value) => Some(Literal::of(&value, &table.shown.columns[*at])),
+                    _ => None,
+                };
                 columns.iter().map(literal).collect::<Option<Key>>().filter(|key| !key.is_empty())
             };
             let (before, after) = match item.event.kind {
@@ -145,7 +148,7 @@ fn learn(opened: &Opened, table: &TableRef, key: &[Literal]) -> Learned {
         learned.table = Some(row.described.shown.clone());
         if learned.root.is_none() {
             let values = Cells { table: &row.described.log, cells: row.cells.0 };
-            if row.described.shown.has_that_key(&values, key) {
+            if row.described.shown.has_that_key(&values, key) == Passes::Yes {
                 let columns = row.described.shown.key_columns();
                 let is = |found: &&Key| {
                     columns.iter().zip(key).zip(found.iter()).all(|((_, wanted), found)| same(wanted, found))
@@ -208,10 +211,13 @@ struct Following {
     root: Key,
     kept: usize,
     cut: bool,
+    /// Changes of which nothing tells whose they are.
+    untold: u64,
 }
 
 impl Following {
     fn row(&mut self, opened: &Opened, row: &Row<'_, '_>) -> Result<(), BinlogError> {
+        self.untold += u64::from(row.before.is_none() && row.after.is_none());
         let is_root = [&row.before, &row.after].into_iter().flatten().any(|key| *key == self.root);
         let is_later = row.before.as_ref().is_some_and(|key| self.later.contains(key));
         let mut homes: Vec<usize> = vec![];
@@ -280,7 +286,7 @@ fn follow(
     for (at, node) in nodes.iter().enumerate() {
         by_key.entry(node.key.clone()).or_default().push(at);
     }
-    let mut following = Following { nodes, by_key, later: HashSet::new(), root, kept: 0, cut };
+    let mut following = Following { nodes, by_key, later: HashSet::new(), root, kept: 0, cut, untold: 0 };
     let row = |opened: &Opened, row: Row<'_, '_>| following.row(opened, &row).map(|()| ControlFlow::Continue(()));
     opened.walk(opened.start(), &mut Table { opened, table, nth: 0, row });
     let mut changes: Vec<(u64, Change)> = following.nodes.into_iter().flat_map(|node| node.changes).collect();
@@ -296,9 +302,15 @@ fn follow(
             keys.extend(key.filter(|key| !keys.contains(key)));
         }
     }
-    let remarks = match following.cut {
-        true => vec![format!("only the first {MOST} changes are here")],
-        false => vec![],
-    };
+    let mut remarks = vec![];
+    if following.cut {
+        remarks.push(format!("only the first {MOST} changes are here"));
+    }
+    if following.untold > 0 {
+        let rows = if following.untold == 1 { "row" } else { "rows" };
+        let many = grouped(following.untold);
+        remarks
+            .push(format!("{many} {rows} of {table} may belong here: nothing tells their key, or it cannot be read"));
+    }
     Life { table: shown, changes, keys, cut: following.cut, remarks }
 }

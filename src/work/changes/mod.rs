@@ -1,6 +1,7 @@
 //! Change sources: from their names to files, bytes, coverage, statistics, pages of transactions and rows.
 
 mod bursts;
+mod columns;
 mod error;
 mod facts;
 mod fetch;
@@ -22,4 +23,5 @@ pub use crate::work::changes::error::ChangesError;
 pub(in crate::work) use crate::work::changes::handle::Handles;
 pub use crate::work::changes::handle::{ChangesHandle, Streamed};
 pub use crate::work::changes::walk::Opened;
+pub(in crate::work) use crate::work::changes::walls::table_ref;
 pub use crate::work::changes::wanted::Chosen;

@@ -8,8 +8,8 @@ use crate::change::rows::RowCells;
 use crate::change::transactions::{Ending, Fate};
 use crate::model::change::{BinlogPos, Change, Place, TransactionFacts};
 use crate::model::changes::{
-    ChangesView, Compiled, Direction, Entry, EntryPage, EventFacts, PageFrom, PageRequest, RowCursor, Rows, RowsOf,
-    RowsPage, RowsRequest, Settled, TableRef, TransactionLine,
+    ChangesView, Compiled, Direction, Entry, EntryPage, EventFacts, PageFrom, PageRequest, Passes, RowCursor, Rows,
+    RowsOf, RowsPage, RowsRequest, Settled, TableRef, TransactionLine, Untolds,
 };
 use crate::model::foreign::Foreign;
 use crate::model::units::Moment;
@@ -44,6 +44,7 @@ struct Line {
     all_rows: u64,
     statement: Option<Arc<Foreign>>,
     texts: u64,
+    untold: Untolds,
 }
 
 /// Gathers entries.
@@ -60,6 +61,9 @@ struct Entries<'o> {
     most: usize,
     line: Option<Line>,
     found: Vec<Entry>,
+    /// Rows that were passed over though they may be meant, with the entry that has them; all of one where a page goes
+    /// forward.
+    untold: Vec<(u64, Untolds)>,
     /// More may follow.
     more: bool,
 }
@@ -93,7 +97,11 @@ impl Entries<'_> {
             }
             all += 1;
             let row = Cells { table: &table.log, cells: &cells };
-            passing += u64::from(wanted && (!looks || self.chosen.0.takes_row(&table.shown, &row)));
+            match if looks { self.chosen.0.takes_row(&table.shown, &row) } else { Passes::of(wanted) } {
+                Passes::Yes => passing += 1,
+                Passes::No => {}
+                Passes::Untold(why) => line.untold.add((&table.shown.schema, &table.shown.name), &why, 1),
+            }
         }
         if *fate != Fate::RolledBack {
             line.all_rows += all;
@@ -119,8 +127,13 @@ impl Entries<'_> {
         let Some(mut line) = self.line.take() else { return ControlFlow::Continue(()) };
         let mut rows = Rows::default();
         line.tables.iter().for_each(|(_, some)| rows.merge(*some));
+        let untold = std::mem::take(&mut line.untold);
         let bare = self.chosen.0.filter().is_empty() && line.texts > 0;
-        if rows.all() == 0 && !bare || *ending == Ending::RolledBack {
+        if *ending == Ending::RolledBack {
+            return ControlFlow::Continue(());
+        }
+        if rows.all() == 0 && !bare {
+            self.pass_over(spot.entry, &untold);
             return ControlFlow::Continue(());
         }
         line.tables.sort_by_key(|(_, rows)| std::cmp::Reverse(rows.all()));
@@ -131,7 +144,7 @@ impl Entries<'_> {
             (_, Fate::Undecided) => Settled::Undecided,
             _ => Settled::Committed,
         };
-        self.push(Entry::Transaction(TransactionLine {
+        let entry = Entry::Transaction(TransactionLine {
             number: spot.entry,
             place: line.place,
             file: self.opened.log_file(line.place.file).name,
@@ -144,7 +157,22 @@ impl Entries<'_> {
             table_count,
             statement: line.statement,
             text_statements: line.texts,
-        }))
+        });
+        let went = self.push(entry);
+        if went.is_continue() {
+            self.pass_over(spot.entry, &untold);
+        }
+        went
+    }
+
+    fn pass_over(&mut self, entry: u64, untold: &Untolds) {
+        if untold.is_empty() || entry < self.from {
+            return;
+        }
+        match self.untold.last_mut().filter(|_| self.most < usize::MAX) {
+            Some((_, known)) => known.merge(untold),
+            None => self.untold.push((entry, untold.clone())),
+        }
     }
 }
 
@@ -164,6 +192,7 @@ impl Visit for Entries<'_> {
                     all_rows: 0,
                     statement: None,
                     texts: 0,
+                    untold: Untolds::default(),
                 });
             }
             Seen::Rows { .. } => self.rows(&seen)?,
@@ -195,7 +224,7 @@ impl Visit for Entries<'_> {
 ///
 /// When the filter cannot be used.
 pub fn entries(opened: &Opened, view: &ChangesView, request: &PageRequest) -> Result<EntryPage, Report> {
-    let chosen = Chosen(request.filter.compile(&opened.names).map_err(|error| error.report())?);
+    let chosen = Chosen(opened.compile(&request.filter)?);
     let most = request.count.clamp(1, PageRequest::MOST);
     let pager = Pager { opened, view, chosen: &chosen, most };
     let from = match (request.from, request.direction) {
@@ -216,6 +245,12 @@ pub fn entries(opened: &Opened, view: &ChangesView, request: &PageRequest) -> Re
     })
 }
 
+fn sum<'u>(all: impl Iterator<Item = &'u Untolds>) -> Untolds {
+    let mut sum = Untolds::default();
+    all.for_each(|one| sum.merge(one));
+    sum
+}
+
 struct Pager<'o> {
     opened: &'o Opened,
     view: &'o ChangesView,
@@ -226,8 +261,19 @@ struct Pager<'o> {
 impl<'o> Pager<'o> {
     fn gather(&self, start: Checkpoint, (from, beyond): (u64, u64), since: Option<Moment>, most: usize) -> Entries<'o> {
         let Self { opened, view, chosen, .. } = *self;
-        let mut entries =
-            Entries { opened, view, chosen, from, since, beyond, most, line: None, found: vec![], more: false };
+        let mut entries = Entries {
+            opened,
+            view,
+            chosen,
+            from,
+            since,
+            beyond,
+            most,
+            line: None,
+            found: vec![],
+            untold: vec![],
+            more: false,
+        };
         opened.walk(start, &mut entries);
         entries
     }
@@ -235,18 +281,20 @@ impl<'o> Pager<'o> {
     fn forward(&self, from: u64) -> EntryPage {
         let found = self.gather(self.opened.checkpoint(from), (from, u64::MAX), None, self.most);
         let next = found.found.last().filter(|_| found.more).map(|last| last.number() + 1);
-        EntryPage { previous: from.checked_sub(1), next, entries: found.found }
+        let untold = sum(found.untold.iter().map(|(_, untold)| untold));
+        EntryPage { previous: from.checked_sub(1), next, entries: found.found, untold }
     }
 
     /// Goes back block by block; the entries of one block are few.
     fn backward(&self, up_to: u64) -> EntryPage {
         let mut beyond = up_to.saturating_add(1).min(self.opened.entries);
         let end = beyond;
-        let mut found: Vec<Entry> = vec![];
+        let (mut found, mut untold): (Vec<Entry>, Vec<(u64, Untolds)>) = (vec![], vec![]);
         while beyond > 0 && found.len() < self.most {
             let start = self.opened.checkpoint(beyond - 1);
-            let block = self.gather(start, (start.entry, beyond), None, usize::MAX).found;
-            found.splice(0..0, block);
+            let block = self.gather(start, (start.entry, beyond), None, usize::MAX);
+            found.splice(0..0, block.found);
+            untold.extend(block.untold);
             if start.entry >= beyond {
                 break;
             }
@@ -258,7 +306,10 @@ impl<'o> Pager<'o> {
             _ => found[cut].number().checked_sub(1),
         };
         found.drain(..cut);
-        EntryPage { next: (end < self.opened.entries).then_some(end), previous, entries: found }
+        // What lies in front of the page is counted with the page before.
+        let on_page = untold.iter().filter(|(entry, _)| previous.is_none_or(|previous| *entry > previous));
+        let untold = sum(on_page.map(|(_, untold)| untold));
+        EntryPage { next: (end < self.opened.entries).then_some(end), previous, entries: found, untold }
     }
 
     /// The first entry that was committed at that time or later. Commits of a log are nearly in order: the entries
@@ -305,7 +356,7 @@ impl Gathering<'_> {
             }
             row += 1;
             let values = Cells { table: &table.log, cells: &cells };
-            if !skips && self.filter.wants_rows() && !self.filter.takes_row(&table.shown, &values) {
+            if !skips && self.filter.wants_rows() && self.filter.takes_row(&table.shown, &values) != Passes::Yes {
                 continue;
             }
             if self.nth.rows >= passed {
@@ -335,7 +386,7 @@ impl Visit for Gathering<'_> {
 ///
 /// When the filter cannot be used, or there is no such entry.
 pub fn rows(opened: &Opened, request: &RowsRequest) -> Result<RowsPage, Report> {
-    let filter = request.filter.compile(&opened.names).map_err(|error| error.report())?;
+    let filter = opened.compile(&request.filter)?;
     let only = match request.of {
         RowsOf::Entry(entry) if entry >= opened.entries => {
             return Err(ChangesError::NoEntry { entry, entries: opened.entries }.report());
@@ -361,22 +412,20 @@ pub fn rows(opened: &Opened, request: &RowsRequest) -> Result<RowsPage, Report> 
     Ok(gathering.page)
 }
 
-/// Hands every row that passes to `take`, in order, until it has enough.
-///
-/// # Errors
-///
-/// Nothing; what cannot be read is told to `broken`.
+/// Hands every row that passes to `take`, in order, until it has enough; returns the rows that were passed over though
+/// they may be meant. What cannot be read is told to `broken`.
 pub fn stream(
     opened: &Opened,
     filter: &Compiled,
     take: impl FnMut(Change) -> ControlFlow<()>,
     broken: impl FnMut(u32, BinlogPos, BinlogError) -> ControlFlow<()>,
-) {
+) -> Untolds {
     struct Streaming<'o, T, B> {
         opened: &'o Opened,
         filter: &'o Compiled,
         take: T,
         broken: B,
+        untold: Untolds,
     }
     impl<T, B> Visit for Streaming<'_, T, B>
     where
@@ -393,8 +442,15 @@ pub fn stream(
             while walk.read(&mut cells).map_err(|broken| broken.at(item.place.position))? {
                 row += 1;
                 let values = Cells { table: &table.log, cells: &cells };
-                if self.filter.wants_rows() && !self.filter.takes_row(&table.shown, &values) {
-                    continue;
+                if self.filter.wants_rows() {
+                    match self.filter.takes_row(&table.shown, &values) {
+                        Passes::Yes => {}
+                        Passes::No => continue,
+                        Passes::Untold(why) => {
+                            self.untold.add((&table.shown.schema, &table.shown.name), &why, 1);
+                            continue;
+                        }
+                    }
                 }
                 if (self.take)(change(&of, item, (&cells, row - 1), table, fate)?).is_break() {
                     return Ok(ControlFlow::Break(()));
@@ -407,5 +463,7 @@ pub fn stream(
             (self.broken)(file, at, error)
         }
     }
-    opened.walk(opened.start(), &mut Streaming { opened, filter, take, broken });
+    let mut streaming = Streaming { opened, filter, take, broken, untold: Untolds::default() };
+    opened.walk(opened.start(), &mut streaming);
+    streaming.untold
 }

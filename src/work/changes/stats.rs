@@ -32,6 +32,13 @@ pub struct TableSums {
     stale: bool,
 }
 
+impl TableSums {
+    /// Whether every definition that the log had is among the shapes.
+    pub fn has_all_shapes(&self) -> bool {
+        self.shapes.len() < SHAPES
+    }
+}
+
 /// Rows of one table in an open transaction.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tally {

@@ -14,6 +14,7 @@ use crate::change::transactions::{Ending, Fate, Fates, Item, LogFile, RowsItem, 
 use crate::model::change::{BinlogPos, Certainty, Change, ChangeKey, Place, TransactionFacts};
 use crate::model::changes::Compiled;
 use crate::model::foreign::Foreign;
+use crate::work::changes::columns::TableColumns;
 use crate::work::changes::fetch::{Forward, Log};
 use crate::work::changes::stats::Checkpoint;
 
@@ -38,6 +39,8 @@ pub struct Opened {
     pub entries: u64,
     /// The filter that it was opened with.
     pub filter: Compiled,
+    /// What is known of the columns of its tables.
+    pub columns: Vec<TableColumns>,
 }
 
 /// One thing of an entry.

@@ -1,12 +1,13 @@
 //! The filter of `model` over the rows of a log: one for lists, pages and scripts.
 
+use crate::change::error::Broken;
 use crate::change::index::{RowView, RowsFacts, Wanted};
 use crate::change::query::Ddl;
-use crate::change::rows::RowCells;
+use crate::change::rows::{Cell, RowCells};
 use crate::change::table::Table;
 use crate::change::transactions::StatementItem;
 use crate::model::change::{Place, Value};
-use crate::model::changes::{Compiled, EventFacts, RowValues};
+use crate::model::changes::{Compiled, EventFacts, Passes, RowValue, RowValues};
 use crate::model::foreign::Foreign;
 
 /// The cells of a row, read as values when a filter asks.
@@ -18,12 +19,23 @@ pub struct Cells<'c, 'a> {
 }
 
 impl RowValues for Cells<'_, '_> {
-    fn before(&self, column: usize) -> Option<Value<'_>> {
-        self.cells.value_before(self.table, column).ok().flatten()
+    fn before(&self, column: usize) -> RowValue<'_> {
+        of_image(&self.cells.before, || self.cells.value_before(self.table, column))
     }
 
-    fn after(&self, column: usize) -> Option<Value<'_>> {
-        self.cells.value_after(self.table, column).ok().flatten()
+    fn after(&self, column: usize) -> RowValue<'_> {
+        of_image(&self.cells.after, || self.cells.value_after(self.table, column))
+    }
+}
+
+fn of_image<'v>(image: &[Cell<'_>], value: impl FnOnce() -> Result<Option<Value<'v>>, Broken>) -> RowValue<'v> {
+    if image.is_empty() {
+        return RowValue::NoImage;
+    }
+    match value() {
+        Ok(Some(value)) => RowValue::Is(value),
+        Ok(None) => RowValue::LeftOut,
+        Err(_) => RowValue::Unreadable,
     }
 }
 
@@ -48,7 +60,7 @@ impl Wanted for Chosen {
         self.0.wants_rows()
     }
 
-    fn row(&self, row: &RowView<'_, '_>) -> bool {
+    fn row(&self, row: &RowView<'_, '_>) -> Passes {
         self.0.takes_row(&row.table.shown, &Cells { table: &row.table.log, cells: row.cells })
     }
 

@@ -234,3 +234,6 @@ impl Write for Both {
         self.sealer.flush()
     }
 }
+
+#[cfg(test)]
+mod tests;

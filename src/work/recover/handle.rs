@@ -254,10 +254,20 @@ impl RecoveryHandle {
     ///
     /// When there is no such thing in the script.
     pub fn decide(&self, which: &Which, decision: Decision) -> Result<(), Report> {
-        let is_note = matches!(decision, Decision::Note(_));
-        self.state().decide(which, decision).map_err(|error| error.report())?;
+        self.decide_all(vec![(which.clone(), decision)])
+    }
+
+    /// The same for many at once, in their order: all of them are taken, or none. What the script is then is worked out
+    /// a single time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::decide`], for the first of them that is not in the script.
+    pub fn decide_all(&self, decisions: Vec<(Which, Decision)>) -> Result<(), Report> {
+        let changes = decisions.iter().any(|(_, decision)| !matches!(decision, Decision::Note(_)));
+        self.state().decide_all(decisions).map_err(|error| error.report())?;
         self.tell();
-        if is_note { Ok(()) } else { self.rework() }
+        if changes { self.rework() } else { Ok(()) }
     }
 
     /// Works out on a thread what the script is now.
@@ -291,14 +301,25 @@ impl RecoveryHandle {
     ///
     /// [`RecoverError`]: refusals, gaps; a path that is taken. Nothing that looks whole is left behind.
     pub async fn export(&self, path: &Path, options: ExportOptions) -> Result<Recovered, Report> {
-        let view = self.complete().await?;
-        let made = self.ready()?;
-        let wish = self.wish(&made);
+        let (made, view, wish) = self.chosen().await?;
         let job = export::Job { made, wish, view, path: path.to_owned(), options };
         let recovered = export::run(&self.0.session, job).await?;
         self.state().written = Some(recovered.script.clone());
         self.tell();
         Ok(recovered)
+    }
+
+    /// What is chosen, and what that comes to: both of the same moment, whoever goes on choosing.
+    async fn chosen(&self) -> Result<(Arc<Made>, Arc<RecoveryView>, Wish<'static>), Report> {
+        loop {
+            let decided = self.state().decided;
+            let view = self.complete().await?;
+            let made = self.ready()?;
+            let wish = self.wish(&made);
+            if self.state().decided == decided {
+                return Ok((made, view, wish));
+            }
+        }
     }
 
     /// The session that it was opened in.

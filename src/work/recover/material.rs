@@ -25,6 +25,7 @@ pub async fn of(from: &ChangesHandle, filter: &ChangeFilter) -> Result<Material,
     let first = opened.logs.first().map_or(0, |(index, _)| *index);
     let names: Vec<Foreign> = opened.logs.iter().map(|(_, log)| (*log.name).clone()).collect();
     let compiled = filter.compile(&names).map_err(|error| error.report())?;
+    opened.check(&compiled)?;
     let logs = opened.logs.iter().map(|(_, log)| Log {
         of: LogFile { source: opened.label.clone(), name: log.name.clone() },
         bytes: log.bytes.clone(),

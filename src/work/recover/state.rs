@@ -14,6 +14,7 @@ use crate::model::script::{
     RefusedChange, RowNow, RowState, ScriptDigest, ScriptHazard, ScriptTable, ScriptWall, StateCounts, Which,
 };
 use crate::report::Report;
+use crate::work::changes::table_ref;
 use crate::work::recover::error::RecoverError;
 use crate::work::recover::made::Made;
 
@@ -167,12 +168,28 @@ impl State {
         }
     }
 
-    /// Takes a decision.
+    /// Takes decisions, all or none.
     ///
     /// # Errors
     ///
     /// [`RecoverError::NoSuch`].
-    pub fn decide(&mut self, which: &Which, decision: Decision) -> Result<(), RecoverError> {
+    pub fn decide_all(&mut self, decisions: Vec<(Which, Decision)>) -> Result<(), RecoverError> {
+        let before = (self.choices.clone(), self.decided_in.clone(), self.notes.clone());
+        let mut changes = false;
+        for (which, decision) in decisions {
+            changes |= !matches!(decision, Decision::Note(_));
+            if let Err(error) = self.decide(&which, decision) {
+                (self.choices, self.decided_in, self.notes) = before;
+                return Err(error);
+            }
+        }
+        if changes {
+            self.rework();
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self, which: &Which, decision: Decision) -> Result<(), RecoverError> {
         let choice = match decision {
             Decision::Note(note) => return self.note(which, note),
             Decision::Choose(choice) => (Some(choice), None),
@@ -192,7 +209,6 @@ impl State {
                 self.transaction(*number, choice);
             }
         }
-        self.rework();
         Ok(())
     }
 
@@ -407,7 +423,11 @@ pub fn label(file: &str, facts: &TransactionFacts) -> String {
 
 /// A refusal as doors show it.
 pub fn refused(refusal: &Refusal) -> RefusedChange {
-    RefusedChange { key: refusal.key.clone(), table: None, reason: refusal.reason.to_string() }
+    RefusedChange {
+        key: refusal.key.clone(),
+        table: refusal.table.as_ref().map(table_ref),
+        reason: refusal.reason.to_string(),
+    }
 }
 
 /// A hazard of the script itself, as doors show it.

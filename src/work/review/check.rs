@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::change::review::{RowStatement, of_statement};
+use crate::change::schema::since;
 use crate::change::undo::Undoing;
 use crate::model::backup::Backup;
 use crate::model::change::{Change, ChangedTable, RowImage};
 use crate::model::changes::{Shown, TableRef};
-use crate::model::script::{CheckView, ColumnNow, RowNow, RowState, ScriptHazard, ScriptTable, Surroundings, TableNow};
+use crate::model::script::{
+    CheckView, ColumnNow, ColumnNowFacts, RowNow, RowState, ScriptHazard, ScriptTable, Surroundings, TableNow,
+};
 use crate::report::{Report, Reportable};
 use crate::server::rows_now::RowsNow;
 use crate::work::recover::{Made, RecoveryHandle};
@@ -35,7 +38,7 @@ impl RecoveryHandle {
         self.look_again(check.clone());
         let (handle, cancel) = (self.clone(), self.cancel().clone());
         tokio::spawn(async move {
-            let work = Checking { handle: &handle, made, check, brought: 0 };
+            let work = Checking { handle: &handle, made, check, brought: 0, otherwise: BTreeMap::new() };
             cancel.run_until_cancelled(work.run(&look)).await;
         });
         Ok(())
@@ -52,7 +55,7 @@ impl RecoveryHandle {
         let check = CheckView { server: look.label(), running: true, at: Some(now()), ..CheckView::default() };
         self.session().event("look", &look.label(), "ok", "rows as they are now, for a recovery")?;
         self.look_again(check.clone());
-        Checking { handle: self, made, check, brought: 0 }.run(&look).await;
+        Checking { handle: self, made, check, brought: 0, otherwise: BTreeMap::new() }.run(&look).await;
         match self.view().check.problem.clone() {
             Some(problem) => Err(*problem),
             None => Ok(()),
@@ -66,6 +69,8 @@ struct Checking<'h> {
     made: Arc<Made>,
     check: CheckView,
     brought: usize,
+    /// Tables with a column that does not hold what it held, and which.
+    otherwise: BTreeMap<TableRef, String>,
 }
 
 /// One change with its question.
@@ -103,7 +108,11 @@ impl Checking<'_> {
                 if let Some(now) = around.table(&table)
                     && compared.insert(table)
                 {
-                    differing.extend(differences(&row.change.table, now));
+                    let found = differences(row, now);
+                    if let Some(hazard) = found.iter().find(|hazard| hazard.code == CHANGED) {
+                        self.otherwise.insert(now.table.clone(), hazard.text.clone());
+                    }
+                    differing.extend(found);
                 }
             }
             let first = number;
@@ -186,6 +195,10 @@ impl Checking<'_> {
         for ((one, asked), answer) in asked().zip(&answers) {
             let state = asked.state(answer);
             let mut row = RowNow { state, ..RowNow::default() };
+            // The row is as the change left it, and what is written to it may not come out as it was.
+            if let (RowState::Matches, Some(why)) = (state, self.otherwise.get(&now.table)) {
+                row = unknowable(why);
+            }
             if matches!(state, RowState::Changed | RowState::Anew) && self.brought < VALUES {
                 self.brought += 1;
                 row.columns = columns(server, now, (one, asked)).await?;
@@ -243,9 +256,12 @@ fn bare(shown: &str) -> String {
     inner.map_or_else(|| shown.to_owned(), str::to_owned)
 }
 
-/// What of a table's definition is otherwise now.
-fn differences(then: &ChangedTable, now: &TableNow) -> Vec<ScriptHazard> {
-    let table = &now.table;
+/// What a column that does not hold what it held is called among hazards.
+const CHANGED: &str = "column_changed";
+
+/// What of a table's definition is otherwise now than where a row was logged.
+fn differences(row: &Undoing, now: &TableNow) -> Vec<ScriptHazard> {
+    let (then, log, table) = (&row.change.table, &row.table, &now.table);
     let same = |one: &[u8], other: &[u8]| one.eq_ignore_ascii_case(other);
     let mut found = vec![];
     let mut add = |code, text| found.push(ScriptHazard { code, text, offers: vec![] });
@@ -267,6 +283,16 @@ fn differences(then: &ChangedTable, now: &TableNow) -> Vec<ScriptHazard> {
                 add("column_generated", format!("{table}.{} is computed now: the script would stop", column.name));
             }
             Some(_) => {}
+        }
+    }
+    let stored = then.columns.iter().zip(&log.columns).filter(|(column, _)| column.generated != Some(true));
+    for (was, logged) in stored {
+        let is_it = |other: &&ColumnNowFacts| same(other.name.raw_bytes(), was.name.raw_bytes());
+        let Some(column) = now.columns.iter().find(is_it).filter(|column| !column.generated) else { continue };
+        if let Some(how) = since(logged, was, column) {
+            let text =
+                format!("{table}.{} is {} now, and {how}: rows may not come out as they were", was.name, column.full);
+            add(CHANGED, text);
         }
     }
     found

@@ -146,6 +146,7 @@ fn read(path: &Path) -> Result<Reviewed, Report> {
 fn told(path: &Path, reading: &Reading) -> Review {
     let tables = reading.tables.iter().map(|(table, rows)| ReviewedTable {
         table: table.to_string().as_str().into(),
+        names: names(table),
         insert: rows.insert,
         update: rows.update,
         delete: rows.delete,
@@ -178,9 +179,10 @@ fn prove(path: &Path, reviewed: &mut Reviewed) -> Result<(), Report> {
         Ok(doings) => {
             let mut tables: BTreeMap<String, ReviewedTable> = BTreeMap::new();
             for ((table, kind), rows) in doings {
-                let name = table_of_quoted(&table).map_or(table, |table| table.to_string());
-                let empty = ReviewedTable { table: name.as_str().into(), insert: 0, update: 0, delete: 0 };
-                let counts = tables.entry(name).or_insert(empty);
+                let names = table_of_quoted(&table);
+                let name = names.as_ref().map_or_else(|| table.clone(), TableRef::to_string);
+                let empty = ReviewedTable { table: name.as_str().into(), names, insert: 0, update: 0, delete: 0 };
+                let counts = tables.entry(table).or_insert(empty);
                 match kind {
                     ChangeKind::Insert => counts.insert += rows,
                     ChangeKind::Update => counts.update += rows,
@@ -214,7 +216,10 @@ fn digest(header: &[String]) -> Option<ScriptDigest> {
 
 /// One statement's questions on their way to the server.
 struct Batch {
-    table: usize,
+    /// Which of the tables that are there; `None`: the database is not named, or there is no such table.
+    table: Option<usize>,
+    /// As the script names it, escaped.
+    name: String,
     line: u64,
     kind: ChangeKind,
     rows: u64,
@@ -225,8 +230,7 @@ struct Batch {
 async fn with_rows(reviewed: &mut Reviewed, path: &Path, server: &Look) -> Result<(), Report> {
     let mut rows_now = server.open().await?;
     reviewed.server = Some(server.label());
-    let tables: Vec<TableRef> =
-        reviewed.review.tables.iter().filter_map(|one| table_of(&one.table.to_string())).collect();
+    let tables: Vec<TableRef> = reviewed.review.tables.iter().filter_map(|one| one.names.clone()).collect();
     let around = rows_now.surroundings(&tables).await.map_err(|error| error.report())?;
     reviewed.around = around::hazards(&around, &tables);
     let (sender, mut batches) = mpsc::channel(WAITING);
@@ -235,19 +239,19 @@ async fn with_rows(reviewed: &mut Reviewed, path: &Path, server: &Look) -> Resul
     let mut states = StateCounts::default();
     while let Some(statements) = batches.recv().await {
         for (table, now) in around.tables.iter().enumerate() {
-            let own: Vec<&Batch> = statements.iter().filter(|batch: &&Batch| batch.table == table).collect();
+            let own: Vec<&Batch> = statements.iter().filter(|batch: &&Batch| batch.table == Some(table)).collect();
             let asked = || own.iter().flat_map(|batch| batch.asked.iter().flatten().map(move |asked| (*batch, asked)));
             let questions: Vec<_> = asked().map(|(_, asked)| asked.question.clone()).collect();
             let answers = rows_now.rows(&now.table, &questions).await.map_err(|error| error.report())?;
             for ((batch, asked), answer) in asked().zip(&answers) {
                 let state = asked.state(answer);
                 states.add(state);
-                list(reviewed, batch, &around, state);
+                list(reviewed, batch, state);
             }
-            for batch in own.iter().filter(|batch| batch.asked.is_none()) {
-                states.unknowable += batch.rows;
-                list(reviewed, batch, &around, RowState::Unknowable);
-            }
+        }
+        for batch in statements.iter().filter(|batch| batch.asked.is_none()) {
+            states.unknowable += batch.rows;
+            list(reviewed, batch, RowState::Unknowable);
         }
     }
     reviewed.rows.sort_by_key(|row| row.line);
@@ -264,17 +268,16 @@ async fn with_rows(reviewed: &mut Reviewed, path: &Path, server: &Look) -> Resul
     Ok(())
 }
 
-fn list(reviewed: &mut Reviewed, batch: &Batch, around: &Surroundings, state: RowState) {
+fn list(reviewed: &mut Reviewed, batch: &Batch, state: RowState) {
     if state != RowState::Matches && reviewed.rows.len() < LISTED {
-        let table = around.tables.get(batch.table).map_or_else(String::new, |now| now.table.to_string());
+        let table = batch.name.clone();
         reviewed.rows.push(RowLine { line: batch.line, table, kind: batch.kind, state });
     }
 }
 
-/// `schema.table` as the reading tells it.
-fn table_of(text: &str) -> Option<TableRef> {
-    let (schema, table) = text.split_once('.')?;
-    Some(TableRef { schema: schema.into(), table: table.into() })
+/// Both names of a table, where the script names its database.
+fn names(table: &Named) -> Option<TableRef> {
+    Some(TableRef { schema: table.schema.clone()?, table: table.name.clone() })
 }
 
 type Refined = BTreeMap<StatementHazard, (u64, u64)>;
@@ -285,12 +288,14 @@ fn ask(path: &Path, around: &Surroundings, sender: &mpsc::Sender<Vec<Batch>>) ->
     let mut refined = Refined::new();
     let mut waiting = vec![];
     let mut each = |statement: &RowStatement, line: u64| {
-        let Some(at) = around.tables.iter().position(|now| is(&now.table, &statement.table)) else { return };
-        for hazard in now::hazards(statement, &around.tables[at]) {
+        let table = around.tables.iter().position(|now| is(&now.table, &statement.table));
+        let now = table.and_then(|at| around.tables.get(at));
+        for hazard in now.iter().flat_map(|now| now::hazards(statement, now)) {
             refined.entry(hazard).or_insert((0, line)).0 += 1;
         }
-        let asked = now::questions(statement, &around.tables[at]);
-        waiting.push(Batch { table: at, line, kind: statement.kind, rows: statement.rows, asked });
+        let asked = now.and_then(|now| now::questions(statement, now));
+        let RowStatement { kind, rows, table: named, .. } = statement;
+        waiting.push(Batch { table, name: named.to_string(), line, kind: *kind, rows: *rows, asked });
         if waiting.len() >= crate::server::rows_now::BATCH {
             let _ = sender.blocking_send(std::mem::take(&mut waiting)); // nobody listens any more: the session ended
         }

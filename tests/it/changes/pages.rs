@@ -87,6 +87,7 @@ async fn rows_are_the_same(handle: &ChangesHandle, all: &[Entry], fixture: &str)
         match one {
             Streamed::Change(change) => streamed.push(*change),
             Streamed::Broken(problem) => panic!("{problem:?}"),
+            Streamed::PassedOver(untold) => panic!("{untold:?}"),
         }
     }
     let mut paged = vec![];

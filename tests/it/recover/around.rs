@@ -82,6 +82,64 @@ fn d22_definitions_that_are_otherwise_now_are_told() {
     }
 }
 
+/// Every row is as the change left it, and yet not all is good: what is put back would come out otherwise.
+#[test]
+fn d22_columns_that_hold_something_else_now_are_told_and_their_rows_are_not_called_good() {
+    const THEN: &str = "CREATE TABLE orders (id INT PRIMARY KEY, price DECIMAL(10,2), who VARCHAR(20) CHARACTER SET utf8mb4, \
+            how ENUM('new','pa''id'), many INT UNSIGNED, noted VARCHAR(10), at DATETIME(3)) ENGINE=InnoDB;
+        CREATE TABLE stock (item INT PRIMARY KEY, qty INT) ENGINE=InnoDB;
+        INSERT INTO orders VALUES (1,9.5,'one','pa''id',4000000000,'x','2026-01-01 00:00:00.125'),(2,1,'two','new',2,NULL,NULL);
+        INSERT INTO stock VALUES (1,10);";
+    for server in alone().iter().copied() {
+        for (change, wanted) in [
+            ("MODIFY price INT", Some("accident.orders.price is int")),
+            ("MODIFY price DECIMAL(10,1)", Some("it held more")),
+            ("MODIFY price DECIMAL(14,4)", None),
+            ("MODIFY who VARCHAR(20) CHARACTER SET latin1", Some("its text was in utf8mb4")),
+            ("MODIFY who VARCHAR(200) CHARACTER SET utf8mb4", None),
+            ("MODIFY who VARCHAR(19) CHARACTER SET utf8mb4", Some("it held more")),
+            ("MODIFY how ENUM('new','old')", Some("it had the label pa'id")),
+            ("MODIFY how ENUM('old','pa''id','new')", None),
+            ("MODIFY many INT", Some("its sign is another one")),
+            ("MODIFY many BIGINT", None),
+            ("MODIFY noted VARCHAR(10) NOT NULL DEFAULT ''", Some("it took NULL")),
+            ("MODIFY at DATETIME", Some("it held more")),
+        ] {
+            server.sql("SET GLOBAL binlog_row_metadata=FULL");
+            let damaged = Damaged::new(server, THEN, "DELETE FROM orders WHERE id=1; UPDATE stock SET qty=1;");
+            server.sql("SET GLOBAL binlog_row_metadata=MINIMAL");
+            server.sql(&format!(
+                "SET sql_mode=''; UPDATE accident.orders SET noted=''; ALTER TABLE accident.orders {change}"
+            ));
+            let definitions = damaged.home.path("then.sql");
+            fs::write(&definitions, format!("USE accident;\n{}", THEN.split("INSERT").next().unwrap())).unwrap();
+            let (logs, file) = (damaged.logs.to_str().unwrap(), definitions.to_str().unwrap());
+            let asked = ["recover", logs, "--schema", file, "--schema-name", "accident", "--summary"];
+            let run = damaged.home.run(&[&asked[..], &["--server", &damaged.url(), "--json"]].concat());
+            assert_eq!(run.code, 0, "{change}: {run:?}");
+            let told = run.line();
+            let changed: Vec<&str> = told["hazards"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|one| one["code"] == "column_changed")
+                .map(|one| one["text"].as_str().unwrap())
+                .collect();
+            match wanted {
+                Some(words) => {
+                    assert!(changed.len() == 1 && changed[0].contains(words), "{change}: {changed:?}");
+                    assert_eq!(told["rows_now"]["unknowable"], 1, "{change}: {told}");
+                    assert_eq!(told["rows_now"]["matches"], 1, "{change}: {told}");
+                }
+                None => {
+                    assert!(changed.is_empty(), "{change}: {changed:?}");
+                    assert_eq!(told["rows_now"]["matches"], 2, "{change}: {told}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn d23_a_script_without_checks_counts_what_refers_to_nothing() {
     for server in alone().iter().copied().filter(|server| server.product == Product::Mysql) {

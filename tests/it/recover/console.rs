@@ -275,3 +275,34 @@ fn a_transaction_is_decided_as_a_whole() {
         assert!(recovery.decide(&Which::Transaction(4_711), Decision::Mode(Mode::Strict)).is_err());
     });
 }
+
+#[test]
+fn many_decisions_are_taken_at_once_or_not_at_all() {
+    let servers = alone();
+    let Some(server) = servers.first().copied() else { return };
+    now(async {
+        let damaged = Damaged::new(server, BEFORE, ACCIDENT);
+        let (_session, recovery) = open(&damaged, only_accident(), ScriptOptions::default()).await;
+        let page = recovery.page(0, 50).await.unwrap();
+        let out = |number| (Which::Transaction(number), Decision::Choose(Choice::Exclude));
+        let all: Vec<_> = page.transactions.iter().map(|one| out(one.number)).collect();
+        assert_eq!(all.len(), 3);
+        let digest = recovery.view().digest;
+        let mut with_none = all.clone();
+        with_none.push(out(4_711));
+        assert!(recovery.decide_all(with_none).is_err());
+        let view = recovery.complete().await.unwrap();
+        assert_eq!((view.counts.included, view.counts.excluded, view.digest), (11, 0, digest));
+        recovery.decide_all(all[..2].to_vec()).unwrap();
+        let view = recovery.complete().await.unwrap();
+        assert_eq!((view.counts.included, view.counts.excluded), (4, 7));
+        assert_ne!(view.digest, digest);
+        // The same as one by one.
+        let (_session, other) = open(&damaged, only_accident(), ScriptOptions::default()).await;
+        other.page(0, 50).await.unwrap();
+        for (which, decision) in &all[..2] {
+            other.decide(which, decision.clone()).unwrap();
+        }
+        assert_eq!(other.complete().await.unwrap().digest, view.digest);
+    });
+}

@@ -52,6 +52,41 @@ fn a_script_of_another_tool_is_told_with_its_hazards_and_its_rows() {
 }
 
 #[test]
+fn statements_whose_table_cannot_be_looked_at_are_counted_and_never_all_good() {
+    for server in servers() {
+        let (home, database) = (Home::new(), server.database());
+        let dotted = format!("{}.odd", database.name);
+        database.sql("CREATE TABLE `a.b` (id INT PRIMARY KEY, s INT) ENGINE=InnoDB; INSERT INTO `a.b` VALUES (1,5)");
+        database.sql(&format!(
+            "CREATE DATABASE `{dotted}`; CREATE TABLE `{dotted}`.`t` (id INT PRIMARY KEY, s INT) ENGINE=InnoDB;
+             INSERT INTO `{dotted}`.`t` VALUES (1,5)"
+        ));
+        let url = format!("mysql://root@127.0.0.1:{}/", server.port);
+        let review = |text: String| {
+            let script = home.path("one.sql");
+            fs::write(&script, text).unwrap();
+            let run = home.run(&["review", script.to_str().unwrap(), "--server", &url, "--json"]);
+            let told = run.lines()[0].clone();
+            (run, told)
+        };
+        // Names with dots in them are those that the script means.
+        let update = "SET s=4 WHERE id=1 AND s=5 LIMIT 1;\n";
+        let text = format!("UPDATE `{}`.`a.b` {update}UPDATE `{dotted}`.`t` {update}", database.name);
+        let (_, told) = review(text);
+        assert_eq!((&told["rows_now"]["matches"], &told["rows_now"]["unknowable"]), (&2.into(), &0.into()), "{told}");
+        assert!(told.get("around").is_none(), "{told}");
+        // Neither a database that is not named nor a table that is not there goes uncounted.
+        let text = format!("UPDATE t {update}DELETE FROM `{}`.`gone` WHERE id=1 LIMIT 1;\n", database.name);
+        let (run, told) = review(text);
+        assert_eq!((run.code, &told["rows_now"]["unknowable"]), (8, &2.into()), "{told}");
+        let tables: Vec<&str> =
+            told["rows"].as_array().unwrap().iter().map(|row| row["table"].as_str().unwrap()).collect();
+        assert_eq!(tables, ["t", &format!("{}.gone", database.name)], "{told}");
+        database.sql(&format!("DROP DATABASE `{dotted}`"));
+    }
+}
+
+#[test]
 fn a_server_that_is_not_there_is_named_and_nothing_else_is() {
     let home = Home::new();
     let script = home.path("undo.sql");

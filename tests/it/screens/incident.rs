@@ -329,7 +329,7 @@ pub fn answers(effect: &Effect) -> Option<Msg> {
             };
             let entries =
                 entries().into_iter().filter(|entry| from.contains(&entry.number()) && passes(entry)).collect();
-            Some(Msg::Entries(*job, request.clone(), Ok(EntryPage { entries, next: None, previous: None })))
+            Some(Msg::Entries(*job, request.clone(), Ok(EntryPage { entries, ..EntryPage::default() })))
         }
         Effect::Rows(job, request) => {
             let changes = if request.from.entry == 63 {
@@ -542,7 +542,13 @@ pub fn review() -> Review {
         altered: String::new(),
         digest: None,
         statements: 402,
-        tables: vec![ReviewedTable { table: "shop.orders".into(), insert: 400, update: 1, delete: 0 }],
+        tables: vec![ReviewedTable {
+            table: "shop.orders".into(),
+            names: Some(table("orders")),
+            insert: 400,
+            update: 1,
+            delete: 0,
+        }],
         hazards: vec![
             hazard(StatementHazard::Autocommit, 1, 1),
             hazard(StatementHazard::NoRowCheck, 402, 3),

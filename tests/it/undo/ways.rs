@@ -9,6 +9,7 @@ use breakglass::change::undo::{
     Choices, Chosen, Direction, Engines, Reference, Request, RowPlace, UndoError, rows, stream,
 };
 use breakglass::model::change::{ChangeKind, Value};
+use breakglass::model::changes::Passes;
 use breakglass::model::foreign::Foreign;
 use breakglass::model::script::{Checks, Choice, Commits, Extent, Mode};
 
@@ -241,10 +242,10 @@ impl Wanted for Of {
         true
     }
 
-    fn row(&self, row: &RowView<'_, '_>) -> bool {
+    fn row(&self, row: &RowView<'_, '_>) -> Passes {
         let at = row.table.shown.columns.iter().position(|column| column.name == Foreign::from("v")).unwrap();
         let value = row.cells.value_before(&row.table.log, at).unwrap();
-        value == Some(Value::Int(self.1))
+        Passes::of(value == Some(Value::Int(self.1)))
     }
 }
 

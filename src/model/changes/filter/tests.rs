@@ -1,7 +1,10 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::model::change::{BinlogPos, Certainty, ChangeKey, Charset, ColumnFacts, Gtid};
+use crate::model::change::{
+    BinlogPos, Certainty, Change, ChangeKey, ChangedTable, Charset, ColumnFacts, Gtid, RowImage, Value,
+};
+use crate::model::changes::{Literal, Untold};
 
 fn text(text: &str) -> Option<Value<'static>> {
     Some(Value::Text { bytes: text.as_bytes().to_vec().into(), charset: Charset::Named("utf8mb4") })
@@ -33,6 +36,10 @@ fn change(before: Option<RowImage>, after: Option<RowImage>) -> Change {
 }
 
 fn takes(filter: &ChangeFilter, change: &Change) -> bool {
+    passes(filter, change) == Passes::Yes
+}
+
+fn passes(filter: &ChangeFilter, change: &Change) -> Passes {
     filter.compile(&[]).unwrap().takes_row(&change.table, change)
 }
 
@@ -59,6 +66,60 @@ fn changed_columns_are_those_whose_value_differs() {
     let filter = |name: &str| ChangeFilter { changed: vec![name.to_owned()], ..ChangeFilter::default() };
     let update = change(Some(row(1, "paid")), Some(row(1, "open")));
     assert!(takes(&filter("status"), &update) && !takes(&filter("id"), &update));
+}
+
+#[test]
+fn what_cannot_be_told_is_never_taken_for_a_no() {
+    let value = |name: &str, value| ChangeFilter {
+        values: vec![(name.to_owned(), Literal::parse(value).unwrap())],
+        ..ChangeFilter::default()
+    };
+    let key = |text| ChangeFilter { keys: vec![Literal::list(text).unwrap()], ..ChangeFilter::default() };
+    let changed = |name: &str| ChangeFilter { changed: vec![name.to_owned()], ..ChangeFilter::default() };
+    // Names that nobody tells.
+    let mut unnamed = change(Some(row(1, "paid")), Some(row(1, "open")));
+    let columns = (1..3).map(|n| ColumnFacts { name: format!("@{n}").as_str().into(), ..ColumnFacts::default() });
+    let table = ChangedTable { columns: columns.collect(), named: false, ..(*unnamed.table).clone() };
+    unnamed.table = Arc::new(table);
+    for filter in [value("status", "paid"), key("1"), changed("status")] {
+        assert_eq!(passes(&filter, &unnamed), Passes::Untold(Untold::Unnamed), "{filter:?}");
+    }
+    assert_eq!(passes(&value("@2", "paid"), &unnamed), Passes::Yes);
+    assert_eq!(passes(&value("@2", "gone"), &unnamed), Passes::No);
+    let both = ChangeFilter {
+        values: [value("@1", "7"), value("status", "paid")].map(|one| one.values[0].clone()).into(),
+        ..ChangeFilter::default()
+    };
+    assert_eq!(passes(&both, &unnamed), Passes::No, "one of them is certainly not so");
+    // Columns that images leave out: an update's after image has what stayed as it was.
+    let bare = |id| RowImage { values: vec![Some(Value::Int(id)), None] };
+    let set = RowImage { values: vec![None, text("open")] };
+    let left_out = Passes::Untold(Untold::LeftOut("status".into()));
+    assert_eq!(passes(&value("status", "paid"), &change(Some(bare(1)), None)), left_out);
+    assert_eq!(passes(&value("status", "paid"), &change(None, Some(bare(1)))), left_out);
+    assert_eq!(passes(&value("status", "open"), &change(Some(bare(1)), Some(set.clone()))), Passes::Yes);
+    assert_eq!(passes(&value("status", "paid"), &change(Some(bare(1)), Some(set.clone()))), left_out);
+    assert_eq!(passes(&value("status", "open"), &change(Some(row(1, "paid")), Some(bare(1)))), Passes::No);
+    assert_eq!(passes(&key("1"), &change(Some(bare(1)), Some(set.clone()))), Passes::Yes);
+    assert_eq!(passes(&key("2"), &change(Some(bare(1)), Some(set.clone()))), Passes::No);
+    assert_eq!(passes(&changed("status"), &change(Some(bare(1)), Some(set))), Passes::Yes);
+    // Values that are not what their column holds.
+    struct Torn;
+    impl RowValues for Torn {
+        fn before(&self, _: usize) -> RowValue<'_> {
+            RowValue::Unreadable
+        }
+        fn after(&self, _: usize) -> RowValue<'_> {
+            RowValue::Unreadable
+        }
+    }
+    let torn = |filter: &ChangeFilter, name: &str| {
+        let passes = filter.compile(&[]).unwrap().takes_row(&change(None, None).table, &Torn);
+        assert_eq!(passes, Passes::Untold(Untold::Unreadable(name.into())));
+    };
+    torn(&value("status", "paid"), "status");
+    torn(&key("1"), "id");
+    torn(&changed("status"), "status");
 }
 
 #[test]

@@ -44,6 +44,9 @@ pub fn line(log: &Log, width: u16) -> Line {
     if !view.problems.is_empty() {
         line.push(span(Role::Warn, format!(", {}", counted(view.problems.len() as u64, "problem"))));
     }
+    if !log.untold().is_empty() {
+        line.push(span(Role::Warn, format!(", {} may be missing", counted(log.untold().rows, "row"))));
+    }
     line
 }
 
@@ -69,6 +72,7 @@ pub fn paragraphs(log: &Log) -> Vec<Paragraph> {
         all.push(Paragraph::Field("", Role::Warn, text));
     }
     gaps(view, &mut all);
+    passed_over(log, &mut all);
     names(view, &mut all);
     files(view, &mut all);
     statements(view, &mut all);
@@ -105,6 +109,13 @@ fn gaps(view: &ChangesView, all: &mut Vec<Paragraph>) {
         if !problem.advice.is_empty() {
             all.push(Paragraph::Field("", Role::Dim, problem.advice.clone()));
         }
+    }
+}
+
+/// Rows of the stretch that is held which are not in the list though the filter may mean them.
+fn passed_over(log: &Log, all: &mut Vec<Paragraph>) {
+    for (nth, line) in log.untold().lines().into_iter().enumerate() {
+        all.push(Paragraph::Field(if nth == 0 { "filter" } else { "" }, Role::Warn, line));
     }
 }
 
