@@ -21,6 +21,7 @@ pub mod review;
 pub mod rows;
 pub mod schema;
 pub mod script;
+mod spoken;
 pub mod table;
 mod temporal;
 pub mod transactions;

@@ -14,6 +14,7 @@ pub use crate::change::schema::column::ColumnDef;
 pub use crate::change::schema::create::{Key, TableFacts};
 pub use crate::change::schema::fit::Misfit;
 pub use crate::change::schema::since::{Otherwise, since};
+use crate::change::spoken;
 use crate::change::table::Table;
 use crate::model::change::{ChangedTable, Place};
 use crate::sql::ident;
@@ -111,6 +112,8 @@ impl Timeline {
     pub fn settle(&mut self) {
         for facts in std::mem::take(&mut self.last) {
             let like = self.tables.iter().filter(|(name, _)| name.is_like(&facts.name));
+            let like = like.chain(self.tables.get_key_value(&facts.name.database()));
+            let like = like.chain(self.tables.get_key_value(&TableName::any()));
             let from = like.filter_map(|(_, states)| states.keys().next_back()).max().copied();
             self.learn(facts, from.unwrap_or_default());
         }
@@ -127,6 +130,9 @@ impl Timeline {
     pub fn follow(&mut self, ddl: &Ddl, query: &Query<'_>, place: Place) {
         if self.complete || self.is_moot(ddl, place) {
             return;
+        }
+        if spoken::is_doubtful(ddl, query) {
+            return self.lose(&ddl.tables, place);
         }
         self.lose_others(ddl, place);
         match (ddl.verb, ddl.tables.as_slice()) {
@@ -172,6 +178,17 @@ impl Timeline {
         let others = known.filter(|known| ddl.tables.iter().any(|name| is_like(known, name)));
         let others: Vec<_> = others.cloned().collect();
         others.into_iter().for_each(|name| self.set(name, place, State::Lost));
+    }
+
+    /// Nothing is claimed of some tables from there on: a name without a table is all of a database, none is all.
+    fn lose(&mut self, names: &[TableName], place: Place) {
+        let any = [TableName::any()];
+        for name in if names.is_empty() { &any } else { names } {
+            let is_in = |known: &&TableName| name.schema.is_empty() || known.schema == name.schema;
+            let inside = self.tables.keys().filter(|known| name.table.is_empty() && is_in(known));
+            let inside: Vec<_> = inside.cloned().collect();
+            inside.into_iter().chain([name.clone()]).for_each(|name| self.set(name, place, State::Lost));
+        }
     }
 
     /// What is true of a table at a place.

@@ -16,6 +16,7 @@ use crate::change::packed;
 use crate::change::query::{Ddl, Query, QueryHead, load};
 use crate::change::rows::{self, RowsEvent, RowsHead};
 use crate::change::schema::Described;
+use crate::change::spoken;
 use crate::change::table::Table;
 pub use crate::change::transactions::fates::{Fate, Fates, Note, Survey};
 use crate::change::transactions::groups::{Group, Step};
@@ -156,6 +157,8 @@ pub struct Transactions<R> {
     is_over: bool,
     /// Rows or a statement unpacked.
     unpacked: Vec<u8>,
+    /// A statement in UTF-8, where it was sent in another character set.
+    spoken: Option<Vec<u8>>,
     /// The payload whose rows were counted last, and how many there were.
     counted: (BinlogPos, u32),
     place: Place,
@@ -220,6 +223,7 @@ impl<R: Read> Transactions<R> {
             statement: None,
             is_over: false,
             unpacked: vec![],
+            spoken: None,
             counted: (BinlogPos(0), 0),
             place: Place { file, ..Place::default() },
             trace: Trace::default(),
@@ -335,10 +339,139 @@ impl<R: Read> Transactions<R> {
                     packed::event(head.rest, self.limits.event, &mut self.unpacked).map_err(Err)?;
                     text = &self.unpacked;
                 }
-                self.group.query(&head.with(text), &event.header, self.place);
+                self.spoken = spoken::in_utf8(text, head.client);
+                let query = head.with(text);
+                let query = self.spoken.as_deref().map_or(query, |text| query.in_utf8(text));
+                self.group.query(&query, &event.header, self.place);
             }
             kind::ROWS_QUERY => self.statement = Some(text(body.get(1..).unwrap_or_default())),
             kind::ANNOTATE_ROWS => self.statement = Some(text(body)),
+            kind::EXECUTE_LOAD_QUERY => {
+                let head = load(body).map_err(Err)?;
+                self.spoken = spoken::in_utf8(head.rest, head.client);
+                self.group.event(&event, self.place).map_err(Err)?;
+            }
+            _ if rows::is_rows(kind) => self.rows_event()?,
+            _ => self.group.event(&event, self.place).map_err(Err)?,
+        }
+        if matches!(kind, kind::ROWS_QUERY | kind::ANNOTATE_ROWS) {
+            self.is_over = false;
+        }
+        Ok(())
+    }
+
+    fn table_map(&mut self) -> Result<(), Broken> {
+        let Some(event) = self.frames.event() else { return Ok(()) };
+        if std::mem::take(&mut self.is_over) {
+            self.statement = None;
+            if self.tables.len() > TABLES {
+                self.tables.clear();
+            }
+        }
+        let id = Table::id_of(event.body)?;
+        match self.tables.get_mut(&id) {
+            Some(mapped) if mapped.table.is(event.body) => mapped.since = self.events,
+            _ => {
+                let product = self.frames.format().map_or(Product::MySql, |format| format.product);
+                let table = Arc::new(Table::parse(event.body, product)?);
+                self.tables.insert(id, Mapped { table, since: self.events });
+            }
+        }
+        Ok(())
+    }
+
+    fn rows_event(&mut self) -> Result<(), Result<BinlogError, Broken>> {
+        let Some(event) = self.frames.event() else { return Ok(()) };
+        let id = Table::id_of(event.body).map_err(Err)?;
+        let Some(mapped) = self.tables.get(&id) else {
+            // An event without rows for no table at all ends a statement that touched nothing.
+            let flags = event.body.get(6..8).map_or(0, |flags| u16::from_le_bytes([flags[0], flags[1]]));
+            if id == DUMMY_TABLE && flags & rows::STATEMENT_END != 0 {
+                return Ok(());
+            }
+            return Err(Ok(BinlogError::NoTableMap { at: event.start, table: id }));
+        };
+        let head = RowsHead::parse(event.header.kind, event.body, &mapped.table).map_err(Err)?;
+        head.unpack(self.limits.event, &mut self.unpacked).map_err(Err)?;
+        if head.flags() & rows::STATEMENT_END != 0 {
+            self.is_over = true;
+        }
+        self.table = Some(mapped.clone());
+        self.group.rows(&event.header, self.place);
+        Ok(())
+    }
+
+    fn item(&mut self, step: Step) -> Result<Item<'_>, Broken> {
+        if matches!(step, Step::Rows) {
+            let first_row = self.count()?;
+            return self.rows_item(first_row).map(Item::Rows);
+        }
+        Ok(match step {
+            Step::Begin(facts) => Item::Begin(facts),
+            Step::Savepoint(name) => Item::Savepoint(name),
+            Step::RolledBackTo(name) => Item::RolledBackTo(name),
+            Step::End(ending) => Item::End(ending),
+            Step::XaDecided(xid, stays) => Item::XaDecided(xid, stays),
+            Step::Incident => Item::Incident,
+            Step::Rotate(file) => Item::Rotate(file),
+            Step::Wall(ddl, facts) => Item::Wall(ddl, self.statement_item(facts)?),
+            Step::Statement(facts) => Item::Statement(self.statement_item(facts)?),
+            Step::Rows => return Err(NO_EVENT),
+        })
+    }
+
+    /// Rows that earlier events of the same payload had: they share its position.
+    fn count(&mut self) -> Result<u32, Broken> {
+        let Some(Event { start, inner: Some(_), .. }) = self.frames.event() else { return Ok(0) };
+        let first = if self.counted.0 == start { self.counted.1 } else { 0 };
+        let mut rows = self.rows_item(0)?.event.rows();
+        let mut count = 0_u32;
+        while rows.skip()? {
+            count = count.saturating_add(1);
+        }
+        self.counted = (start, first.saturating_add(count));
+        Ok(first)
+    }
+
+    fn rows_item(&self, first_row: u32) -> Result<RowsItem<'_>, Broken> {
+        let (Some(event), Some(mapped), Some(facts)) = (self.frames.event(), &self.table, self.group.facts()) else {
+            return Err(NO_EVENT);
+        };
+        let table = &mapped.table;
+        let head = RowsHead::parse(event.header.kind, event.body, table)?;
+        Ok(RowsItem {
+            event: head.with(table, &self.unpacked),
+            facts,
+            statement: self.statement.as_ref(),
+            stated_at: Moment::from_seconds(event.header.timestamp.into()),
+            place: self.place,
+            first_row,
+            mapped_at: mapped.since,
+            table_id: Table::id_of(event.body)?,
+        })
+    }
+
+    fn statement_item(&self, facts: Arc<TransactionFacts>) -> Result<StatementItem<'_>, Broken> {
+        let event = self.frames.event().ok_or(NO_EVENT)?;
+        let head = match event.header.kind {
+            // In front of the text: file number, two offsets and how duplicates are handled.
+            kind::EXECUTE_LOAD_QUERY => load(event.body)?,
+            _ => QueryHead::parse(event.body)?,
+        };
+        let query = match event.header.kind {
+            kind::QUERY_COMPRESSED => head.with(&self.unpacked),
+            _ => head.with(head.rest),
+        };
+        let query = self.spoken.as_deref().map_or(query, |text| query.in_utf8(text));
+                self.group.query(&query, &event.header, self.place);
+            }
+            kind::ROWS_QUERY => self.statement = Some(text(body.get(1..).unwrap_or_default())),
+            kind::ANNOTATE_ROWS => self.statement = Some(text(body)),
+            kind::EXECUTE_LOAD_QUERY => {
+                let head = load(body).map_err(Err)?;
+                self.spoken = spoken::in_utf8(head.rest, head.client);
+                self.group.event(&event, self.place).map_err(Err)?;
+            }
             _ if rows::is_rows(kind) => self.rows_event()?,
             _ => self.group.event(&event, self.place).map_err(Err)?,
         }
@@ -444,11 +577,12 @@ impl<R: Read> Transactions<R> {
         let head = QueryHead::parse(event.body)?;
         let mut query = head.with(head.rest);
         match event.header.kind {
-            kind::QUERY_COMPRESSED => query.text = &self.unpacked,
+            kind::QUERY_COMPRESSED => query = head.with(&self.unpacked),
             // In front of the text: file number, two offsets and how duplicates are handled.
             kind::EXECUTE_LOAD_QUERY => query = load(event.body)?,
             _ => {}
         }
+        let query = self.spoken.as_deref().map_or(query, |text| query.in_utf8(text));
         Ok(StatementItem { query, facts })
     }
 }

@@ -9,6 +9,7 @@ use crate::change::frame::{Event, Header};
 use crate::change::gtid::{self, Announced, Shape, Xid};
 use crate::change::kind;
 use crate::change::query::{Ddl, Meaning, Query, meaning};
+use crate::change::spoken;
 use crate::change::transactions::Ending;
 use crate::model::change::{BinlogPos, Place, TransactionFacts};
 use crate::model::foreign::Foreign;
@@ -116,6 +117,7 @@ impl Group {
             Meaning::XaCommit(xid) => self.decide(xid, true),
             Meaning::XaRollback(xid) => self.decide(xid, false),
             Meaning::Ddl(ddl) => {
+                let ddl = spoken::with_doubts(ddl, query);
                 if ddl.opens {
                     self.begin(thread, header, place);
                 }

@@ -77,7 +77,9 @@ impl Definitions {
         }
         self.sets = rest;
         for facts in ready.into_iter().flat_map(|set| set.tables).filter(|facts| !is_homeless(facts)) {
-            let from = last.get(&facts.name).copied().unwrap_or_default();
+            // What changed any table of its database, or any table at all, may have changed it.
+            let names = [&facts.name, &facts.name.database(), &TableName::any()];
+            let from = names.into_iter().filter_map(|name| last.get(name)).max().copied().unwrap_or_default();
             timeline.learn(facts, from);
         }
     }

@@ -192,7 +192,7 @@ impl Stats {
     /// A definition changed: what was known of these tables is no longer.
     pub fn wall(&mut self, schema: &[u8], table: &[u8]) {
         for sums in &mut self.tables {
-            let is_it = sums.table.schema.raw_bytes() == schema;
+            let is_it = schema.is_empty() || sums.table.schema.raw_bytes() == schema;
             if is_it && (table.is_empty() || sums.table.table.raw_bytes() == table) {
                 sums.stale = true;
             }

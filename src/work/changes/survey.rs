@@ -154,6 +154,10 @@ impl Surveyed {
         }
         self.timeline.follow(ddl, &statement.query, place);
         if ddl.verb != DdlVerb::Truncate {
+            if ddl.tables.is_empty() {
+                self.last_walls.insert(TableName::any(), place);
+                self.stats.wall(b"", b"");
+            }
             for table in &ddl.with_folded().tables {
                 self.last_walls.insert(table.clone(), place);
                 self.stats.wall(&table.schema, &table.table);
