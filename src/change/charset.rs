@@ -52,3 +52,19 @@ pub fn named(name: &[u8]) -> Charset {
             .map_or(Charset::Unknown, |name| Charset::Named(name)),
     }
 }
+
+/// Whether a collation's name leaves its character set out, as MariaDB allows it (`uca1400_ai_ci`).
+pub(super) fn is_short(collation: &[u8]) -> bool {
+    collation.get(..8).is_some_and(|front| front.eq_ignore_ascii_case(b"uca1400_"))
+}
+
+/// The most bytes that a character has; `None` where the character set is not known.
+pub(super) fn widest(charset: Charset) -> Option<u32> {
+    let Charset::Named(name) = charset else { return (charset == Charset::Binary).then_some(1) };
+    Some(match name {
+        "utf8mb4" | "utf16" | "utf16le" | "utf32" | "gb18030" => 4,
+        "utf8mb3" | "ujis" | "eucjpms" => 3,
+        "big5" | "sjis" | "cp932" | "euckr" | "gb2312" | "gbk" | "ucs2" => 2,
+        _ => 1,
+    })
+}

@@ -17,6 +17,9 @@ pub struct Announced {
     pub shape: Shape,
     /// The XA transaction that it prepares or completes (MariaDB).
     pub xid: Option<Xid>,
+    /// Whether it is the beginning of an `ALTER TABLE`, or the end of one that failed (MariaDB): the statement behind
+    /// it changed nothing. One that went well is there again.
+    pub is_no_alter: bool,
 }
 
 /// How the events behind a GTID event hang together.
@@ -137,7 +140,9 @@ const STANDALONE: u8 = 1;
 const PREPARED_XA: u8 = 64;
 const COMPLETED_XA: u8 = 128;
 const MULTI_ENGINE: u8 = 1;
-const ALTER_END: u8 = 4 | 8;
+const ALTER_BEGINS: u8 = 2;
+const ALTER_FAILED: u8 = 8;
+const ALTER_END: u8 = 4 | ALTER_FAILED;
 const THREAD: u8 = 16;
 
 /// MariaDB's GTID events.
@@ -157,13 +162,15 @@ pub(super) fn mariadb(body: &[u8], server: u32) -> Result<Announced, Broken> {
     if flags & COMPLETED_XA != 0 {
         announced.shape = Shape::Standalone; // the commit or rollback alone; its rows came with the prepare
     }
-    announced.thread = thread(&mut rest).unwrap_or(None);
+    if let Ok(extra) = rest.u8() {
+        announced.is_no_alter = extra & (ALTER_BEGINS | ALTER_FAILED) != 0;
+        announced.thread = thread(extra, &mut rest).unwrap_or(None);
+    }
     Ok(announced)
 }
 
 /// The connection's number among the fields that newer servers add.
-fn thread(rest: &mut Bytes<'_>) -> Result<Option<u32>, Broken> {
-    let extra = rest.u8()?;
+fn thread(extra: u8, rest: &mut Bytes<'_>) -> Result<Option<u32>, Broken> {
     if extra & MULTI_ENGINE != 0 {
         rest.u8()?;
     }

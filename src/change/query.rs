@@ -1,15 +1,18 @@
 //! Query events: statements as text, and what they mean for rows.
 
+mod meaning;
+
 use crate::change::bytes::Bytes;
 use crate::change::charset::of_collation;
 use crate::change::error::Broken;
 use crate::change::gtid::Xid;
+pub use crate::change::query::meaning::meaning;
+pub(in crate::change) use crate::change::query::meaning::{other_tokens, tokens, without_wait};
 use crate::change::spoken;
 use crate::model::change as model;
 use crate::sql::ident;
 use crate::sql::lexer::{Charset, Dialect};
-use crate::sql::literal::{Backslashes, unquote};
-use crate::sql::token::{Token, TokenKind, Tokens};
+use crate::sql::token::Token;
 
 /// A statement as the log has it.
 #[derive(Debug, Clone, Copy)]
@@ -146,7 +149,8 @@ pub enum Meaning {
 pub struct Ddl {
     /// What it does.
     pub verb: DdlVerb,
-    /// The tables it names, with the databases it names or ran in; for a database: its name and no table.
+    /// The tables it names, with the databases it names or ran in; for a database: its name and no table. None of a
+    /// statement that is not understood.
     pub tables: Vec<TableName>,
     /// Whether rows follow it in the same transaction: `CREATE TABLE .. SELECT`.
     pub opens: bool,
@@ -159,8 +163,15 @@ pub struct Ddl {
 pub enum DdlVerb {
     /// `CREATE TABLE`.
     Create,
+    /// `CREATE OR REPLACE TABLE`: what had the name goes with all rows.
+    Replace,
     /// `ALTER TABLE`, `CREATE INDEX`, `DROP INDEX`.
     Alter,
+    /// `ALTER TABLE` that takes rows away: with a partition or a tablespace, or as duplicates. A table that becomes a
+    /// partition, or comes of one, is the second that it names.
+    Purge,
+    /// `ALTER TABLE .. EXCHANGE PARTITION`: rows of the first table are the second's, and the other way round.
+    Exchange,
     /// `DROP TABLE`: all rows go.
     Drop,
     /// `TRUNCATE TABLE`: all rows go.
@@ -169,6 +180,8 @@ pub enum DdlVerb {
     Rename,
     /// `DROP DATABASE`: all tables go.
     DropDatabase,
+    /// A statement that is not understood: no table behind it is surely what it was.
+    Unknown,
 }
 
 /// A table's name with its database.
@@ -185,11 +198,6 @@ impl TableName {
     #[must_use]
     pub fn database(&self) -> Self {
         Self { schema: self.schema.clone(), table: vec![] }
-    }
-
-    /// What stands for all tables.
-    pub fn any() -> Self {
-        Self { schema: vec![], table: vec![] }
     }
 
     /// Whether both may name one table: a server that folds names logs statements as they were typed, and rows with
@@ -227,123 +235,6 @@ impl Ddl {
     }
 }
 
-/// Reads what a statement means.
-pub fn meaning(query: &Query<'_>) -> Meaning {
-    match query.text {
-        b"BEGIN" => return Meaning::Begin,
-        b"COMMIT" => return Meaning::Commit,
-        b"ROLLBACK" => return Meaning::Rollback,
-        _ => {}
-    }
-    let tokens = Tokens::code(query.text, query.dialect);
-    let Some(first) = tokens.first().filter(|token| token.kind == TokenKind::Word) else { return Meaning::Other };
-    let rest = tokens.get(1..).unwrap_or_default();
-    let word = String::from_utf8_lossy(first.text).to_ascii_uppercase();
-    match word.as_str() {
-        "BEGIN" => Meaning::Begin,
-        "START" => {
-            if starts(rest, &["TRANSACTION"]) {
-                Meaning::Begin
-            } else {
-                Meaning::Other
-            }
-        }
-        "COMMIT" => Meaning::Commit,
-        "SAVEPOINT" => rest.first().map_or(Meaning::Other, |name| Meaning::Savepoint(ident::unquote(name.text))),
-        "ROLLBACK" => rollback(rest),
-        "XA" => xa(rest, query.dialect).unwrap_or(Meaning::Other),
-        "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "LOAD" | "WITH" | "CALL" | "SELECT" | "DO" => Meaning::Dml,
-        "CREATE" | "ALTER" | "DROP" | "RENAME" | "TRUNCATE" => {
-            ddl(&word, rest, query.schema).map_or(Meaning::Other, Meaning::Ddl)
-        }
-        _ => Meaning::Other,
-    }
-}
-
-fn starts(tokens: &[Token<'_>], words: &[&str]) -> bool {
-    tokens.first().is_some_and(|token| token.is_any(words))
-}
-
-fn rollback(rest: &[Token<'_>]) -> Meaning {
-    let Some(at) = rest.iter().position(|token| token.is("TO")) else { return Meaning::Rollback };
-    let name = rest[at + 1..].iter().find(|token| !token.is("SAVEPOINT"));
-    name.map_or(Meaning::Rollback, |name| Meaning::RollbackTo(ident::unquote(name.text)))
-}
-
-fn xa(rest: &[Token<'_>], dialect: Dialect) -> Option<Meaning> {
-    let (verb, rest) = rest.split_first()?;
-    if verb.is("END") {
-        return Some(Meaning::XaEnd);
-    }
-    let mut parts = vec![];
-    let mut format = 1;
-    let mut is_hex = false;
-    for token in rest {
-        match token.kind {
-            TokenKind::Word if token.is("X") => is_hex = true,
-            TokenKind::Text => {
-                let backslashes = if dialect.no_backslash_escapes { Backslashes::Plain } else { Backslashes::Escape };
-                let text = unquote(token.text, backslashes);
-                let hex = data_encoding::HEXUPPER_PERMISSIVE.decode(&text);
-                parts.push(if is_hex { hex.ok()? } else { text });
-                is_hex = false;
-            }
-            TokenKind::Word => match std::str::from_utf8(token.text).ok()?.parse() {
-                Ok(number) => format = number,
-                Err(_) => break,
-            },
-            TokenKind::Sign(b',') => {}
-            _ => return None,
-        }
-    }
-    let mut parts = parts.into_iter();
-    let xid = Xid { format, global: parts.next()?, branch: parts.next().unwrap_or_default() };
-    match verb {
-        verb if verb.is_any(&["START", "BEGIN"]) => Some(Meaning::XaStart(xid)),
-        verb if verb.is("COMMIT") => Some(Meaning::XaCommit(xid)),
-        verb if verb.is("ROLLBACK") => Some(Meaning::XaRollback(xid)),
-        _ => None,
-    }
-}
-
-fn ddl(word: &str, rest: &[Token<'_>], schema: &[u8]) -> Option<Ddl> {
-    let skipped = ["OR", "REPLACE", "ONLINE", "OFFLINE", "IGNORE", "UNIQUE", "FULLTEXT", "SPATIAL", "VECTOR"];
-    let at = rest.iter().position(|token| !token.is_any(&skipped))?;
-    let (object, behind) = (&rest[at], &rest[at + 1..]);
-    if word == "TRUNCATE" {
-        let behind = if object.is("TABLE") { behind } else { &rest[at..] };
-        return Some(one(DdlVerb::Truncate, behind, schema));
-    }
-    if object.is_any(&["DATABASE", "SCHEMA"]) && word == "DROP" {
-        let name = name_at(after_exists(behind), b"")?.0;
-        let name = TableName { schema: name.table, table: vec![] };
-        return Some(Ddl { verb: DdlVerb::DropDatabase, tables: vec![name], opens: false, only_if_missing: false });
-    }
-    if object.is("INDEX") && matches!(word, "CREATE" | "DROP") {
-        let on = behind.iter().position(|token| token.is("ON"))?;
-        return Some(one(DdlVerb::Alter, &behind[on + 1..], schema));
-    }
-    if !object.is_any(&["TABLE", "TABLES"]) {
-        return None;
-    }
-    match word {
-        "CREATE" => {
-            let ends = behind.last_chunk::<2>();
-            let opens = ends.is_some_and(|[start, what]| start.is("START") && what.is("TRANSACTION"));
-            let only_if_missing = behind.len() > after_exists(behind).len();
-            Some(Ddl { opens, only_if_missing, ..one(DdlVerb::Create, behind, schema) })
-        }
-        "ALTER" => Some(one(DdlVerb::Alter, behind, schema)),
-        "DROP" => Some(Ddl { tables: names(behind, schema), ..one(DdlVerb::Drop, behind, schema) }),
-        _ => Some(Ddl { tables: names(behind, schema), ..one(DdlVerb::Rename, behind, schema) }),
-    }
-}
-
-fn one(verb: DdlVerb, behind: &[Token<'_>], schema: &[u8]) -> Ddl {
-    let name = name_at(after_exists(behind), schema).map(|(name, _)| name);
-    Ddl { verb, tables: name.into_iter().collect(), opens: false, only_if_missing: false }
-}
-
 /// Behind `IF EXISTS` and `IF NOT EXISTS`.
 pub(super) fn after_exists<'t, 'a>(tokens: &'t [Token<'a>]) -> &'t [Token<'a>] {
     match tokens {
@@ -365,18 +256,4 @@ pub(super) fn name_at<'t, 'a>(tokens: &'t [Token<'a>], schema: &[u8]) -> Option<
         }
         _ => None,
     }
-}
-
-/// All names of a list; of `RENAME TABLE a TO b, c TO d` old and new ones in turn.
-fn names(tokens: &[Token<'_>], schema: &[u8]) -> Vec<TableName> {
-    let mut found = vec![];
-    let mut rest = after_exists(tokens);
-    while let Some((name, behind)) = name_at(rest, schema) {
-        found.push(name);
-        match behind.split_first() {
-            Some((next, behind)) if next.is_sign(b',') || next.is("TO") => rest = behind,
-            _ => break,
-        }
-    }
-    found
 }

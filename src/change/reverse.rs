@@ -8,6 +8,7 @@ use std::fmt;
 use crate::change::query::TableName;
 pub use crate::change::reverse::table::UndoTable;
 pub(super) use crate::change::reverse::text::{Ask, Done, Trouble};
+use crate::change::schema::Unknown;
 use crate::model::change::ChangeKey;
 use crate::model::changes::Untold;
 use crate::model::foreign::Foreign;
@@ -22,6 +23,8 @@ pub enum Reason {
     Name,
     /// Whether columns are generated is not known.
     Generated,
+    /// What its table's definition was there is not known, though something is known of the table.
+    Definition(Unknown),
     /// The log's images leave a column out that is needed.
     Missing(Foreign),
     /// A column's value has no exact literal.
@@ -40,6 +43,8 @@ pub enum Reason {
     Statement(Foreign),
     /// A definition changed, or all rows of a table went.
     Wall(Foreign),
+    /// A statement that may have changed rows or definitions is not understood.
+    Unread(Foreign),
     /// The server that wrote the log lost changes.
     Incident,
     /// Whether its row is asked for cannot be told.
@@ -52,6 +57,7 @@ impl fmt::Display for Reason {
             Self::Unnamed => f.write_str("the names of its columns are not known"),
             Self::Name => f.write_str("a name in it is not UTF-8"),
             Self::Generated => f.write_str("it is not known which columns are generated: give its definition"),
+            Self::Definition(unknown) => write!(f, "{unknown}"),
             Self::Missing(column) => write!(f, "the log does not have the column {column}"),
             Self::Inexact(column, why) => write!(f, "column {column}: {why}"),
             Self::Engine(engine) => write!(f, "tables of the engine {engine} keep changes after ROLLBACK"),
@@ -61,6 +67,7 @@ impl fmt::Display for Reason {
             Self::NoKey => f.write_str("its table has no key by which a row could be found to overwrite it"),
             Self::Statement(text) => write!(f, "it was logged as a statement, without rows: {text}"),
             Self::Wall(text) => write!(f, "a definition changed: {text}"),
+            Self::Unread(text) => write!(f, "a statement that may have changed anything is not understood: {text}"),
             Self::Incident => f.write_str("the server that wrote the log lost changes here"),
             Self::Untold(why) => write!(f, "whether the filter means it cannot be told: {why}"),
         }

@@ -6,10 +6,11 @@ mod create;
 mod fit;
 mod since;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
-use crate::change::query::{Ddl, DdlVerb, Query, TableName, name_at};
+use crate::change::query::{Ddl, DdlVerb, Query, TableName, name_at, other_tokens, tokens};
 pub use crate::change::schema::column::ColumnDef;
 pub use crate::change::schema::create::{Key, TableFacts};
 pub use crate::change::schema::fit::Misfit;
@@ -19,7 +20,7 @@ use crate::change::table::Table;
 use crate::model::change::{ChangedTable, Place};
 use crate::sql::ident;
 use crate::sql::lexer::{Dialect, LexError, Limits, Splitter, StatementEnd, StatementSink};
-use crate::sql::token::Tokens;
+use crate::sql::token::{Token, Tokens};
 
 /// Why nothing is known of a table at some place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +31,31 @@ pub enum Unknown {
     Gone,
     /// A statement changed it in a way that cannot be followed.
     Lost,
+    /// The log changes it, and the definition given does not say at which place it was true.
+    Placeless,
     /// What is known does not fit the log's own description.
     Misfit(Misfit),
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never => {
+                f.write_str("the log has no column names (binlog_row_metadata=FULL writes them); give --schema")
+            }
+            Self::Gone => f.write_str("the log says that the table did not exist there"),
+            Self::Lost => f.write_str(
+                "a statement changed its definition in a way that cannot be followed: give what it was behind that, \
+                 --schema FILE@LOG:POSITION, or logs with binlog_row_metadata=FULL",
+            ),
+            Self::Placeless => f.write_str(
+                "the log changes its definition, and the one given does not say at which place of the log it was true: \
+                 write --schema FILE@LOG:POSITION (dumps made with --source-data or --master-data say it themselves), \
+                 FILE@end if it is what the table is at the end of the log, or ask its server",
+            ),
+            Self::Misfit(misfit) => write!(f, "the definition given does not fit: {misfit} than in the log"),
+        }
+    }
 }
 
 /// A table as the log describes it, and as changes show it.
@@ -65,6 +89,10 @@ pub struct Timeline {
     tables: BTreeMap<TableName, BTreeMap<Place, State>>,
     /// What is true behind the last change in the logs.
     last: Vec<TableFacts>,
+    /// Tables with a definition that says nothing of its place, and that the logs change.
+    placeless: BTreeSet<TableName>,
+    /// The last statement that was not understood.
+    unsure: Option<Place>,
     /// All changes of the logs are in it: whoever reads them again moves nothing.
     complete: bool,
 }
@@ -80,6 +108,12 @@ impl Timeline {
     /// last change in the logs on, which [`Self::settle`] knows when they were read.
     pub fn learn_last(&mut self, facts: TableFacts) {
         self.last.push(facts);
+    }
+
+    /// There is a definition of a table that the logs change, and nothing says at which place it was true: it is not
+    /// used.
+    pub fn doubt(&mut self, name: TableName) {
+        self.placeless.insert(name);
     }
 
     /// Takes in all tables of a dump, or of the text of `SHOW CREATE TABLE`; unqualified names belong to the
@@ -113,9 +147,8 @@ impl Timeline {
         for facts in std::mem::take(&mut self.last) {
             let like = self.tables.iter().filter(|(name, _)| name.is_like(&facts.name));
             let like = like.chain(self.tables.get_key_value(&facts.name.database()));
-            let like = like.chain(self.tables.get_key_value(&TableName::any()));
             let from = like.filter_map(|(_, states)| states.keys().next_back()).max().copied();
-            self.learn(facts, from.unwrap_or_default());
+            self.learn(facts, from.max(self.unsure).unwrap_or_default());
         }
     }
 
@@ -128,7 +161,7 @@ impl Timeline {
 
     /// Moves along with a change of definitions in the log, which is true from `place` on.
     pub fn follow(&mut self, ddl: &Ddl, query: &Query<'_>, place: Place) {
-        if self.complete || self.is_moot(ddl, place) {
+        if self.complete || self.is_moot(ddl, place) || keeps_columns(ddl, query) {
             return;
         }
         if spoken::is_doubtful(ddl, query) {
@@ -136,17 +169,21 @@ impl Timeline {
         }
         self.lose_others(ddl, place);
         match (ddl.verb, ddl.tables.as_slice()) {
-            (DdlVerb::Truncate, _) => {}
+            (DdlVerb::Unknown, _) | (_, []) => self.lose_all(place),
+            (DdlVerb::Truncate | DdlVerb::Exchange, _) => {}
             (DdlVerb::Drop, tables) => tables.iter().for_each(|name| self.set(name.clone(), place, State::Gone)),
             (DdlVerb::DropDatabase, tables) => tables.iter().for_each(|name| self.drop_database(&name.schema, place)),
-            (DdlVerb::Create, [name, ..]) => self.create(name, query, place),
+            (DdlVerb::Create | DdlVerb::Replace, [name, ..]) => self.create(name, query, place),
             (DdlVerb::Rename, tables) => {
                 for pair in tables.chunks_exact(2) {
                     self.rename(&pair[0], &pair[1], place);
                 }
             }
-            (DdlVerb::Alter, [name, ..]) => self.alter(name, query, place),
-            (_, []) => {}
+            (DdlVerb::Alter | DdlVerb::Purge, [name, others @ ..]) => {
+                self.alter(name, query, place);
+                // A partition became a table, or a table a partition.
+                others.iter().for_each(|name| self.set(name.clone(), place, State::Lost));
+            }
         }
     }
 
@@ -164,9 +201,6 @@ impl Timeline {
     /// Tables whose names differ from those of a statement by the case of their letters alone: on a server that folds
     /// names it is about them, and on another it is not. Nothing is claimed of them from there on.
     fn lose_others(&mut self, ddl: &Ddl, place: Place) {
-        if ddl.verb == DdlVerb::Truncate {
-            return;
-        }
         let is_like = |known: &TableName, name: &TableName| match ddl.verb {
             DdlVerb::DropDatabase => {
                 let database = TableName { schema: known.schema.clone(), table: vec![] };
@@ -182,11 +216,12 @@ impl Timeline {
 
     /// Nothing is claimed of some tables from there on: a name without a table is all of a database, none is all.
     fn lose(&mut self, names: &[TableName], place: Place) {
-        let any = [TableName::any()];
-        for name in if names.is_empty() { &any } else { names } {
-            let is_in = |known: &&TableName| name.schema.is_empty() || known.schema == name.schema;
-            let inside = self.tables.keys().filter(|known| name.table.is_empty() && is_in(known));
-            let inside: Vec<_> = inside.cloned().collect();
+        if names.is_empty() {
+            self.lose_all(place);
+        }
+        for name in names {
+            let is_in = |known: &&TableName| name.table.is_empty() && known.schema == name.schema;
+            let inside: Vec<_> = self.tables.keys().filter(is_in).cloned().collect();
             inside.into_iter().chain([name.clone()]).for_each(|name| self.set(name, place, State::Lost));
         }
     }
@@ -211,6 +246,9 @@ impl Timeline {
     pub fn describe(&self, table: &Arc<Table>, place: Place) -> Described {
         let name = TableName { schema: table.schema.raw_bytes().to_vec(), table: table.name.raw_bytes().to_vec() };
         match self.at(&name, place) {
+            Err(Unknown::Never | Unknown::Lost) if self.placeless.contains(&name) => {
+                Described::by_log(table, Some(Unknown::Placeless))
+            }
             Ok(facts) => match fit::described(facts, table) {
                 Ok((log, shown)) => Described { log: Arc::new(log), shown: Arc::new(shown), unknown: None },
                 Err(misfit) => Described::by_log(table, Some(Unknown::Misfit(misfit))),
@@ -233,7 +271,9 @@ impl Timeline {
                 moved.insert(place, state.clone());
             }
         }
-        Self { tables, last: self.last.clone(), complete: self.complete }
+        let moved =
+            |place: Place| place.file.checked_sub(first).map_or(Place::default(), |file| Place { file, ..place });
+        Self { tables, unsure: self.unsure.map(moved), ..self.clone() }
     }
 
     /// Places from which something else is true of any table, in their order.
@@ -249,13 +289,19 @@ impl Timeline {
     }
 
     fn create(&mut self, name: &TableName, query: &Query<'_>, place: Place) {
-        let tokens = Tokens::code(query.text, query.dialect);
-        let state = match create::like(&tokens, query.schema) {
+        let read = |tokens: &[Token<'_>]| match create::like(tokens, query.schema) {
             Some(model) => self.at(&model, place).map(|facts| facts.as_ref().clone()).ok(),
-            None => create::table(&tokens, query.schema, query.dialect),
+            None => create::table(tokens, query.schema, query.dialect),
         };
-        let renamed = state.map(|facts| Arc::new(TableFacts { name: name.clone(), ..facts }));
+        let renamed = both(query, read).map(|facts| Arc::new(TableFacts { name: name.clone(), ..facts }));
         self.set(name.clone(), place, renamed.map_or(State::Lost, State::Known));
+    }
+
+    /// A statement that may have done anything.
+    fn lose_all(&mut self, place: Place) {
+        self.unsure = self.unsure.max(Some(place));
+        let all: Vec<_> = self.tables.keys().cloned().collect();
+        all.into_iter().for_each(|name| self.set(name, place, State::Lost));
     }
 
     fn rename(&mut self, from: &TableName, to: &TableName, place: Place) {
@@ -272,9 +318,7 @@ impl Timeline {
             // What it was is not known, and neither is what it is now: but it is something else.
             return self.set(name.clone(), place, State::Lost);
         };
-        let tokens = Tokens::code(query.text, query.dialect);
-        let followed = alter::follow(facts, &tokens, query.dialect);
-        match followed {
+        match both(query, |tokens| alter::follow(facts, tokens, query.dialect)) {
             Some(facts) if facts.name != *name => {
                 self.set(name.clone(), place, State::Gone);
                 self.learn(facts, place);
@@ -288,6 +332,23 @@ impl Timeline {
         let inside: Vec<_> = self.tables.keys().filter(|name| name.schema == schema).cloned().collect();
         inside.into_iter().for_each(|name| self.set(name, place, State::Gone));
     }
+}
+
+/// Whether a statement leaves all definitions as they are: it is about rows, or about where they lie. Servers exchange
+/// a partition only with a table of the same columns.
+pub fn keeps_columns(ddl: &Ddl, query: &Query<'_>) -> bool {
+    match ddl.verb {
+        DdlVerb::Truncate | DdlVerb::Exchange => true,
+        DdlVerb::Alter | DdlVerb::Purge => ddl.tables.len() == 1 && alter::is_about_partitions(&tokens(query)),
+        _ => false,
+    }
+}
+
+/// What a statement gives, if it gives the same to both products.
+fn both(query: &Query<'_>, read: impl Fn(&[Token<'_>]) -> Option<TableFacts>) -> Option<TableFacts> {
+    let facts = read(&tokens(query))?;
+    let is_same = other_tokens(query).is_none_or(|tokens| read(&tokens).is_some_and(|other| other == facts));
+    is_same.then_some(facts)
 }
 
 /// Reads the definitions out of a dump of any size, piece by piece.

@@ -53,10 +53,9 @@ pub(super) fn with_doubts(ddl: Ddl, query: &Query<'_>) -> Ddl {
 /// Whether what such a statement leaves cannot be told: names are missing, or its text is the definition.
 pub(super) fn is_doubtful(ddl: &Ddl, query: &Query<'_>) -> bool {
     let is_whole = |name: &TableName| name.table.is_empty() && ddl.verb != DdlVerb::DropDatabase;
-    let defines = matches!(ddl.verb, DdlVerb::Create | DdlVerb::Alter);
+    let moves_or_ends = matches!(ddl.verb, DdlVerb::Rename | DdlVerb::Drop | DdlVerb::DropDatabase);
     query.dialect.garbled
-        && ddl.verb != DdlVerb::Truncate
-        && (defines || ddl.tables.is_empty() || ddl.tables.iter().any(is_whole))
+        && (!moves_or_ends || ddl.tables.is_empty() || ddl.tables.iter().any(is_whole))
 }
 
 #[cfg(test)]

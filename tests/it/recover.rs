@@ -3,6 +3,7 @@
 
 mod around;
 mod console;
+mod definitions;
 mod foreign;
 mod pinned;
 mod rows_now;

@@ -10,7 +10,7 @@ use crate::change::index::{
     Bits, Cursor, EventCounts, FileFacts, Index, Indexing, Log, PartOf, Partial, RowTester, RowsFacts, Stopped, WINDOW,
     Wanted, Window,
 };
-use crate::change::query::{Ddl, TableName};
+use crate::change::query::{Ddl, DdlVerb, TableName};
 use crate::change::reverse::{Reason, Refusal, Refusals};
 use crate::change::rows::{NO_FOREIGN_KEY_CHECKS, SQL_FOREIGN_KEYS};
 use crate::change::schema::Timeline;
@@ -278,7 +278,8 @@ impl Pass<'_> {
                 let stands = self.wanted.wall(&named, &statement, place);
                 let behind = self.wanted.wall_behind(&statement, place) && self.is_undone(&named);
                 if is_wall && (stands || behind) {
-                    self.refusals.push(refusal(log, place, Reason::Wall(shortened(&statement))));
+                    let reason = if ddl.verb == DdlVerb::Unknown { Reason::Unread } else { Reason::Wall };
+                    self.refusals.push(refusal(log, place, reason(shortened(&statement))));
                 }
                 if !self.is_followed {
                     self.timeline.follow(&ddl, &statement.query, place);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::change::reverse::{Hazard, Reason};
-use crate::change::schema::{Described, TableFacts};
+use crate::change::schema::{Described, TableFacts, Unknown};
 use crate::change::table::{Layout, Table};
 use crate::model::change::{ChangeKind, Charset};
 use crate::model::foreign::Foreign;
@@ -27,6 +27,8 @@ pub struct UndoTable {
     pub(super) named: bool,
     /// Whether it keeps old versions of its rows.
     pub(super) is_versioned: bool,
+    /// Why its definition is not known, where something else is known of it.
+    pub(super) unknown: Option<Unknown>,
     /// `schema`.`name`, quoted; `None` when a name is not UTF-8.
     pub(super) quoted: Option<Arc<str>>,
     /// The column list of an INSERT, quoted.
@@ -79,7 +81,8 @@ impl UndoTable {
         let engine = facts.map_or_else(String::new, |facts| facts.engine.clone());
         let (log, shown) = (described.log.clone(), &described.shown);
         let table = Self::of(log, (&shown.schema, &shown.name), columns.collect(), engine, shown.named);
-        Self { is_versioned: facts.is_some_and(|facts| facts.versioned), ..table }
+        let unknown = described.unknown.filter(|unknown| *unknown != Unknown::Never);
+        Self { is_versioned: facts.is_some_and(|facts| facts.versioned), unknown, ..table }
     }
 
     pub(super) fn of(
@@ -100,7 +103,8 @@ impl UndoTable {
         let mut names = columns.iter().map(|column| column.name.raw_bytes());
         let is_ascii = names.all(is_plain) && both.as_ref().is_some_and(|both| is_plain(both.as_bytes()));
         let (schema, name, quoted) = (schema.clone(), name.clone(), both.map(Arc::from));
-        Self { schema, name, log, whole, engine, named, is_versioned: false, quoted, list, is_ascii, columns }
+        let (is_versioned, unknown) = (false, None);
+        Self { schema, name, log, whole, engine, named, is_versioned, unknown, quoted, list, is_ascii, columns }
     }
 
     /// `schema`.`name`, quoted; `None` when a name is not UTF-8.
@@ -133,10 +137,15 @@ impl UndoTable {
     /// Why nothing of the table can be undone.
     pub(in crate::change) fn refusal(&self) -> Option<Reason> {
         match (self.named, self.is_versioned) {
-            (false, _) => Some(Reason::Unnamed),
+            (false, _) => Some(self.reason(Reason::Unnamed)),
             (true, true) => Some(Reason::Versions),
             (true, false) => None,
         }
+    }
+
+    /// That its columns are not known, with the reason why not.
+    pub(in crate::change) fn reason(&self, otherwise: Reason) -> Reason {
+        self.unknown.map_or(otherwise, Reason::Definition)
     }
 
     /// The reason that its engine is, where it keeps changes after ROLLBACK.

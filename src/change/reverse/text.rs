@@ -133,7 +133,10 @@ impl UndoTable {
         if !matches!(done, Ok(Done::Row | Done::Statements(..))) {
             out.truncate(start);
         }
-        done
+        match done {
+            Err(Trouble::Reason(Reason::Generated)) => Err(self.reason(Reason::Generated).into()),
+            done => done,
+        }
     }
 
     fn quoted_name(&self) -> Written<&str> {

@@ -1,11 +1,13 @@
 //! `ALTER TABLE`, as far as it can be followed: what is not understood ends what is known.
 
-use crate::change::query::{TableName, after_exists, name_at};
+use crate::change::query::{TableName, after_exists, name_at, without_wait};
 use crate::change::schema::column::{ColumnDef, column};
-use crate::change::schema::create::{KEY_WORDS, TableFacts, add_keys, element, parts, table_options};
+use crate::change::schema::create::{
+    TableFacts, add_keys, bounds, element, is_key, parts, primary_is_full, table_options,
+};
 use crate::sql::ident;
 use crate::sql::lexer::Dialect;
-use crate::sql::token::Token;
+use crate::sql::token::{Token, TokenKind};
 
 /// A definition while the actions of one statement change it. They mean the columns as they were before all of them.
 struct Altered {
@@ -21,14 +23,13 @@ pub(super) fn follow(facts: &TableFacts, tokens: &[Token<'_>], dialect: Dialect)
     if tokens.first()?.is_any(&["CREATE", "DROP"]) {
         return index(facts.clone(), tokens);
     }
-    let at = tokens.iter().position(|token| token.is("TABLE"))?;
-    let (_, actions) = name_at(after_exists(&tokens[at + 1..]), &facts.name.schema)?;
-    let actions = parts(actions);
+    let actions = actions(tokens)?;
     let mut altered = Altered::begin(facts, &actions);
-    for part in actions {
+    for part in actions.into_iter().filter(|part| !part.is_empty()) {
         altered.action(part, dialect)?;
     }
-    let after = altered.facts;
+    let mut after = altered.facts;
+    primary_is_full(&mut after);
     // A versioned table's two last columns come and go with words that are not followed.
     let is_sound = after
         .columns
@@ -36,6 +37,73 @@ pub(super) fn follow(facts: &TableFacts, tokens: &[Token<'_>], dialect: Dialect)
         .enumerate()
         .all(|(at, column)| !after.columns[..at].iter().any(|other| same(&other.name, &column.name)));
     (is_sound && !facts.columns.is_empty()).then_some(after)
+}
+
+fn actions<'t, 'a>(tokens: &'t [Token<'a>]) -> Option<Vec<&'t [Token<'a>]>> {
+    let at = tokens.iter().position(|token| token.is("TABLE"))?;
+    let (_, actions) = name_at(after_exists(&tokens[at + 1..]), b"")?;
+    Some(parts(without_partitioning(without_wait(actions))))
+}
+
+/// Whether a statement is about partitions or the file of a table alone: such an action has no others beside it.
+pub(super) fn is_about_partitions(tokens: &[Token<'_>]) -> bool {
+    actions(tokens).is_some_and(|actions| {
+        let is_option =
+            |part: &&[Token<'_>]| part.is_empty() || part[0].is_any(&["ALGORITHM", "LOCK", "WITH", "WITHOUT"]);
+        actions.iter().find(|part| !is_option(part)).is_none_or(|part| is_of_partitions(part))
+    })
+}
+
+/// Without what follows the actions and is said of partitions: where rows lie is nothing to columns.
+fn without_partitioning<'t, 'a>(tokens: &'t [Token<'a>]) -> &'t [Token<'a>] {
+    let mut depth = 0_usize;
+    for (at, pair) in tokens.windows(2).enumerate() {
+        match pair[0].kind {
+            TokenKind::Sign(b'(') => depth += 1,
+            TokenKind::Sign(b')') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        let begins = pair[0].is("PARTITION") && pair[1].is("BY") || pair[0].is("REMOVE") && pair[1].is("PARTITIONING");
+        if depth == 0 && begins {
+            let front = &tokens[..at];
+            return front.strip_suffix_sign(b',').unwrap_or(front);
+        }
+    }
+    tokens
+}
+
+/// Whether an action is about partitions or the file of a table: columns stay what they are.
+fn is_of_partitions(part: &[Token<'_>]) -> bool {
+    let [first, second, ..] = part else { return false };
+    let verbs = [
+        "ADD",
+        "DROP",
+        "TRUNCATE",
+        "REORGANIZE",
+        "COALESCE",
+        "EXCHANGE",
+        "CONVERT",
+        "DISCARD",
+        "IMPORT",
+        "ANALYZE",
+        "CHECK",
+        "OPTIMIZE",
+        "REBUILD",
+        "REPAIR",
+    ];
+    first.is_any(&verbs) && second.is("PARTITION")
+        || first.is_any(&["DISCARD", "IMPORT"]) && second.is("TABLESPACE")
+        || first.is("CONVERT") && second.is("TABLE")
+}
+
+trait Strip {
+    fn strip_suffix_sign(&self, sign: u8) -> Option<&Self>;
+}
+
+impl Strip for [Token<'_>] {
+    fn strip_suffix_sign(&self, sign: u8) -> Option<&Self> {
+        self.split_last().filter(|(last, _)| last.is_sign(sign)).map(|(_, rest)| rest)
+    }
 }
 
 /// What an action does to the name of a column.
@@ -81,6 +149,10 @@ impl Altered {
     /// The keys that are there lose what goes, and take the new names; those that come have the new names already.
     fn begin(facts: &TableFacts, actions: &[&[Token<'_>]]) -> Self {
         let mut facts = facts.clone();
+        // Another default is one of columns that come.
+        for column in facts.columns.iter_mut().filter(|column| !column.own_charset) {
+            (column.charset, column.own_charset) = (facts.charset, true);
+        }
         let was = facts.columns.iter().map(|column| Some(column.name.clone())).collect();
         let mut moved = vec![];
         for fate in actions.iter().filter_map(|part| fate(part)) {
@@ -123,11 +195,11 @@ impl Altered {
             "ENGINE" | "COMMENT" | "AUTO_INCREMENT" | "ROW_FORMAT" | "KEY_BLOCK_SIZE" | "ALGORITHM" | "LOCK"
             | "FORCE" | "ENABLE" | "DISABLE" | "STATS_PERSISTENT" | "STATS_AUTO_RECALC" | "STATS_SAMPLE_PAGES"
             | "MAX_ROWS" | "MIN_ROWS" | "AVG_ROW_LENGTH" | "CHECKSUM" | "ENCRYPTION" | "COMPRESSION" | "ANALYZE"
-            | "OPTIMIZE" | "REBUILD" | "DEFAULT" | "CHARSET" | "CHARACTER" | "COLLATE" | "NOWAIT" | "WAIT" => {
+            | "OPTIMIZE" | "REBUILD" | "DEFAULT" | "CHARSET" | "CHARACTER" | "COLLATE" => {
                 table_options(&mut self.facts, part);
                 Some(())
             }
-            _ => None, // CONVERT TO, ORDER BY, PARTITION, SYSTEM VERSIONING, words of newer servers
+            _ => None, // CONVERT TO, ORDER BY, SYSTEM VERSIONING, words of newer servers
         }
     }
 
@@ -157,10 +229,12 @@ impl Altered {
 
     fn add(&mut self, tokens: &[Token<'_>], dialect: Dialect) -> Option<()> {
         let first = tokens.first()?;
-        if first.is_any(&KEY_WORDS) {
-            return element(&mut self.facts, tokens, dialect);
+        if is_key(tokens) {
+            element(&mut self.facts, tokens, dialect)?;
+            bounds(&mut self.facts, tokens);
+            return Some(());
         }
-        if first.is_any(&["PARTITION", "SYSTEM"]) {
+        if first.is("SYSTEM") {
             return None;
         }
         let rest = after_exists(without(tokens, "COLUMN"));
@@ -199,12 +273,15 @@ impl Altered {
         if first.is_any(&["KEY", "INDEX", "CONSTRAINT"]) {
             let name = ident::unquote(after_exists(rest).first()?.text);
             self.facts.unique.retain(|key| !same(&key.name, &name));
+            if same(&name, b"PRIMARY") {
+                self.facts.primary.clear();
+            }
             return Some(());
         }
         if first.is_any(&["FOREIGN", "CHECK"]) {
             return Some(());
         }
-        if first.is_any(&["PARTITION", "SYSTEM", "PERIOD"]) {
+        if first.is_any(&["SYSTEM", "PERIOD"]) {
             return None;
         }
         let column = without(tokens, "COLUMN");

@@ -20,60 +20,143 @@ pub struct ColumnDef {
     pub labels: Vec<Vec<u8>>,
     /// Whether it has no sign.
     pub unsigned: bool,
-    /// Of a text; unknown where the table's default counts.
+    /// Of a text; unknown where the table's default counts, and where its own is not known.
     pub charset: Charset,
+    /// Whether the table's default says nothing of it.
+    pub own_charset: bool,
     /// Whether it may hold NULL.
     pub nullable: bool,
+    /// Whether that is sure: of a TIMESTAMP a setting decides where its definition does not.
+    pub tells_null: bool,
     /// Whether it is computed, or set by the server as the bounds of a row version are.
     pub generated: bool,
     /// Whether the server sets it on every update.
     pub updates_itself: bool,
+    /// Whether it may do so though the definition does not say it: a setting makes the first TIMESTAMP such a column.
+    pub may_update_itself: bool,
     /// Whether its definition makes it the primary key.
     pub is_key: bool,
     /// Whether its definition makes it unique.
     pub is_unique: bool,
 }
 
+impl ColumnDef {
+    /// A column of which nothing else is said.
+    pub(super) fn of(name: Vec<u8>, kind: String) -> Self {
+        Self {
+            name,
+            kind,
+            numbers: vec![],
+            labels: vec![],
+            unsigned: false,
+            charset: Charset::Unknown,
+            own_charset: false,
+            nullable: true,
+            tells_null: true,
+            generated: false,
+            updates_itself: false,
+            may_update_itself: false,
+            is_key: false,
+            is_unique: false,
+        }
+    }
+
+    fn has_charset(&mut self, charset: Charset) {
+        (self.charset, self.own_charset) = (charset, true);
+    }
+
+    fn has_collation(&mut self, name: &[u8]) {
+        match charset::named(name) {
+            // MariaDB's short names are of whatever character set it has.
+            Charset::Unknown if charset::is_short(name) => {}
+            Charset::Unknown => self.own_charset = true,
+            charset => self.has_charset(charset),
+        }
+    }
+}
+
 /// Reads a definition: a name, a type, and what follows up to the next column.
 pub(super) fn column(tokens: &[Token<'_>], dialect: Dialect) -> Option<ColumnDef> {
     let (name, rest) = tokens.split_first().filter(|(name, _)| name.is_name())?;
-    let (kind, mut rest) = rest.split_first().filter(|(kind, _)| kind.kind == TokenKind::Word)?;
-    let mut column = ColumnDef {
-        name: ident::unquote(name.text),
-        kind: String::from_utf8_lossy(kind.text).to_ascii_lowercase(),
-        numbers: vec![],
-        labels: vec![],
-        unsigned: false,
-        charset: Charset::Unknown,
-        nullable: true,
-        generated: false,
-        updates_itself: false,
-        is_key: false,
-        is_unique: false,
-    };
-    // LONG VARCHAR, NATIONAL CHAR, CHARACTER VARYING, DOUBLE PRECISION
-    while let Some((word, behind)) = rest.split_first() {
-        match column.kind.as_str() {
-            "national" | "long" if word.is_any(&["CHAR", "CHARACTER", "VARCHAR", "VARBINARY"]) => {
-                let long = if word.is("VARBINARY") { "mediumblob" } else { "mediumtext" };
-                let next = String::from_utf8_lossy(word.text).to_ascii_lowercase();
-                column.kind = if column.kind == "long" { long.to_owned() } else { next };
-            }
-            "char" | "character" | "nchar" if word.is("VARYING") => column.kind = "varchar".to_owned(),
-            "double" if word.is("PRECISION") => {}
-            _ => break,
-        }
-        rest = behind;
-    }
+    let (kind, rest) = rest.split_first().filter(|(kind, _)| kind.kind == TokenKind::Word)?;
+    let kind = String::from_utf8_lossy(kind.text).to_ascii_lowercase();
+    let mut column = ColumnDef::of(ident::unquote(name.text), kind);
+    let mut rest = words(&mut column, rest);
     if rest.first().is_some_and(|token| token.is_sign(b'(')) {
         let end = closing(rest)?;
         arguments(&mut column, &rest[1..end], dialect)?;
         rest = &rest[end + 1..];
     }
+    let rest = character_set(&mut column, rest);
     attributes(&mut column, rest);
     Some(column)
 }
 
+/// Types of several words: LONG VARCHAR, NATIONAL CHAR, CHARACTER VARYING, DOUBLE PRECISION. What is behind them.
+fn words<'t, 'a>(column: &mut ColumnDef, tokens: &'t [Token<'a>]) -> &'t [Token<'a>] {
+    let mut rest = tokens;
+    let is_national = matches!(column.kind.as_str(), "national" | "nchar" | "nvarchar");
+    while let Some((word, behind)) = rest.split_first() {
+        let kind = match column.kind.as_str() {
+            "national" if word.is_any(&["CHAR", "CHARACTER"]) => "char",
+            "national" if word.is("VARCHAR") => "varchar",
+            "nchar" if word.is_any(&["VARCHAR", "VARYING"]) => "varchar",
+            "char" | "character" if word.is("VARYING") => "varchar",
+            "long" if word.is("VARBINARY") => "mediumblob",
+            "long" if word.is_any(&["CHAR", "CHARACTER", "VARCHAR"]) => "mediumtext",
+            "mediumtext" if word.is("VARYING") => "mediumtext",
+            "double" if word.is("PRECISION") => "double",
+            _ => break,
+        };
+        column.kind = kind.to_owned();
+        rest = behind;
+    }
+    if is_national {
+        column.has_charset(Charset::Named("utf8mb3"));
+    }
+    match column.kind.as_str() {
+        "long" => column.kind = "mediumtext".to_owned(),
+        "nvarchar" => column.kind = "varchar".to_owned(),
+        "nchar" => column.kind = "char".to_owned(),
+        _ => {}
+    }
+    rest
+}
+
+/// What says which bytes a text has, right behind its type.
+fn character_set<'t, 'a>(column: &mut ColumnDef, tokens: &'t [Token<'a>]) -> &'t [Token<'a>] {
+    let mut rest = tokens;
+    loop {
+        rest = match rest {
+            [first, set, name, behind @ ..] if first.is_any(&["CHARACTER", "CHAR"]) && set.is("SET") => {
+                column.has_charset(charset::named(&ident::unquote(name.text)));
+                behind
+            }
+            [first, name, behind @ ..] if first.is("CHARSET") => {
+                column.has_charset(charset::named(&ident::unquote(name.text)));
+                behind
+            }
+            [first, name, behind @ ..] if first.is("COLLATE") => {
+                column.has_collation(&ident::unquote(name.text));
+                behind
+            }
+            [first, behind @ ..] if first.is("BINARY") => behind, // a collation of whatever character set it has
+            [first, behind @ ..] if first.is("ASCII") => {
+                column.has_charset(Charset::Named("latin1"));
+                behind
+            }
+            [first, behind @ ..] if first.is("UNICODE") => {
+                column.has_charset(Charset::Named("ucs2"));
+                behind
+            }
+            [first, behind @ ..] if first.is("BYTE") => {
+                column.has_charset(Charset::Binary);
+                behind
+            }
+            _ => return rest,
+        };
+    }
+}
 fn arguments(column: &mut ColumnDef, tokens: &[Token<'_>], dialect: Dialect) -> Option<()> {
     let backslashes = if dialect.no_backslash_escapes { Backslashes::Plain } else { Backslashes::Escape };
     for token in tokens {
@@ -107,21 +190,33 @@ pub(super) fn closing(tokens: &[Token<'_>]) -> Option<usize> {
 
 fn attributes(column: &mut ColumnDef, tokens: &[Token<'_>]) {
     let mut rest = tokens;
+    let (mut says_null, mut says_default) = (false, false);
     if column.kind == "serial" {
         (column.unsigned, column.nullable, column.is_unique) = (true, false, true);
     }
     while let Some((token, behind)) = rest.split_first() {
-        rest = behind;
         let next = behind.first();
         let follows = |word: &str| next.is_some_and(|next| next.is(word));
-        if token.is("REFERENCES") {
-            break; // what follows is said of the reference: ON UPDATE CASCADE
+        rest = behind;
+        // What follows is said of the reference, as ON UPDATE CASCADE is, or of the table.
+        if token.is("REFERENCES") || token.is("PARTITION") {
+            break;
         }
         if token.is_sign(b'(') {
-            rest = closing(tokens_from(tokens, behind, 1)).and_then(|end| behind.get(end..)).unwrap_or_default();
+            rest = behind_closing(&tokens[tokens.len() - behind.len() - 1..]);
+        } else if token.is("DEFAULT") {
+            says_default = true;
+            if follows("VALUE") {
+                (column.nullable, column.is_unique) = (false, true); // SERIAL DEFAULT VALUE
+            }
+            rest = behind_default(behind);
         } else if token.is_any(&["UNSIGNED", "ZEROFILL"]) {
             column.unsigned = true;
         } else if token.is("NOT") && follows("NULL") {
+            (column.nullable, says_null, rest) = (false, true, &behind[1..]);
+        } else if token.is("NULL") {
+            says_null = true;
+        } else if token.is("AUTO_INCREMENT") {
             column.nullable = false;
         } else if token.is("PRIMARY") || token.is("KEY") && !column.is_unique {
             (column.is_key, column.nullable) = (true, false);
@@ -131,16 +226,34 @@ fn attributes(column: &mut ColumnDef, tokens: &[Token<'_>]) {
             column.generated = true;
         } else if token.is("ON") && follows("UPDATE") {
             column.updates_itself = true;
-        } else if token.is_any(&["CHARSET", "COLLATE"]) || token.is("SET") {
-            // CHARACTER SET x, CHARSET x, COLLATE x_general_ci
-            column.charset = next.map_or(Charset::Unknown, |name| charset::named(&ident::unquote(name.text)));
-        } else if token.is("BINARY") && column.charset == Charset::Unknown {
-            continue; // the binary collation of whatever character set it has
+        } else if token.is("COLLATE") {
+            next.iter().for_each(|name| column.has_collation(&ident::unquote(name.text)));
+        } else if token.is("CHARSET") || token.is("CHARACTER") && follows("SET") {
+            let name = behind.get(usize::from(token.is("CHARACTER")));
+            name.iter().for_each(|name| column.has_charset(charset::named(&ident::unquote(name.text))));
         }
+    }
+    if column.kind == "timestamp" && !column.generated {
+        column.tells_null = says_null;
+        column.may_update_itself = !column.updates_itself && !says_default && !(says_null && column.nullable);
     }
 }
 
-/// The same tokens with the last `back` ones before `behind` in front.
-fn tokens_from<'t, 'a>(all: &'t [Token<'a>], behind: &[Token<'a>], back: usize) -> &'t [Token<'a>] {
-    &all[all.len() - behind.len() - back..]
+/// Behind the parenthesis that opens at the front.
+fn behind_closing<'t, 'a>(tokens: &'t [Token<'a>]) -> &'t [Token<'a>] {
+    closing(tokens).and_then(|end| tokens.get(end + 1..)).unwrap_or_default()
+}
+
+/// Behind a default: a literal, its introducer or sign in front of it, a call, or something in parentheses.
+fn behind_default<'t, 'a>(tokens: &'t [Token<'a>]) -> &'t [Token<'a>] {
+    match tokens {
+        [sign, rest @ ..] if sign.is_sign(b'-') || sign.is_sign(b'+') => behind_default(rest),
+        [open, ..] if open.is_sign(b'(') => behind_closing(tokens),
+        [_, rest @ ..] => match rest {
+            [open, ..] if open.is_sign(b'(') => behind_closing(rest),
+            [text, rest @ ..] if text.kind == TokenKind::Text => rest,
+            _ => rest,
+        },
+        [] => tokens,
+    }
 }

@@ -59,17 +59,9 @@ pub(super) fn sequence(tokens: &[Token<'_>], schema: &[u8]) -> Option<TableFacts
     }
     let (name, _) = name_at(after_exists(&tokens[at + 1..]), schema)?;
     let column = |name: &str, kind: &str, unsigned| ColumnDef {
-        name: name.into(),
-        kind: kind.to_owned(),
-        numbers: vec![],
-        labels: vec![],
         unsigned,
-        charset: Charset::Unknown,
         nullable: false,
-        generated: false,
-        updates_itself: false,
-        is_key: false,
-        is_unique: false,
+        ..ColumnDef::of(name.into(), kind.to_owned())
     };
     let limits = ["next_not_cached_value", "minimum_value", "maximum_value", "start_value", "increment"];
     let mut columns: Vec<_> = limits.iter().map(|name| column(name, "bigint", false)).collect();
@@ -113,11 +105,14 @@ pub(super) fn table(tokens: &[Token<'_>], schema: &[u8], dialect: Dialect) -> Op
         engine: String::new(),
         versioned: false,
     };
-    for part in parts(inside) {
+    let parts = parts(inside);
+    for part in &parts {
         element(&mut facts, part, dialect)?;
     }
+    parts.iter().for_each(|part| bounds(&mut facts, part));
     table_options(&mut facts, options);
     finish(&mut facts);
+    primary_is_full(&mut facts);
     Some(facts)
 }
 
@@ -158,8 +153,8 @@ pub(super) fn parts<'t, 'a>(tokens: &'t [Token<'a>]) -> Vec<&'t [Token<'a>]> {
 
 /// Takes in a column or a key; `None` when it is neither.
 pub(super) fn element(facts: &mut TableFacts, part: &[Token<'_>], dialect: Dialect) -> Option<()> {
-    let first = part.first()?;
-    if first.kind == TokenKind::Word && first.is_any(&KEY_WORDS) {
+    part.first()?;
+    if is_key(part) {
         key(facts, part);
     } else {
         let column = column(part, dialect)?;
@@ -172,6 +167,31 @@ pub(super) fn element(facts: &mut TableFacts, part: &[Token<'_>], dialect: Diale
 /// Words that begin something else than a column.
 pub(super) const KEY_WORDS: [&str; 11] =
     ["PRIMARY", "UNIQUE", "KEY", "INDEX", "CONSTRAINT", "FULLTEXT", "SPATIAL", "FOREIGN", "CHECK", "PERIOD", "VECTOR"];
+
+/// Whether it is something else than a column. A column may be called `period` without quotes.
+pub(super) fn is_key(part: &[Token<'_>]) -> bool {
+    part.first().is_some_and(|first| first.kind == TokenKind::Word && first.is_any(&KEY_WORDS))
+        && (!part[0].is("PERIOD") || part.get(1).is_some_and(|next| next.is("FOR")))
+}
+
+/// `PERIOD FOR p (a, b)`: its bounds are never NULL.
+pub(super) fn bounds(facts: &mut TableFacts, part: &[Token<'_>]) {
+    let [period, of, _, open, first, comma, second, ..] = part else { return };
+    if period.is("PERIOD") && of.is("FOR") && open.is_sign(b'(') && comma.is_sign(b',') {
+        not_null(facts, &[ident::unquote(first.text), ident::unquote(second.text)]);
+    }
+}
+
+/// Columns of a primary key are never NULL, and stay so without it.
+pub(super) fn primary_is_full(facts: &mut TableFacts) {
+    let primary = facts.primary.clone();
+    not_null(facts, &primary);
+}
+
+fn not_null(facts: &mut TableFacts, names: &[Vec<u8>]) {
+    let is_named = |column: &&mut ColumnDef| names.iter().any(|name| name.eq_ignore_ascii_case(&column.name));
+    facts.columns.iter_mut().filter(is_named).for_each(|column| (column.nullable, column.tells_null) = (false, true));
+}
 
 /// Keys that stand in a column's own definition.
 pub(super) fn add_keys(facts: &mut TableFacts, column: &ColumnDef) {
@@ -215,8 +235,14 @@ fn key_columns(tokens: &[Token<'_>]) -> Option<Vec<Vec<u8>>> {
 pub(super) fn table_options(facts: &mut TableFacts, options: &[Token<'_>]) {
     for (at, token) in options.iter().enumerate() {
         let value = options[at + 1..].iter().find(|token| !token.is_sign(b'='));
-        if token.is_any(&["CHARSET", "COLLATE"]) || token.is("SET") {
+        if token.is("CHARSET") || token.is("SET") {
             facts.charset = value.map_or(Charset::Unknown, |name| charset::named(&ident::unquote(name.text)));
+        } else if token.is("COLLATE") {
+            let name = value.map_or(vec![], |name| ident::unquote(name.text));
+            facts.charset = match charset::named(&name) {
+                Charset::Unknown if charset::is_short(&name) => facts.charset,
+                charset => charset,
+            };
         } else if token.is_any(&["ENGINE", "TYPE"]) {
             let engine =
                 value.map_or(String::new(), |name| String::from_utf8_lossy(&ident::unquote(name.text)).into_owned());
@@ -233,19 +259,8 @@ pub(super) fn table_options(facts: &mut TableFacts, options: &[Token<'_>]) {
 fn finish(facts: &mut TableFacts) {
     if facts.versioned && !facts.columns.iter().any(|column| column.generated && column.kind == "timestamp") {
         for name in ["row_start", "row_end"] {
-            facts.columns.push(ColumnDef {
-                name: name.into(),
-                kind: "timestamp".to_owned(),
-                numbers: vec![6],
-                labels: vec![],
-                unsigned: false,
-                charset: Charset::Unknown,
-                nullable: false,
-                generated: true,
-                updates_itself: false,
-                is_key: false,
-                is_unique: false,
-            });
+            let column = ColumnDef::of(name.into(), "timestamp".to_owned());
+            facts.columns.push(ColumnDef { numbers: vec![6], nullable: false, generated: true, ..column });
         }
     }
 }

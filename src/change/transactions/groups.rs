@@ -116,6 +116,9 @@ impl Group {
             Meaning::XaEnd => {}
             Meaning::XaCommit(xid) => self.decide(xid, true),
             Meaning::XaRollback(xid) => self.decide(xid, false),
+            Meaning::Ddl(_) if self.announced.as_ref().is_some_and(|(announced, ..)| announced.is_no_alter) => {
+                self.announced = None;
+            }
             Meaning::Ddl(ddl) => {
                 let ddl = spoken::with_doubts(ddl, query);
                 if ddl.opens {

@@ -14,8 +14,14 @@ use crate::model::units::Moment;
 pub enum WallVerb {
     /// A table came to be.
     Create,
+    /// A table came to be in the place of another of its name.
+    Replace,
     /// Its definition changed.
     Alter,
+    /// With its definition rows went: of a partition or a file, or as duplicates.
+    Purge,
+    /// Rows of a partition and of a table changed places.
+    Exchange,
     /// It is gone with all its rows.
     Drop,
     /// All its rows are gone.
@@ -24,12 +30,14 @@ pub enum WallVerb {
     Rename,
     /// A database is gone with all its tables.
     DropDatabase,
+    /// A statement that is not understood: anything may have happened.
+    Unknown,
 }
 
 impl WallVerb {
     /// Whether rows went that the log does not have.
     pub fn destroys(self) -> bool {
-        matches!(self, Self::Drop | Self::Truncate | Self::DropDatabase)
+        matches!(self, Self::Drop | Self::Truncate | Self::DropDatabase | Self::Replace | Self::Purge)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A definition that was true at a place holds back to the last change of that table's definition before the place,
 //! and is moved along by the changes behind it. A dump says its place (`CHANGE MASTER TO`, `CHANGE REPLICATION SOURCE
-//! TO`), `--schema FILE@binlog.000412:1234` gives one; everything else is taken to be true at the end of the log.
+//! TO`), `--schema FILE@binlog.000412:1234` gives one; `FILE@end`, and what a server says, is true at the end of the
+//! log. Of anything else nothing tells when it was true: it is used for tables whose definitions the log never changes.
 
 use std::collections::HashMap;
 
@@ -20,6 +21,8 @@ pub enum Valid {
     At(Place),
     /// At the end, or later.
     End,
+    /// Nothing tells where: of tables that the logs change, nothing is taken from it.
+    Untold,
     /// In a log that is not read: what changed between there and here is unknown, so nothing is taken from it.
     Unread,
 }
@@ -68,27 +71,50 @@ impl Definitions {
         }
         let (ready, mut rest): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.sets).into_iter().partition(|set| now(set.valid));
-        // Those without a database are true at the end only: nothing says whose changes would move them along.
+        // Nothing says whose changes would move those without a database along.
         let is_homeless = |facts: &TableFacts| facts.name.schema.is_empty();
         let homeless: Vec<_> =
             ready.iter().flat_map(|set| &set.tables).filter(|facts| is_homeless(facts)).cloned().collect();
         if !homeless.is_empty() && !now(Valid::End) {
-            rest.insert(0, DefinitionSet { tables: homeless, valid: Valid::End });
+            rest.insert(0, DefinitionSet { tables: homeless, valid: Valid::Untold });
         }
         self.sets = rest;
-        for facts in ready.into_iter().flat_map(|set| set.tables).filter(|facts| !is_homeless(facts)) {
-            // What changed any table of its database, or any table at all, may have changed it.
-            let names = [&facts.name, &facts.name.database(), &TableName::any()];
-            let from = names.into_iter().filter_map(|name| last.get(name)).max().copied().unwrap_or_default();
-            timeline.learn(facts, from);
+        for DefinitionSet { tables, valid, .. } in ready {
+            for facts in tables.into_iter().filter(|facts| !is_homeless(facts)) {
+                match last_wall(last, &facts.name) {
+                    Some(_) if valid == Valid::Untold => timeline.doubt(facts.name),
+                    from => timeline.learn(facts, from.unwrap_or_default()),
+                }
+            }
         }
     }
 }
 
+/// The last statement that may have changed a table's definition: its own, its database's, or one that may have
+/// changed all.
+fn last_wall(last: &HashMap<TableName, Place>, name: &TableName) -> Option<Place> {
+    let is_of = |wall: &TableName| {
+        let database = TableName { table: wall.table.clone(), ..name.clone() };
+        wall.is_like(name) || wall.table.is_empty() && (wall.schema.is_empty() || wall.is_like(&database))
+    };
+    last.iter().filter(|(wall, _)| is_of(wall)).map(|(_, place)| *place).max()
+}
+
+/// Where a definition was true, as whoever gave it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// Nothing is said.
+    Nothing,
+    /// At that position.
+    At(PositionBound),
+    /// At the end of the log.
+    End,
+}
+
 /// The place of a position in the files of a source.
 pub fn valid_at(bound: Option<&PositionBound>, files: &[Foreign]) -> Valid {
-    let Some(bound) = bound else { return Valid::End };
-    let Some(wanted) = &bound.file else { return Valid::End };
+    let Some(bound) = bound else { return Valid::Untold };
+    let Some(wanted) = &bound.file else { return Valid::Untold };
     let wanted = bare(wanted.raw_bytes());
     if let Some(at) = files.iter().position(|file| file.raw_bytes() == wanted) {
         let file = u32::try_from(at).unwrap_or(u32::MAX);
@@ -108,20 +134,22 @@ pub fn valid_words(valid: Valid, files: &[Foreign]) -> String {
             )
         }
         Valid::Unread => "in a log that is not read here: its definitions are not used".to_owned(),
+        Valid::Untold => "nothing says where: used for tables whose definitions the log does not change".to_owned(),
         Valid::End => "at the end of the log, and back to each table's last change of its definition".to_owned(),
     }
 }
 
-/// Splits `FILE@binlog.000412:1234`; what stands behind the last `@` must be a position.
-pub fn with_position(text: &str) -> (&str, Option<PositionBound>) {
+/// Splits `FILE@binlog.000412:1234` and `FILE@end`; what stands behind the last `@` must be a position, or `end`.
+pub fn with_position(text: &str) -> (&str, Said) {
     match text.rsplit_once('@') {
+        Some((front, "end")) if !front.is_empty() => (front, Said::End),
         Some((front, position)) if position.contains(':') && !position.contains('/') => {
             match PositionBound::parse(position) {
-                Some(bound) if !front.is_empty() => (front, Some(bound)),
-                _ => (text, None),
+                Some(bound) if !front.is_empty() => (front, Said::At(bound)),
+                _ => (text, Said::Nothing),
             }
         }
-        _ => (text, None),
+        _ => (text, Said::Nothing),
     }
 }
 
@@ -172,10 +200,12 @@ mod tests {
 
     #[test]
     fn a_position_may_stand_behind_the_file() {
-        assert_eq!(with_position("./dump.sql").1, None);
-        assert_eq!(with_position("mysql://user@host:3306/"), ("mysql://user@host:3306/", None));
-        let (file, bound) = with_position("./d@y.sql@binlog.000412:1234");
-        assert_eq!((file, bound.unwrap().position), ("./d@y.sql", BinlogPos(1234)));
+        assert_eq!(with_position("./dump.sql").1, Said::Nothing);
+        assert_eq!(with_position("mysql://user@host:3306/"), ("mysql://user@host:3306/", Said::Nothing));
+        let bound = PositionBound::parse("binlog.000412:1234").unwrap();
+        assert_eq!(with_position("./d@y.sql@binlog.000412:1234"), ("./d@y.sql", Said::At(bound)));
+        assert_eq!(with_position("./d@y.sql@end"), ("./d@y.sql", Said::End));
+        assert_eq!(with_position("./d@y.sql"), ("./d@y.sql", Said::Nothing));
     }
 
     #[test]
@@ -185,7 +215,7 @@ mod tests {
         assert_eq!(valid("b.000009:4"), Valid::Unread);
         assert_eq!(valid("b.000012:4"), Valid::Unread);
         assert_eq!(valid("b.000011:77"), Valid::At(Place { file: 1, position: BinlogPos(77), inner: 0 }));
-        assert_eq!(valid("77"), Valid::End);
+        assert_eq!(valid("77"), Valid::Untold);
     }
 
     proptest! {

@@ -16,7 +16,7 @@ use crate::model::target::{Object, Target, TargetName};
 use crate::report::{Fault, Report, Reportable};
 use crate::sql::lexer::LexError;
 use crate::target::{self, Patience, Ssh, Store, parse_backup};
-use crate::work::changes::facts::{self, DefinitionSet, Definitions, Valid};
+use crate::work::changes::facts::{self, DefinitionSet, Definitions, Said, Valid};
 use crate::work::look;
 use crate::work::opening::{self, Plaintext};
 use crate::work::pipe::bridge;
@@ -45,7 +45,7 @@ pub async fn load(
 ) -> Result<(Definitions, Vec<FactsSource>), Report> {
     let (mut definitions, mut told) = (Definitions::default(), vec![]);
     for text in schemas.iter().filter(|text| !is_server(text)) {
-        let (place, bound) = facts::with_position(text);
+        let (place, said) = facts::with_position(text);
         let (store, object) = find(session, place).await?;
         let keys = session.private_keys();
         let head = look::head(&*store, &object).await.map_err(|error| error.report())?;
@@ -68,7 +68,11 @@ pub async fn load(
         if found.tables.is_empty() {
             return Err(unusable(place, "it holds no CREATE TABLE statement"));
         }
-        let valid = facts::valid_at(bound.as_ref().or(found.position.as_ref()), files);
+        let valid = match &said {
+            Said::End => Valid::End,
+            Said::At(bound) => facts::valid_at(Some(bound), files),
+            Said::Nothing => facts::valid_at(found.position.as_ref(), files),
+        };
         let mut source = facts::told(text, found.tables.len(), facts::valid_words(valid, files));
         if valid == Valid::Unread {
             let words = "true in a log that is not read here, so not used: add the logs in between, or say from where \

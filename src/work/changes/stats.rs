@@ -189,7 +189,7 @@ impl Stats {
         at
     }
 
-    /// A definition changed: what was known of these tables is no longer.
+    /// A definition changed: what was known of these tables is no longer. Without a database, that of any table may have.
     pub fn wall(&mut self, schema: &[u8], table: &[u8]) {
         for sums in &mut self.tables {
             let is_it = schema.is_empty() || sums.table.schema.raw_bytes() == schema;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::change::error::BinlogError;
 use crate::change::frame::{FileEnd, Limits, Product};
 use crate::change::query::{Ddl, DdlVerb, TableName};
-use crate::change::schema::Timeline;
+use crate::change::schema::{self, Timeline};
 use crate::change::transactions::{Fates, Item, Known, Note, StatementItem, Survey, Transactions};
 use crate::model::change::{BinlogPos, Place};
 use crate::model::changes::{Coverage, Edge, Gap, GapKind, LogFacts, Problem, TextStatement, Wall};
@@ -153,15 +153,15 @@ impl Surveyed {
             return;
         }
         self.timeline.follow(ddl, &statement.query, place);
-        if ddl.verb != DdlVerb::Truncate {
-            if ddl.tables.is_empty() {
-                self.last_walls.insert(TableName::any(), place);
-                self.stats.wall(b"", b"");
-            }
+        if !schema::keeps_columns(ddl, &statement.query) {
             for table in &ddl.with_folded().tables {
                 self.last_walls.insert(table.clone(), place);
                 self.stats.wall(&table.schema, &table.table);
             }
+        }
+        if ddl.verb == DdlVerb::Unknown || ddl.tables.is_empty() {
+            self.last_walls.insert(TableName { schema: vec![], table: vec![] }, place);
+            self.stats.wall(b"", b"");
         }
         match self.walls.len() < KEPT {
             true => self.walls.push(walls::wall(ddl, statement, (&at.log.name, place), entry)),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::change::schema::{Misfit, Timeline, Unknown};
+use crate::change::schema::{Timeline, Unknown};
 use crate::model::changes::{ChangesView, FactsSource, TableTotals, ViewState};
 use crate::model::foreign::Foreign;
 use crate::model::units::Moment;
@@ -67,20 +67,5 @@ fn totals(sums: &TableSums, timeline: &Timeline) -> TableTotals {
 }
 
 fn why(unknown: Option<Unknown>) -> String {
-    match unknown {
-        None | Some(Unknown::Never) => {
-            "the log has no column names (binlog_row_metadata=FULL writes them); give --schema".to_owned()
-        }
-        Some(Unknown::Gone) => "the log says that the table did not exist there".to_owned(),
-        Some(Unknown::Lost) => "a statement changed its definition in a way that cannot be followed".to_owned(),
-        Some(Unknown::Misfit(Misfit::Count)) => {
-            "the definition given has another number of columns than the log".to_owned()
-        }
-        Some(Unknown::Misfit(Misfit::Type(at))) => {
-            format!("column {} has another type in the definition given than in the log", at + 1)
-        }
-        Some(Unknown::Misfit(Misfit::Name(at))) => {
-            format!("column {} has another name in the definition given than in the log", at + 1)
-        }
-    }
+    unknown.unwrap_or(Unknown::Never).to_string()
 }

@@ -25,6 +25,10 @@ pub fn table_ref(name: &TableName) -> TableRef {
 pub fn wall(ddl: &Ddl, statement: &StatementItem<'_>, (file, place): (&Foreign, Place), entry: u64) -> Wall {
     let verb = match ddl.verb {
         DdlVerb::Create => WallVerb::Create,
+        DdlVerb::Replace => WallVerb::Replace,
+        DdlVerb::Purge => WallVerb::Purge,
+        DdlVerb::Exchange => WallVerb::Exchange,
+        DdlVerb::Unknown => WallVerb::Unknown,
         DdlVerb::Alter => WallVerb::Alter,
         DdlVerb::Drop => WallVerb::Drop,
         DdlVerb::Truncate => WallVerb::Truncate,
@@ -63,6 +67,10 @@ fn destroyed(verb: WallVerb, tables: &[TableRef]) -> String {
         WallVerb::Truncate => format!("all rows of {names}: the log does not have them"),
         WallVerb::Drop => format!("{names} with all rows: the log does not have them"),
         WallVerb::DropDatabase => format!("the database {names} with all tables: the log does not have their rows"),
+        WallVerb::Replace => format!("{names} with all rows, where it was there: the log does not have them"),
+        WallVerb::Purge => format!("rows of {names}, which the statement tells: the log does not have them"),
+        WallVerb::Exchange => format!("no rows; some of {names} are in the other table now"),
+        WallVerb::Unknown => "not known: the statement is not understood".to_owned(),
         WallVerb::Alter => format!("no rows; what columns {names} had before it cannot be written back as it was"),
         WallVerb::Rename => "no rows; names before and behind it differ".to_owned(),
         WallVerb::Create => "nothing".to_owned(),
