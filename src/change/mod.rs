@@ -24,6 +24,7 @@ pub mod script;
 mod spoken;
 pub mod table;
 mod temporal;
+pub mod touched;
 pub mod transactions;
 pub mod undo;
 pub mod value;

@@ -102,6 +102,11 @@ impl<'a> RowsEvent<'a> {
         Rows { event: *self, rest: self.rows }
     }
 
+    /// How many bytes its rows take up.
+    pub fn bytes(&self) -> u64 {
+        self.rows.len() as u64
+    }
+
     /// Whether an image leaves columns out: `binlog_row_image` was MINIMAL or NOBLOB.
     pub fn is_incomplete(&self) -> bool {
         let all = |map: &[u8]| (0..self.table.columns.len()).all(|at| bit(map, at));

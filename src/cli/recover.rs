@@ -149,7 +149,7 @@ pub async fn run(door: &Door, args: RecoverArgs) -> Result<u8, Report> {
     }
     let Some(output) = &args.output else { return summary(door, &recovery, &view).await };
     if matches!(view.phase, RecoveryPhase::Refused) && args.script.non_transactional.is_none() {
-        refused(door, &view)?;
+        refused(door, &recovery, &view)?;
     }
     let beside = ExportOptions {
         recipients: args.script.recipients.clone(),
@@ -168,7 +168,7 @@ fn end(door: &Door, session: &Session) -> Result<u8, Report> {
 
 async fn summary(door: &Door, recovery: &RecoveryHandle, view: &RecoveryView) -> Result<u8, Report> {
     if let RecoveryPhase::Refused = view.phase {
-        refused(door, view)?;
+        refused(door, recovery, view)?;
         return Err(RecoverError::Refused { count: view.refusals }.report());
     }
     let text = door.waited(recovery.summary()).await??;
@@ -180,9 +180,10 @@ async fn summary(door: &Door, recovery: &RecoveryHandle, view: &RecoveryView) ->
 }
 
 /// Every reason why nothing is written, and the way back past walls.
-fn refused(door: &Door, view: &RecoveryView) -> Result<(), Report> {
+fn refused(door: &Door, recovery: &RecoveryHandle, view: &RecoveryView) -> Result<(), Report> {
+    let reasons = recovery.reasons();
     if door.printer().form() == Form::Json {
-        return door.printer().json(&RecoverLine::planned(view));
+        return door.printer().json(&RecoverLine::planned(view).with_reasons(&reasons));
     }
     let mut text = String::from("these changes cannot be undone:\n");
     for change in view.refused.iter().take(LISTED) {
@@ -191,7 +192,12 @@ fn refused(door: &Door, view: &RecoveryView) -> Result<(), Report> {
     }
     let more = view.refusals.saturating_sub(LISTED as u64);
     if more > 0 {
-        text.push_str(&paragraph("  ", &format!("and {} more; --json lists more of them", grouped(more))));
+        text.push_str(&paragraph("  ", &format!("and {} more; of all {}:", grouped(more), grouped(view.refusals))));
+        for sum in &reasons {
+            let of = sum.first.table.as_ref().map(|table| format!(" of {table}")).unwrap_or_default();
+            let (count, first) = (grouped(sum.count), &sum.first);
+            text.push_str(&paragraph("  ", &format!("{count}{of}, from {}: {}", first.position(), first.reason)));
+        }
     }
     for wall in &view.walls {
         text.push_str(&paragraph("wall  ", &format!("{}: {}", wall.replay_to, wall.wall.statement)));

@@ -21,6 +21,10 @@ pub enum Untold {
     Charset(Foreign, &'static str),
     /// The labels of an enum or a set are not known.
     Labels(Foreign),
+    /// The log does not name the connection that changed it.
+    Thread,
+    /// The log does not have the text of the statement that changed it.
+    Statement,
 }
 
 impl fmt::Display for Untold {
@@ -33,6 +37,12 @@ impl fmt::Display for Untold {
                 write!(f, "column {column} is in {charset}, which is not read here; x'..' compares bytes")
             }
             Self::Labels(column) => write!(f, "the labels of column {column} are not known; --schema tells them"),
+            Self::Thread => {
+                f.write_str("the log names no connection for its rows; ask for times, positions, GTIDs or tables instead")
+            }
+            Self::Statement => f.write_str(
+                "the log does not have the text of its statement; ask for times, positions, GTIDs or tables instead",
+            ),
         }
     }
 }

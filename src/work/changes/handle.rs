@@ -233,8 +233,9 @@ impl Opening<'_> {
     /// Servers are asked only for the tables that the log has.
     async fn ask_servers(&self, request: &ChangesRequest, pass: &mut Pass, surveyed: &Surveyed) -> Result<(), Report> {
         let tables: Vec<TableRef> = surveyed.stats.tables.iter().map(|sums| sums.table.clone()).collect();
+        let end = LogsEnd::of(surveyed);
         for schema in request.schemas.iter().filter(|text| given::is_server(text)) {
-            let (set, told) = given::from_server(self.session, schema, &tables).await?;
+            let (set, told) = given::from_server(self.session, schema, &tables, &end).await?;
             pass.definitions.add(set);
             pass.facts.push(told);
         }

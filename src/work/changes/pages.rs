@@ -21,18 +21,20 @@ use crate::work::changes::walls;
 use crate::work::changes::wanted::{Cells, Chosen};
 
 /// Whether rows of an event pass, all of them or some.
-fn takes(filter: &Compiled, seen: &Seen<'_>) -> bool {
-    let Seen::Rows { item, fate, .. } = seen else { return false };
-    *fate != Fate::RolledBack
-        && filter.takes_event(&EventFacts {
-            file: item.place.file,
-            position: item.place.position,
-            schema: &item.event.table.schema,
-            table: &item.event.table.name,
-            kind: item.event.kind,
-            transaction: item.facts,
-            statement: item.statement.map(Arc::as_ref),
-        })
+fn asks(filter: &Compiled, seen: &Seen<'_>) -> Passes {
+    let Seen::Rows { item, fate, .. } = seen else { return Passes::No };
+    if *fate == Fate::RolledBack {
+        return Passes::No;
+    }
+    filter.asks_event(&EventFacts {
+        file: item.place.file,
+        position: item.place.position,
+        schema: &item.event.table.schema,
+        table: &item.event.table.name,
+        kind: item.event.kind,
+        transaction: item.facts,
+        statement: item.statement.map(Arc::as_ref),
+    })
 }
 
 /// A transaction that is being put together.
@@ -84,11 +86,11 @@ impl Entries<'_> {
 
     fn rows(&mut self, seen: &Seen<'_>) -> Result<(), BinlogError> {
         let Seen::Rows { item, table, fate } = seen else { return Ok(()) };
-        let wanted = takes(&self.chosen.0, seen);
+        let asked = asks(&self.chosen.0, seen);
         let Some(line) = &mut self.line else { return Ok(()) };
         line.fate = if line.fate == Fate::Happened { *fate } else { line.fate };
         let (mut cells, mut walk, mut all, mut passing) = (RowCells::default(), item.event.rows(), 0, 0);
-        let looks = wanted && self.chosen.0.wants_rows();
+        let looks = asked == Passes::Yes && self.chosen.0.wants_rows();
         let broken = |broken: crate::change::error::Broken| broken.at(item.place.position);
         loop {
             let more = if looks { walk.read(&mut cells) } else { walk.skip() };
@@ -97,7 +99,7 @@ impl Entries<'_> {
             }
             all += 1;
             let row = Cells { table: &table.log, cells: &cells };
-            match if looks { self.chosen.0.takes_row(&table.shown, &row) } else { Passes::of(wanted) } {
+            match if looks { self.chosen.0.takes_row(&table.shown, &row) } else { asked.clone() } {
                 Passes::Yes => passing += 1,
                 Passes::No => {}
                 Passes::Untold(why) => line.untold.add((&table.shown.schema, &table.shown.name), &why, 1),
@@ -339,7 +341,7 @@ struct Gathering<'o> {
 impl Gathering<'_> {
     fn rows(&mut self, spot: Spot, seen: &Seen<'_>) -> Result<ControlFlow<()>, BinlogError> {
         let Seen::Rows { item, table, fate } = seen else { return Ok(ControlFlow::Continue(())) };
-        if spot.entry < self.from.entry || !takes(self.filter, seen) {
+        if spot.entry < self.from.entry || asks(self.filter, seen) != Passes::Yes {
             return Ok(ControlFlow::Continue(()));
         }
         if self.nth.entry != spot.entry {
@@ -433,23 +435,23 @@ pub fn stream(
         B: FnMut(u32, BinlogPos, BinlogError) -> ControlFlow<()>,
     {
         fn see(&mut self, spot: Spot, seen: Seen<'_>) -> Result<ControlFlow<()>, BinlogError> {
-            if !takes(self.filter, &seen) {
+            let asked = asks(self.filter, &seen);
+            let Seen::Rows { item, table, fate } = seen else { return Ok(ControlFlow::Continue(())) };
+            if asked == Passes::No {
                 return Ok(ControlFlow::Continue(()));
             }
-            let Seen::Rows { item, table, fate } = seen else { return Ok(ControlFlow::Continue(())) };
+            let looks = asked == Passes::Yes && self.filter.wants_rows();
             let of = self.opened.log_file(spot.at.file);
             let (mut cells, mut walk, mut row) = (RowCells::default(), item.event.rows(), 0);
             while walk.read(&mut cells).map_err(|broken| broken.at(item.place.position))? {
                 row += 1;
                 let values = Cells { table: &table.log, cells: &cells };
-                if self.filter.wants_rows() {
-                    match self.filter.takes_row(&table.shown, &values) {
-                        Passes::Yes => {}
-                        Passes::No => continue,
-                        Passes::Untold(why) => {
-                            self.untold.add((&table.shown.schema, &table.shown.name), &why, 1);
-                            continue;
-                        }
+                match if looks { self.filter.takes_row(&table.shown, &values) } else { asked.clone() } {
+                    Passes::Yes => {}
+                    Passes::No => continue,
+                    Passes::Untold(why) => {
+                        self.untold.add((&table.shown.schema, &table.shown.name), &why, 1);
+                        continue;
                     }
                 }
                 if (self.take)(change(&of, item, (&cells, row - 1), table, fate)?).is_break() {

@@ -33,9 +33,9 @@ fn says(server: &Server, charset: &str, bytes: &[u8]) {
     assert!(output.status.success(), "{charset}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The statement with the table's name, in backticks, in place of `T`.
+/// The statement with the table's name, in backticks, in place of `?`.
 fn with(name: &[u8], statement: &str) -> Vec<u8> {
-    let (front, behind) = statement.split_once('T').unwrap();
+    let (front, behind) = statement.split_once('?').unwrap();
     [front.as_bytes(), b"`", name, b"`", behind.as_bytes()].concat()
 }
 
@@ -53,10 +53,10 @@ fn d52_a_truncate_by_a_client_of_another_character_set_is_a_wall() {
         for (charset, name) in SPOKEN {
             let say = |statement: &str| says(server, charset, &with(name, statement));
             let damaged = Damaged::by(server, OTHERS, || {
-                say("CREATE TABLE T (id INT PRIMARY KEY, a INT, b INT) ENGINE=InnoDB");
-                say("INSERT INTO T VALUES (1,10,100),(2,20,200)");
-                say("DELETE FROM T WHERE id=1");
-                say("TRUNCATE T");
+                say("CREATE TABLE ? (id INT PRIMARY KEY, a INT, b INT) ENGINE=InnoDB");
+                say("INSERT INTO ? VALUES (1,10,100),(2,20,200)");
+                say("DELETE FROM ? WHERE id=1");
+                say("TRUNCATE ?");
             });
             let deleted = first_position(&damaged, "delete");
             let file = damaged.home.path("undo.sql");
@@ -93,11 +93,11 @@ fn d45_definitions_by_a_client_of_another_character_set_are_followed_or_nothing_
             let say = |statement: &str| says(server, charset, &with(name, statement));
             let mut before = String::new();
             let damaged = Damaged::by(server, OTHERS, || {
-                say("CREATE TABLE T (id INT PRIMARY KEY, a INT, b INT) ENGINE=InnoDB");
-                say("INSERT INTO T VALUES (1,10,100),(2,20,200)");
-                say("ALTER TABLE T MODIFY b INT AFTER id");
+                say("CREATE TABLE ? (id INT PRIMARY KEY, a INT, b INT) ENGINE=InnoDB");
+                say("INSERT INTO ? VALUES (1,10,100),(2,20,200)");
+                say("ALTER TABLE ? MODIFY b INT AFTER id");
                 before = rows(server);
-                say("DELETE FROM T WHERE id=1");
+                say("DELETE FROM ? WHERE id=1");
             });
             let deleted = first_position(&damaged, "delete");
             let file = damaged.home.path("undo.sql");
@@ -125,11 +125,11 @@ fn d45_names_that_the_log_says_itself_do_not_depend_on_a_client() {
             let say = |statement: &str| says(server, charset, &with(name, statement));
             let mut before = String::new();
             let damaged = Damaged::by(server, OTHERS, || {
-                say("CREATE TABLE T (id INT PRIMARY KEY, a INT, b INT) ENGINE=InnoDB");
-                say("INSERT INTO T VALUES (1,10,100),(2,20,200)");
-                say("ALTER TABLE T MODIFY b INT AFTER id");
+                say("CREATE TABLE ? (id INT PRIMARY KEY, a INT, b INT) ENGINE=InnoDB");
+                say("INSERT INTO ? VALUES (1,10,100),(2,20,200)");
+                say("ALTER TABLE ? MODIFY b INT AFTER id");
                 before = rows(server);
-                say("DELETE FROM T WHERE id=1");
+                say("DELETE FROM ? WHERE id=1");
             });
             let deleted = first_position(&damaged, "delete");
             let file = damaged.home.path("undo.sql");

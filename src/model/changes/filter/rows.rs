@@ -63,7 +63,7 @@ impl Passes {
     }
 
     /// When both must hold.
-    fn and(self, other: impl FnOnce() -> Self) -> Self {
+    pub(super) fn and(self, other: impl FnOnce() -> Self) -> Self {
         match self {
             Self::Yes => other(),
             Self::No => Self::No,
