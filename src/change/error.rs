@@ -113,6 +113,22 @@ pub enum BinlogError {
         /// The number.
         table: u64,
     },
+    /// Rows whose size cannot be told.
+    #[error(
+        "the rows at {at} cannot be read: their table has dates or times in MariaDB's old form, and with a fraction the \
+         log does not tell their size"
+    )]
+    #[diagnostic(
+        code(binlog::old_times),
+        help(
+            "rows of that table cannot be undone from this file, and nothing behind them in it was read; other files can \
+             be read without it. ALTER TABLE .. FORCE under mysql56_temporal_format=ON gives such columns the new form"
+        )
+    )]
+    OldTimes {
+        /// Where the event begins.
+        at: BinlogPos,
+    },
     /// Something that only damage explains where every checksum matched, or where there are none.
     #[error("the event at {at} cannot be read: {what}")]
     #[diagnostic(
@@ -143,6 +159,7 @@ impl BinlogError {
             Self::UnknownEvent { at, kind } => Self::UnknownEvent { at: *at, kind: *kind },
             Self::TooBig { at, size, limit } => Self::TooBig { at: *at, size: *size, limit: *limit },
             Self::NoTableMap { at, table } => Self::NoTableMap { at: *at, table: *table },
+            Self::OldTimes { at } => Self::OldTimes { at: *at },
             Self::Malformed { at, what } => Self::Malformed { at: *at, what },
         }
     }
@@ -157,6 +174,7 @@ impl Reportable for BinlogError {
             Self::Cut { .. } | Self::Checksum { .. } | Self::Damaged { .. } | Self::TooBig { .. } => Fault::Integrity,
             Self::NoTableMap { .. } | Self::Malformed { .. } => Fault::Integrity,
             Self::UnknownEvent { .. } => Fault::Inconclusive,
+            Self::OldTimes { .. } => Fault::Refused,
         }
     }
 }
@@ -165,9 +183,21 @@ impl Reportable for BinlogError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Broken(pub &'static str);
 
+/// Rows that do not hold together, of a table with dates or times in a form whose size may not be in the log.
+pub(super) const OLD_TIMES: Broken = Broken("dates or times in an old form, whose size the log does not tell");
+
 impl Broken {
+    /// Ends a walk over rows whose size cannot be told, as if there were no more; any other error stays.
+    ///
+    /// # Errors
+    ///
+    /// Itself.
+    pub fn ends_old_rows(self) -> Result<bool, Self> {
+        if self == OLD_TIMES { Ok(false) } else { Err(self) }
+    }
+
     /// The error of the event that begins there.
     pub fn at(self, at: BinlogPos) -> BinlogError {
-        BinlogError::Malformed { at, what: self.0 }
+        if self == OLD_TIMES { BinlogError::OldTimes { at } } else { BinlogError::Malformed { at, what: self.0 } }
     }
 }

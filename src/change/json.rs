@@ -30,6 +30,20 @@ pub fn text(bytes: &[u8]) -> Result<Value<'_>, Broken> {
     Ok(Value::Json { text: Cow::Owned(text), exact })
 }
 
+/// Whether a document has a number that was made UNSIGNED and is small enough to come back with a sign: it is the same
+/// number of the same text, but JSON_TYPE calls it INTEGER then. Of what is no document: no.
+pub fn loses_signs(bytes: &[u8]) -> bool {
+    fn has_one(tree: &Tree<'_>) -> bool {
+        match tree {
+            Tree::Scalar(Scalar::UInt(number)) => i64::try_from(*number).is_ok(),
+            Tree::Scalar(_) => false,
+            Tree::Array(members) => members.iter().any(has_one),
+            Tree::Object(members) => members.iter().any(|(_, member)| has_one(member)),
+        }
+    }
+    Tree::parse(bytes).is_ok_and(|tree| has_one(&tree))
+}
+
 /// A document in memory, to apply differences to.
 enum Tree<'a> {
     Object(Vec<(Cow<'a, [u8]>, Tree<'a>)>),

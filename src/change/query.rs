@@ -257,3 +257,6 @@ pub(super) fn name_at<'t, 'a>(tokens: &'t [Token<'a>], schema: &[u8]) -> Option<
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

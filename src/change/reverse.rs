@@ -41,6 +41,8 @@ pub enum Reason {
     NoKey,
     /// The change was logged as a statement: its rows are not in the log.
     Statement(Foreign),
+    /// Its table has dates or times in an old form, and the log does not tell the size of its rows.
+    OldTimes,
     /// A definition changed, or all rows of a table went.
     Wall(Foreign),
     /// The same, in front of everything that is undone; with the place behind it.
@@ -68,6 +70,9 @@ impl fmt::Display for Reason {
             Self::Versions => f.write_str("its table keeps old versions of its rows (SYSTEM VERSIONING)"),
             Self::NoKey => f.write_str("its table has no key by which a row could be found to overwrite it"),
             Self::Statement(text) => write!(f, "it was logged as a statement, without rows: {text}"),
+            Self::OldTimes => f.write_str(
+                "its table has dates or times with fractions in MariaDB's old form: the log does not tell their size",
+            ),
             Self::Wall(text) => write!(f, "a definition changed: {text}"),
             Self::Early(text, behind) => write!(
                 f,
@@ -167,12 +172,17 @@ pub enum Hazard {
     NoKey(Foreign),
     /// Nothing told the table's engine.
     EngineUnknown(Foreign),
+    /// Numbers in JSON documents of the table that are UNSIGNED come back with a sign.
+    JsonSigns(Foreign),
 }
 
 impl fmt::Display for Hazard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoKey(table) => write!(f, "{table} has no key: of equal rows, any one is taken"),
+            Self::JsonSigns(table) => {
+                write!(f, "UNSIGNED numbers in JSON of {table} come back as INTEGER, of the same value")
+            }
             Self::EngineUnknown(table) => write!(f, "the engine of {table} is not known; it must be transactional"),
         }
     }

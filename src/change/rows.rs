@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::change::bytes::{Bytes, bit};
-use crate::change::error::Broken;
+use crate::change::error::{Broken, OLD_TIMES};
 use crate::change::json;
 use crate::change::kind;
 use crate::change::packed;
@@ -107,6 +107,19 @@ impl<'a> RowsEvent<'a> {
         self.rows.len() as u64
     }
 
+    /// Whether its rows cannot be told from each other: they have dates or times of a size that is not in the log.
+    pub fn hides_its_size(&self) -> bool {
+        let mut walk = self.rows();
+        self.table.has_old_times()
+            && loop {
+                match walk.skip() {
+                    Ok(true) => {}
+                    Ok(false) => break false,
+                    Err(broken) => break broken == OLD_TIMES,
+                }
+            }
+    }
+
     /// Whether an image leaves columns out: `binlog_row_image` was MINIMAL or NOBLOB.
     pub fn is_incomplete(&self) -> bool {
         let all = |map: &[u8]| (0..self.table.columns.len()).all(|at| bit(map, at));
@@ -165,7 +178,12 @@ impl<'a> Rows<'a> {
     }
 
     #[inline]
-    fn walk(&mut self, mut see: impl FnMut(bool, Cell<'a>)) -> Result<bool, Broken> {
+    fn walk(&mut self, see: impl FnMut(bool, Cell<'a>)) -> Result<bool, Broken> {
+        self.step(see).map_err(|broken| self.event.table.why(broken))
+    }
+
+    #[inline]
+    fn step(&mut self, mut see: impl FnMut(bool, Cell<'a>)) -> Result<bool, Broken> {
         if self.rest.is_empty() {
             return Ok(false);
         }
@@ -284,7 +302,7 @@ fn one<'a>(
     match (cell, before) {
         (Cell::Absent, _) => Ok(None),
         (Cell::Null, _) => Ok(Some(Value::Null)),
-        (Cell::Bytes(bytes), _) => value::read(column, bytes).map(Some),
+        (Cell::Bytes(bytes), _) => value::read(column, bytes).map(Some).map_err(|broken| table.why(broken)),
         (Cell::Differences(differences), Some(Cell::Bytes(document))) => json::patched(document, differences).map(Some),
         (Cell::Differences(differences), _) => json::describe(differences).map(Some),
     }

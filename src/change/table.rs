@@ -5,7 +5,7 @@ mod metadata;
 use std::sync::Arc;
 
 use crate::change::bytes::{Bytes, bit};
-use crate::change::error::Broken;
+use crate::change::error::{Broken, OLD_TIMES};
 use crate::change::frame::Product;
 use crate::change::query::TableName;
 use crate::change::temporal::fraction_len;
@@ -185,6 +185,18 @@ impl Table {
     /// Whether it says the same of the same table, whatever its number.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         self.body.get(6..) == other.body.get(6..)
+    }
+
+    /// Why its rows cannot be read: MariaDB's old forms of dates and times have more bytes with a fraction, and the log
+    /// does not tell which have one.
+    pub(super) fn why(&self, broken: Broken) -> Broken {
+        if self.has_old_times() { OLD_TIMES } else { broken }
+    }
+
+    /// Whether it has dates or times in the form before MySQL 5.6.
+    pub(super) fn has_old_times(&self) -> bool {
+        let is_old = |layout| matches!(layout, Layout::OldTime | Layout::OldDateTime | Layout::OldTimestamp);
+        self.columns.iter().any(|column| is_old(column.layout))
     }
 
     /// Its database and name.

@@ -33,7 +33,8 @@ const GATHERED: usize = 64 << 10;
     dump (plain, gzip, zstd), the text of SHOW CREATE TABLE, a backup of the catalog, mysql://user@host/ or\n\
     server:NAME. A definition that was true at a position holds back to the last change of that table's\n\
     definition before it, and moves along with every change behind it that can be followed. A dump's own position\n\
-    counts, or FILE@binlog.000412:1234; without one, a definition is taken to be true at the end of the log.\n\
+    counts, or FILE@binlog.000412:1234; FILE@end: true at the end of the log;\n\
+    without any, a definition is used only for tables whose definitions the log does not change.\n\
     \n\
     --key is here the value of a row's key; files of private keys are --key-file.\n\
     \n\

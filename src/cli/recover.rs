@@ -142,6 +142,11 @@ pub async fn run(door: &Door, args: RecoverArgs) -> Result<u8, Report> {
     let source = session.open_changes(request)?;
     let label = Foreign::from(args.source.as_str()).to_string();
     door.attended(&session, &label, source.complete()).await?;
+    for facts in &source.view().facts {
+        if let Some(problem) = &facts.problem {
+            door.printer().say(&format!("definitions of {}: {problem}", facts.from));
+        }
+    }
     let recovery = door.waited(session.open_recovery(&source, filter, args.script.options())).await??;
     let view = door.waited(recovery.complete()).await??;
     if let Some(server) = &args.server {

@@ -261,7 +261,8 @@ fn temporal(out: &mut Vec<u8>, value: &Value<'_>) {
 /// In UTC: the session's time zone must be `+00:00`.
 fn timestamp(out: &mut Vec<u8>, seconds: u32, micros: u32, digits: u8) {
     out.push(b'\'');
-    if seconds == 0 {
+    // MariaDB keeps fractions of the first second; without one it is no time at all.
+    if seconds == 0 && micros == 0 {
         out.extend_from_slice(b"0000-00-00 00");
     } else {
         day(out, civil(i64::from(seconds / 86_400)));
@@ -307,7 +308,9 @@ fn introduced(out: &mut Vec<u8>, bytes: &[u8], charset: Charset) -> Result<(), I
     let is_plain = |byte: &u8| (b' '..=b'~').contains(byte) & (*byte != b'\\');
     let is_ascii = matches!(charset, "utf8mb4" | "utf8mb3" | "ascii" | "binary") || charset.starts_with("latin");
     out.push(b'_');
-    out.extend_from_slice(charset.as_bytes());
+    // The same bytes, and MySQL warns of `utf8mb3`: a client that shows warnings asks for them, and the count of rows
+    // that were touched is gone.
+    out.extend_from_slice(if charset == "utf8mb3" { b"utf8mb4" } else { charset.as_bytes() });
     if is_ascii && bytes.iter().fold(true, |plain, byte| plain & is_plain(byte)) {
         quoted(out, bytes);
         return Ok(());

@@ -6,6 +6,7 @@ mod fixtures;
 mod ids;
 mod literals;
 mod meanings;
+mod moved;
 mod pasted;
 mod random;
 mod scene;
@@ -42,6 +43,8 @@ struct Ask<'a> {
     without: &'a [&'a str],
     /// Only what lies at or behind this byte, and before that one.
     between: Option<(u64, u64)>,
+    /// Only what lies in this file, counted from 0, or behind it.
+    from_file: u32,
     /// What else is asked.
     request: Request<'a>,
 }
@@ -76,25 +79,26 @@ impl Stopped {
 struct Asked {
     without: Vec<Vec<u8>>,
     between: Option<(u64, u64)>,
+    from_file: u32,
 }
 
 impl Asked {
-    fn has(&self, position: BinlogPos) -> bool {
-        self.between.is_none_or(|(from, to)| (from..to).contains(&position.0))
+    fn has(&self, place: Place, position: BinlogPos) -> bool {
+        place.file >= self.from_file && self.between.is_none_or(|(from, to)| (from..to).contains(&position.0))
     }
 }
 
 impl Wanted for Asked {
     fn rows(&self, rows: &RowsFacts<'_>) -> bool {
-        self.without.iter().all(|name| rows.table.name.raw_bytes() != name) && self.has(rows.place.position)
+        self.without.iter().all(|name| rows.table.name.raw_bytes() != name) && self.has(rows.place, rows.place.position)
     }
 
-    fn statement(&self, statement: &StatementItem<'_>, _: Place) -> bool {
-        self.has(statement.facts.start)
+    fn statement(&self, statement: &StatementItem<'_>, place: Place) -> bool {
+        self.has(place, statement.facts.start)
     }
 
-    fn wall(&self, _: &Ddl, statement: &StatementItem<'_>, _: Place) -> bool {
-        self.has(statement.facts.start)
+    fn wall(&self, _: &Ddl, statement: &StatementItem<'_>, place: Place) -> bool {
+        self.has(place, statement.facts.start)
     }
 }
 
@@ -107,7 +111,7 @@ fn undo(logs: &[Vec<u8>], definitions: &[u8], ask: &Ask<'_>) -> Result<Undo, Sto
         Log { of: LogFile { source: Arc::new(Foreign::from("drill")), name }, bytes: Arc::new(bytes.clone()) }
     });
     let without = ask.without.iter().map(|name| name.as_bytes().to_vec()).collect();
-    let wanted = Arc::new(Asked { without, between: ask.between });
+    let wanted = Arc::new(Asked { without, between: ask.between, from_file: ask.from_file });
     let how = Indexing { extent: Extent::Partial, ..Indexing::default() };
     let index = Index::build(logs.collect(), timeline, wanted, how).unwrap();
     let mut text = vec![];

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::change::error::BinlogError;
+use crate::change::error::{BinlogError, Broken};
 use crate::change::frame::FileEnd;
 use crate::change::index::untold::Doubts;
 use crate::change::index::{
@@ -346,7 +346,8 @@ impl Pass<'_> {
             let mut walk = rows.event.rows();
             let mut count = 0;
             // Only what is left behind is counted: it is what the header tells.
-            while !is_wanted && walk.skip().map_err(|broken| broken.at(rows.place.position))? {
+            let mut next = || walk.skip().or_else(Broken::ends_old_rows);
+            while !is_wanted && next().map_err(|broken| broken.at(rows.place.position))? {
                 count += 1;
             }
             match is_wanted {

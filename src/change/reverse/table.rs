@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::change::json;
 use crate::change::reverse::{Hazard, Reason};
+use crate::change::rows::{Cell, RowCells};
 use crate::change::schema::{Described, TableFacts, Unknown};
 use crate::change::table::{Layout, Table};
+use crate::change::undo::Direction;
 use crate::model::change::{ChangeKind, Charset};
 use crate::model::foreign::Foreign;
 use crate::sql::exact::Form;
@@ -124,9 +127,28 @@ impl UndoTable {
 
     /// What a reviewer must know when its rows are put back, set back or taken away.
     pub fn hazards(&self, kind: ChangeKind) -> impl Iterator<Item = Hazard> {
-        let label = || Foreign::from(format!("{}.{}", self.schema, self.name));
-        let no_key = (!self.has_key() && kind != ChangeKind::Insert).then(|| Hazard::NoKey(label()));
-        no_key.into_iter().chain(self.engine.is_empty().then(|| Hazard::EngineUnknown(label())))
+        let no_key = (!self.has_key() && kind != ChangeKind::Insert).then(|| Hazard::NoKey(self.label()));
+        no_key.into_iter().chain(self.engine.is_empty().then(|| Hazard::EngineUnknown(self.label())))
+    }
+
+    /// What a reviewer must know of a row that comes back, or is set back.
+    pub(in crate::change) fn row_hazard(&self, cells: &RowCells<'_>, direction: Direction) -> Option<Hazard> {
+        let (then, now) = match direction {
+            Direction::Undo => (&cells.before, &cells.after),
+            Direction::Redo => (&cells.after, &cells.before),
+        };
+        let comes_back = |at: usize| match (then.get(at), now.get(at)) {
+            (then, now) if then == now => false,
+            (Some(Cell::Bytes(document)), _) => json::loses_signs(document),
+            _ => false,
+        };
+        let is_document = |at: &usize| matches!(self.log.columns[*at].layout, Layout::Json(_));
+        let has_one = self.log.json_columns > 0 && (0..self.log.columns.len()).filter(is_document).any(comes_back);
+        has_one.then(|| Hazard::JsonSigns(self.label()))
+    }
+
+    fn label(&self) -> Foreign {
+        Foreign::from(format!("{}.{}", self.schema, self.name))
     }
 
     /// The same, for statements that people read: names stand in them as they are.

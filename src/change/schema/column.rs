@@ -103,6 +103,7 @@ fn words<'t, 'a>(column: &mut ColumnDef, tokens: &'t [Token<'a>]) -> &'t [Token<
             "nchar" if word.is_any(&["VARCHAR", "VARYING"]) => "varchar",
             "char" | "character" if word.is("VARYING") => "varchar",
             "long" if word.is("VARBINARY") => "mediumblob",
+            "long" if behind.first().is_some_and(|next| next.is("SET")) => break,
             "long" if word.is_any(&["CHAR", "CHARACTER", "VARCHAR"]) => "mediumtext",
             "mediumtext" if word.is("VARYING") => "mediumtext",
             "double" if word.is("PRECISION") => "double",

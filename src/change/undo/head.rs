@@ -30,14 +30,15 @@ impl Head<'_> {
         const MOST: u64 = u64::MAX;
         let label = |(schema, name): (&[u8], &[u8])| format!("{}.{}", Foreign::new(schema), Foreign::new(name));
         let labels = self.index.tables.keys().map(|name| Foreign::from(label((&name.schema, &name.table))));
-        let both = labels.take(HAZARDS).flat_map(|label| [Hazard::NoKey(label.clone()), Hazard::EngineUnknown(label)]);
+        let each = [Hazard::NoKey, Hazard::EngineUnknown, Hazard::JsonSigns];
+        let all = labels.take(HAZARDS).flat_map(|label| each.map(|hazard| hazard(label.clone())));
         let doings =
             [ChangeKind::Insert, ChangeKind::Update, ChangeKind::Delete].map(|kind| ((String::new(), kind), MOST));
         let written = Written {
             statements: MOST,
             transactions: MOST,
             longest: MOST,
-            hazards: both.collect(),
+            hazards: all.collect(),
             doings: doings.into_iter().collect(),
             ..Written::default()
         };

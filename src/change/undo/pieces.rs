@@ -129,6 +129,10 @@ impl<'i> Desk<'i> {
         let (mut walk, mut cells) = (rows.event.rows(), cells(rows));
         let mut place = RowPlace { file: rows.place.file, position: rows.place.position, row: rows.first_row };
         let before = seen.pieces.len();
+        if rows.event.hides_its_size() {
+            unit.refusals.push(refusal(self.index, place, Reason::OldTimes));
+            return Ok(());
+        }
         while walk.read(&mut cells).map_err(|broken| broken.at(place.position))? {
             let row =
                 RowView { kind: rows.event.kind, table: &known.described, cells: &cells, transaction: rows.facts };
@@ -146,6 +150,7 @@ impl<'i> Desk<'i> {
                     let (end, transaction) = (seen.text.len(), seen.transactions.len() - 1);
                     unit.overwriting += u64::from(mode == Mode::Overwrite);
                     seen.pieces.push(Piece { end, table: number, transaction, done });
+                    unit.hazards.extend(known.table.row_hazard(&cells, self.request.direction));
                 }
                 Err(Trouble::Reason(reason)) => unit.refusals.push(refusal(self.index, (known, place), reason)),
                 Err(Trouble::Broken(broken)) => return Err(broken.at(place.position)),

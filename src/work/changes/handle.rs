@@ -20,6 +20,7 @@ use crate::work::changes::error::ChangesError;
 use crate::work::changes::facts::Definitions;
 use crate::work::changes::fetch::{Fetching, Log};
 use crate::work::changes::given;
+use crate::work::changes::lately::LogsEnd;
 use crate::work::changes::life;
 use crate::work::changes::listing::{self, Found, Listing};
 use crate::work::changes::pages;

@@ -127,7 +127,7 @@ impl Stats {
     pub fn rows(&mut self, event: &RowsEvent<'_>, place: Place) -> Result<(), Broken> {
         let mut walk = event.rows();
         let mut count = 0;
-        while walk.skip()? {
+        while walk.skip().or_else(Broken::ends_old_rows)? {
             count += 1;
         }
         let at = self.index_of(event.table, place);

@@ -440,6 +440,7 @@ pub fn hazard(hazard: &Hazard) -> ScriptHazard {
     let code = match hazard {
         Hazard::NoKey(_) => "no_key",
         Hazard::EngineUnknown(_) => "engine_unknown",
+        Hazard::JsonSigns(_) => "json_signs",
     };
     ScriptHazard { code, text: hazard.to_string(), offers: Vec::<Offer>::new() }
 }

@@ -274,3 +274,134 @@ fn a_definition_of_another_time_is_not_used() {
     }
     assert!(misfits > 0);
 }
+
+/// Each column's name with its character set, and `?` where it may be NULL.
+fn texts(known: &Timeline, file: u32) -> Result<String, Unknown> {
+    let name = TableName { schema: b"d".to_vec(), table: b"t".to_vec() };
+    known.at(&name, Place { file, ..Place::default() }).map(|facts| {
+        let of = |column: &breakglass::change::schema::ColumnDef| {
+            let charset = if column.own_charset { column.charset } else { facts.charset };
+            let charset = match charset {
+                Charset::Named(name) => name,
+                Charset::Binary => "binary",
+                Charset::Unknown => "-",
+            };
+            let null = if column.nullable { "?" } else { "" };
+            format!("{}{null}:{charset}", String::from_utf8_lossy(&column.name))
+        };
+        facts.columns.iter().map(of).collect::<Vec<_>>().join(" ")
+    })
+}
+
+#[test]
+fn d14_a_column_keeps_its_character_set_when_its_table_gets_another_default() {
+    let all = [
+        ("ALTER TABLE t DEFAULT CHARSET=latin1", "a:utf8mb4 b?:utf8mb4"),
+        ("ALTER TABLE t ADD c TEXT, CHARSET=latin1", "a:utf8mb4 b?:utf8mb4 c?:latin1"),
+        ("ALTER TABLE t MODIFY b TEXT, COLLATE latin1_bin", "a:utf8mb4 b?:latin1"),
+        (
+            "ALTER TABLE t DEFAULT CHARACTER SET latin1 COLLATE uca1400_ai_ci, ADD c TEXT",
+            "a:utf8mb4 b?:utf8mb4 c?:latin1",
+        ),
+        ("ALTER TABLE t ADD c TEXT PARTITION BY KEY(a)", "a:utf8mb4 b?:utf8mb4 c?:utf8mb4"),
+        ("ALTER TABLE t WAIT 5 ADD c TEXT AFTER a PARTITION BY HASH(a)", "a:utf8mb4 c?:utf8mb4 b?:utf8mb4"),
+        ("ALTER TABLE t NOWAIT DROP b", "a:utf8mb4"),
+        ("ALTER TABLE t ADD COLUMN c TEXT, REMOVE PARTITIONING", "a:utf8mb4 b?:utf8mb4 c?:utf8mb4"),
+        ("ALTER TABLE t ADD PARTITION (PARTITION p1 VALUES LESS THAN (9))", "a:utf8mb4 b?:utf8mb4"),
+        ("ALTER TABLE t DROP PARTITION p1, p2", "a:utf8mb4 b?:utf8mb4"),
+        ("ALTER TABLE t /*M!100100 ADD c TEXT, */ COMMENT 'x'", "-"),
+        ("ALTER TABLE t /*!50100 ADD c TEXT, */ COMMENT 'x'", "a:utf8mb4 b?:utf8mb4 c?:utf8mb4"),
+        ("ALTER TABLE t ADD PRIMARY KEY (b)", "a:utf8mb4 b:utf8mb4"),
+        ("ALTER TABLE t ADD PERIOD FOR p (a, b)", "a:utf8mb4 b:utf8mb4"),
+    ];
+    for (text, expected) in all {
+        let mut known = one("CREATE TABLE t (a VARCHAR(9) NOT NULL, b VARCHAR(9)) DEFAULT CHARSET=utf8mb4");
+        followed(&mut known, text, 1);
+        let is_lost = expected == "-";
+        assert_eq!(texts(&known, 1), if is_lost { Err(Unknown::Lost) } else { Ok(expected.to_owned()) }, "{text}");
+    }
+    let known = one(
+        "CREATE TABLE t (a NATIONAL CHAR VARYING(9), b CHAR(9) ASCII, c TEXT UNICODE NOT NULL, d VARCHAR(9) BYTE, \
+        e NCHAR VARCHAR(9), f LONG CHARACTER SET latin1, g TEXT COLLATE uca1400_ai_ci, h CHAR(3) DEFAULT charset('x') COLLATE ucs2_bin, \
+        i TEXT COLLATE something_new, j SERIAL, k INT, PERIOD FOR p (k, b)) CHARSET=ucs2 COLLATE=uca1400_ai_ci",
+    );
+    let expected = "a?:utf8mb3 b:latin1 c:ucs2 d?:binary e?:utf8mb3 f?:latin1 g?:ucs2 h?:ucs2 i?:- j:ucs2 k:ucs2";
+    assert_eq!(texts(&known, 0).unwrap(), expected);
+}
+
+#[test]
+fn d22_behind_a_statement_that_is_not_understood_nothing_is_known() {
+    let mut known = one("CREATE TABLE t (a int primary key, b int)");
+    let mut late = Timeline::default();
+    late.read_last(b"CREATE TABLE t (a int primary key)", b"d").unwrap();
+    for timeline in [&mut known, &mut late] {
+        followed(timeline, "EXECUTE IMMEDIATE 'x'", 1);
+    }
+    assert_eq!(columns(&known, "t", 0).unwrap(), "a b *a");
+    assert_eq!(columns(&known, "t", 1), Err(Unknown::Lost));
+    late.settle();
+    assert_eq!(columns(&late, "t", 0), Err(Unknown::Never));
+    assert_eq!(columns(&late, "t", 1).unwrap(), "a *a");
+}
+
+#[test]
+fn d22_a_definition_that_contradicts_the_log_is_not_used() {
+    let bytes = log("mysql-fk-cascade");
+    let mut log = Transactions::new(&bytes[..], 0, Limits::default());
+    let table = loop {
+        if let Some(Item::Rows(rows)) = log.next().unwrap() {
+            break rows.event.table.clone();
+        }
+    };
+    let mut table = (*table).clone();
+    let base = table.columns[0].clone();
+    use breakglass::change::table::{Column, Layout};
+    let column = |layout, width| Column {
+        layout,
+        width,
+        nullable: true,
+        unsigned: None,
+        charset: Charset::Unknown,
+        name: None,
+        labels: vec![],
+        key_part: None,
+        ..base.clone()
+    };
+    let cases = [
+        ("s VARCHAR(20) CHARACTER SET latin1", column(Layout::VarChar(1), 20), None),
+        ("s VARCHAR(20) CHARACTER SET latin1", column(Layout::VarChar(1), 80), Some(Misfit::Type(0))),
+        ("s VARCHAR(20)", column(Layout::VarChar(1), 80), None),
+        ("s VARCHAR(20)", column(Layout::VarChar(1), 70), Some(Misfit::Type(0))),
+        ("s CHAR(9) CHARACTER SET ucs2", column(Layout::Char(1), 18), None),
+        ("s CHAR(9) BYTE", column(Layout::Char(1), 36), Some(Misfit::Type(0))),
+        ("s TEXT CHARACTER SET latin1", column(Layout::Blob(3), 0), Some(Misfit::Type(0))),
+        ("s TEXT(100) CHARACTER SET utf8mb4", column(Layout::Blob(2), 0), None),
+        ("s TEXT(60)", column(Layout::Blob(1), 0), None),
+        ("s INT NOT NULL", column(Layout::Integer(4), 0), Some(Misfit::Null(0))),
+        ("s TIMESTAMP", Column { nullable: false, ..column(Layout::Timestamp(0), 0) }, None),
+        ("s TIMESTAMP NULL", Column { nullable: false, ..column(Layout::Timestamp(0), 0) }, Some(Misfit::Null(0))),
+        ("s INT UNSIGNED", Column { unsigned: Some(false), ..column(Layout::Integer(4), 0) }, Some(Misfit::Sign(0))),
+        ("s YEAR", Column { unsigned: Some(true), ..column(Layout::Year, 0) }, None),
+        (
+            "s VARCHAR(5) CHARACTER SET latin1",
+            Column { charset: Charset::Named("latin2"), ..column(Layout::VarChar(1), 5) },
+            Some(Misfit::Charset(0)),
+        ),
+        (
+            "s ENUM('a','b')",
+            Column { labels: vec!["a".into(), "c".into()], ..column(Layout::Enum(1), 0) },
+            Some(Misfit::Labels(0)),
+        ),
+        ("s ENUM('a','b')", Column { labels: vec!["a".into(), "b".into()], ..column(Layout::Enum(1), 0) }, None),
+        ("s DATETIME(6)", column(Layout::OldDateTime, 0), Some(Misfit::Type(0))),
+        ("s DATETIME", column(Layout::OldDateTime, 0), None),
+        ("s FLOAT(30)", column(Layout::Double, 0), None),
+        ("s FLOAT", column(Layout::Double, 0), Some(Misfit::Type(0))),
+    ];
+    for (definition, column, expected) in cases {
+        let create = format!("CREATE TABLE `{}`.`{}` ({definition})", table.schema, table.name);
+        table.columns = vec![column];
+        let unknown = one(&create).describe(&std::sync::Arc::new(table.clone()), Place::default()).unknown;
+        assert_eq!(unknown, expected.map(Unknown::Misfit), "{definition}: {:?}", table.columns);
+    }
+}

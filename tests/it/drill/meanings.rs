@@ -254,7 +254,7 @@ fn d45_definitions_that_do_not_fit_the_log_make_no_script() {
             let made = undo(&scene.logs, wrong.as_bytes(), &Ask::default());
             assert_eq!(made.is_ok(), fits, "{wrong}");
             if let Err(stopped) = made {
-                assert!(stopped.reasons()[0].contains("not known"), "{:?}", stopped.reasons());
+                assert!(stopped.reasons()[0].contains("does not fit"), "{:?}", stopped.reasons());
             }
         }
     });

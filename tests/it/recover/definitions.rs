@@ -414,3 +414,87 @@ fn d22_partitions_that_go_are_walls_of_every_table_that_lost_rows() {
     ];
     tell(None, &stories);
 }
+
+#[test]
+fn d14_dates_and_times_in_the_old_form_are_read_or_refused_and_are_no_damage() {
+    let old = |columns: &str, rows: &str| -> &'static str {
+        let all = format!(
+            "SET GLOBAL mysql56_temporal_format=OFF; CREATE TABLE t (id INT PRIMARY KEY, {columns}) ENGINE=InnoDB; \
+             SET GLOBAL mysql56_temporal_format=ON; INSERT INTO t VALUES {rows};"
+        );
+        Box::leak(all.into_boxed_str())
+    };
+    let story = |name, stage, schema, outcome| Story {
+        name,
+        stage,
+        damage: "DELETE FROM t;",
+        schema: Some(schema),
+        outcome,
+        ..NOTHING
+    };
+    let whole = "CREATE TABLE t (id INT PRIMARY KEY, d TIME, e DATETIME, c TIMESTAMP NOT NULL DEFAULT '2001-01-01 00:00:00') ENGINE=InnoDB;";
+    let stories = [
+        story(
+            "whole seconds",
+            old(
+                "d TIME, e DATETIME, c TIMESTAMP NOT NULL DEFAULT '2001-01-01 00:00:00'",
+                "(1,'-12:13:14','2020-05-05 05:05:05','2021-01-01 01:01:01'),(2,NULL,NULL,'2022-01-01')",
+            ),
+            whole,
+            Restored,
+        ),
+        story(
+            "another size",
+            old("d TIME(3)", "(1,'10:11:12.345'),(2,'00:00:01')"),
+            "CREATE TABLE t (id INT PRIMARY KEY, d TIME(3)) ENGINE=InnoDB;",
+            Refused("old form"),
+        ),
+        story(
+            "the same size",
+            old("d DATETIME(6)", "(1,'0000-00-00 00:00:00'),(2,'0000-00-00 00:00:00')"),
+            "CREATE TABLE t (id INT PRIMARY KEY, d DATETIME(6)) ENGINE=InnoDB;",
+            Refused("column 2 is of another type"),
+        ),
+        story(
+            "the first second",
+            "CREATE TABLE t (id INT PRIMARY KEY, d TIMESTAMP(6) NULL) ENGINE=InnoDB; SET time_zone='+00:00'; \
+             INSERT INTO t VALUES (1,'1970-01-01 00:00:00.5'),(2,'1970-01-01 00:00:01');",
+            "CREATE TABLE t (id INT PRIMARY KEY, d TIMESTAMP(6) NULL) ENGINE=InnoDB;",
+            Restored,
+        ),
+    ];
+    tell(Some(Product::Mariadb), &stories);
+}
+
+#[test]
+fn d14_an_unsigned_number_in_a_document_comes_back_with_a_word_of_warning() {
+    for server in alone().iter().copied().filter(|server| server.product == Product::Mysql) {
+        for (number, warns) in
+            [("CAST(5 AS UNSIGNED)", true), ("5", false), ("CAST(18446744073709551615 AS UNSIGNED)", false)]
+        {
+            let table = "CREATE TABLE t (id INT PRIMARY KEY, j JSON) ENGINE=InnoDB;";
+            server.sql(&format!(
+                "DROP DATABASE IF EXISTS told; CREATE DATABASE told; USE told; FLUSH BINARY LOGS; {table} \
+                 INSERT INTO t VALUES (1, JSON_OBJECT('a', JSON_ARRAY({number}))); DELETE FROM t;"
+            ));
+            let ((file, _), home) = (last_log(server), Home::new());
+            server.sql("FLUSH BINARY LOGS");
+            let (log, script) = (home.path(&file), home.path("undo.sql"));
+            fs::copy(server.folder.join("data").join(&file), &log).unwrap();
+            let asked = [
+                "recover",
+                log.to_str().unwrap(),
+                "--table",
+                "told.t",
+                "--kind",
+                "delete",
+                "-o",
+                script.to_str().unwrap(),
+            ];
+            assert_eq!(home.run(&asked).code, 0);
+            let text = fs::read_to_string(&script).unwrap();
+            assert_eq!(text.contains("hazard: UNSIGNED numbers in JSON of told.t"), warns, "{number}");
+            assert_eq!(last_line(&run(server, &["-N", "-B"], &text)), "APPLIED");
+        }
+    }
+}
