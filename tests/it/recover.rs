@@ -5,10 +5,12 @@ mod around;
 mod console;
 mod definitions;
 mod foreign;
+mod logs;
 mod pinned;
 mod rows_now;
 mod since;
 mod spoken;
+mod told;
 mod verbs;
 
 use std::fs;

@@ -130,7 +130,7 @@ impl<'i> Desk<'i> {
         let mut place = RowPlace { file: rows.place.file, position: rows.place.position, row: rows.first_row };
         let before = seen.pieces.len();
         if rows.event.hides_its_size() {
-            unit.refusals.push(refusal(self.index, place, Reason::OldTimes));
+            unit.refusals.push(refusal(self.index, (known, place), Reason::OldTimes));
             return Ok(());
         }
         while walk.read(&mut cells).map_err(|broken| broken.at(place.position))? {
