@@ -4,6 +4,7 @@
 //! windows again, from the last to the first, and several at a time.
 
 mod build;
+mod gtids;
 mod segments;
 mod untold;
 mod window;
@@ -14,10 +15,11 @@ use std::sync::Arc;
 
 use crate::change::error::BinlogError;
 use crate::change::frame::{FileEnd, Limits};
+pub use crate::change::index::gtids::{Gtids, Span};
 pub(super) use crate::change::index::segments::Segments;
 pub(super) use crate::change::index::window::{Stretch, WINDOW, Window};
 use crate::change::query::{Ddl, TableName};
-use crate::change::reverse::Refusals;
+use crate::change::reverse::{Refusal, Refusals};
 use crate::change::rows::{RowCells, RowsEvent};
 use crate::change::schema::{Described, Timeline};
 use crate::change::table::Table;
@@ -126,14 +128,19 @@ pub struct RowView<'v, 'a> {
     pub cells: &'v RowCells<'a>,
     /// Its transaction.
     pub transaction: &'v TransactionFacts,
-    /// Whether the log has the text of its statement.
-    pub is_stated: bool,
 }
 
 /// Which parts of logs are wanted. Both passes ask, so the answers must not change.
 pub trait Wanted: Send + Sync {
     /// Whether the rows of an event are.
     fn rows(&self, rows: &RowsFacts<'_>) -> bool;
+
+    /// Why nobody can tell whether the rows of an event are, of one for which [`Self::rows`] said no: that stands in the
+    /// way.
+    fn doubt(&self, rows: &RowsFacts<'_>) -> Option<Untold> {
+        let _ = rows;
+        None
+    }
 
     /// Whether [`Self::row`] decides as well; then rows are read in both passes.
     fn looks_at_rows(&self) -> bool {
@@ -150,6 +157,13 @@ pub trait Wanted: Send + Sync {
     fn statement(&self, statement: &StatementItem<'_>, place: Place) -> bool {
         let _ = (statement, place);
         true
+    }
+
+    /// Whether a statement for which [`Self::statement`] said no is worth a word: what follows from it may still touch
+    /// what is wanted.
+    fn statement_beside(&self, statement: &StatementItem<'_>, place: Place) -> bool {
+        let _ = (statement, place);
+        false
     }
 
     /// Whether a change of definitions stands in the way.
@@ -239,6 +253,37 @@ pub struct Index {
     pub undone: BTreeMap<TableName, Undone>,
     /// Transactions of which a part is wanted.
     pub partial: Partial,
+    /// The GTIDs of transactions with anything wanted.
+    pub gtids: Gtids,
+    /// How much their rows take up in the logs.
+    pub weight: Weight,
+    /// Statements without rows that name none of the tables that are wanted.
+    pub beside: Beside,
+}
+
+/// How much the rows of transactions take up in a log, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Weight {
+    /// Of all that is undone.
+    pub bytes: u64,
+    /// Of the transaction that has most.
+    pub largest: u64,
+}
+
+/// Statements without rows that do not stand in the way, as far as their text tells.
+#[derive(Debug, Clone, Default)]
+pub struct Beside {
+    /// How many there are.
+    pub total: u64,
+    /// The first of them.
+    pub first: Option<Refusal>,
+}
+
+impl Beside {
+    pub(super) fn add(&mut self, statement: Refusal) {
+        self.total += 1;
+        self.first.get_or_insert(statement);
+    }
 }
 
 /// A table with rows that are undone.
@@ -357,14 +402,13 @@ impl<'a> RowTester<'a> {
         rows: &'a RowsItem<'_>,
         table: &Described,
     ) -> Result<Asked, BinlogError> {
-        let (kind, transaction, is_stated) = (rows.event.kind, &**rows.facts, rows.statement.is_some());
+        let (kind, transaction) = (rows.event.kind, &**rows.facts);
         let (mut walk, mut asked, mut row) = (rows.event.rows(), Asked::default(), rows.first_row);
         if rows.event.hides_its_size() {
-            asked.is_wanted = true; // it may be, and will be refused
-            return Ok(asked);
+            return Ok(Asked { is_wanted: true, ..asked }); // it may be wanted, and will be refused
         }
         while walk.read(&mut self.cells).map_err(|broken| broken.at(rows.place.position))? {
-            match wanted.row(&RowView { kind, table, cells: &self.cells, transaction, is_stated }) {
+            match wanted.row(&RowView { kind, table, cells: &self.cells, transaction }) {
                 Passes::No => {}
                 Passes::Yes => asked.is_wanted = true,
                 Passes::Untold(why) => drop(asked.untold.get_or_insert((row, why))),

@@ -8,6 +8,7 @@ use crate::change::error::Broken;
 use crate::change::gtid::Xid;
 pub use crate::change::query::meaning::meaning;
 pub(in crate::change) use crate::change::query::meaning::{other_tokens, tokens, without_wait};
+use crate::change::spoken;
 use crate::model::change as model;
 use crate::sql::ident;
 use crate::sql::lexer::{Charset, Dialect};
@@ -31,6 +32,7 @@ pub(super) struct QueryHead<'a> {
     pub thread: u32,
     pub schema: &'a [u8],
     pub dialect: Dialect,
+    pub client: model::Charset,
     pub rest: &'a [u8],
 }
 
@@ -41,34 +43,43 @@ impl<'a> QueryHead<'a> {
         let schema = usize::from(rest.u8()?);
         let _error = rest.u16()?;
         let variables = usize::from(rest.u16()?);
-        let dialect = dialect(rest.take(variables)?);
+        let (dialect, client) = dialect(rest.take(variables)?);
         let schema = rest.take(schema)?;
         rest.u8()?;
-        Ok(Self { thread, schema, dialect, rest: rest.rest() })
+        Ok(Self { thread, schema, dialect, client, rest: rest.rest() })
     }
 
-    /// The statement, with its text unpacked.
+    /// The statement, with its text unpacked, as it was sent.
     pub fn with(&self, text: &'a [u8]) -> Query<'a> {
-        Query { thread: self.thread, schema: self.schema, text, dialect: self.dialect }
+        let dialect = Dialect { garbled: spoken::is_garbled(text, self.client), ..self.dialect };
+        Query { thread: self.thread, schema: self.schema, text, dialect }
+    }
+}
+
+impl<'a> Query<'a> {
+    /// The same with its text in UTF-8.
+    pub(super) fn in_utf8(self, text: &'a [u8]) -> Self {
+        let dialect = Dialect { charset: Charset::default(), garbled: false, ..self.dialect };
+        Self { text, dialect, ..self }
     }
 }
 
 /// The statement of a LOAD DATA event, whose header is longer: a file's number, two offsets, how to treat duplicates.
-pub(super) fn load(body: &[u8]) -> Result<Query<'_>, Broken> {
+pub(super) fn load(body: &[u8]) -> Result<QueryHead<'_>, Broken> {
     let (front, rest) = body.split_at_checked(13).ok_or(Broken("it ends too early"))?;
     let mut front = Bytes::new(front);
     let (thread, _seconds, schema) = (front.u32()?, front.u32()?, usize::from(front.u8()?));
     let (_error, variables) = (front.u16()?, usize::from(front.u16()?));
     let mut rest = Bytes::new(rest);
     rest.take(13)?;
-    let dialect = dialect(rest.take(variables)?);
+    let (dialect, client) = dialect(rest.take(variables)?);
     let schema = rest.take(schema)?;
     rest.u8()?;
-    Ok(Query { thread, schema, text: rest.rest(), dialect })
+    Ok(QueryHead { thread, schema, dialect, client, rest: rest.rest() })
 }
 
 /// The session's settings, as far as they decide how the text is read.
-fn dialect(variables: &[u8]) -> Dialect {
+fn dialect(variables: &[u8]) -> (Dialect, model::Charset) {
     let mut rest = Bytes::new(variables);
     let mut dialect = Dialect::default();
     // A variable of a newer server ends the walk: those that concern us come first.
@@ -93,15 +104,15 @@ fn dialect(variables: &[u8]) -> Dialect {
             break;
         }
     }
-    dialect
+    (dialect, model::Charset::Unknown)
 }
 
-fn with_client_charset(mut dialect: Dialect, mut rest: Bytes<'_>) -> Dialect {
+fn with_client_charset(mut dialect: Dialect, mut rest: Bytes<'_>) -> (Dialect, model::Charset) {
     let client = rest.u16().map_or(model::Charset::Unknown, |id| of_collation(id.into()));
     if let model::Charset::Named(name) = client {
         dialect.charset = Charset::named(name.as_bytes()).unwrap_or_default();
     }
-    dialect
+    (dialect, client)
 }
 
 /// What a statement in the log means for the rows around it.
@@ -185,6 +196,12 @@ pub struct TableName {
 }
 
 impl TableName {
+    /// What stands for all tables of its database.
+    #[must_use]
+    pub fn database(&self) -> Self {
+        Self { schema: self.schema.clone(), table: vec![] }
+    }
+
     /// Whether both may name one table: a server that folds names logs statements as they were typed, and rows with
     /// names in lower case.
     pub fn is_like(&self, other: &Self) -> bool {

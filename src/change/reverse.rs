@@ -9,7 +9,7 @@ use crate::change::query::TableName;
 pub use crate::change::reverse::table::UndoTable;
 pub(super) use crate::change::reverse::text::{Ask, Done, Trouble};
 use crate::change::schema::Unknown;
-use crate::model::change::ChangeKey;
+use crate::model::change::{BinlogPos, ChangeKey};
 use crate::model::changes::Untold;
 use crate::model::foreign::Foreign;
 use crate::sql::exact::Inexact;
@@ -45,6 +45,8 @@ pub enum Reason {
     OldTimes,
     /// A definition changed, or all rows of a table went.
     Wall(Foreign),
+    /// The same, in front of everything that is undone; with the place behind it.
+    Early(Foreign, BinlogPos),
     /// A statement that may have changed rows or definitions is not understood.
     Unread(Foreign),
     /// The server that wrote the log lost changes.
@@ -72,6 +74,11 @@ impl fmt::Display for Reason {
                 "its table has dates or times with fractions in MariaDB's old form: the log does not tell their size",
             ),
             Self::Wall(text) => write!(f, "a definition changed: {text}"),
+            Self::Early(text, behind) => write!(
+                f,
+                "a definition changed in front of everything that would be undone (--from-position with byte {behind} \
+                 of this file begins behind it): {text}"
+            ),
             Self::Unread(text) => write!(f, "a statement that may have changed anything is not understood: {text}"),
             Self::Incident => f.write_str("the server that wrote the log lost changes here"),
             Self::Untold(why) => write!(f, "whether the filter means it cannot be told: {why}"),
@@ -97,15 +104,29 @@ pub struct Refusals {
     pub first: Vec<Refusal>,
     /// How many there are.
     pub total: u64,
+    /// All of them, by table and kind of reason; the first [`Refusals::SUMS`] of these.
+    pub sums: Vec<Alike>,
+}
+
+/// Changes that cannot be undone for one kind of reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alike {
+    /// The first of them.
+    pub first: Refusal,
+    /// How many there are.
+    pub count: u64,
 }
 
 impl Refusals {
     /// How many are kept.
     pub const KEPT: usize = 1000;
+    /// How many kinds are told apart.
+    pub const SUMS: usize = 200;
 
     /// One more.
     pub fn push(&mut self, refusal: Refusal) {
         self.total += 1;
+        self.sum(&refusal, 1);
         if self.first.len() < Self::KEPT {
             self.first.push(refusal);
         }
@@ -114,8 +135,33 @@ impl Refusals {
     /// Some more.
     pub fn extend(&mut self, others: Self) {
         self.total += others.total;
+        others.sums.iter().for_each(|alike| self.sum(&alike.first, alike.count));
         let room = Self::KEPT.saturating_sub(self.first.len());
         self.first.extend(others.first.into_iter().take(room));
+    }
+
+    /// All in the order of their places.
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
+        self.first.sort_by(|one, other| one.key.cmp(&other.key));
+        self.sums.sort_by(|one, other| one.first.key.cmp(&other.first.key));
+        self
+    }
+
+    fn sum(&mut self, refusal: &Refusal, count: u64) {
+        let kind = |refusal: &Refusal| std::mem::discriminant(&refusal.reason);
+        let is_alike = |alike: &&mut Alike| alike.first.table == refusal.table && kind(&alike.first) == kind(refusal);
+        let is_full = self.sums.len() >= Self::SUMS;
+        match self.sums.iter_mut().rev().find(is_alike) {
+            Some(alike) => {
+                alike.count += count;
+                if refusal.key < alike.first.key {
+                    alike.first = refusal.clone();
+                }
+            }
+            None if !is_full => self.sums.push(Alike { first: refusal.clone(), count }),
+            None => {}
+        }
     }
 }
 

@@ -104,6 +104,11 @@ impl<'a> RowsEvent<'a> {
         Rows { event: *self, rest: self.rows }
     }
 
+    /// How many bytes its rows take up.
+    pub fn bytes(&self) -> u64 {
+        self.rows.len() as u64
+    }
+
     /// Whether its rows cannot be told from each other: they have dates or times of a size that is not in the log.
     pub fn hides_its_size(&self) -> bool {
         let mut walk = self.rows();

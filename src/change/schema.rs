@@ -17,6 +17,7 @@ pub use crate::change::schema::column::ColumnDef;
 pub use crate::change::schema::create::{Key, TableFacts};
 pub use crate::change::schema::fit::Misfit;
 pub use crate::change::schema::since::{Otherwise, since};
+use crate::change::spoken;
 use crate::change::table::Table;
 use crate::model::change::{ChangedTable, Place};
 use crate::sql::ident;
@@ -147,6 +148,7 @@ impl Timeline {
     pub fn settle(&mut self) {
         for facts in std::mem::take(&mut self.last) {
             let like = self.tables.iter().filter(|(name, _)| name.is_like(&facts.name));
+            let like = like.chain(self.tables.get_key_value(&facts.name.database()));
             let from = like.filter_map(|(_, states)| states.keys().next_back()).max().copied();
             self.learn(facts, from.max(self.unsure).unwrap_or_default());
         }
@@ -200,6 +202,9 @@ impl Timeline {
         if self.complete || self.is_moot(ddl, place) || keeps_columns(ddl, query) {
             return;
         }
+        if spoken::is_doubtful(ddl, query) {
+            return self.lose(&ddl.tables, place);
+        }
         self.lose_others(ddl, place);
         match (ddl.verb, ddl.tables.as_slice()) {
             (DdlVerb::Unknown, _) | (_, []) => self.lose_all(place),
@@ -245,6 +250,18 @@ impl Timeline {
         let others = known.filter(|known| ddl.tables.iter().any(|name| is_like(known, name)));
         let others: Vec<_> = others.cloned().collect();
         others.into_iter().for_each(|name| self.set(name, place, State::Lost));
+    }
+
+    /// Nothing is claimed of some tables from there on: a name without a table is all of a database, none is all.
+    fn lose(&mut self, names: &[TableName], place: Place) {
+        if names.is_empty() {
+            self.lose_all(place);
+        }
+        for name in names {
+            let is_in = |known: &&TableName| name.table.is_empty() && known.schema == name.schema;
+            let inside: Vec<_> = self.tables.keys().filter(is_in).cloned().collect();
+            inside.into_iter().chain([name.clone()]).for_each(|name| self.set(name, place, State::Lost));
+        }
     }
 
     /// What is true of a table at a place.

@@ -49,11 +49,12 @@ pub const OPENING: &[&str] = &[
     "SET @bg=CONNECTION_ID();",
     "SET @bg_autocommit=@@autocommit,@bg_sql_mode=@@sql_mode,@bg_time_zone=@@time_zone;",
     "SET @bg_checks=@@foreign_key_checks,@bg_safe=@@sql_safe_updates,@bg_completion=@@completion_type;",
+    "SET @bg_unique=@@unique_checks;",
     "SET @bg_client=@@character_set_client,@bg_results=@@character_set_results,@bg_collation=@@collation_connection;",
     "SET autocommit=0,completion_type=0;",
     "SET NAMES utf8mb4;",
     "SET sql_mode='STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION';",
-    "SET time_zone='+00:00',sql_safe_updates=0;",
+    "SET time_zone='+00:00',sql_safe_updates=0,unique_checks=1;",
 ];
 /// One of the two stands behind the opening.
 pub const CHECKS: [&str; 2] = ["SET foreign_key_checks=0;", "SET foreign_key_checks=1;"];
@@ -89,6 +90,7 @@ pub const RESTORING: &[&str] = &[
     "SET autocommit=IFNULL(@bg_autocommit,@@autocommit),sql_mode=IFNULL(@bg_sql_mode,@@sql_mode);",
     "SET time_zone=IFNULL(@bg_time_zone,@@time_zone),foreign_key_checks=IFNULL(@bg_checks,@@foreign_key_checks);",
     "SET sql_safe_updates=IFNULL(@bg_safe,@@sql_safe_updates),completion_type=IFNULL(@bg_completion,@@completion_type);",
+    "SET unique_checks=IFNULL(@bg_unique,@@unique_checks);",
     "SET character_set_client=IFNULL(@bg_client,@@character_set_client),\
      character_set_results=IF(@bg=CONNECTION_ID(),@bg_results,@@character_set_results),\
      collation_connection=IFNULL(@bg_collation,@@collation_connection);",

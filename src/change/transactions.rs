@@ -16,6 +16,7 @@ use crate::change::packed;
 use crate::change::query::{Ddl, Query, QueryHead, load};
 use crate::change::rows::{self, RowsEvent, RowsHead};
 use crate::change::schema::Described;
+use crate::change::spoken;
 use crate::change::table::Table;
 pub use crate::change::transactions::fates::{Fate, Fates, Note, Survey};
 use crate::change::transactions::groups::{Group, Step};
@@ -158,6 +159,8 @@ pub struct Transactions<R> {
     is_over: bool,
     /// Rows or a statement unpacked.
     unpacked: Vec<u8>,
+    /// A statement in UTF-8, where it was sent in another character set.
+    spoken: Option<Vec<u8>>,
     /// The payload whose rows were counted last, and how many there were.
     counted: (BinlogPos, u32),
     place: Place,
@@ -222,6 +225,7 @@ impl<R: Read> Transactions<R> {
             statement: None,
             is_over: false,
             unpacked: vec![],
+            spoken: None,
             counted: (BinlogPos(0), 0),
             place: Place { file, ..Place::default() },
             trace: Trace::default(),
@@ -337,10 +341,18 @@ impl<R: Read> Transactions<R> {
                     packed::event(head.rest, self.limits.event, &mut self.unpacked).map_err(Err)?;
                     text = &self.unpacked;
                 }
-                self.group.query(&head.with(text), &event.header, self.place);
+                self.spoken = spoken::in_utf8(text, head.client);
+                let query = head.with(text);
+                let query = self.spoken.as_deref().map_or(query, |text| query.in_utf8(text));
+                self.group.query(&query, &event.header, self.place);
             }
             kind::ROWS_QUERY => self.statement = Some(text(body.get(1..).unwrap_or_default())),
             kind::ANNOTATE_ROWS => self.statement = Some(text(body)),
+            kind::EXECUTE_LOAD_QUERY => {
+                let head = load(body).map_err(Err)?;
+                self.spoken = spoken::in_utf8(head.rest, head.client);
+                self.group.event(&event, self.place).map_err(Err)?;
+            }
             _ if rows::is_rows(kind) => self.rows_event()?,
             _ => self.group.event(&event, self.place).map_err(Err)?,
         }
@@ -444,14 +456,16 @@ impl<R: Read> Transactions<R> {
 
     fn statement_item(&self, facts: Arc<TransactionFacts>) -> Result<StatementItem<'_>, Broken> {
         let event = self.frames.event().ok_or(NO_EVENT)?;
-        let head = QueryHead::parse(event.body)?;
-        let mut query = head.with(head.rest);
-        match event.header.kind {
-            kind::QUERY_COMPRESSED => query.text = &self.unpacked,
+        let head = match event.header.kind {
             // In front of the text: file number, two offsets and how duplicates are handled.
-            kind::EXECUTE_LOAD_QUERY => query = load(event.body)?,
-            _ => {}
-        }
+            kind::EXECUTE_LOAD_QUERY => load(event.body)?,
+            _ => QueryHead::parse(event.body)?,
+        };
+        let query = match event.header.kind {
+            kind::QUERY_COMPRESSED => head.with(&self.unpacked),
+            _ => head.with(head.rest),
+        };
+        let query = self.spoken.as_deref().map_or(query, |text| query.in_utf8(text));
         Ok(StatementItem { query, facts })
     }
 }

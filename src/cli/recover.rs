@@ -142,6 +142,11 @@ pub async fn run(door: &Door, args: RecoverArgs) -> Result<u8, Report> {
     let source = session.open_changes(request)?;
     let label = Foreign::from(args.source.as_str()).to_string();
     door.attended(&session, &label, source.complete()).await?;
+    for facts in &source.view().facts {
+        if let Some(problem) = &facts.problem {
+            door.printer().say(&format!("definitions of {}: {problem}", facts.from));
+        }
+    }
     let recovery = door.waited(session.open_recovery(&source, filter, args.script.options())).await??;
     let view = door.waited(recovery.complete()).await??;
     if let Some(server) = &args.server {
@@ -156,7 +161,7 @@ pub async fn run(door: &Door, args: RecoverArgs) -> Result<u8, Report> {
     let view = recovery.view();
     let Some(output) = &args.output else { return summary(door, &recovery, &view).await };
     if matches!(view.phase, RecoveryPhase::Refused) && args.script.non_transactional.is_none() {
-        refused(door, &view)?;
+        refused(door, &recovery, &view)?;
     }
     let beside = ExportOptions {
         recipients: args.script.recipients.clone(),
@@ -175,7 +180,7 @@ fn end(door: &Door, session: &Session) -> Result<u8, Report> {
 
 async fn summary(door: &Door, recovery: &RecoveryHandle, view: &RecoveryView) -> Result<u8, Report> {
     if let RecoveryPhase::Refused = view.phase {
-        refused(door, view)?;
+        refused(door, recovery, view)?;
         return Err(RecoverError::Refused { count: view.refusals }.report());
     }
     let text = door.waited(recovery.summary()).await??;
@@ -187,9 +192,10 @@ async fn summary(door: &Door, recovery: &RecoveryHandle, view: &RecoveryView) ->
 }
 
 /// Every reason why nothing is written, and the way back past walls.
-fn refused(door: &Door, view: &RecoveryView) -> Result<(), Report> {
+fn refused(door: &Door, recovery: &RecoveryHandle, view: &RecoveryView) -> Result<(), Report> {
+    let reasons = recovery.reasons();
     if door.printer().form() == Form::Json {
-        return door.printer().json(&RecoverLine::planned(view));
+        return door.printer().json(&RecoverLine::planned(view).with_reasons(&reasons));
     }
     let mut text = String::from("these changes cannot be undone:\n");
     for change in view.refused.iter().take(LISTED) {
@@ -198,7 +204,12 @@ fn refused(door: &Door, view: &RecoveryView) -> Result<(), Report> {
     }
     let more = view.refusals.saturating_sub(LISTED as u64);
     if more > 0 {
-        text.push_str(&paragraph("  ", &format!("and {} more; --json lists more of them", grouped(more))));
+        text.push_str(&paragraph("  ", &format!("and {} more; of all {}:", grouped(more), grouped(view.refusals))));
+        for sum in &reasons {
+            let of = sum.first.table.as_ref().map(|table| format!(" of {table}")).unwrap_or_default();
+            let (count, first) = (grouped(sum.count), &sum.first);
+            text.push_str(&paragraph("  ", &format!("{count}{of}, from {}: {}", first.position(), first.reason)));
+        }
     }
     for wall in &view.walls {
         text.push_str(&paragraph("wall  ", &format!("{}: {}", wall.replay_to, wall.wall.statement)));

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::model::changes::{Coverage, TableRef};
 use crate::model::foreign::{Foreign, escape};
 use crate::model::script::{
-    Choice, PartialTransaction, RecoveryView, RefusedChange, ScriptHazard, ScriptWall, StateCounts,
+    Choice, PartialTransaction, RecoveryView, RefusedChange, RefusedSum, ScriptHazard, ScriptWall, StateCounts,
 };
 use crate::work::recover::Recovered;
 
@@ -21,6 +21,8 @@ pub struct RecoverLine<'a> {
     excluded: u64,
     refused: Vec<RefusedLine<'a>>,
     refusals: u64,
+    reasons: Vec<ReasonLine>,
+    refused_more: Option<MoreLine>,
     digest: Option<String>,
     sha256: Option<String>,
     coverage: &'a Coverage,
@@ -44,6 +46,22 @@ impl<'a> From<&'a RefusedChange> for RefusedLine<'a> {
     fn from(one: &'a RefusedChange) -> Self {
         Self { position: one.position(), table: one.table.as_ref(), reason: one.reason.clone() }
     }
+}
+
+/// What cannot be undone for one kind of reason.
+#[derive(Debug, Serialize)]
+struct ReasonLine {
+    table: Option<TableRef>,
+    count: u64,
+    first: String,
+    reason: String,
+}
+
+/// Reasons that are not listed one by one.
+#[derive(Debug, Serialize)]
+struct MoreLine {
+    count: u64,
+    how: String,
 }
 
 /// What becomes of one table.
@@ -77,6 +95,8 @@ impl<'a> RecoverLine<'a> {
             excluded: view.counts.excluded,
             refused: refused.map(RefusedLine::from).collect(),
             refusals: view.refusals,
+            reasons: vec![],
+            refused_more: more(view),
             digest: view.digest.map(|digest| digest.words()),
             sha256: view.digest.map(|digest| digest.hex()),
             coverage: &view.coverage,
@@ -87,6 +107,17 @@ impl<'a> RecoverLine<'a> {
             rows_now: (view.states.looked_at() > 0).then_some(view.states),
             beside: vec![],
         }
+    }
+
+    /// With everything that cannot be undone, by table and kind of reason.
+    pub fn with_reasons(self, reasons: &[RefusedSum]) -> Self {
+        let line = |sum: &RefusedSum| ReasonLine {
+            table: sum.first.table.clone(),
+            count: sum.count,
+            first: sum.first.position(),
+            reason: sum.first.reason.clone(),
+        };
+        Self { reasons: reasons.iter().map(line).collect(), ..self }
     }
 
     /// Of one that was.
@@ -104,4 +135,11 @@ impl<'a> RecoverLine<'a> {
             ..Self::planned(view)
         }
     }
+}
+
+/// How many reasons there are beside those that a view holds, and how to come by them.
+fn more(view: &RecoveryView) -> Option<MoreLine> {
+    let count = view.refusals.checked_sub(view.refused.len() as u64).filter(|count| *count > 0)?;
+    let last = &view.refused.last()?.key;
+    Some(MoreLine { count, how: format!("ask again with --from-position {}:{}", last.file, last.position) })
 }

@@ -207,6 +207,15 @@ pub struct ScriptPage {
     pub transactions: Vec<ScriptTransaction>,
 }
 
+/// Changes that cannot be undone for one kind of reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedSum {
+    /// The first of them.
+    pub first: RefusedChange,
+    /// How many there are.
+    pub count: u64,
+}
+
 /// Something that cannot be undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedChange {

@@ -308,7 +308,9 @@ fn introduced(out: &mut Vec<u8>, bytes: &[u8], charset: Charset) -> Result<(), I
     let is_plain = |byte: &u8| (b' '..=b'~').contains(byte) & (*byte != b'\\');
     let is_ascii = matches!(charset, "utf8mb4" | "utf8mb3" | "ascii" | "binary") || charset.starts_with("latin");
     out.push(b'_');
-    out.extend_from_slice(charset.as_bytes());
+    // The same bytes, and MySQL warns of `utf8mb3`: a client that shows warnings asks for them, and the count of rows
+    // that were touched is gone.
+    out.extend_from_slice(if charset == "utf8mb3" { b"utf8mb4" } else { charset.as_bytes() });
     if is_ascii && bytes.iter().fold(true, |plain, byte| plain & is_plain(byte)) {
         quoted(out, bytes);
         return Ok(());

@@ -101,7 +101,7 @@ pub fn of(plan: &RestorePlan, proof: &Proof) -> Vec<Rewrite> {
 fn one(sample: &Sample, choices: &Choices, member: Option<&Foreign>) -> Option<Rewrite> {
     let text = sample.text.raw_bytes();
     let Sample { ansi_quotes, no_backslash_escapes, .. } = *sample;
-    let dialect = Dialect { charset: Charset::Transparent, ansi_quotes, no_backslash_escapes };
+    let dialect = Dialect { charset: Charset::Transparent, ansi_quotes, no_backslash_escapes, garbled: false };
     let end = StatementEnd {
         number: sample.statement,
         start: sample.at_byte,

@@ -6,9 +6,12 @@ mod console;
 mod definitions;
 mod foreign;
 mod guards;
+mod logs;
 mod pinned;
 mod rows_now;
 mod since;
+mod spoken;
+mod told;
 mod verbs;
 
 use std::fs;
@@ -29,11 +32,16 @@ pub struct Damaged {
 impl Damaged {
     /// Runs `before` in an empty database, and logs `damage` into files of their own. Nobody else may use the server.
     pub fn new(server: &'static Server, before: &str, damage: &str) -> Self {
+        Self::by(server, before, || drop(server.sql(&format!("USE accident; {damage}"))))
+    }
+
+    /// The same, with something happening that is more than a text.
+    pub fn by(server: &'static Server, before: &str, damage: impl FnOnce()) -> Self {
         server.sql(&format!("DROP DATABASE IF EXISTS accident; CREATE DATABASE accident; USE accident; {before}"));
         let state = server.sql("SELECT * FROM accident.orders ORDER BY id; SELECT * FROM accident.stock ORDER BY item");
         server.sql("FLUSH BINARY LOGS");
         let log = server.sql("SHOW BINARY LOGS").lines().last().unwrap().split('\t').next().unwrap().to_owned();
-        server.sql(&format!("USE accident; {damage}"));
+        damage();
         server.sql("FLUSH BINARY LOGS");
         let home = Home::new();
         let logs = home.path("logs");

@@ -7,8 +7,8 @@ use crate::change::error::{BinlogError, Broken};
 use crate::change::frame::FileEnd;
 use crate::change::index::untold::Doubts;
 use crate::change::index::{
-    Bits, Cursor, EventCounts, FileFacts, Index, Indexing, Log, PartOf, Partial, RowTester, RowsFacts, Stopped, Undone,
-    WINDOW, Wanted, Window,
+    Beside, Bits, Cursor, EventCounts, FileFacts, Gtids, Index, Indexing, Log, PartOf, Partial, RowTester, RowsFacts,
+    Stopped, Undone, WINDOW, Wanted, Weight, Window,
 };
 use crate::change::query::{Ddl, DdlVerb, TableName};
 use crate::change::reverse::{Reason, Refusal, Refusals};
@@ -16,7 +16,8 @@ use crate::change::rows::{NO_FOREIGN_KEY_CHECKS, SQL_FOREIGN_KEYS};
 use crate::change::schema::Timeline;
 use crate::change::table::Table;
 use crate::change::transactions::{Item, Mark, RowsItem, StatementItem, Survey, Transactions};
-use crate::model::change::{ChangeKey, Place, TransactionFacts};
+use crate::model::change::{BinlogPos, ChangeKey, Place, TransactionFacts};
+use crate::model::changes::Untold;
 use crate::model::foreign::Foreign;
 use crate::model::script::Extent;
 
@@ -57,6 +58,9 @@ pub(super) fn build(
         companions: BTreeSet::new(),
         partial: Partial::default(),
         undone: BTreeMap::new(),
+        gtids: Gtids::default(),
+        weight: Weight::default(),
+        beside: Beside::default(),
     };
     for (file, log) in (0..).zip(&logs) {
         pass.file(file, log)?;
@@ -65,6 +69,7 @@ pub(super) fn build(
     pass.timeline.settle();
     let Pass { survey, timeline, touched, unchecked, refusals, files, companions, .. } = pass;
     let (partial, undone, windows) = (pass.partial, pass.undone, pass.windows);
+    let (gtids, weight, beside) = (pass.gtids, pass.weight, pass.beside);
     let (fates, mut tables) = (survey.finish(), pass.tallies.counts);
     let untold = pass.untold.by_table(&fates);
     for name in untold.keys() {
@@ -89,6 +94,9 @@ pub(super) fn build(
         untold,
         files,
         partial,
+        gtids,
+        weight,
+        beside,
     })
 }
 
@@ -140,6 +148,9 @@ struct Pass<'b> {
     partial: Partial,
     /// Tables with rows that a script would undo, so far.
     undone: BTreeMap<TableName, Undone>,
+    gtids: Gtids,
+    weight: Weight,
+    beside: Beside,
 }
 
 /// A window that has no end yet.
@@ -164,8 +175,10 @@ struct Open {
     companions: Vec<Arc<Table>>,
     /// Tables with rows that are undone if anything of it is.
     tables: Vec<OpenTable>,
-    /// Statements without rows, which stand in the way if all of it is wanted.
-    statements: Vec<Refusal>,
+    /// Statements without rows, which stand in the way if all of it is wanted; else `true`: they are worth a word.
+    statements: Vec<(Refusal, bool)>,
+    /// Bytes of the rows that are undone if anything of it is.
+    bytes: u64,
     /// Events of which nobody can tell whether they are wanted.
     untold: Doubts,
 }
@@ -247,10 +260,10 @@ impl Pass<'_> {
         } else {
             reader.finish();
         }
-        let place = reader.place();
+        let (place, behind) = (reader.place(), reader.at());
         while let Some(item) = reader.take()? {
             self.survey.see(&item, place);
-            self.item(item, place, log)?;
+            self.item(item, (place, behind), log)?;
         }
         Ok(more)
     }
@@ -278,7 +291,12 @@ impl Pass<'_> {
         }
     }
 
-    fn item(&mut self, item: Item<'_>, place: Place, log: &Log) -> Result<(), BinlogError> {
+    fn item(
+        &mut self,
+        item: Item<'_>,
+        (place, behind): (Place, BinlogPos),
+        log: &Log,
+    ) -> Result<(), BinlogError> {
         match item {
             Item::Begin(facts) => {
                 self.end();
@@ -293,16 +311,10 @@ impl Pass<'_> {
             Item::Rows(rows) => self.rows(&rows, log)?,
             Item::End(_) => self.end(),
             Item::Wall(ddl, statement) => {
-                let start = Place { position: statement.facts.start, inner: 0, ..place };
-                let is_wall = !self.timeline.is_moot(&ddl, start);
-                let named = ddl.with_folded();
                 // Whatever was open, a change of definitions has ended.
                 self.end();
-                let stands = self.wanted.wall(&named, &statement, place);
-                let behind = self.wanted.wall_behind(&statement, place) && self.is_undone(&named);
-                if is_wall && (stands || behind) {
-                    let reason = if ddl.verb == DdlVerb::Unknown { Reason::Unread } else { Reason::Wall };
-                    self.refusals.push(refusal(log, place, reason(shortened(&statement))));
+                if let Some(reason) = self.stands(&ddl, &statement, (place, behind)) {
+                    self.refusals.push(refusal(log, place, reason));
                 }
                 if !self.is_followed {
                     self.timeline.follow(&ddl, &statement.query, place);
@@ -310,10 +322,15 @@ impl Pass<'_> {
             }
             Item::Statement(statement) => {
                 let refusal = refusal(log, place, Reason::Statement(shortened(&statement)));
+                let is_beside = self.wanted.statement_beside(&statement, place);
                 if self.wanted.statement(&statement, place) {
                     self.refusals.push(refusal);
+                } else if self.open.facts.is_none() {
+                    if is_beside {
+                        self.beside.add(refusal);
+                    }
                 } else if self.open.statements.len() < Refusals::KEPT {
-                    self.open.statements.push(refusal);
+                    self.open.statements.push((refusal, is_beside));
                 }
             }
             Item::Incident if self.wanted.incident(place) => {
@@ -328,8 +345,15 @@ impl Pass<'_> {
         self.borrow(rows);
         let table = rows.event.table;
         self.open.is_unchecked |= rows.event.flags & NO_FOREIGN_KEY_CHECKS != 0;
-        let is_asked = self.wanted.rows(&RowsFacts::of(rows));
+        let facts = RowsFacts::of(rows);
+        let is_asked = self.wanted.rows(&facts);
+        if let Some(why) = if is_asked { None } else { self.wanted.doubt(&facts) } {
+            self.doubt(rows, log, (rows.first_row, why));
+        }
         let is_wanted = is_asked && (!self.wanted.looks_at_rows() || self.any_row(rows, log)?);
+        if is_wanted || self.how.extent == Extent::Whole {
+            self.open.bytes += rows.event.bytes();
+        }
         if is_wanted {
             self.touched.set(self.number);
             self.tallies.add(rows);
@@ -355,6 +379,26 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// Why a change of definitions stands in the way; `None`: it does not.
+    fn stands(&self, ddl: &Ddl, statement: &StatementItem<'_>, (place, behind): (Place, BinlogPos)) -> Option<Reason> {
+        let start = Place { position: statement.facts.start, inner: 0, ..place };
+        let named = ddl.with_folded();
+        let is_behind_rows = self.is_undone(&named);
+        let stands = self.wanted.wall(&named, statement, place);
+        let stands_behind = self.wanted.wall_behind(statement, place) && is_behind_rows;
+        if self.timeline.is_moot(ddl, start) || !(stands || stands_behind) {
+            return None;
+        }
+        let text = shortened(statement);
+        match ddl.verb {
+            DdlVerb::Unknown => Some(Reason::Unread(text)),
+            // Nothing was there before it, and nothing of before it is undone.
+            DdlVerb::Create if !is_behind_rows && !ddl.opens => None,
+            _ if self.undone.is_empty() => Some(Reason::Early(text, behind)),
+            _ => Some(Reason::Wall(text)),
+        }
+    }
+
     /// Whether rows that would be undone lie in front of a change of their table's definition.
     fn is_undone(&self, ddl: &Ddl) -> bool {
         let is_of = |name: &TableName, table: &TableName| {
@@ -370,13 +414,17 @@ impl Pass<'_> {
         let table = rows.event.table;
         let described = self.timeline.describe(table, rows.place);
         let asked = RowTester::default().ask((self.wanted, self.how.extent), rows, &described)?;
-        if let Some((row, why)) = asked.untold {
-            let Refusal { key, reason, .. } = refusal(log, rows.place, Reason::Untold(why));
-            let (key, table) = (ChangeKey { row, ..key }, table.full_name());
-            let refusal = Refusal { key, table: Some(table.clone()), reason };
-            self.open.untold.push(rows.place, table, refusal);
+        if let Some(untold) = asked.untold {
+            self.doubt(rows, log, untold);
         }
         Ok(asked.is_wanted)
+    }
+
+    fn doubt(&mut self, rows: &RowsItem<'_>, log: &Log, (row, why): (u32, Untold)) {
+        let Refusal { key, reason, .. } = refusal(log, rows.place, Reason::Untold(why));
+        let (key, table) = (ChangeKey { row, ..key }, rows.event.table.full_name());
+        let refusal = Refusal { key, table: Some(table.clone()), reason };
+        self.open.untold.push(rows.place, table, refusal);
     }
 
     /// Notes a table that is described in front of the window.
@@ -395,15 +443,26 @@ impl Pass<'_> {
 
     /// The open transaction is over.
     fn end(&mut self) {
-        let Open { facts, is_unchecked, rows, left, companions, tables, statements, untold } =
+        let Open { facts, is_unchecked, rows, left, companions, tables, statements, untold, bytes } =
             std::mem::take(&mut self.open);
+        let is_touched = self.touched.has(self.number);
+        for (statement, is_beside) in statements {
+            match is_beside {
+                _ if is_touched && self.how.extent == Extent::Whole => self.refusals.push(statement),
+                true => self.beside.add(statement),
+                false => {}
+            }
+        }
         // Of a whole transaction that comes in anyway, nothing more need be told.
-        if !self.touched.has(self.number) || self.how.extent == Extent::Partial {
+        if !is_touched || self.how.extent == Extent::Partial {
             self.untold.append(untold);
         }
-        if !self.touched.has(self.number) {
+        if !is_touched {
             return;
         }
+        self.gtids.add(facts.as_ref().and_then(|facts| facts.gtid.as_ref()));
+        self.weight.bytes += bytes;
+        self.weight.largest = self.weight.largest.max(bytes);
         if is_unchecked {
             self.unchecked.set(self.number);
         }
@@ -415,9 +474,6 @@ impl Pass<'_> {
             let known = self.undone.entry(table.full_name()).or_insert_with(none);
             known.logs_cascades &= logs_cascades;
             known.events.join(events);
-        }
-        if self.how.extent == Extent::Whole {
-            statements.into_iter().for_each(|refusal| self.refusals.push(refusal));
         }
         self.companions.extend(companions.iter().map(|table| table.full_name()));
         let Some(transaction) = facts.filter(|_| !left.is_empty()) else { return };

@@ -138,7 +138,7 @@ const NOT_COLUMNS: [&str; 9] =
 fn index(mut facts: TableFacts, tokens: &[Token<'_>]) -> Option<TableFacts> {
     let at = tokens.iter().position(|token| token.is("INDEX"))?;
     let name = after_exists(&tokens[at + 1..]).first().map(|name| ident::unquote(name.text))?;
-    facts.unique.retain(|key| !key.name.eq_ignore_ascii_case(&name));
+    facts.unique.retain(|key| !key.may_be(&name));
     if tokens.first()?.is("DROP") && name.eq_ignore_ascii_case(b"PRIMARY") {
         facts.primary.clear();
     }
@@ -272,7 +272,7 @@ impl Altered {
         }
         if first.is_any(&["KEY", "INDEX", "CONSTRAINT"]) {
             let name = ident::unquote(after_exists(rest).first()?.text);
-            self.facts.unique.retain(|key| !same(&key.name, &name));
+            self.facts.unique.retain(|key| !key.may_be(&name));
             if same(&name, b"PRIMARY") {
                 self.facts.primary.clear();
             }
@@ -314,8 +314,15 @@ impl Altered {
             }
             [kind, old, to, new] if kind.is_any(&["KEY", "INDEX"]) && to.is("TO") => {
                 let (old, new) = (ident::unquote(old.text), ident::unquote(new.text));
-                let keys = self.facts.unique.iter_mut().filter(|key| same(&key.name, &old));
-                keys.for_each(|key| key.name.clone_from(&new));
+                // Of several that it may mean, nobody can tell which has the new name now.
+                let unique = &mut self.facts.unique;
+                match unique.iter().filter(|key| key.may_be(&old)).count() {
+                    1 => {
+                        let keys = unique.iter_mut().filter(|key| key.may_be(&old));
+                        keys.for_each(|key| key.name.clone_from(&new));
+                    }
+                    _ => unique.retain(|key| !key.may_be(&old)),
+                }
                 Some(())
             }
             [to, rest @ ..] => {

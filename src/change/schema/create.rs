@@ -199,7 +199,8 @@ pub(super) fn add_keys(facts: &mut TableFacts, column: &ColumnDef) {
         facts.primary = vec![column.name.clone()];
     }
     if column.is_unique {
-        facts.unique.push(Key { name: column.name.clone(), columns: Some(vec![column.name.clone()]) });
+        let columns = vec![column.name.clone()];
+        facts.unique.push(Key { name: key_name(facts, Some(&columns)), columns: Some(columns) });
     }
 }
 
@@ -221,11 +222,32 @@ fn key(facts: &mut TableFacts, part: &[Token<'_>]) {
     }
 }
 
+/// What a server calls a key without a name after, where it is over an expression.
+const FUNCTIONAL: &[u8] = b"functional_index";
+
+impl Key {
+    /// Whether a statement may mean it by that name. How servers call a key without a name depends on other keys, not
+    /// all of which are known here: whichever of the like it may be, it is not counted on any more.
+    pub(super) fn may_be(&self, name: &[u8]) -> bool {
+        let base = self.columns.as_deref().and_then(<[_]>::first).map_or(FUNCTIONAL, Vec::as_slice);
+        let is_made = |name: &[u8]| match name.split_at_checked(base.len()) {
+            Some((front, rest)) if front.eq_ignore_ascii_case(base) => {
+                rest.is_empty() || rest.strip_prefix(b"_").is_some_and(|digits| digits.iter().all(u8::is_ascii_digit))
+            }
+            _ => false,
+        };
+        self.name.eq_ignore_ascii_case(name) || is_made(&self.name) && is_made(name)
+    }
+}
+
 /// What a server calls a key without a name: after its first column, with a number where that is taken.
 fn key_name(facts: &TableFacts, columns: Option<&[Vec<u8>]>) -> Vec<u8> {
-    let Some(first) = columns.and_then(<[_]>::first) else { return vec![] };
+    let functional = FUNCTIONAL.to_vec();
+    let first = columns.and_then(<[_]>::first).unwrap_or(&functional);
     let numbered = (2..).map(|number| [first, format!("_{number}").as_bytes()].concat());
-    let is_free = |name: &Vec<u8>| !facts.unique.iter().any(|key| key.name.eq_ignore_ascii_case(name));
+    let is_free = |name: &Vec<u8>| {
+        !name.eq_ignore_ascii_case(b"PRIMARY") && !facts.unique.iter().any(|key| key.name.eq_ignore_ascii_case(name))
+    };
     std::iter::once(first.clone()).chain(numbered).find(is_free).unwrap_or_default()
 }
 

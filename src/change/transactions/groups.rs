@@ -9,6 +9,7 @@ use crate::change::frame::{Event, Header};
 use crate::change::gtid::{self, Announced, Shape, Xid};
 use crate::change::kind;
 use crate::change::query::{Ddl, Meaning, Query, meaning};
+use crate::change::spoken;
 use crate::change::transactions::Ending;
 use crate::model::change::{BinlogPos, Place, TransactionFacts};
 use crate::model::foreign::Foreign;
@@ -120,6 +121,7 @@ impl Group {
                 self.announced = None;
             }
             Meaning::Ddl(ddl) => {
+                let ddl = spoken::with_doubts(ddl, query);
                 if ddl.opens {
                     self.begin(thread, header, place);
                 }

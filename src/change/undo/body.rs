@@ -7,7 +7,6 @@ use sha2::{Digest, Sha256};
 
 use crate::change::index::{Index, Segments};
 use crate::change::query::TableName;
-use crate::change::reverse::Refusals;
 use crate::change::script::{
     self, CHECK, CHECKS, CLOSING, CLOSING_EACH, DECIDE, DECIDED, ENDED, ENDED_LASTING, FORGET, Lines, OPENING,
     RESTORING, RESUME, RESUMED, SETTLED, UNCHECK, comment,
@@ -113,17 +112,12 @@ fn body(index: &Index, request: &Request<'_>, name: &str, out: &mut dyn Write) -
         },
     )?;
     if refused.total > 0 {
-        return Err(UndoError::Refused(sorted(refused)));
+        return Err(UndoError::Refused(refused.sorted()));
     }
     body.end()
 }
 
 /// In the order of the logs, whatever order they were found in.
-fn sorted(mut refused: Refusals) -> Refusals {
-    refused.first.sort_by(|one, other| one.key.cmp(&other.key));
-    refused
-}
-
 fn is_left_out(request: &Request<'_>, table: &TableName) -> bool {
     let (schema, name) = (Foreign::new(&table.schema[..]), Foreign::new(&table.table[..]));
     request.choices.is_some_and(|choices| choices.leaves_out((&schema, &name)))

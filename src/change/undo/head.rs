@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::change::index::Index;
+use crate::change::index::{Index, Weight};
 use crate::change::reverse::Hazard;
 use crate::change::script::{Header, Lines, comment};
 use crate::change::undo::{Direction, Request, Written};
@@ -77,6 +77,9 @@ impl Head<'_> {
         };
         let (back, set) = (rows(ChangeKind::Insert), rows(ChangeKind::Update));
         line(format!("rows: {back} put back, {set} set back, {} taken away", rows(ChangeKind::Delete)));
+        if let Some(locks) = self.locks(back.saturating_add(set).saturating_add(rows(ChangeKind::Delete))) {
+            line(locks);
+        }
         line(format!("transactions: {}; longest statement: {} bytes", written.transactions, written.longest));
         written.hazards.iter().take(HAZARDS).for_each(|hazard| line(format!("hazard: {hazard}")));
         if written.hazards.len() > HAZARDS {
@@ -88,6 +91,22 @@ impl Head<'_> {
         line(format!("statements: {}", written.statements));
         line(format!("{BODY}{}", data_encoding::HEXLOWER.encode(&written.body)));
         text
+    }
+
+    /// What the script asks of a server while it runs: rows that stay locked, and the size of what it logs.
+    fn locks(&self, rows: u64) -> Option<String> {
+        let Weight { bytes, largest } = self.index.weight;
+        match self.lines {
+            Lines::Once => Some(format!(
+                "size: one transaction that locks {rows} rows and their keys to its end, and logs about {bytes} bytes \
+                 (max_binlog_cache_size must hold them)"
+            )),
+            Lines::Each => Some(format!(
+                "size: {rows} rows, those of each transaction locked to its own end; the largest logs about {largest} \
+                 bytes (max_binlog_cache_size must hold them), all about {bytes}"
+            )),
+            Lines::Lasting => None,
+        }
     }
 
     fn instruction(&self) -> String {

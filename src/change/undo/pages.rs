@@ -87,7 +87,6 @@ impl Page<'_> {
                 table: &known.described,
                 cells: &cells,
                 transaction: rows.facts,
-                is_stated: rows.statement.is_some(),
             };
             if asked && self.index.wanted.row(&row) != Passes::Yes {
                 continue;

@@ -130,7 +130,7 @@ impl<'i> Desk<'i> {
         let mut place = RowPlace { file: rows.place.file, position: rows.place.position, row: rows.first_row };
         let before = seen.pieces.len();
         if rows.event.hides_its_size() {
-            unit.refusals.push(refusal(self.index, place, Reason::OldTimes));
+            unit.refusals.push(refusal(self.index, (known, place), Reason::OldTimes));
             return Ok(());
         }
         while walk.read(&mut cells).map_err(|broken| broken.at(place.position))? {
@@ -139,7 +139,6 @@ impl<'i> Desk<'i> {
                 table: &known.described,
                 cells: &cells,
                 transaction: rows.facts,
-                is_stated: rows.statement.is_some(),
             };
             let (choice, mode) = chosen(self.request, known, of.0, place);
             let is_in = choice == Choice::Include && (!asked || self.index.wanted.row(&row) == Passes::Yes);

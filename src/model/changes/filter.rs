@@ -13,6 +13,7 @@ use crate::model::change::{BinlogPos, ChangeKind, TransactionFacts};
 pub use crate::model::changes::filter::rows::{Passes, RowValue, RowValues};
 use crate::model::changes::gtids::GtidSet;
 use crate::model::changes::literal::Literal;
+use crate::model::changes::untold::Untold;
 use crate::model::foreign::{Foreign, escape};
 use crate::model::units::Moment;
 use crate::report::{Fault, Reportable};
@@ -250,10 +251,9 @@ impl Compiled {
     /// Whether a transaction's own facts pass: its begin in that file, time, GTID, connection.
     pub fn takes_transaction(&self, file: u32, facts: &TransactionFacts) -> bool {
         let filter = &self.filter;
-        let gtid = || facts.gtid.as_ref();
         (self.begins.is_empty() || self.begins.contains(&(file, facts.start)))
             && self.takes_time(facts.committed_at)
-            && filter.gtids.as_ref().is_none_or(|set| gtid().is_some_and(|gtid| set.has(gtid)))
+            && self.takes_gtid(facts)
             && (filter.threads.is_empty() || facts.thread.is_some_and(|thread| filter.threads.contains(&thread)))
     }
 
@@ -273,17 +273,37 @@ impl Compiled {
             && (filter.tables.is_empty() || filter.tables.iter().any(|one| one.takes(schema, table)))
     }
 
-    /// Whether rows of an event may pass; where [`Self::wants_rows`] is not true, all of them do. Whether those without
-    /// the text of a statement pass a pattern over it, [`Self::takes_row`] cannot tell.
+    /// Whether rows of an event may pass; where [`Self::wants_rows`] is not true, all of them do.
     pub fn takes_event(&self, event: &EventFacts<'_>) -> bool {
-        let filter = &self.filter;
-        let text = || event.statement.map(Foreign::raw_bytes);
-        self.takes_place(event.file, event.position)
+        self.asks_event(event) == Passes::Yes
+    }
+
+    /// The same, and whether that can be told: not every log names connections and statements.
+    pub fn asks_event(&self, event: &EventFacts<'_>) -> Passes {
+        let (filter, facts) = (&self.filter, event.transaction);
+        let is_taken = self.takes_place(event.file, event.position)
             && (filter.kinds.is_empty() || filter.kinds.contains(&event.kind))
             && (filter.changed.is_empty() || event.kind == ChangeKind::Update)
             && self.takes_table(event.schema, event.table)
-            && self.takes_transaction(event.file, event.transaction)
-            && self.statement.as_ref().is_none_or(|pattern| text().is_none_or(|text| pattern.0.is_match(text)))
+            && (self.begins.is_empty() || self.begins.contains(&(event.file, facts.start)))
+            && self.takes_time(facts.committed_at)
+            && self.takes_gtid(facts);
+        let thread = || match facts.thread {
+            _ if filter.threads.is_empty() => Passes::Yes,
+            Some(thread) => Passes::of(filter.threads.contains(&thread)),
+            None => Passes::Untold(Untold::Thread),
+        };
+        let statement = || match (&self.statement, event.statement) {
+            (None, _) => Passes::Yes,
+            (Some(pattern), Some(text)) => Passes::of(pattern.0.is_match(text.raw_bytes())),
+            (Some(_), None) => Passes::Untold(Untold::Statement),
+        };
+        Passes::of(is_taken).and(thread).and(statement)
+    }
+
+    fn takes_gtid(&self, facts: &TransactionFacts) -> bool {
+        let is_in = |set: &GtidSet| facts.gtid.as_ref().is_some_and(|gtid| set.has(gtid));
+        self.filter.gtids.as_ref().is_none_or(is_in)
     }
 }
 

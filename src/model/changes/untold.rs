@@ -13,8 +13,6 @@ use crate::model::units::grouped;
 pub enum Untold {
     /// The names of its columns are not known.
     Unnamed,
-    /// The log does not have the text of its statement.
-    Statement,
     /// The log's images leave a column out.
     LeftOut(Foreign),
     /// A column's bytes are not what it holds.
@@ -23,19 +21,28 @@ pub enum Untold {
     Charset(Foreign, &'static str),
     /// The labels of an enum or a set are not known.
     Labels(Foreign),
+    /// The log does not name the connection that changed it.
+    Thread,
+    /// The log does not have the text of the statement that changed it.
+    Statement,
 }
 
 impl fmt::Display for Untold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unnamed => f.write_str("the names of its columns are not known; --schema tells them"),
-            Self::Statement => f.write_str("the log does not have the text of its statement"),
             Self::LeftOut(column) => write!(f, "the log's images leave the column {column} out"),
             Self::Unreadable(column) => write!(f, "the value of column {column} cannot be read"),
             Self::Charset(column, charset) => {
                 write!(f, "column {column} is in {charset}, which is not read here; x'..' compares bytes")
             }
             Self::Labels(column) => write!(f, "the labels of column {column} are not known; --schema tells them"),
+            Self::Thread => {
+                f.write_str("the log names no connection for its rows; ask for times, positions, GTIDs or tables instead")
+            }
+            Self::Statement => f.write_str(
+                "the log does not have the text of its statement; ask for times, positions, GTIDs or tables instead",
+            ),
         }
     }
 }

@@ -11,6 +11,8 @@ pub struct Dialect {
     pub ansi_quotes: bool,
     /// A backslash in a string is a character.
     pub no_backslash_escapes: bool,
+    /// Bytes beyond ASCII stand for characters that nobody here can tell: their character set is not read.
+    pub garbled: bool,
 }
 
 impl Dialect {

@@ -18,6 +18,7 @@ use crate::server::rows_now::RowsNow;
 use crate::sql::lexer::LexError;
 use crate::target::{self, Patience, Ssh, Store, parse_backup};
 use crate::work::changes::facts::{self, DefinitionSet, Definitions, Said, Valid};
+use crate::work::changes::lately::{self, LogsEnd};
 use crate::work::look;
 use crate::work::opening::{self, Plaintext};
 use crate::work::pipe::bridge;
@@ -263,14 +264,20 @@ pub async fn from_server(
     session: &Session,
     text: &str,
     tables: &[TableRef],
+    end: &LogsEnd,
 ) -> Result<(DefinitionSet, Around, FactsSource), Report> {
     let server = server(session, text)?;
     let password = run::password(session, &server);
     let password = password.as_ref().map(|secret| secret.expose());
     let mut connection = crate::server::connect(&server, password).await.map_err(|error| error.report())?;
     connection.only_read().await.map_err(|error| error.report())?;
-    let mut found = vec![];
+    let (mut found, mut late) = (vec![], vec![]);
     for table in tables {
+        let created = connection.created(&table.schema, &table.table).await.map_err(|error| error.report())?;
+        if created.is_some_and(|created| end.lies_before(table, created)) {
+            late.push(table.to_string());
+            continue;
+        }
         let create = connection.definition(&table.schema, &table.table).await.map_err(|error| error.report())?;
         let Some(create) = create else { continue };
         let mut reader = DefinitionReader::new(table.schema.raw_bytes());
@@ -284,7 +291,8 @@ pub async fn from_server(
     look.close().await;
     let names = seen.tables.into_iter().map(|now| now.table).collect();
     let around = Around { tables: names, keys: seen.keys, triggers: seen.triggers };
-    let told = facts::told(&server.label(), found.len(), facts::valid_words(Valid::End, &[]));
+    let mut told = facts::told(&server.label(), found.len(), facts::valid_words(Valid::End, &[]));
+    told.problem = (!late.is_empty()).then(|| lately::words(&late));
     Ok((DefinitionSet { tables: found, around: Around::default(), valid: Valid::End }, around, told))
 }
 

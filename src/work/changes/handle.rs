@@ -20,6 +20,7 @@ use crate::work::changes::error::ChangesError;
 use crate::work::changes::facts::Definitions;
 use crate::work::changes::fetch::{Fetching, Log};
 use crate::work::changes::given;
+use crate::work::changes::lately::LogsEnd;
 use crate::work::changes::life;
 use crate::work::changes::listing::{self, Found, Listing};
 use crate::work::changes::pages;
@@ -237,8 +238,9 @@ impl Opening<'_> {
     /// Servers are asked only for the tables that the log has.
     async fn ask_servers(&self, request: &ChangesRequest, pass: &mut Pass, surveyed: &Surveyed) -> Result<(), Report> {
         let tables: Vec<TableRef> = surveyed.stats.tables.iter().map(|sums| sums.table.clone()).collect();
+        let end = LogsEnd::of(surveyed);
         for schema in request.schemas.iter().filter(|text| given::is_server(text)) {
-            let (set, around, told) = given::from_server(self.session, schema, &tables).await?;
+            let (set, around, told) = given::from_server(self.session, schema, &tables, &end).await?;
             pass.definitions.add(set);
             pass.definitions.add_whole(around);
             pass.facts.push(told);

@@ -65,7 +65,7 @@ where
         let columns = table.shown.key_columns();
         let (mut cells, mut walk, mut row) = (RowCells::default(), item.event.rows(), 0);
         while walk.read(&mut cells).map_err(|broken: Broken| broken.at(item.place.position))? {
-            let values = Cells { table: &table.log, cells: &cells, is_stated: item.statement.is_some() };
+            let values = Cells { table: &table.log, cells: &cells };
             let key = |is_after: bool| -> Option<Key> {
                 let value = |at: usize| match (is_after, values.after(at)) {
                     // An image after may leave out what stayed as it was.
@@ -147,7 +147,7 @@ fn learn(opened: &Opened, table: &TableRef, key: &[Literal]) -> Learned {
     let row = |_: &Opened, row: Row<'_, '_>| {
         learned.table = Some(row.described.shown.clone());
         if learned.root.is_none() {
-            let values = Cells { table: &row.described.log, cells: row.cells.0, is_stated: true };
+            let values = Cells { table: &row.described.log, cells: row.cells.0 };
             if row.described.shown.has_that_key(&values, key) == Passes::Yes {
                 let columns = row.described.shown.key_columns();
                 let is = |found: &&Key| {

@@ -7,6 +7,7 @@ mod facts;
 mod fetch;
 mod given;
 mod handle;
+mod lately;
 mod life;
 mod listing;
 mod names;

@@ -23,18 +23,20 @@ use crate::work::changes::walls;
 use crate::work::changes::wanted::{Cells, Chosen};
 
 /// Whether rows of an event pass, all of them or some.
-fn takes(filter: &Compiled, seen: &Seen<'_>) -> bool {
-    let Seen::Rows { item, fate, .. } = seen else { return false };
-    *fate != Fate::RolledBack
-        && filter.takes_event(&EventFacts {
-            file: item.place.file,
-            position: item.place.position,
-            schema: &item.event.table.schema,
-            table: &item.event.table.name,
-            kind: item.event.kind,
-            transaction: item.facts,
-            statement: item.statement.map(Arc::as_ref),
-        })
+fn asks(filter: &Compiled, seen: &Seen<'_>) -> Passes {
+    let Seen::Rows { item, fate, .. } = seen else { return Passes::No };
+    if *fate == Fate::RolledBack {
+        return Passes::No;
+    }
+    filter.asks_event(&EventFacts {
+        file: item.place.file,
+        position: item.place.position,
+        schema: &item.event.table.schema,
+        table: &item.event.table.name,
+        kind: item.event.kind,
+        transaction: item.facts,
+        statement: item.statement.map(Arc::as_ref),
+    })
 }
 
 /// A transaction that is being put together.
@@ -86,11 +88,11 @@ impl Entries<'_> {
 
     fn rows(&mut self, seen: &Seen<'_>) -> Result<(), BinlogError> {
         let Seen::Rows { item, table, fate } = seen else { return Ok(()) };
-        let wanted = takes(&self.chosen.0, seen);
+        let asked = asks(&self.chosen.0, seen);
         let Some(line) = &mut self.line else { return Ok(()) };
         line.fate = if line.fate == Fate::Happened { *fate } else { line.fate };
         let (mut cells, mut walk, mut all, mut passing) = (RowCells::default(), item.event.rows(), 0, 0);
-        let looks = wanted && self.chosen.0.wants_rows();
+        let looks = asked == Passes::Yes && self.chosen.0.wants_rows();
         let broken = |broken: crate::change::error::Broken| broken.at(item.place.position);
         loop {
             let more = if looks { walk.read(&mut cells) } else { walk.skip() };
@@ -98,8 +100,8 @@ impl Entries<'_> {
                 break;
             }
             all += 1;
-            let row = Cells { table: &table.log, cells: &cells, is_stated: item.statement.is_some() };
-            match if looks { self.chosen.0.takes_row(&table.shown, &row) } else { Passes::of(wanted) } {
+            let row = Cells { table: &table.log, cells: &cells };
+            match if looks { self.chosen.0.takes_row(&table.shown, &row) } else { asked.clone() } {
                 Passes::Yes => passing += 1,
                 Passes::No => {}
                 Passes::Untold(why) => line.untold.add((&table.shown.schema, &table.shown.name), &why, 1),

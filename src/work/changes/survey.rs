@@ -169,7 +169,7 @@ impl Surveyed {
                 self.stats.wall(&table.schema, &table.table);
             }
         }
-        if ddl.verb == DdlVerb::Unknown {
+        if ddl.verb == DdlVerb::Unknown || ddl.tables.is_empty() {
             self.last_walls.insert(TableName { schema: vec![], table: vec![] }, place);
             self.stats.wall(b"", b"");
         }

@@ -83,12 +83,17 @@ fn of_partitions(tables: &[TableRef]) -> String {
 }
 
 fn destroyed(verb: WallVerb, tables: &[TableRef]) -> String {
-    let names: Vec<String> = tables.iter().take(4).map(TableRef::to_string).collect();
+    let name = |table: &TableRef| match table.table.raw_bytes() {
+        [] if verb != WallVerb::DropDatabase => format!("a table of {}, whose name cannot be read,", table.schema),
+        _ => table.to_string(),
+    };
+    let names: Vec<String> = tables.iter().take(4).map(name).collect();
     let more = tables.len().saturating_sub(names.len());
     let names = match more {
         0 => names.join(", "),
         more => format!("{} and {more} more", names.join(", ")),
     };
+    let names = if tables.is_empty() { "a table whose name cannot be read".to_owned() } else { names };
     match verb {
         WallVerb::Truncate => format!("all rows of {names}: the log does not have them"),
         WallVerb::Drop => format!("{names} with all rows: the log does not have them"),

@@ -2,12 +2,13 @@
 
 use crate::change::error::Broken;
 use crate::change::index::{RowView, RowsFacts, Wanted};
-use crate::change::query::Ddl;
+use crate::change::query::{Ddl, TableName};
 use crate::change::rows::{Cell, RowCells};
 use crate::change::table::Table;
+use crate::change::touched;
 use crate::change::transactions::StatementItem;
 use crate::model::change::{Place, Value};
-use crate::model::changes::{Compiled, EventFacts, Passes, RowValue, RowValues};
+use crate::model::changes::{Compiled, EventFacts, Passes, RowValue, RowValues, Untold};
 use crate::model::foreign::Foreign;
 
 /// The cells of a row, read as values when a filter asks.
@@ -16,8 +17,6 @@ pub struct Cells<'c, 'a> {
     pub table: &'c Table,
     /// The cells.
     pub cells: &'c RowCells<'a>,
-    /// Whether the log has the text of their statement.
-    pub is_stated: bool,
 }
 
 impl RowValues for Cells<'_, '_> {
@@ -27,10 +26,6 @@ impl RowValues for Cells<'_, '_> {
 
     fn after(&self, column: usize) -> RowValue<'_> {
         of_image(&self.cells.after, || self.cells.value_after(self.table, column))
-    }
-
-    fn has_statement(&self) -> bool {
-        self.is_stated
     }
 }
 
@@ -45,21 +40,32 @@ fn of_image<'v>(image: &[Cell<'_>], value: impl FnOnce() -> Result<Option<Value<
     }
 }
 
+fn event<'a>(rows: &RowsFacts<'a>) -> EventFacts<'a> {
+    EventFacts {
+        file: rows.place.file,
+        position: rows.place.position,
+        schema: &rows.table.schema,
+        table: &rows.table.name,
+        kind: rows.kind,
+        transaction: rows.transaction,
+        statement: rows.statement,
+    }
+}
+
 /// A filter that the engine of undo asks.
 #[derive(Debug, Clone)]
 pub struct Chosen(pub Compiled);
 
 impl Wanted for Chosen {
     fn rows(&self, rows: &RowsFacts<'_>) -> bool {
-        self.0.takes_event(&EventFacts {
-            file: rows.place.file,
-            position: rows.place.position,
-            schema: &rows.table.schema,
-            table: &rows.table.name,
-            kind: rows.kind,
-            transaction: rows.transaction,
-            statement: rows.statement,
-        })
+        self.0.takes_event(&event(rows))
+    }
+
+    fn doubt(&self, rows: &RowsFacts<'_>) -> Option<Untold> {
+        match self.0.asks_event(&event(rows)) {
+            Passes::Untold(why) => Some(why),
+            _ => None,
+        }
     }
 
     fn looks_at_rows(&self) -> bool {
@@ -67,11 +73,15 @@ impl Wanted for Chosen {
     }
 
     fn row(&self, row: &RowView<'_, '_>) -> Passes {
-        self.0.takes_row(&row.table.shown, &Cells { table: &row.table.log, cells: row.cells, is_stated: row.is_stated })
+        self.0.takes_row(&row.table.shown, &Cells { table: &row.table.log, cells: row.cells })
     }
 
     fn statement(&self, statement: &StatementItem<'_>, place: Place) -> bool {
-        self.stands_within(statement, place)
+        self.stands_within(statement, place) && self.may_touch(statement)
+    }
+
+    fn statement_beside(&self, statement: &StatementItem<'_>, place: Place) -> bool {
+        self.stands_within(statement, place) && !self.may_touch(statement)
     }
 
     fn wall(&self, ddl: &Ddl, statement: &StatementItem<'_>, place: Place) -> bool {
@@ -108,6 +118,18 @@ impl Chosen {
         !filter.schemas.is_empty()
             || !filter.tables.is_empty()
             || self.0.takes_transaction(place.file, &statement.facts)
+    }
+
+    /// Whether a statement may change a table that is wanted by itself, as far as its text tells.
+    fn may_touch(&self, statement: &StatementItem<'_>) -> bool {
+        let filter = self.0.filter();
+        let is_wanted = |name: &TableName| {
+            self.0.takes_table(&Foreign::new(name.schema.clone()), &Foreign::new(name.table.clone()))
+        };
+        let is_any = filter.schemas.is_empty() && filter.tables.is_empty();
+        is_any
+            || touched::named(&statement.query)
+                .is_none_or(|names| names.iter().any(|name| is_wanted(name) || is_wanted(&name.folded())))
     }
 
     fn may_want(&self, schema: &Foreign) -> bool {

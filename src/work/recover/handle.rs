@@ -13,7 +13,7 @@ use crate::change::undo::{Reference, UndoError, Undoing};
 use crate::model::change::{Change, ChangeKind};
 use crate::model::changes::{ChangeFilter, Literal, TableRef};
 use crate::model::script::{
-    CheckView, Decision, Later, RecoveryPhase, RecoveryView, RowNow, ScriptHazard, ScriptOptions, ScriptPage,
+    CheckView, Decision, Later, RecoveryPhase, RecoveryView, RefusedSum, RowNow, ScriptHazard, ScriptOptions, ScriptPage,
     ScriptStatement, ScriptTransaction, Surroundings, Which,
 };
 use crate::report::{Report, Reportable};
@@ -23,7 +23,7 @@ use crate::work::news::Changed;
 use crate::work::recover::error::RecoverError;
 use crate::work::recover::export::{self, ExportOptions, Recovered};
 use crate::work::recover::made::{Made, Material, Reading, Wish, row_words};
-use crate::work::recover::state::{State, label};
+use crate::work::recover::state::{State, label, refused_sum};
 use crate::work::recover::{around, chain, material, words};
 use crate::work::session::{Session, held};
 
@@ -147,7 +147,8 @@ impl RecoveryHandle {
             Ok(total) => total,
             Err(error) => return self.state().fail(error.report()),
         };
-        let told = chain::hazards(&made, &self.0.filter, &self.0.reading);
+        let mut told = chain::hazards(&made, &self.0.filter, &self.0.reading);
+        told.extend(words::beside(&made.index.beside));
         {
             let mut state = self.state();
             (state.total, state.told) = (total, told);
@@ -231,6 +232,11 @@ impl RecoveryHandle {
             *total = self.state().source.totals.bytes;
         }
         Arc::new(view)
+    }
+
+    /// Everything that cannot be undone, by table and kind of reason: also what the view has no room for.
+    pub fn reasons(&self) -> Vec<RefusedSum> {
+        self.state().refusals.sums.iter().map(refused_sum).collect()
     }
 
     /// Waits until the logs have been read, and what is chosen has been worked out.

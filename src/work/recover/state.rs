@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::change::reverse::{Hazard, Reason, Refusal, Refusals};
+use crate::change::reverse::{Alike, Hazard, Reason, Refusal, Refusals};
 use crate::change::undo::{Choices, Chosen, Reference, RowPlace, Undoing, Written};
 use crate::model::change::{ChangeKind, ChangedTable, TransactionFacts};
 use crate::model::changes::{ChangesView, Coverage, Rows, TableRef, Wall, WallVerb};
 use crate::model::foreign::Foreign;
 use crate::model::script::{
     CheckView, Choice, ChoiceCounts, Decision, Later, Mode, Offer, PartialTransaction, RecoveryPhase, RecoveryView,
-    RefusedChange, RowNow, RowState, ScriptHazard, ScriptTable, ScriptWall, StateCounts, Surroundings, Which,
+    RefusedChange, RefusedSum, RowNow, RowState, ScriptDigest, ScriptHazard, ScriptTable, ScriptWall, StateCounts,
+    Surroundings, Which,
 };
 use crate::report::Report;
 use crate::work::changes::table_ref;
@@ -378,7 +379,7 @@ impl State {
     fn walls(&self) -> Vec<ScriptWall> {
         // A wall begins with its transaction, the refusal names the statement itself.
         let of = |refusal: &Refusal| {
-            let Reason::Wall(text) = &refusal.reason else { return None };
+            let (Reason::Wall(text) | Reason::Early(text, _)) = &refusal.reason else { return None };
             self.source.walls.iter().rev().find(|wall| {
                 *refusal.key.file == wall.file
                     && wall.place.position <= refusal.key.position
@@ -440,6 +441,11 @@ pub fn refused(refusal: &Refusal) -> RefusedChange {
         table: refusal.table.as_ref().map(table_ref),
         reason: refusal.reason.to_string(),
     }
+}
+
+/// Refusals of one kind as doors show them.
+pub fn refused_sum(alike: &Alike) -> RefusedSum {
+    RefusedSum { first: refused(&alike.first), count: alike.count }
 }
 
 /// A hazard of the script itself, as doors show it.

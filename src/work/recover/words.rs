@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::change::index::{Beside, Gtids};
 use crate::change::script::Header;
 use crate::model::changes::{ChangeFilter, ChangesView};
 use crate::model::foreign::Foreign;
@@ -86,6 +87,9 @@ pub fn header(made: &Made, filter: &ChangeFilter, state: &State) -> Header {
     }
     add("around", around::known_words(made, state.asked.as_ref().map(|(server, _)| server.as_str())));
     add("transactions", transactions(made));
+    if let Some(gtids) = gtids(&made.index.gtids) {
+        add("gtids", gtids);
+    }
     for part in state.view_partial().iter().take(LISTED) {
         add("partial", part.clone());
     }
@@ -120,6 +124,37 @@ fn offers(hazard: &ScriptHazard) -> Vec<Foreign> {
         notes.extend(offer.sql.iter().map(|sql| line(format!("  {sql}"))));
     }
     notes
+}
+
+/// A hazard for statements without rows that name none of the tables that are asked for.
+pub fn beside(beside: &Beside) -> Option<ScriptHazard> {
+    let first = beside.first.as_ref()?;
+    let count = counted(beside.total, "statement");
+    let text = format!(
+        "{count} on other tables lie in the log as text alone, the first at {}:{}: what triggers, functions, views or \
+         foreign keys of theirs changed in these tables is not undone ({})",
+        first.key.file, first.key.position, first.reason
+    );
+    Some(ScriptHazard { code: "statements_beside", text, offers: vec![] })
+}
+
+/// The GTIDs of the transactions that are asked for; `None` where the log gives none.
+fn gtids(gtids: &Gtids) -> Option<String> {
+    let (spans, unlisted) = gtids.spans();
+    let mut words: Vec<String> = spans.iter().take(LISTED).map(ToString::to_string).collect();
+    let more = spans.len().saturating_sub(LISTED);
+    match (more > 0, unlisted) {
+        (true, 0) => words.push(format!("and {} more spans", grouped(more as u64))),
+        (true, _) => words.push(format!("and more than {} more spans", grouped(more as u64))),
+        _ => {}
+    }
+    let without = gtids.without;
+    let words = words.join(", ");
+    match (words.is_empty(), without) {
+        (true, _) => None,
+        (false, 0) => Some(words),
+        (false, without) => Some(format!("{words}; {} transactions have none", grouped(without))),
+    }
 }
 
 fn transactions(made: &Made) -> String {

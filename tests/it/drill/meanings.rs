@@ -324,24 +324,54 @@ fn d51_rows_that_hold_what_no_server_writes_are_an_error_with_their_place() {
 #[test]
 fn d52_every_way_to_change_a_definition_is_a_wall() {
     each(|server| {
-        let walls = [
+        let mut walls = vec![
             "/* a comment */ ALTER TABLE t ADD COLUMN w INT",
             "-- a comment\nALTER TABLE t ADD COLUMN w INT",
             "# a comment\nTRUNCATE TABLE t",
             "/*!40000 ALTER TABLE t ADD COLUMN w INT */",
+            "/*!50000 TRUNCATE */ TABLE `scene` . `t`",
             "CREATE INDEX i ON t (v)",
             "CREATE UNIQUE INDEX i ON t (v)",
             "RENAME TABLE t TO t2",
+            "RENAME TABLE p TO p2, t TO t2",
             "DROP TABLE IF EXISTS t",
+            "DROP TABLE p, t",
+            "DROP TABLES t RESTRICT",
             "TRUNCATE t",
-            "CREATE TABLE copied AS SELECT * FROM t",
-            "CREATE TABLE alike LIKE t",
             "ALTER TABLE scene.t ENGINE=InnoDB, ADD w INT",
+            "ALTER TABLE t RENAME TO t2",
+            "ALTER TABLE t CONVERT TO CHARACTER SET latin1",
+            "ALTER TABLE t COMMENT 'no; /* more */'",
+            "ALTER TABLE p EXCHANGE PARTITION p0 WITH TABLE t",
             "DROP INDEX k ON t",
+            "SET @a='; TRUNCATE t'; OPTIMIZE TABLE p; TRUNCATE t",
+            "CREATE TABLE copied AS SELECT * FROM t; INSERT INTO copied VALUES (9,9,'z'); DROP TABLE copied",
             "ALTER DATABASE scene CHARACTER SET latin1",
         ];
+        match server.product {
+            Product::Mariadb => walls.extend([
+                "CREATE OR REPLACE TABLE t (id INT PRIMARY KEY)",
+                "SET STATEMENT lock_wait_timeout=9 FOR TRUNCATE TABLE t",
+                "SET STATEMENT lock_wait_timeout=9, max_statement_time=0 FOR ALTER TABLE t ADD COLUMN w INT",
+                "ALTER ONLINE TABLE t ADD COLUMN w INT",
+                "ALTER IGNORE TABLE t ADD UNIQUE (s)",
+                "ALTER TABLE t WAIT 5 ADD COLUMN w INT",
+                "TRUNCATE TABLE t WAIT 5",
+                "DROP TABLE IF EXISTS t NOWAIT",
+                "/*M! ALTER */ TABLE t ADD COLUMN w INT",
+                "CREATE OR REPLACE INDEX k ON t (s)",
+            ]),
+            Product::Mysql => walls.extend([
+                "ALTER TABLE t RENAME COLUMN v TO x, ALGORITHM=INSTANT",
+                "ALTER TABLE t ALTER INDEX k INVISIBLE",
+                "ALTER TABLE t DISCARD TABLESPACE",
+            ]),
+        }
         for wall in walls {
-            let stage = format!("{TABLE} ALTER TABLE t ADD KEY k (v); INSERT INTO t VALUES (1,1,'a');");
+            let stage = format!(
+                "{TABLE} ALTER TABLE t ADD KEY k (v); INSERT INTO t VALUES (1,1,'a'); CREATE TABLE p LIKE t; \
+                 ALTER TABLE p PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (9));"
+            );
             let scene = Scene::new(server, &stage, &format!("UPDATE t SET v=2; {wall};"));
             match scene.undo() {
                 Err(stopped) => {

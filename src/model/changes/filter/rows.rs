@@ -25,8 +25,6 @@ pub trait RowValues {
     fn before(&self, column: usize) -> RowValue<'_>;
     /// A column after; what an update's image leaves out stayed as it was.
     fn after(&self, column: usize) -> RowValue<'_>;
-    /// Whether the log has the text of the statement that changed it.
-    fn has_statement(&self) -> bool;
 }
 
 impl RowValues for Change {
@@ -36,10 +34,6 @@ impl RowValues for Change {
 
     fn after(&self, column: usize) -> RowValue<'_> {
         of_image(self.after.as_ref(), column)
-    }
-
-    fn has_statement(&self) -> bool {
-        self.statement.is_some()
     }
 }
 
@@ -69,7 +63,7 @@ impl Passes {
     }
 
     /// When both must hold.
-    fn and(self, other: impl FnOnce() -> Self) -> Self {
+    pub(super) fn and(self, other: impl FnOnce() -> Self) -> Self {
         match self {
             Self::Yes => other(),
             Self::No => Self::No,
@@ -103,7 +97,7 @@ impl Compiled {
     /// Whether rows have to be looked into.
     pub fn wants_rows(&self) -> bool {
         let filter = self.filter();
-        !(filter.keys.is_empty() && filter.changed.is_empty() && filter.values.is_empty()) || filter.statement.is_some()
+        !(filter.keys.is_empty() && filter.changed.is_empty() && filter.values.is_empty())
     }
 
     /// Whether one row passes. A column that a table does not have never does; where nothing tells its columns'
@@ -118,11 +112,7 @@ impl Compiled {
                 passes.and(|| with(table, name, |at| either(table, row, at, wanted)))
             })
         };
-        let stated = || match filter.statement.is_some() && !row.has_statement() {
-            true => Passes::Untold(Untold::Statement),
-            false => Passes::Yes,
-        };
-        keys().and(changed).and(values).and(stated)
+        keys().and(changed).and(values)
     }
 }
 

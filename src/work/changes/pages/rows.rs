@@ -8,7 +8,7 @@ use crate::model::change::{BinlogPos, Change};
 use crate::model::changes::{Compiled, Passes, RowCursor, RowsOf, RowsPage, RowsRequest, Untolds};
 use crate::report::{Report, Reportable};
 use crate::work::changes::error::ChangesError;
-use crate::work::changes::pages::takes;
+use crate::work::changes::pages::asks;
 use crate::work::changes::walk::{Opened, Seen, Spot, Visit, change};
 use crate::work::changes::wanted::Cells;
 
@@ -27,7 +27,7 @@ struct Gathering<'o> {
 impl Gathering<'_> {
     fn rows(&mut self, spot: Spot, seen: &Seen<'_>) -> Result<ControlFlow<()>, BinlogError> {
         let Seen::Rows { item, table, fate } = seen else { return Ok(ControlFlow::Continue(())) };
-        if spot.entry < self.from.entry || !takes(self.filter, seen) {
+        if spot.entry < self.from.entry || asks(self.filter, seen) != Passes::Yes {
             return Ok(ControlFlow::Continue(()));
         }
         if self.nth.entry != spot.entry {
@@ -43,7 +43,7 @@ impl Gathering<'_> {
                 return Ok(ControlFlow::Continue(()));
             }
             row += 1;
-            let values = Cells { table: &table.log, cells: &cells, is_stated: item.statement.is_some() };
+            let values = Cells { table: &table.log, cells: &cells };
             if !skips && self.filter.wants_rows() && self.filter.takes_row(&table.shown, &values) != Passes::Yes {
                 continue;
             }
@@ -121,23 +121,23 @@ pub fn stream(
         B: FnMut(u32, BinlogPos, BinlogError) -> ControlFlow<()>,
     {
         fn see(&mut self, spot: Spot, seen: Seen<'_>) -> Result<ControlFlow<()>, BinlogError> {
-            if !takes(self.filter, &seen) {
+            let asked = asks(self.filter, &seen);
+            let Seen::Rows { item, table, fate } = seen else { return Ok(ControlFlow::Continue(())) };
+            if asked == Passes::No {
                 return Ok(ControlFlow::Continue(()));
             }
-            let Seen::Rows { item, table, fate } = seen else { return Ok(ControlFlow::Continue(())) };
+            let looks = asked == Passes::Yes && self.filter.wants_rows();
             let of = self.opened.log_file(spot.at.file);
             let (mut cells, mut walk, mut row) = (RowCells::default(), item.event.rows(), 0);
             while walk.read(&mut cells).map_err(|broken| broken.at(item.place.position))? {
                 row += 1;
-                let values = Cells { table: &table.log, cells: &cells, is_stated: item.statement.is_some() };
-                if self.filter.wants_rows() {
-                    match self.filter.takes_row(&table.shown, &values) {
-                        Passes::Yes => {}
-                        Passes::No => continue,
-                        Passes::Untold(why) => {
-                            self.untold.add((&table.shown.schema, &table.shown.name), &why, 1);
-                            continue;
-                        }
+                let values = Cells { table: &table.log, cells: &cells };
+                match if looks { self.filter.takes_row(&table.shown, &values) } else { asked.clone() } {
+                    Passes::Yes => {}
+                    Passes::No => continue,
+                    Passes::Untold(why) => {
+                        self.untold.add((&table.shown.schema, &table.shown.name), &why, 1);
+                        continue;
                     }
                 }
                 if (self.take)(change(&of, item, (&cells, row - 1), table, fate)?).is_break() {
