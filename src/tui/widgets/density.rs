@@ -185,6 +185,18 @@ mod tests {
         assert_eq!(counts[..3], [2, 5, 0]);
     }
 
+    #[test]
+    fn no_time_stands_below_what_lies_behind_the_end() {
+        let (from, to) = (at("2026-11-22 03:00:00"), at("2026-11-22 09:22:56"));
+        for columns in [60, 84, 147, 160, 300] {
+            for zoom in 0..4 {
+                let ticks = Axis::new(from, to, to, zoom, columns, 1);
+                let behind = ticks.ticks().into_iter().find(|(column, _)| ticks.moment(*column) > to);
+                assert_eq!(behind, None, "{columns} columns, zoom {zoom}");
+            }
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn no_axis_panics_and_every_cursor_is_on_it(from in 0_i64..4_000_000_000, span in 0_i64..400_000_000, here in 0_i64..400_000_000, zoom: u8, columns in 0_u16..500, finest in 0_i64..100_000) {
