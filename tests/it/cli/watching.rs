@@ -133,7 +133,7 @@ fn a_verified_backup_is_trusted_and_a_damaged_one_is_not() {
 fn the_answer_in_json_has_every_database_and_target() {
     let run = check(&home(), &["--json"]);
     let line = run.line();
-    assert_eq!(fields(&line), ["at", "databases", "state", "targets", "words"]);
+    assert_eq!(fields(&line), ["at", "databases", "remarks", "state", "targets", "words"]);
     assert_eq!((line["state"].as_str(), line["databases"].as_array().unwrap().len()), (Some("warning"), 2));
     assert_eq!(
         fields(&line["databases"][0]),
@@ -176,6 +176,7 @@ fn the_past_reads_in_eighty_columns_and_in_documented_fields() {
         "database",
         "ended_at",
         "findings",
+        "kind",
         "object_id",
         "outcome",
         "run_id",
