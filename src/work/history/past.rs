@@ -52,6 +52,7 @@ impl Builder<'_, '_> {
             dense_from: Moment(i64::MIN),
             now: sources.now,
         };
+        let grace = slots::grace(&past);
         let (mut judgements, slots) = match sources.depth {
             Depth::Standing => (standing(&past), vec![]),
             Depth::All => {
@@ -82,6 +83,7 @@ impl Builder<'_, '_> {
             findings,
             runs,
             checks,
+            grace,
             rhythm,
             key: self.key,
         }
