@@ -9,16 +9,18 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::disk::catalog_cache::{CacheKey, CatalogCache, Known};
+use crate::disk::seen::SeenBook;
 use crate::model::backup::{Backup, BackupId};
 use crate::model::foreign::Foreign;
 use crate::model::seal::Fingerprint;
-use crate::model::target::{Access, History, Object, Stamp, Target, TargetName};
+use crate::model::target::{Object, Stamp, Target, TargetName};
 use crate::model::units::Moment;
 use crate::report::{Report, Reportable};
 use crate::target::Store;
 use crate::work::catalog;
 use crate::work::catalog::{Beside, Catalog, Listing, Look, TargetState, TargetView};
-use crate::work::heads::{Heads, few_of_each};
+use crate::work::heads::{Heads, few_of_each, is_readable};
+use crate::work::history::seen::seen;
 use crate::work::look;
 use crate::work::look::{Glance, Holds};
 use crate::work::news::{Changed, News};
@@ -170,6 +172,11 @@ impl Browser {
         let browser = Self(Arc::new(inner));
         tokio::spawn(browser.clone().publish_changes());
         browser
+    }
+
+    /// What once lay in each target.
+    pub fn seen(&self) -> SeenBook {
+        self.0.cache.lock().unwrap_or_else(PoisonError::into_inner).seen().clone()
     }
 
     /// The newest snapshot.
@@ -333,7 +340,7 @@ impl Browser {
             if state.looks.get(&id).is_some_and(|seen| seen.is_of(object, beside)) {
                 continue;
             }
-            match cache.get(&cache_key(&url, object, beside)) {
+            match cache.get(&CacheKey::of(&url, object, beside)) {
                 Some(Known { shape, metadata }) => {
                     let look = Look { shape, metadata };
                     state.looks.insert(id, Seen::new(object, beside, Glance { look, holds: Holds::UntilChanged }));
@@ -397,7 +404,7 @@ impl Browser {
             if glance.holds == Holds::UntilChanged {
                 let known = Known { shape: glance.look.shape.clone(), metadata: glance.look.metadata.clone() };
                 let mut cache = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner);
-                cache.put(&cache_key(&url, &task.object, beside), &known);
+                cache.put(&CacheKey::of(&url, &task.object, beside), &known);
             }
             state.looks.insert(task.id.clone(), Seen::new(&task.object, beside, glance));
         }
@@ -434,20 +441,33 @@ impl Browser {
             }
             let began = Instant::now();
             let browser = self.clone();
-            let Ok(round) = tokio::task::spawn_blocking(move || browser.publish()).await else { return };
+            let published = tokio::task::spawn_blocking(move || browser.publish().inspect(|_| browser.remember()));
+            let Ok(round) = published.await else { return };
             self.0.news.tell(Changed::CATALOG);
             if let Some(round) = round {
                 self.0.settled.send_replace(round);
-                let saved = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner).save();
-                if let Err(error) = saved {
-                    tracing::warn!("the catalog cache was not saved: {error}");
-                }
+                self.save();
             }
             let pause = PUBLISH_EVERY.max(began.elapsed() * 3);
             tokio::select! {
                 () = tokio::time::sleep(if round.is_some() { PUBLISH_EVERY / 8 } else { pause }) => {}
                 () = self.0.ended.notified() => {}
             }
+        }
+    }
+
+    /// Notes which series lie where, so that they are missed once they do not.
+    fn remember(&self) {
+        if let Err(error) = self.seen().note(seen(&self.catalog())) {
+            tracing::warn!("what lies in the targets could not be noted: {error}");
+        }
+    }
+
+    /// Keeps what was learnt of objects.
+    fn save(&self) {
+        let mut cache = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = cache.save() {
+            tracing::warn!("the catalog cache was not saved: {error}");
         }
     }
 
@@ -502,19 +522,4 @@ async fn first_page(store: &dyn Store, cancel: CancellationToken) -> Option<Vec<
         Some(Err(_)) => None,
         None => Some(vec![]),
     }
-}
-
-fn cache_key(url: &str, object: &Object, beside: Option<&Object>) -> CacheKey {
-    CacheKey {
-        target: url.to_owned(),
-        key: object.key.clone(),
-        stamp: object.stamp.clone(),
-        metadata: beside.map(|beside| beside.stamp.clone()),
-    }
-}
-
-fn is_readable(object: &Object) -> bool {
-    object.stamp.size > 0
-        && object.history != History::Deleted
-        && matches!(object.storage.access, Access::Ready | Access::Thawed(_))
 }

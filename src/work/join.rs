@@ -49,6 +49,17 @@ pub struct Joined {
     pub outside: HashSet<RunId>,
     /// Objects whose size is not what their run counted.
     pub odd: HashMap<BackupId, Finding>,
+    /// What verifications of our own read.
+    pub verified: HashMap<RunId, Verified>,
+}
+
+/// What a verification of our own read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Where it lies or lay.
+    pub target: TargetName,
+    /// Which backup it is, where it is still listed.
+    pub backup: Option<BackupId>,
 }
 
 impl Joined {
@@ -70,10 +81,22 @@ impl Joined {
     }
 }
 
+/// Joins verifications to what a catalog lists.
+fn verified(runs: &[Run], index: &Index<'_>) -> HashMap<RunId, Verified> {
+    let own = runs.iter().filter(|run| run.kind == RunKind::Verification);
+    let read = own.filter_map(|run| {
+        let object = run.objects.first()?;
+        let at = index.spot(object).and_then(|spot| index.by_spot.get(&spot));
+        let backup = at.map(|at| index.backups[*at].id.clone());
+        Some((run.id.clone(), Verified { target: index.place(object)?.name.clone(), backup }))
+    });
+    read.collect()
+}
+
 /// Joins runs to what a catalog lists. The order of both does not matter.
 pub fn join(runs: &[Run], catalog: &Catalog) -> Joined {
     let index = Index::new(catalog);
-    let mut joined = Joined::default();
+    let mut joined = Joined { verified: verified(runs, &index), ..Joined::default() };
     // What is named is joined first, so that a guess never takes what another run names.
     for run in runs.iter().filter(|run| run.kind == RunKind::Backup) {
         let failed = run.objects.iter().filter(|object| object.state == Some(RunState::Failed));

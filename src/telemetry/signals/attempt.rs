@@ -1,6 +1,8 @@
 //! One attempt at a backup: a run, the object that it left, or both joined.
 
+use crate::model::backup::{Compression, Format};
 use crate::model::foreign::Foreign;
+use crate::model::seal::SealScheme;
 use crate::model::units::Moment;
 
 /// One attempt at a backup.
@@ -24,6 +26,30 @@ pub struct Attempt {
     pub written: Option<Moment>,
     /// How much the object that it left can be trusted.
     pub copy: Copy,
+    /// What it can be measured by; `None` where nobody knows.
+    pub like: Option<Like>,
+}
+
+/// What makes two sizes comparable: dumps of one naming that are packed and sealed in one way.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Like {
+    /// What they are named for.
+    pub series: Foreign,
+    /// As their names say: damaged bytes change no name.
+    pub named_as: (Format, Compression),
+    /// Around or within that packing.
+    pub seal: Sealed,
+}
+
+/// How a backup is sealed, by its bytes: what is packed once it is sealed stays as large as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Sealed {
+    /// Nobody has looked.
+    Unknown,
+    /// Not at all.
+    No,
+    /// In that way.
+    By(SealScheme),
 }
 
 /// Which end of an attempt its time is.

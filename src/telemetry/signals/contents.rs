@@ -1,10 +1,13 @@
 //! Sizes, durations and databases: what is in a backup beside what is usually in it.
 
+use std::collections::HashMap;
+
+use crate::model::backup::{Compression, Format};
 use crate::model::foreign::Foreign;
 use crate::model::judgement::{Judgement, Severity, What};
 use crate::model::units::Moment;
 use crate::telemetry::signals::Past;
-use crate::telemetry::signals::attempt::Attempt;
+use crate::telemetry::signals::attempt::{Attempt, Like, Sealed};
 use crate::telemetry::signals::habit::{Place, Usual, Watch};
 
 /// The least change of a size that is ever news.
@@ -15,6 +18,8 @@ const TIME_RATIO: f64 = 1.5;
 const TIME_LEAST: i64 = 60_000;
 /// Below this part of what is usual a backup is as good as empty.
 const EMPTY: f64 = 0.1;
+/// Below this part of what is usual of another packing no packing has made it so small.
+const BEYOND_PACKING: f64 = 0.02;
 /// Above this multiple growth is more than worth knowing.
 const LEAP: f64 = 3.0;
 
@@ -56,19 +61,67 @@ impl Lasting {
     }
 }
 
+/// What one size is measured by: what it is named for, how it is packed, how it is sealed.
+type Measure<'a> = Option<(&'a Like, Sealed)>;
+
+/// The same without the seal.
+type Kind<'a> = (&'a Foreign, (Format, Compression));
+
+/// What was made and has a size, each with what it is measured by: like with like. What nobody knows of one is taken to
+/// be as in the next one of which it is known, else as in the one before it.
+fn sized<'a>(past: &Past<'a>) -> Vec<(&'a Attempt, u64, Measure<'a>)> {
+    let made = past.attempts.iter().filter(|attempt| attempt.made());
+    let mut sized: Vec<_> = made.filter_map(|attempt| Some((attempt, attempt.bytes?, attempt.like.as_ref()))).collect();
+    let mut near = sized.iter().rev().find_map(|(.., like)| *like);
+    for (.., like) in sized.iter_mut().rev() {
+        near = like.or(near);
+        *like = near;
+    }
+    let mut measured: Vec<_> =
+        sized.into_iter().map(|(it, bytes, like)| (it, bytes, like.map(|like| (like, like.seal)))).collect();
+    let mut known = HashMap::new();
+    measured.iter_mut().rev().for_each(|(.., measure)| learn(&mut known, measure));
+    measured.iter_mut().for_each(|(.., measure)| learn(&mut known, measure));
+    measured
+}
+
+/// Fills in how something is sealed from what is known of its like, or learns it from there.
+fn learn<'a>(known: &mut HashMap<Kind<'a>, Sealed>, measure: &mut Measure<'a>) {
+    let Some((like, seal)) = measure else { return };
+    let of_its_like = known.entry((&like.series, like.named_as)).or_insert(*seal);
+    match *seal {
+        Sealed::Unknown => *seal = *of_its_like,
+        told => *of_its_like = told,
+    }
+}
+
 fn sizes(past: &Past<'_>) -> Vec<Judgement> {
-    let mut watch = Watch::new(SIZE_RATIO);
+    let mut watches: HashMap<Option<(Kind<'_>, Sealed)>, Watch> = HashMap::new();
+    // What was usual of each naming when it was last known, however it was packed.
+    let mut usual: HashMap<Option<&Foreign>, (f64, u32)> = HashMap::new();
     let mut lasting = Lasting::default();
-    for attempt in past.attempts.iter().filter(|attempt| attempt.made()) {
-        let Some(bytes) = attempt.bytes else { continue };
+    for (attempt, bytes, measure) in sized(past) {
+        let kind = measure.map(|(like, seal)| ((&like.series, like.named_as), seal));
+        let watch = watches.entry(kind).or_insert_with(|| Watch::new(SIZE_RATIO));
+        let series = measure.map(|(like, _)| &like.series);
         let judged = match watch.next(attempt.day(), bytes as f64) {
+            Place::Usual if watch.usual().is_none() => {
+                usual.get(&series).and_then(|known| tiny(attempt, bytes, *known))
+            }
             Place::Usual => None,
             Place::Below(usual) => Some(shrunk(attempt, bytes, usual)),
             Place::Above(usual) => Some(grown(attempt, bytes, usual)),
         };
+        usual.extend(watch.usual().map(|known| (series, known)));
         lasting.add(attempt.at, judged);
     }
     lasting.found
+}
+
+/// The first ones of another packing are measured by nothing but sense.
+fn tiny(attempt: &Attempt, bytes: u64, (value, over): (f64, u32)) -> Option<Judgement> {
+    let low = value * BEYOND_PACKING;
+    ((bytes as f64) < low).then(|| shrunk(attempt, bytes, Usual { value, low, high: value, over }))
 }
 
 fn shrunk(attempt: &Attempt, bytes: u64, usual: Usual) -> Judgement {
@@ -116,14 +169,15 @@ fn times(past: &Past<'_>) -> Vec<Judgement> {
 
 fn databases(past: &Past<'_>) -> Vec<Judgement> {
     let mut found: Vec<Judgement> = vec![];
-    let mut known: Option<&[Foreign]> = None;
-    let mut before = 0_u32;
+    // Dumps of single databases under one rule are not each other's measure.
+    let mut known: HashMap<Option<&Foreign>, (&[Foreign], u32)> = HashMap::new();
     let made = past.attempts.iter().filter(|attempt| attempt.made());
     for (attempt, names) in made.filter_map(|attempt| Some((attempt, attempt.databases.as_deref()?))) {
-        let Some(last) = known.replace(names) else {
-            before = 1;
-            continue;
-        };
+        let series = attempt.like.as_ref().map(|like| &like.series);
+        let last = known.get(&series).copied();
+        let again = last.map_or(1, |(last, before)| if last == names { before + 1 } else { 1 });
+        known.insert(series, (names, again));
+        let Some((last, before)) = last else { continue };
         let beyond =
             |a: &[Foreign], b: &[Foreign]| a.iter().filter(|name| !b.contains(name)).cloned().collect::<Vec<_>>();
         let (gone, new) = (beyond(last, names), beyond(names, last));
@@ -147,7 +201,6 @@ fn databases(past: &Past<'_>) -> Vec<Judgement> {
             // That it is there now is no state that could end: it is news of that day.
             found.push(Judgement { what, severity: Severity::Note, since, until: Some(attempt.at) });
         }
-        before = if last == names { before + 1 } else { 1 };
     }
     found
 }

@@ -9,6 +9,8 @@ use crate::telemetry::signals::rhythm::{Habit, Rhythm, Schedule};
 use crate::telemetry::signals::slots::{Fate, dense_from, slots};
 use crate::telemetry::signals::{Past, judge, standing};
 
+mod thinned;
+
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
@@ -119,6 +121,7 @@ fn night(nth: usize, at: Moment) -> Attempt {
         databases: Some(["crm", "shop"].map(Foreign::from).to_vec()),
         written: Some(ended),
         copy: Copy::Good,
+        like: None,
     }
 }
 
@@ -412,7 +415,7 @@ fn a_week_without_a_good_backup_is_said_and_a_month_is_critical() {
     assert_eq!(good_until(NIGHTS - 31).standing(), [("no_good_backup", Severity::Critical)]);
     let never = Story::nightly().each(|_, it| it.copy = Copy::Listed);
     assert_eq!(never.standing(), [("no_good_backup", Severity::Critical)]);
-    assert_eq!(never.judged()[0].short(), "no good copy");
+    assert_eq!(never.judged()[0].short(), "none known good");
 }
 
 #[test]

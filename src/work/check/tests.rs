@@ -6,6 +6,8 @@ use crate::work::history::samples::{
     DAY, Lies, at, catalog, history, history_at, leaving, nightly, now, rule, run, whole,
 };
 
+mod wiped;
+
 const HOURS_26: Duration = Duration::from_secs(26 * 3600);
 
 fn wants() -> Wants {
@@ -67,6 +69,31 @@ fn without_an_age_the_rhythm_of_each_series_decides() {
         })
         .collect();
     assert_eq!(checked(&[("nas", hourly)], &asked).state, State::Critical);
+}
+
+#[test]
+fn the_end_of_a_long_dump_is_no_later_in_check_than_in_the_history() {
+    // Due at 03:00, and every night two hours long; nothing but the object's own time is known.
+    let lies: Vec<Lies> = (0..20)
+        .rev()
+        .map(|ago| Lies {
+            key: format!("night {}.sql.gz", 20 - ago),
+            size: 1000,
+            written: Moment(at("2026-11-20 05:00").0 - ago * DAY),
+            proof: Some((VerdictOutcome::Ok, Rung::Whole)),
+            inside: vec![],
+        })
+        .collect();
+    let asked = Wants { max_age: None, ..wants() };
+    let at_time = |now: &str| {
+        let listed = catalog(&[("nas", lies.clone())]);
+        let past = history_at(&listed, &[], &[rule("shop", "nas:*", &["shop"])], at(now));
+        let late = past.series[0].judgements.iter().any(|judged| judged.stands() && judged.what.code() == "late");
+        (check(&listed, &past, &asked).state, late)
+    };
+    assert_eq!(at_time("2026-11-21 04:30"), (State::Ok, false), "it is still being dumped");
+    assert_eq!(at_time("2026-11-21 06:00"), (State::Ok, false));
+    assert_eq!(at_time("2026-11-21 06:01"), (State::Critical, true));
 }
 
 #[test]
