@@ -33,6 +33,8 @@ pub enum AtIs {
     Begin,
     /// Its end: the object's own time.
     End,
+    /// The end of the day on which it was: nothing else is known.
+    Day,
 }
 
 /// How an attempt ended.
