@@ -28,6 +28,9 @@ pub struct CheckArgs {
     /// Only databases or series that fit this pattern, such as shop or crm_*; may be given several times
     #[arg(long, value_name = "PATTERN")]
     series: Vec<String>,
+    /// That this is gone was meant: forget TARGET:SERIES, or an empty TARGET; may be given several times
+    #[arg(long, value_name = "TARGET:SERIES")]
+    forget: Vec<String>,
 }
 
 fn span(text: &str) -> Result<Duration, String> {
@@ -67,7 +70,12 @@ async fn answer(door: &Door, args: CheckArgs) -> Result<u8, Report> {
         targets.push(name.ok_or_else(unknown)?);
     }
     door.newest_listed(&session, &targets).await?;
-    let CheckArgs { max_age, min_trust, series, .. } = args;
+    for wanted in args.forget {
+        let mine = session.clone();
+        let forgotten = door.aside(move || mine.forget_gone(&wanted)).await?;
+        forgotten.iter().for_each(|it| door.printer().say(&format!("forgotten: {it}")));
+    }
+    let CheckArgs { max_age, min_trust, series, .. } = CheckArgs { forget: vec![], ..args };
     let report = door.waited(session.check(Wants { max_age, min_trust, targets, series })).await??;
     match door.printer().form() {
         Form::Json => door.printer().json(&report)?,

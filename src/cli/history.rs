@@ -10,11 +10,12 @@ use crate::cli::history_text;
 use crate::cli::lines::FindingLine;
 use crate::cli::ls::say_targets;
 use crate::cli::print::Form;
-use crate::model::judgement::Judgement;
-use crate::model::run::RunState;
+use crate::model::judgement::{Judgement, Severity};
+use crate::model::run::{RunKind, RunState};
+use crate::model::trust::{Finding, Rung, Weight};
 use crate::model::units::{Moment, parse_span};
 use crate::report::Report;
-use crate::work::history::{Certainty, HistoryView, Outcome, Point, SeriesPast, fits};
+use crate::work::history::{Certainty, Checked, HistoryView, Outcome, Point, SeriesPast, fits};
 
 /// Arguments of `history`.
 #[derive(Debug, ArgGroup)]
@@ -59,11 +60,13 @@ pub async fn run(door: &Door, args: HistoryArgs) -> Result<u8, Report> {
                 wanted
                     .map(|judged| JudgementLine::of(series, judged))
                     .try_for_each(|line| door.printer().json(&line))?;
+                let found = series.findings.iter().map(|finding| FoundLine::of(series, finding));
+                found.into_iter().try_for_each(|line| door.printer().json(&line))?;
             }
         }
         (Form::Json, false) => {
-            for (series, point) in newest_first(&chosen, from) {
-                door.printer().json(&RunLine::of(series, point))?;
+            for (series, tried) in newest_first(&chosen, from) {
+                door.printer().json(&RunLine::of(series, tried))?;
             }
         }
         (Form::Text, true) => door.printer().text(&history_text::judgements(&chosen, from))?,
@@ -98,16 +101,40 @@ fn chosen<'a>(history: &'a HistoryView, pattern: Option<&str>) -> Result<Vec<&'a
     Ok(found)
 }
 
-fn newest_first<'a>(chosen: &[&'a SeriesPast], from: Moment) -> Vec<(&'a SeriesPast, &'a Point)> {
-    let points = chosen.iter().flat_map(|series| series.points.iter().map(move |point| (*series, point)));
-    let mut points: Vec<_> = points.filter(|(_, point)| point.at >= from).collect();
-    points.sort_by_key(|(_, point)| std::cmp::Reverse(point.at));
-    points
+/// One line of the past.
+#[derive(Clone, Copy)]
+pub enum Tried<'a> {
+    /// A run, the backup that it left, or both.
+    Backup(&'a Point),
+    /// A verification of our own.
+    Check(&'a Checked),
 }
 
-/// One run, or one backup that no run is known of.
+impl Tried<'_> {
+    /// When it began.
+    pub fn at(self) -> Moment {
+        match self {
+            Self::Backup(point) => point.at,
+            Self::Check(checked) => checked.at,
+        }
+    }
+}
+
+fn newest_first<'a>(chosen: &[&'a SeriesPast], from: Moment) -> Vec<(&'a SeriesPast, Tried<'a>)> {
+    let all = |series: &'a SeriesPast| {
+        let points = series.points.iter().map(Tried::Backup);
+        points.chain(series.checks.iter().map(Tried::Check)).map(move |tried| (series, tried))
+    };
+    let mut lines: Vec<_> = chosen.iter().flat_map(|series| all(series)).collect();
+    lines.retain(|(_, tried)| tried.at() >= from);
+    lines.sort_by_key(|(_, tried)| std::cmp::Reverse(tried.at()));
+    lines
+}
+
+/// One run, one backup that no run is known of, or one verification.
 #[derive(Serialize)]
 struct RunLine<'a> {
+    kind: &'static str,
     run_id: Option<&'a str>,
     database: &'a str,
     target: Option<&'a str>,
@@ -125,9 +152,38 @@ struct RunLine<'a> {
 }
 
 impl<'a> RunLine<'a> {
-    fn of(series: &'a SeriesPast, point: &'a Point) -> Self {
+    fn of(series: &'a SeriesPast, tried: Tried<'a>) -> Self {
+        match tried {
+            Tried::Backup(point) => Self::of_backup(series, point),
+            Tried::Check(checked) => Self::of_check(series, checked),
+        }
+    }
+
+    fn of_check(series: &'a SeriesPast, checked: &'a Checked) -> Self {
+        let said = checked.said.as_ref().map(|said| FindingLine::new(checked.word(), said.to_string()));
+        Self {
+            kind: RunKind::Verification.word(),
+            run_id: Some(checked.run.as_str()),
+            database: &series.label,
+            target: checked.target.as_ref().map(|target| target.as_str()),
+            started_at: checked.at,
+            ended_at: checked.took.map(|took| Moment(checked.at.0.saturating_add(took))),
+            status: Some(checked.state),
+            bytes: checked.bytes,
+            object_id: checked.backup.as_ref().map(|backup| backup.as_str()),
+            trust: checked.reached.map_or("", Rung::word),
+            findings: said.into_iter().collect(),
+            series: series.key.to_string(),
+            outcome: checked.word(),
+            certainty: checked.backup.as_ref().map(|_| Certainty::Exact),
+            seconds: checked.took.map(|took| took as f64 / 1000.0),
+        }
+    }
+
+    fn of_backup(series: &'a SeriesPast, point: &'a Point) -> Self {
         let about = series.judgements.iter().filter(|judged| judged.is_of_one() && judged.since == point.at);
         Self {
+            kind: RunKind::Backup.word(),
             run_id: point.run.as_ref().map(|run| run.as_str()),
             database: &series.label,
             target: point.target.as_ref().or(series.key.target.as_ref()).map(|target| target.as_str()),
@@ -173,5 +229,28 @@ impl<'a> JudgementLine<'a> {
     fn of(series: &'a SeriesPast, judged: &'a Judgement) -> Self {
         let target = series.key.target.as_ref().map(|target| target.as_str());
         Self { series: series.key.to_string(), database: &series.label, target, text: judged.words(), judged }
+    }
+}
+
+/// Something that joining the runs and objects of a series says: it stands as long as it is so.
+#[derive(Serialize)]
+struct FoundLine<'a> {
+    series: String,
+    database: &'a str,
+    target: Option<&'a str>,
+    text: &'a str,
+    code: &'a str,
+    severity: Severity,
+    since: Option<Moment>,
+    until: Option<Moment>,
+}
+
+impl<'a> FoundLine<'a> {
+    fn of(series: &'a SeriesPast, finding: &'a Finding) -> Self {
+        let target = series.key.target.as_ref().map(|target| target.as_str());
+        let severity = if finding.weight >= Weight::Warning { Severity::Warning } else { Severity::Note };
+        let (text, code) = (finding.text.as_str(), finding.code.as_str());
+        let (series, database) = (series.key.to_string(), series.label.as_str());
+        Self { series, database, target, text, code, severity, since: None, until: None }
     }
 }

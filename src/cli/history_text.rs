@@ -3,16 +3,16 @@
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
-use crate::cli::history::outcome;
+use crate::cli::history::{Tried, outcome};
 use crate::cli::lines::FindingLine;
 use crate::cli::print::wrapped;
 use crate::cli::table::{Side, Table, cut};
 use crate::model::judgement::{Judgement, Severity};
 use crate::model::run::{Run, Span, SpanStatus};
-use crate::model::trust::{Proof, Rung};
+use crate::model::trust::{Finding, Proof, Rung, Weight};
 use crate::model::units::{ByteSize, Moment, long_span, short_span};
 use crate::work::history::strip::{Mark, Zoom, strip};
-use crate::work::history::{Certainty, Point, RunDetail, SeriesPast};
+use crate::work::history::{Certainty, Checked, Point, RunDetail, SeriesPast};
 
 /// Columns that fit everywhere.
 const WIDTH: usize = 80;
@@ -43,7 +43,7 @@ pub fn strips(chosen: &[&SeriesPast], from: Moment, now: Moment) -> String {
         for judged in series.judgements.iter().filter(|judged| judged.stands()) {
             text.push_str(&said(margin(judged), &judged.words()));
         }
-        series.findings.iter().for_each(|finding| text.push_str(&said("!", &finding.text)));
+        series.findings.iter().for_each(|finding| text.push_str(&said(sign(finding), &finding.text)));
     }
     let known = Mark::LEGEND.iter().filter(|(mark, _)| seen.contains(mark));
     let legend: Vec<String> = known.map(|(mark, word)| format!("{} {word}", mark.symbol())).collect();
@@ -70,23 +70,36 @@ fn margin(judged: &Judgement) -> &'static str {
     }
 }
 
+fn sign(finding: &Finding) -> &'static str {
+    if finding.weight >= Weight::Warning { "!" } else { "-" }
+}
+
+/// How old the newest good copy is, or, where there is none, the newest of all and why it is not called good.
+fn newest(series: &SeriesPast, now: Moment) -> String {
+    let age = |point: &Point| short_span(point.at.age_at(now));
+    match (series.newest_good(), series.newest()) {
+        (Some(good), _) => format!("good {} ({})", age(good), good.kept.word()),
+        (None, Some(newest)) if newest.kept.rung() >= Some(Rung::Whole) => format!("{} unchecked", age(newest)),
+        (None, Some(newest)) => format!("{} unverified", age(newest)),
+        (None, None) => "none there".to_owned(),
+    }
+}
+
 fn head(series: &SeriesPast, widest: usize, now: Moment) -> String {
     let mark = series.severity().filter(|severity| *severity > Severity::Note).map_or(" ", |_| "!");
     let label = cut(&series.label, widest);
     let pad = " ".repeat(widest.saturating_sub(label.width()));
     let target = series.key.target.as_ref().map_or("-", |target| target.as_str());
-    let good = series.newest_good().map_or_else(
-        || "no good copy".to_owned(),
-        |point| format!("good {} ({})", short_span(point.at.age_at(now)), point.kept.word()),
-    );
-    let newest = series.newest();
-    let size = newest.and_then(|point| point.bytes).map_or_else(|| "-".to_owned(), |bytes| ByteSize(bytes).to_string());
+    let size = series
+        .newest()
+        .and_then(|point| point.bytes)
+        .map_or_else(|| "-".to_owned(), |bytes| ByteSize(bytes).to_string());
     let took = series.points.iter().rev().find_map(|point| point.took).map_or_else(|| "-".to_owned(), took);
     format!(
-        "{mark} {label}{pad}  {:<10} {:<8} {:<18} {size:>5} {took:>8}",
+        "{mark} {label}{pad}  {:<10} {:<9} {:<18} {size:>5} {took:>8}",
         cut(target, 10),
-        cut(&series.rhythm.word(), 12),
-        good
+        cut(&series.rhythm.word(), 9),
+        newest(series, now)
     )
 }
 
@@ -114,8 +127,8 @@ pub fn judgements(chosen: &[&SeriesPast], from: Moment) -> String {
     }
 }
 
-/// Runs and backups one by one.
-pub fn runs(points: &[(&SeriesPast, &Point)]) -> Table {
+/// Runs, backups and verifications one by one.
+pub fn runs(lines: &[(&SeriesPast, Tried<'_>)]) -> Table {
     let mut table = Table::new(&[
         ("BEGAN UTC", Side::Left),
         ("DATABASE", Side::Name),
@@ -127,25 +140,51 @@ pub fn runs(points: &[(&SeriesPast, &Point)]) -> Table {
         ("BACKUP", Side::Left),
         ("RUN", Side::Left),
     ]);
-    for (series, point) in points {
-        let dash = || "-".to_owned();
-        let sure = match point.certainty {
-            Some(Certainty::Guess) => "?",
-            _ => "",
-        };
-        table.row([
-            point.at.minute(),
-            series.label.clone(),
-            series.key.target.as_ref().map_or_else(dash, ToString::to_string),
-            outcome(point.outcome).to_owned(),
-            point.took.map_or_else(dash, took),
-            point.bytes.map_or_else(dash, |bytes| ByteSize(bytes).to_string()),
-            point.kept.word().to_owned(),
-            point.backup.as_ref().map_or_else(dash, ToString::to_string),
-            point.run.as_ref().map_or_else(dash, |run| format!("{run}{sure}")),
-        ]);
+    for (series, tried) in lines {
+        table.row(match tried {
+            Tried::Backup(point) => backup_row(series, point),
+            Tried::Check(checked) => check_row(series, checked),
+        });
     }
     table
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+fn backup_row(series: &SeriesPast, point: &Point) -> [String; 9] {
+    let sure = match point.certainty {
+        Some(Certainty::Guess) => "?",
+        _ => "",
+    };
+    let silent = point.odd.as_ref().is_some_and(|finding| finding.code == "no_run");
+    let no_run = if silent { "none made it" } else { "-" };
+    [
+        point.at.minute(),
+        series.label.clone(),
+        series.key.target.as_ref().map_or_else(dash, ToString::to_string),
+        outcome(point.outcome).to_owned(),
+        point.took.map_or_else(dash, took),
+        point.bytes.map_or_else(dash, |bytes| ByteSize(bytes).to_string()),
+        point.kept.word().to_owned(),
+        point.backup.as_ref().map_or_else(dash, ToString::to_string),
+        point.run.as_ref().map_or_else(|| no_run.to_owned(), |run| format!("{run}{sure}")),
+    ]
+}
+
+fn check_row(series: &SeriesPast, checked: &Checked) -> [String; 9] {
+    [
+        checked.at.minute(),
+        series.label.clone(),
+        checked.target.as_ref().map_or_else(dash, ToString::to_string),
+        checked.word().to_owned(),
+        checked.took.map_or_else(dash, took),
+        checked.bytes.map_or_else(dash, |bytes| ByteSize(bytes).to_string()),
+        checked.reached.map_or("", Rung::word).to_owned(),
+        checked.backup.as_ref().map_or_else(dash, ToString::to_string),
+        checked.run.to_string(),
+    ]
 }
 
 /// One run: what it was, its spans, and what it left.
@@ -168,6 +207,9 @@ pub fn run(detail: &RunDetail, width: usize) -> String {
         format!("{}: {}", failure.phase.map_or_else(String::new, |phase| format!(" in {}", phase.word())), failure.text)
     });
     fact("result", format!("{}{why}", run.state.word()));
+    if let Some(reached) = run.reached {
+        fact("reached", reached.word().to_owned());
+    }
     if let Some(bytes) = run.bytes {
         fact("bytes", ByteSize(bytes).exact());
     }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::disk::folder;
+use crate::disk::seen::SeenBook;
 use crate::disk::state::{State, StateError};
 use crate::model::backup::{Metadata, Shape};
 use crate::model::foreign::Foreign;
@@ -80,13 +81,16 @@ pub struct CatalogCache {
     known: HashMap<[u8; NAME], Range<usize>>,
     lines: usize,
     remark: Option<String>,
+    seen: SeenBook,
 }
 
 impl CatalogCache {
     /// Reads what is there. Whatever is wrong with the file, the cache is merely empty then.
     pub fn open(state: &State) -> Self {
         let (path, lock) = (state.dir().join("catalog.cache"), state.dir().join("catalog.lock"));
-        let mut cache = Self { path, lock, text: vec![], saved: 0, known: HashMap::new(), lines: 0, remark: None };
+        let seen = SeenBook::of(state);
+        let mut cache =
+            Self { path, lock, text: vec![], saved: 0, known: HashMap::new(), lines: 0, remark: None, seen };
         match folder::read_bounded(&cache.path, LIMIT) {
             Ok(text) if text.starts_with(HEADING) => cache.learn(text),
             Ok(_) => cache.drop_file("it is not a cache of this version"),
@@ -115,6 +119,11 @@ impl CatalogCache {
     /// Why the file was dropped, if it was; safe to draw.
     pub fn remark(&self) -> Option<&str> {
         self.remark.as_deref()
+    }
+
+    /// What once lay in each target: a memory of its own, which is never dropped.
+    pub fn seen(&self) -> &SeenBook {
+        &self.seen
     }
 
     /// Remembers an object; written by the next [`save`](Self::save).

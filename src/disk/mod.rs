@@ -20,6 +20,7 @@ pub mod output;
 pub mod paths;
 pub mod proofs;
 pub mod runs;
+pub mod seen;
 pub mod state;
 pub mod urls;
 

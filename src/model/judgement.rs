@@ -180,6 +180,17 @@ pub enum What {
         /// Why not.
         fault: PruneFault,
     },
+    /// Every backup of the series that lay in a target is gone from it.
+    Wiped {
+        /// The target's name.
+        target: String,
+        /// How many there were.
+        backups: u64,
+        /// When the newest of them was taken.
+        newest: Moment,
+        /// When they were listed last.
+        seen: Moment,
+    },
     /// For a long time there has been no backup that is whole with its content checked.
     NoGoodBackup {
         /// When the newest such backup was taken.
@@ -207,6 +218,7 @@ impl What {
             Self::DatabaseVanished { .. } => "database_vanished",
             Self::ClockSkew { .. } => "clock_skew",
             Self::PrunedWrongly { .. } => "pruned_wrongly",
+            Self::Wiped { .. } => "wiped",
             Self::NoGoodBackup { .. } => "no_good_backup",
         }
     }
@@ -222,7 +234,7 @@ impl Judgement {
             }
             W::DatabaseAppeared { .. } | W::DatabaseVanished { .. } => true,
             W::Late { .. } | W::CameLate { .. } | W::Missing { .. } => false,
-            W::ClockSkew { .. } | W::PrunedWrongly { .. } | W::NoGoodBackup { .. } => false,
+            W::ClockSkew { .. } | W::PrunedWrongly { .. } | W::Wiped { .. } | W::NoGoodBackup { .. } => false,
         }
     }
 
@@ -249,7 +261,8 @@ impl Judgement {
             What::ClockSkew { ahead, .. } if *ahead < 0 => format!("clock {} behind", short(-ahead)),
             What::ClockSkew { ahead, .. } => format!("clock {} ahead", short(*ahead)),
             What::PrunedWrongly { .. } => "pruned wrongly".to_owned(),
-            What::NoGoodBackup { newest: None, .. } => "no good copy".to_owned(),
+            What::Wiped { backups, .. } => format!("{backups} gone"),
+            What::NoGoodBackup { newest: None, .. } => "none known good".to_owned(),
             What::NoGoodBackup { age, .. } => format!("good copy {} old", short(*age)),
         }
     }
@@ -296,8 +309,9 @@ impl Judgement {
                 format!("the newest good copy is of {} UTC, {age} old; {limit} are allowed", at.minute())
             }
             What::NoGoodBackup { newest: None, age, .. } => {
-                format!("no copy has been good in the {} that backups are known of", short(*age))
+                format!("none is known to be good in the {} that backups are known of", short(*age))
             }
+            What::Wiped { target, backups, newest, seen } => wiped(target, *backups, *newest, *seen),
         }
     }
 }
@@ -306,6 +320,14 @@ fn late(due: Moment, overdue: i64, missed: u32, newest: Option<Moment>, rhythm: 
     let newest = newest.map_or_else(|| "none ever came".to_owned(), |at| format!("the newest is of {}", at.minute()));
     let more = if missed > 1 { format!(", {missed} in a row") } else { String::new() };
     format!("late by {}: due {} UTC ({rhythm}){more}; {newest}", long(overdue), due.minute())
+}
+
+fn wiped(target: &str, backups: u64, newest: Moment, seen: Moment) -> String {
+    let (all, are) = match backups {
+        1 => ("the 1 backup".to_owned(), "is gone: it lay"),
+        more => (format!("all {more} backups"), "are gone: they lay"),
+    };
+    format!("{all} on {target} {are} there {} UTC, the newest of {}", seen.minute(), newest.minute())
 }
 
 fn skew(ahead: i64, over: u32) -> String {

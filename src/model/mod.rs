@@ -16,6 +16,7 @@ pub mod run;
 pub mod salvage;
 pub mod script;
 pub mod seal;
+pub mod seen;
 pub mod sftp;
 pub mod sink;
 pub mod span;

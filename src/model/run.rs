@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::model::foreign::Foreign;
-use crate::model::trust::Finding;
+use crate::model::trust::{Finding, Rung};
 use crate::model::units::Moment;
 
 pub use crate::model::span::{Attribute, AttributeValue, Span, SpanEvent, SpanId, SpanStatus, TraceId};
@@ -327,6 +327,9 @@ pub struct Run {
     pub spans: u32,
     /// What is odd about its telemetry itself: a missing root, a root that lies, a clock that ran backwards.
     pub findings: Vec<Finding>,
+    /// How far a verification proved its backup; `None` for everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<Rung>,
 }
 
 impl Run {
@@ -354,6 +357,7 @@ impl Run {
             pruned: vec![],
             spans: 0,
             findings: vec![],
+            reached: None,
         }
     }
 

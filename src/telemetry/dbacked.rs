@@ -23,26 +23,43 @@ const AGAIN: u64 = 180_000;
 const REMEMBERED: usize = 4096;
 
 /// The requests of the last minutes. They say nothing of when, so only what they say and when they first came tells
-/// one that is sent again from the next run's.
+/// one that is sent again from the next run's. Who was started anew between them asks what is stored: see [`again`].
 #[derive(Debug, Default)]
 pub struct Retries {
     seen: VecDeque<(RunId, Moment)>,
 }
 
 impl Retries {
-    /// When this request came first: `received`, unless the same one came some minutes before.
-    pub fn first(&mut self, body: &[u8], received: Moment) -> Moment {
+    /// When this request came first: `received`, unless the same one came some minutes before, or `stored` says so.
+    pub fn first(&mut self, body: &[u8], received: Moment, stored: impl FnOnce() -> Option<Moment>) -> Moment {
         self.seen.retain(|(_, at)| at.0.abs_diff(received.0) < AGAIN);
         let id = RunId::of("request", &[body]);
         if let Some((_, at)) = self.seen.iter().find(|(known, _)| *known == id) {
             return *at;
         }
+        let first = stored().unwrap_or(received);
         if self.seen.len() >= REMEMBERED {
             self.seen.pop_front();
         }
-        self.seen.push_back((id, received));
-        received
+        self.seen.push_back((id, first));
+        first
     }
+}
+
+/// The times at which the run of a request that has come now may have come first, for the ids that it then has.
+pub fn again(received: Moment) -> [Moment; 2] {
+    [received, Moment(received.0.saturating_sub(AGAIN.cast_signed()))]
+}
+
+/// When a run of such an id came first, if a request that has come now may be that one sent again.
+pub fn is_again(run: &Run, received: Moment) -> Option<Moment> {
+    run.received.filter(|first| first.0.abs_diff(received.0) < AGAIN)
+}
+
+/// What makes the id of a request's run the same when the request is sent again: the piece of time that it came in.
+/// What came in the piece before is looked for beside it.
+fn piece(received: Moment) -> [u8; 8] {
+    received.0.div_euclid(AGAIN.cast_signed()).to_le_bytes()
 }
 
 /// The object that metadata lies beside.
@@ -116,13 +133,15 @@ pub fn of_table(rows: &[(Foreign, Foreign)], server: &str, database: &str) -> Op
 pub fn of_beacon(body: &[u8], received: Moment) -> Result<Run, TelemetryError> {
     let fields = object(body)?;
     let id = text(&fields, "dbId").ok_or(TelemetryError::Malformed { what: "there is no dbId", at: 0 })?;
-    let run_id = RunId::of("beacon", &[id.raw_bytes(), &received.0.to_le_bytes()]);
+    let cron = text(&fields, "cron");
+    let said = cron.as_ref().map_or(&b""[..], Foreign::raw_bytes);
+    let run_id = RunId::of("beacon", &[id.raw_bytes(), said, &piece(received)]);
     let series = id.raw_str().map_or_else(|| Foreign::from("dbacked"), |id| Foreign::from(format!("dbacked:{id}")));
     let mut run = backup(run_id, Feed::Beacon, series);
     run.ended = Some(received);
     run.received = Some(received);
     run.source.identity = Some(id);
-    run.source.cron = text(&fields, "cron");
+    run.source.cron = cron;
     Ok(run)
 }
 
@@ -134,7 +153,7 @@ pub fn of_beacon(body: &[u8], received: Moment) -> Result<Run, TelemetryError> {
 pub fn of_analytics(body: &[u8], received: Moment) -> Result<Run, TelemetryError> {
     let fields = object(body)?;
     let kind = text(&fields, "dbType").ok_or(TelemetryError::Malformed { what: "there is no dbType", at: 0 })?;
-    let id = RunId::of("analytics", &[body, &received.0.to_le_bytes()]);
+    let id = RunId::of("analytics", &[body, &piece(received)]);
     let kind = kind.raw_str().unwrap_or("unknown").to_owned();
     let mut run = backup(id, Feed::Analytics, Foreign::from(format!("dbacked: some {kind} database")));
     let millis = fields.get("time").and_then(Value::as_f64).filter(|millis| (0.0..1e12).contains(millis));
@@ -202,7 +221,7 @@ mod tests {
         let body = br#"{"dbId":"b1a2","cron":"0 3 * * *"}"#;
         let mut retries = Retries::default();
         let mut id = |body: &[u8], after| {
-            let first = retries.first(body, Moment(NOW.0 + after));
+            let first = retries.first(body, Moment(NOW.0 + after), || None);
             of_beacon(body, first).unwrap()
         };
         let run = id(body, 0);
@@ -210,5 +229,21 @@ mod tests {
         assert_eq!(id(body, 179_000), run);
         assert_ne!(id(br#"{"dbId":"c1a2","cron":"0 3 * * *"}"#, 1000).id, run.id);
         assert_ne!(id(body, 300_000).id, run.id);
+    }
+
+    #[test]
+    fn the_id_of_a_request_leads_back_to_the_run_that_it_was_before() {
+        let body = br#"{"dbId":"b1a2","cron":"0 3 * * *"}"#;
+        let ids = |received| again(received).map(|at| of_beacon(body, at).unwrap().id);
+        for start in [NOW, Moment(NOW.0 + 170_000), Moment(NOW.0 + 179_999)] {
+            let run = of_beacon(body, start).unwrap();
+            for later in [1, 100_000, 179_999] {
+                let received = Moment(start.0 + later);
+                assert!(ids(received).contains(&run.id), "{later} after {start:?}");
+                assert_eq!(is_again(&run, received), Some(start));
+            }
+            assert_eq!(is_again(&run, Moment(start.0 + 180_000)), None);
+            assert_ne!(of_beacon(body, Moment(start.0 + 180_000)).unwrap().id, run.id);
+        }
     }
 }

@@ -19,6 +19,7 @@ pub fn of_proof(backup: &Backup, proof: &Proof, target: &str) -> Run {
         outcome if outcome.is_bad() => RunState::Failed,
         _ => RunState::Unknown,
     };
+    run.reached = Some(proof.reached());
     if proof.outcome != VerdictOutcome::Ok {
         let text = match proof.at_byte {
             Some(at) => format!("{} at byte {at}", proof.outcome.word()),

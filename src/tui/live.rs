@@ -46,6 +46,8 @@ pub struct Live {
     receiver: Option<mpsc::Receiver<Msg>>,
     desk: Desk,
     reading: Reading,
+    /// Whether runs that others store are looked for: from the first time on that somebody asks for the past.
+    following: bool,
 }
 
 /// What the console knows before anything was listed.
@@ -99,7 +101,7 @@ impl Live {
         };
         tokio::spawn(follower.follow());
         tokio::spawn(tell_questions(session.attend(), sender.clone()));
-        Self { session, sender, receiver: Some(receiver), desk, reading: Reading::default() }
+        Self { session, sender, receiver: Some(receiver), desk, reading: Reading::default(), following: false }
     }
 
     fn say(&self, msg: Msg) {
@@ -137,9 +139,12 @@ impl Live {
         });
     }
 
-    fn past(&self, ask: PastAsk) {
+    fn past(&mut self, ask: PastAsk) {
         let (session, sender) = (self.session.clone(), self.sender.clone());
         if ask == PastAsk::View {
+            if !std::mem::replace(&mut self.following, true) {
+                session.follow_runs();
+            }
             self.reading.ask(session, sender);
             return;
         }
@@ -340,6 +345,9 @@ impl Follower {
             let mut records = records.unwrap_or_default();
             records.reverse();
             self.sender.send(Msg::Audit(records)).await?;
+        }
+        if changed.has(Changed::RUNS) {
+            self.sender.send(Msg::Runs).await?;
         }
         if changed.has(Changed::ARMED) {
             let armed = self.session.armed().map(|armed| Armed {

@@ -94,6 +94,8 @@ pub enum Msg {
     Reviewed(Box<Review>),
     /// Something of the past was read.
     Past(PastNews),
+    /// Somebody has stored runs since then.
+    Runs,
     /// A sentence for the status line.
     Said(String),
     /// Something that was asked for failed.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::model::backup::BackupId;
 use crate::model::foreign::Foreign;
 use crate::model::judgement::{Judgement, Severity, What};
-use crate::model::run::{RunBrief, RunId, RunState};
+use crate::model::run::{Feed, RunBrief, RunId, RunKind, RunState, Tool};
 use crate::model::units::Moment;
 use crate::report::Report;
 use crate::work::check::CheckReport;
-use crate::work::history::{HistoryView, Kept, Outcome, Point, RunDetail, SeriesKey, SeriesPast};
+use crate::work::history::{Checked, HistoryView, Kept, Outcome, Point, RunDetail, SeriesKey, SeriesPast};
 
 /// Everything that the History screen and its layers show.
 #[derive(Default)]
@@ -90,8 +90,7 @@ impl Past {
     pub fn take(&mut self, news: PastNews) {
         match news {
             PastNews::View(view) => {
-                // What was the oldest of the view may not be so any more.
-                self.older = None;
+                self.older = self.older.take().and_then(|older| carried(older, self.view.as_deref(), &view));
                 self.unreadable = None;
                 self.view = Some(view);
             }
@@ -112,6 +111,44 @@ impl Past {
     pub fn series(&self, key: &SeriesKey) -> Option<&Arc<SeriesPast>> {
         self.view.as_ref()?.get(key)
     }
+}
+
+/// Older runs behind a newer view: with those that the view before still had and this one does not.
+fn carried(mut older: Older, before: Option<&HistoryView>, now: &HistoryView) -> Option<Older> {
+    let (before, now) = (before?.get(&older.series)?, now.get(&older.series)?);
+    let (from, until) = (older_than(before, None)?, older_than(now, None)?);
+    let dropped = before.points.iter().rev().filter(|point| point.at >= from && point.at < until);
+    let dropped: Vec<RunBrief> = dropped.filter_map(|point| brief(&older.series, point)).collect();
+    older.runs.splice(0..0, dropped);
+    (from <= until).then_some(older)
+}
+
+/// A run that left nothing which is listed, as the list of older ones has it.
+fn brief(series: &SeriesKey, point: &Point) -> Option<RunBrief> {
+    let (id, state) = (point.run.clone()?, point.state?);
+    let ended = point.took.map(|took| Moment(point.at.0.saturating_add(took)));
+    let (tool, feed) = (Tool::Unknown, Feed::Otlp);
+    let (started, bytes, at) = (Some(point.at), point.bytes, point.at);
+    let one = RunBrief {
+        id,
+        series: series.name.clone(),
+        kind: RunKind::Backup,
+        tool,
+        feed,
+        at,
+        started,
+        ended,
+        state,
+        bytes,
+    };
+    point.backup.is_none().then_some(one)
+}
+
+/// How much a series needs a look: what happened before that nothing of it has ever been verified.
+pub fn trouble(series: &SeriesPast) -> (Option<Severity>, Option<Severity>) {
+    let standing = || series.judgements.iter().filter(|it| it.stands() && it.severity > Severity::Note);
+    let events = standing().filter(|it| !matches!(it.what, What::NoGoodBackup { .. }));
+    (events.map(|it| it.severity).max(), standing().map(|it| it.severity).max())
 }
 
 /// What stands against a series and matters most; what is only worth knowing is not it.
@@ -159,6 +196,27 @@ pub struct RunLine {
     pub kept: Kept,
     /// Whether a backup came of it.
     pub outcome: Outcome,
+    /// What a verification of our own came to; `None` for backups.
+    pub check: Option<&'static str>,
+    /// What is odd about it, in few words.
+    pub odd: Option<String>,
+}
+
+impl From<&Checked> for RunLine {
+    fn from(checked: &Checked) -> Self {
+        Self {
+            at: checked.at,
+            run: Some(checked.run.clone()),
+            state: Some(checked.state),
+            bytes: checked.bytes,
+            took: checked.took.and_then(|took| u64::try_from(took).ok()),
+            backup: checked.backup.clone(),
+            kept: Kept::Unknown,
+            outcome: if checked.state == RunState::Failed { Outcome::Failed } else { Outcome::Made },
+            check: Some(checked.word()),
+            odd: checked.said.as_ref().map(ToString::to_string),
+        }
+    }
 }
 
 impl From<&Point> for RunLine {
@@ -172,6 +230,8 @@ impl From<&Point> for RunLine {
             backup: point.backup.clone(),
             kept: point.kept,
             outcome: point.outcome,
+            check: None,
+            odd: point.odd.as_ref().and_then(|finding| odd(&finding.code)).map(str::to_owned),
         }
     }
 }
@@ -188,15 +248,29 @@ impl From<&RunBrief> for RunLine {
             backup: None,
             kept: Kept::Unknown,
             outcome: if made { Outcome::Made } else { Outcome::Failed },
+            check: None,
+            odd: None,
         }
+    }
+}
+
+/// What is odd about an object, for a column; of one that is gone the column beside it says so.
+fn odd(code: &str) -> Option<&'static str> {
+    match code {
+        "no_run" => Some("made by no run"),
+        "size_differs" => Some("its run counted otherwise"),
+        _ => None,
     }
 }
 
 /// All lines of a series that are known, newest first.
 pub fn lines(series: &SeriesPast, older: Option<&Older>) -> Vec<RunLine> {
     let older = older.filter(|older| older.series == series.key);
-    let before = series.points.iter().rev().map(RunLine::from);
-    before.chain(older.into_iter().flat_map(|older| older.runs.iter().map(RunLine::from))).collect()
+    let mut before: Vec<RunLine> = series.points.iter().map(RunLine::from).collect();
+    before.extend(series.checks.iter().map(RunLine::from));
+    before.sort_by_key(|line| line.at);
+    before.reverse();
+    before.into_iter().chain(older.into_iter().flat_map(|older| older.runs.iter().map(RunLine::from))).collect()
 }
 
 /// Before which time older runs are to be asked for; `None`: all of them are known, or there are none.

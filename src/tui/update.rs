@@ -370,6 +370,7 @@ fn told(app: &mut App, news: Msg) -> Vec<Effect> {
         }
         Msg::Chain(state) => app.world.chain = Some(state),
         Msg::Past(news) => app.world.past.take(news),
+        Msg::Runs if app.home.place == Place::History => return vec![Effect::Past(PastAsk::View)],
         Msg::Armed(armed) => app.world.armed = armed,
         Msg::Asked(question) => app.world.question = question,
         Msg::Said(text) => say(app, Role::Text, text),

@@ -9,6 +9,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::disk::catalog_cache::{CacheKey, CatalogCache, Known};
+use crate::disk::seen::SeenBook;
 use crate::model::backup::{Backup, BackupId};
 use crate::model::foreign::Foreign;
 use crate::model::seal::Fingerprint;
@@ -19,6 +20,7 @@ use crate::target::Store;
 use crate::work::catalog;
 use crate::work::catalog::{Beside, Catalog, Listing, Look, TargetState, TargetView};
 use crate::work::heads::{Heads, few_of_each};
+use crate::work::history::seen::seen;
 use crate::work::look;
 use crate::work::look::{Glance, Holds};
 use crate::work::news::{Changed, News};
@@ -170,6 +172,11 @@ impl Browser {
         let browser = Self(Arc::new(inner));
         tokio::spawn(browser.clone().publish_changes());
         browser
+    }
+
+    /// What once lay in each target.
+    pub fn seen(&self) -> SeenBook {
+        self.0.cache.lock().unwrap_or_else(PoisonError::into_inner).seen().clone()
     }
 
     /// The newest snapshot.
@@ -434,20 +441,33 @@ impl Browser {
             }
             let began = Instant::now();
             let browser = self.clone();
-            let Ok(round) = tokio::task::spawn_blocking(move || browser.publish()).await else { return };
+            let published = tokio::task::spawn_blocking(move || browser.publish().inspect(|_| browser.remember()));
+            let Ok(round) = published.await else { return };
             self.0.news.tell(Changed::CATALOG);
             if let Some(round) = round {
                 self.0.settled.send_replace(round);
-                let saved = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner).save();
-                if let Err(error) = saved {
-                    tracing::warn!("the catalog cache was not saved: {error}");
-                }
+                self.save();
             }
             let pause = PUBLISH_EVERY.max(began.elapsed() * 3);
             tokio::select! {
                 () = tokio::time::sleep(if round.is_some() { PUBLISH_EVERY / 8 } else { pause }) => {}
                 () = self.0.ended.notified() => {}
             }
+        }
+    }
+
+    /// Notes which series lie where, so that they are missed once they do not.
+    fn remember(&self) {
+        if let Err(error) = self.seen().note(seen(&self.catalog())) {
+            tracing::warn!("what lies in the targets could not be noted: {error}");
+        }
+    }
+
+    /// Keeps what was learnt of objects.
+    fn save(&self) {
+        let mut cache = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = cache.save() {
+            tracing::warn!("the catalog cache was not saved: {error}");
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Only what was listed just now counts; neither a cache nor telemetry makes a backup exist.
 
+mod forget;
 mod standing;
 mod subjects;
 
@@ -90,6 +91,8 @@ pub struct CheckReport {
     pub databases: Vec<Subject>,
     /// Each target that was asked for.
     pub targets: Vec<TargetCheck>,
+    /// What keeps it from knowing all that it should.
+    pub remarks: Vec<String>,
 }
 
 /// One database, over all targets.
@@ -134,7 +137,7 @@ pub struct TargetCheck {
 pub fn check(catalog: &Catalog, history: &HistoryView, wants: &Wants) -> CheckReport {
     let targets = targets(catalog, wants);
     let all_listed = targets.iter().all(|target| target.listed);
-    let ask = Ask { wants, targets: &targets, all_listed, now: history.at };
+    let ask = Ask { wants, targets: &targets, emptied: &history.emptied, all_listed, now: history.at };
     let rows: Vec<&SeriesPast> = history.series.iter().map(Arc::as_ref).filter(|row| ask.wanted(row)).collect();
     let mut databases: Vec<Subject> = ask.subjects(&rows).iter().map(|(name, rows)| ask.subject(name, rows)).collect();
     let found = !databases.is_empty();
@@ -143,8 +146,13 @@ pub fn check(catalog: &Catalog, history: &HistoryView, wants: &Wants) -> CheckRe
     if !all_listed {
         state = if found { state.max(State::Unknown) } else { State::Unknown };
     }
-    let words = words(state, &databases, &targets);
-    CheckReport { state, words, at: history.at, databases, targets }
+    let remarks: Vec<String> =
+        history.forgotten.iter().map(|why| format!("what was wiped is not known: {why}")).collect();
+    if !remarks.is_empty() {
+        state = state.max(State::Warning);
+    }
+    let words = words(state, &databases, &targets, &remarks);
+    CheckReport { state, words, at: history.at, databases, targets, remarks }
 }
 
 fn targets(catalog: &Catalog, wants: &Wants) -> Vec<TargetCheck> {
@@ -166,7 +174,7 @@ fn span(millis: i64) -> String {
     short_span(Duration::from_millis(millis.max(0).unsigned_abs()))
 }
 
-fn words(state: State, subjects: &[Subject], targets: &[TargetCheck]) -> String {
+fn words(state: State, subjects: &[Subject], targets: &[TargetCheck], remarks: &[String]) -> String {
     let unlisted = targets
         .iter()
         .filter(|target| !target.listed)
@@ -179,6 +187,7 @@ fn words(state: State, subjects: &[Subject], targets: &[TargetCheck]) -> String 
     if worst.len() > NAMED {
         parts.push(format!("{} more", worst.len() - NAMED));
     }
+    parts.extend(remarks.iter().cloned());
     let fine = subjects.iter().filter(|subject| subject.state == State::Ok);
     let oldest = fine.clone().filter_map(|subject| subject.age_seconds).max();
     parts.push(match (fine.count(), oldest) {

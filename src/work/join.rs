@@ -1,5 +1,7 @@
 //! Runs and the objects that they left: by name, target, time and size, with how sure that is.
 
+mod places;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -11,7 +13,10 @@ use crate::model::run::{ObjectRef, Run, RunId, RunKind, RunState};
 use crate::model::target::{History, TargetName};
 use crate::model::trust::{Finding, Weight};
 use crate::model::units::{ByteSize, Moment};
-use crate::work::catalog::{Catalog, TargetState, TargetView};
+use crate::work::catalog::Catalog;
+use crate::work::join::places::{Place, Spot};
+
+pub use self::places::Places;
 
 const MINUTE: i64 = 60_000;
 /// What a run made may be dated so long before its beginning: clocks differ.
@@ -55,6 +60,17 @@ pub struct Joined {
     pub places: Places,
     /// Objects whose size is not what their run counted.
     pub odd: HashMap<BackupId, Finding>,
+    /// What verifications of our own read.
+    pub verified: HashMap<RunId, Verified>,
+}
+
+/// What a verification of our own read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// Where it lies or lay.
+    pub target: TargetName,
+    /// Which backup it is, where it is still listed.
+    pub backup: Option<BackupId>,
 }
 
 impl Joined {
@@ -109,10 +125,24 @@ impl Joined {
     }
 }
 
+/// Joins verifications to what a catalog lists.
+fn verified(runs: &[Run], index: &Index<'_>) -> HashMap<RunId, Verified> {
+    let own = runs.iter().filter(|run| run.kind == RunKind::Verification);
+    let read = own.filter_map(|run| {
+        let object = run.objects.first()?;
+        let target = index.places.exactly(object)?.clone();
+        let lying = index.spot(object).map_or_else(Vec::new, |spot| index.lying(&spot));
+        let backup = lying.into_iter().map(|(at, _)| index.backups[at]).find(|backup| backup.target == target);
+        Some((run.id.clone(), Verified { target, backup: backup.map(|backup| backup.id.clone()) }))
+    });
+    read.collect()
+}
+
 /// Joins runs to what a catalog lists. The order of both does not matter.
 pub fn join(runs: &[Run], catalog: &Catalog) -> Joined {
     let index = Index::new(catalog);
-    let mut joined = Joined { places: index.places.clone(), ..Joined::default() };
+    let (places, verified) = (index.places.clone(), verified(runs, &index));
+    let mut joined = Joined { places, verified, ..Joined::default() };
     // What is named is joined first, so that a guess never takes what another run names.
     for run in runs.iter().filter(|run| run.kind == RunKind::Backup) {
         joined.place(run);
@@ -143,88 +173,6 @@ pub fn join(runs: &[Run], catalog: &Catalog) -> Joined {
         }
     }
     joined
-}
-
-/// A place in one spelling: `s3 bucket`, `path/to`; slashes at both ends and doubled ones gone.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Spot {
-    host: String,
-    path: String,
-}
-
-impl Spot {
-    /// From a URL as a tool or the estate writes it; a bare path is a file.
-    fn of(url: &str) -> Self {
-        let (scheme, rest) = url.split_once("://").unwrap_or(("file", url));
-        let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
-        let (authority, path) = if scheme == "file" { ("", rest) } else { rest.split_once('/').unwrap_or((rest, "")) };
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_lowercase();
-        let family = if scheme == "scp" { "sftp" } else { scheme };
-        let host = if family == "sftp" { host.strip_suffix(":22").unwrap_or(&host).to_owned() } else { host };
-        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-        Self { host: format!("{family} {host}"), path: parts.join("/") }
-    }
-
-    fn below(&self, name: &str) -> Self {
-        let name = name.trim_matches('/');
-        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) };
-        Self { host: self.host.clone(), path }
-    }
-
-    fn holds(&self, other: &Self) -> bool {
-        let inside =
-            self.path.is_empty() || other.path.strip_prefix(&self.path).is_some_and(|rest| rest.starts_with('/'));
-        self.host == other.host && inside
-    }
-
-    /// What lies inside, as a key of the target that is here.
-    fn key_of(&self, other: &Self) -> Foreign {
-        let rest = other.path.strip_prefix(&self.path).unwrap_or(&other.path);
-        Foreign::from(rest.trim_start_matches('/'))
-    }
-}
-
-/// A target, and where it is.
-#[derive(Debug, Clone)]
-struct Place {
-    name: TargetName,
-    spot: Spot,
-    /// Whether everything in it is listed, so that what is not there is gone.
-    complete: bool,
-}
-
-/// Targets by where they are.
-#[derive(Debug, Clone, Default)]
-pub struct Places(Vec<Place>);
-
-impl Places {
-    fn new(catalog: &Catalog) -> Self {
-        let place = |target: &TargetView| Place {
-            name: target.name.clone(),
-            spot: Spot::of(&target.url),
-            complete: matches!(target.state, TargetState::Listed { .. }),
-        };
-        Self(catalog.targets.iter().map(place).collect())
-    }
-
-    /// The targets that a URL of a tool may mean: several where one bucket is reached by two endpoints, or one target
-    /// lies in another.
-    pub fn named(&self, url: &Foreign) -> impl Iterator<Item = &TargetName> {
-        self.at(url.raw_str().map(Spot::of)).map(|place| &place.name)
-    }
-
-    fn of(&self, object: &ObjectRef) -> impl Iterator<Item = &Place> {
-        self.at(object.target.as_ref().and_then(|url| url.raw_str()).map(Spot::of))
-    }
-
-    fn at(&self, spot: Option<Spot>) -> impl Iterator<Item = &Place> {
-        let inside = move |place: &&Place| spot.as_ref().is_some_and(|spot| place.spot == *spot || place.spot.holds(spot));
-        self.0.iter().filter(inside)
-    }
-
-    fn get(&self, name: &TargetName) -> Option<&Place> {
-        self.0.iter().find(|place| place.name == *name)
-    }
 }
 
 struct Index<'a> {
@@ -283,7 +231,7 @@ impl<'a> Index<'a> {
         let spot = self.spot(object);
         let lying = spot.as_ref().map_or_else(Vec::new, |spot| self.lying(spot));
         // In a target that is listed as a whole it would have been found by its place.
-        let known = |spot: &Spot| self.places.0.iter().any(|place| place.complete && place.spot.holds(spot));
+        let known = |spot: &Spot| self.places.complete(spot).next().is_some();
         if !lying.is_empty() || spot.as_ref().is_some_and(known) {
             return lying;
         }
@@ -346,8 +294,7 @@ impl<'a> Index<'a> {
         let failed = object.state.unwrap_or(run.state) == RunState::Failed;
         // A listing may be older than a run that has just ended.
         let spot = self.spot(object).filter(|_| !failed && run.ended.unwrap_or(run.at()) < self.now)?;
-        let places: Vec<&Place> =
-            self.places.0.iter().filter(|place| place.complete && place.spot.holds(&spot)).collect();
+        let places: Vec<&Place> = self.places.complete(&spot).collect();
         (!places.is_empty()).then_some((spot, places))
     }
 }

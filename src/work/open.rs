@@ -77,6 +77,7 @@ impl Session {
             proofs,
             audit,
             runs: Mutex::default(),
+            runs_read: Mutex::default(),
             news,
             ring: Mutex::new(KeyRing::new()),
             jobs: Mutex::default(),

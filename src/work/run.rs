@@ -172,6 +172,9 @@ fn keep(session: &Session, ctx: &JobCtx, backup: &Backup, proof: &Proof) -> Stri
     if let Err(error) = session.0.proofs.put(&backup.id, proof) {
         ctx.line(format!("the verdict could not be kept: {error}"));
     }
+    if let Err(report) = session.note_verification(backup, proof) {
+        ctx.line(format!("the history could not note it: {}", report.headline));
+    }
     session.0.browser.proofs_changed();
     words
 }

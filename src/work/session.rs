@@ -101,6 +101,8 @@ pub(super) struct Inner {
     pub proofs: Arc<ProofBook>,
     pub audit: AuditLog,
     pub runs: Mutex<Option<Arc<Store>>>,
+    /// The version of that store from which the past was read last.
+    pub runs_read: Mutex<Option<i64>>,
     pub news: News,
     pub ring: Mutex<KeyRing>,
     pub jobs: Mutex<BTreeMap<JobId, JobCtx>>,

@@ -1,5 +1,6 @@
 //! One attempt at a backup: a run, the object that it left, or both joined.
 
+use crate::model::backup::{Compression, Format};
 use crate::model::foreign::Foreign;
 use crate::model::units::Moment;
 
@@ -24,6 +25,17 @@ pub struct Attempt {
     pub written: Option<Moment>,
     /// How much the object that it left can be trusted.
     pub copy: Copy,
+    /// What it can be measured by; `None` where nobody knows.
+    pub like: Option<Like>,
+}
+
+/// What makes two sizes comparable: dumps of one naming that are packed in one way.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Like {
+    /// What they are named for.
+    pub series: Foreign,
+    /// As their names say: damaged bytes change no name.
+    pub named_as: (Format, Compression),
 }
 
 /// Which end of an attempt its time is.

@@ -1,10 +1,12 @@
 //! Sizes, durations and databases: what is in a backup beside what is usually in it.
 
+use std::collections::HashMap;
+
 use crate::model::foreign::Foreign;
 use crate::model::judgement::{Judgement, Severity, What};
 use crate::model::units::Moment;
 use crate::telemetry::signals::Past;
-use crate::telemetry::signals::attempt::Attempt;
+use crate::telemetry::signals::attempt::{Attempt, Like};
 use crate::telemetry::signals::habit::{Place, Usual, Watch};
 
 /// The least change of a size that is ever news.
@@ -15,6 +17,8 @@ const TIME_RATIO: f64 = 1.5;
 const TIME_LEAST: i64 = 60_000;
 /// Below this part of what is usual a backup is as good as empty.
 const EMPTY: f64 = 0.1;
+/// Below this part of what is usual of another packing no packing has made it so small.
+const BEYOND_PACKING: f64 = 0.02;
 /// Above this multiple growth is more than worth knowing.
 const LEAP: f64 = 3.0;
 
@@ -56,19 +60,46 @@ impl Lasting {
     }
 }
 
+/// What was made and has a size, each with what it is measured by: like with like. Of what nobody knows how it was
+/// packed it is taken to be packed as what follows it.
+fn sized<'a>(past: &Past<'a>) -> Vec<(&'a Attempt, u64, Option<&'a Like>)> {
+    let made = past.attempts.iter().filter(|attempt| attempt.made());
+    let mut sized: Vec<_> = made.filter_map(|attempt| Some((attempt, attempt.bytes?, attempt.like.as_ref()))).collect();
+    let last = sized.iter().rev().find_map(|(.., like)| *like);
+    let mut next = last;
+    for (.., like) in sized.iter_mut().rev() {
+        next = like.or(next);
+        *like = next;
+    }
+    sized
+}
+
 fn sizes(past: &Past<'_>) -> Vec<Judgement> {
-    let mut watch = Watch::new(SIZE_RATIO);
+    let mut watches: HashMap<Option<&Like>, Watch> = HashMap::new();
+    // What was usual of each naming when it was last known, however it was packed.
+    let mut usual: HashMap<Option<&Foreign>, (f64, u32)> = HashMap::new();
     let mut lasting = Lasting::default();
-    for attempt in past.attempts.iter().filter(|attempt| attempt.made()) {
-        let Some(bytes) = attempt.bytes else { continue };
+    for (attempt, bytes, like) in sized(past) {
+        let watch = watches.entry(like).or_insert_with(|| Watch::new(SIZE_RATIO));
+        let series = like.map(|like| &like.series);
         let judged = match watch.next(attempt.day(), bytes as f64) {
+            Place::Usual if watch.usual().is_none() => {
+                usual.get(&series).and_then(|known| tiny(attempt, bytes, *known))
+            }
             Place::Usual => None,
             Place::Below(usual) => Some(shrunk(attempt, bytes, usual)),
             Place::Above(usual) => Some(grown(attempt, bytes, usual)),
         };
+        usual.extend(watch.usual().map(|known| (series, known)));
         lasting.add(attempt.at, judged);
     }
     lasting.found
+}
+
+/// The first ones of another packing are measured by nothing but sense.
+fn tiny(attempt: &Attempt, bytes: u64, (value, over): (f64, u32)) -> Option<Judgement> {
+    let low = value * BEYOND_PACKING;
+    ((bytes as f64) < low).then(|| shrunk(attempt, bytes, Usual { value, low, high: value, over }))
 }
 
 fn shrunk(attempt: &Attempt, bytes: u64, usual: Usual) -> Judgement {
@@ -116,14 +147,15 @@ fn times(past: &Past<'_>) -> Vec<Judgement> {
 
 fn databases(past: &Past<'_>) -> Vec<Judgement> {
     let mut found: Vec<Judgement> = vec![];
-    let mut known: Option<&[Foreign]> = None;
-    let mut before = 0_u32;
+    // Dumps of single databases under one rule are not each other's measure.
+    let mut known: HashMap<Option<&Foreign>, (&[Foreign], u32)> = HashMap::new();
     let made = past.attempts.iter().filter(|attempt| attempt.made());
     for (attempt, names) in made.filter_map(|attempt| Some((attempt, attempt.databases.as_deref()?))) {
-        let Some(last) = known.replace(names) else {
-            before = 1;
-            continue;
-        };
+        let series = attempt.like.as_ref().map(|like| &like.series);
+        let last = known.get(&series).copied();
+        let again = last.map_or(1, |(last, before)| if last == names { before + 1 } else { 1 });
+        known.insert(series, (names, again));
+        let Some((last, before)) = last else { continue };
         let beyond =
             |a: &[Foreign], b: &[Foreign]| a.iter().filter(|name| !b.contains(name)).cloned().collect::<Vec<_>>();
         let (gone, new) = (beyond(last, names), beyond(names, last));
@@ -147,7 +179,6 @@ fn databases(past: &Past<'_>) -> Vec<Judgement> {
             // That it is there now is no state that could end: it is news of that day.
             found.push(Judgement { what, severity: Severity::Note, since, until: Some(attempt.at) });
         }
-        before = if last == names { before + 1 } else { 1 };
     }
     found
 }

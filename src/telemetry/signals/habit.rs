@@ -83,6 +83,12 @@ impl Watch {
         }
     }
 
+    /// What is usual by now, and how many figures say so; `None` while too little is known.
+    pub fn usual(&self) -> Option<(f64, u32)> {
+        let known = self.seen.len() >= ENOUGH && !self.habit.is_empty();
+        known.then(|| (level(&self.habit).0.exp(), u32::try_from(self.habit.len()).unwrap_or(u32::MAX)))
+    }
+
     fn place(&self, point: (f64, f64)) -> Place {
         if self.seen.len() < ENOUGH {
             return Place::Usual;

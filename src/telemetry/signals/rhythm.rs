@@ -21,6 +21,10 @@ const FIRINGS: usize = 20_000;
 const GAPS: usize = 60;
 /// Fewer gaps are no habit.
 const ENOUGH: usize = 4;
+/// Fewer of them are none before gaps that show what was thinned out.
+const FEW: usize = 2;
+/// Nobody thins out to one in more than so many at once: hours to days, days to months.
+const LEAP: i64 = 32;
 
 /// Why a pattern cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -152,10 +156,10 @@ impl Habit {
         let newest: Vec<Moment> = times.rev().take(GAPS + 1).collect();
         let mut gaps: Vec<i64> = newest.windows(2).map(|pair| pair[0].0.saturating_sub(pair[1].0)).collect();
         gaps.retain(|gap| *gap >= MINUTE);
-        gaps.truncate(dense(&gaps));
         if gaps.len() < ENOUGH {
             return None;
         }
+        gaps.truncate(few(&gaps).unwrap_or_else(|| dense(&gaps)));
         gaps.sort_unstable();
         let every = gaps[gaps.len() / 2];
         let usual = gaps[(gaps.len() * 17 / 20).min(gaps.len() - 1)];
@@ -167,6 +171,22 @@ impl Habit {
         let longest = usual.saturating_add((usual / 10).max(HOUR).max(spread));
         Some(Self { every, longest, over: u32::try_from(gaps.len()).unwrap_or(u32::MAX) })
     }
+}
+
+/// How many of the newest gaps are left of a series that is thinned out soon: a few that are alike, before gaps nearly
+/// all of which are whole multiples of them, so that their ends fall on the same times of the day. Extra backups that
+/// somebody made by hand fall on others. `gaps` is newest first.
+fn few(gaps: &[i64]) -> Option<usize> {
+    let first = *gaps.first()?;
+    let alike = |gap: &&i64| (**gap - first).abs() <= first / 10;
+    let count = gaps.iter().take_while(alike).count();
+    let (newer, older) = gaps.split_at(count);
+    let every = newer.iter().sum::<i64>() / newer.len().max(1) as i64;
+    let off = |gap: i64| (gap - (gap + every / 2) / every * every).abs();
+    let thinned = |gap: &&i64| **gap >= every * 9 / 5 && off(**gap) <= (every / 10).min(90 * MINUTE);
+    let kept = older.iter().filter(thinned).count();
+    let near = older.iter().any(|gap| *gap <= every.saturating_mul(LEAP));
+    ((FEW..ENOUGH).contains(&count) && older.len() >= FEW && near && kept * 8 >= older.len() * 7).then_some(count)
 }
 
 /// How many of the newest gaps come before those of backups that have been thinned out to every few of them: nearly all
@@ -226,7 +246,7 @@ impl Rhythm {
 
     /// `daily`, `hourly`, `every 6h`.
     pub fn word(&self) -> String {
-        let Some(period) = self.period() else { return "no rhythm yet".to_owned() };
+        let Some(period) = self.period() else { return "unknown".to_owned() };
         let near = |wanted: i64| (period - wanted).abs() <= wanted / 12;
         match () {
             () if near(HOUR) => "hourly".to_owned(),
@@ -246,7 +266,7 @@ impl Rhythm {
             }
             Self::Dbacked(schedule) => format!("{}, as DBacked's {} UTC says", self.word(), escape(schedule.pattern())),
             Self::Habit(habit) => format!("{}, as the median of {} gaps says", self.word(), habit.over),
-            Self::Unknown => self.word(),
+            Self::Unknown => "no rhythm known yet".to_owned(),
         }
     }
 }
@@ -296,7 +316,7 @@ mod tests {
             ["0 3 * * *", "5 * * * *", "0 */6 * * *", "0 3 * * 1", "0 3 1 * *"].map(word),
             ["daily", "hourly", "every 6h", "weekly", "monthly"]
         );
-        assert_eq!(Rhythm::Unknown.word(), "no rhythm yet");
+        assert_eq!((Rhythm::Unknown.word(), Rhythm::Unknown.words()), ("unknown".into(), "no rhythm known yet".into()));
     }
 
     #[test]

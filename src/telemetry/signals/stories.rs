@@ -119,6 +119,7 @@ fn night(nth: usize, at: Moment) -> Attempt {
         databases: Some(["crm", "shop"].map(Foreign::from).to_vec()),
         written: Some(ended),
         copy: Copy::Good,
+        like: None,
     }
 }
 
@@ -412,7 +413,7 @@ fn a_week_without_a_good_backup_is_said_and_a_month_is_critical() {
     assert_eq!(good_until(NIGHTS - 31).standing(), [("no_good_backup", Severity::Critical)]);
     let never = Story::nightly().each(|_, it| it.copy = Copy::Listed);
     assert_eq!(never.standing(), [("no_good_backup", Severity::Critical)]);
-    assert_eq!(never.judged()[0].short(), "no good copy");
+    assert_eq!(never.judged()[0].short(), "none known good");
 }
 
 #[test]
@@ -435,6 +436,40 @@ fn what_was_thinned_out_is_not_missing_and_an_outage_is() {
     assert_eq!(past(&thinned()), 0);
     let outage = Story::nightly().without(|nth| (40..47).contains(&nth));
     assert_eq!((dense(&outage), past(&outage)), (Moment(i64::MIN), 1));
+}
+
+#[test]
+fn the_rhythm_of_a_thinned_past_is_that_of_its_newest_end() {
+    // Daily for as many nights as are left of a week, then weekly, then monthly.
+    let kept = |nth: usize, dense: usize| nth + dense >= NIGHTS || nth + 40 >= NIGHTS && nth % 7 == 5 || nth % 28 == 5;
+    let thinned = |dense: usize| Story::nightly().without(|nth| !kept(nth, dense)).unplanned();
+    for dense in 3..8 {
+        let story = thinned(dense);
+        assert_eq!(story.rhythm.word(), "daily", "{dense} newest nights");
+        let late = |now| thinned(dense).now(now).standing().iter().any(|(code, _)| *code == "late");
+        assert!(!late("2026-11-22 05:00"), "{dense}: two hours after it was due");
+        assert!(late("2026-11-22 09:00"), "{dense}: six hours after it was due");
+    }
+    assert_ne!(thinned(2).rhythm.word(), "daily", "one gap is no habit");
+    // A weekly series of which somebody made two more by hand is weekly still.
+    let by_hand = || {
+        let mut story = Story::nightly().without(|nth| nth % 7 != 4);
+        story.attempts.push(night(500, at("2026-11-20 15:15")));
+        story.attempts.push(night(501, at("2026-11-21 07:40")));
+        story.unplanned()
+    };
+    assert_eq!(by_hand().rhythm.word(), "weekly");
+    let minutes = |minutes: i64| {
+        let mut story = Story::nightly().without(|nth| nth % 7 != 4);
+        let newest = story.attempts[story.attempts.len() - 1].at;
+        story.attempts.extend([1, 2].map(|nth| night(500, Moment(newest.0 + nth * minutes * MINUTE))));
+        story.unplanned().rhythm.word()
+    };
+    assert_eq!([15, 20, 30].map(minutes), ["weekly"; 3], "nor is it one of minutes");
+    assert!(!by_hand().now("2026-11-23 12:00").standing().iter().any(|(code, _)| *code == "late"));
+    // And what was daily and comes every week now is not called thinned.
+    let slower = Story::nightly().without(|nth| nth > 60 && nth % 7 != 5).unplanned();
+    assert_eq!(slower.rhythm.word(), "daily", "most of what is known is daily");
 }
 
 proptest::proptest! {

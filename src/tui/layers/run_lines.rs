@@ -32,7 +32,9 @@ pub struct Told {
 /// What the past of a series says of one attempt: what began with it.
 pub fn said(series: &SeriesPast, line: &RunLine) -> Vec<(Role, String)> {
     let about = series.judgements.iter().filter(|judged| judged.is_of_one() && judged.since == line.at);
+    let about = about.filter(|_| line.check.is_none());
     let mut said: Vec<(Role, String)> = about.map(|judged| (Role::Warn, judged.short())).collect();
+    said.extend(line.odd.iter().map(|odd| (Role::Warn, odd.clone())));
     if line.kept == Kept::Gone {
         said.push((Role::Dim, "says it made one".to_owned()));
     }
@@ -76,6 +78,9 @@ pub fn margin(told: &Told) -> Span {
 
 /// How a run ended, or that none is known of an object.
 fn state(line: &RunLine) -> Span {
+    if let (Some(word), Some(state)) = (line.check, line.state) {
+        return span(state_role(state), word);
+    }
     match line.state {
         None => span(Role::Dim, "no run"),
         Some(state @ RunState::Ok) if line.outcome == Outcome::Failed => {

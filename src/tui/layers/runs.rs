@@ -353,7 +353,8 @@ impl Runs {
             let age = short_span(point.at.age_at(now));
             format!("newest {}, {age} old, {}", point.at.minute(), point.kept.word())
         });
-        let head = format!("  {}, {}; {good}", series.rhythm.word(), counted(total, "run"));
+        let rhythm = series.rhythm.period().map_or_else(|| series.rhythm.words(), |_| series.rhythm.word());
+        let head = format!("  {rhythm}, {}; {good}", counted(total, "run"));
         line.extend([span(Role::Title, series.label.clone()), span(Role::Text, head)]);
         canvas.spans(inner, &line);
     }

@@ -17,7 +17,7 @@ use crate::tui::layers::filter::Filter;
 use crate::tui::layers::runs::Runs;
 use crate::tui::msg::Effect;
 use crate::tui::pane::{Flow, Pane, Scene};
-use crate::tui::past::{PastAsk, gravest, newest_made, sizes};
+use crate::tui::past::{PastAsk, gravest, newest_made, sizes, trouble};
 use crate::tui::screens::moved;
 use crate::tui::widgets::strip::{Axis, Stretch};
 use crate::tui::world::World;
@@ -78,7 +78,7 @@ impl History {
         let passes = |series: &&Arc<SeriesPast>| words.iter().all(|word| matches(series, word));
         let mut rows: Vec<&Arc<SeriesPast>> = view.series.iter().filter(passes).collect();
         match self.order {
-            Order::Trouble => rows.sort_by_key(|series| Reverse(gravest(series).map(|judged| judged.severity))),
+            Order::Trouble => rows.sort_by_key(|series| Reverse(trouble(series))),
             Order::Name => {} // as it comes
             Order::Age => rows.sort_by_key(|series| newest_made(series).map(|point| point.at)),
             Order::Size => rows.sort_by_key(|series| Reverse(sizes(series).into_iter().flatten().next_back())),

@@ -16,6 +16,8 @@ pub struct Axis {
     pub step: i64,
     /// How many columns there are.
     pub columns: u16,
+    /// The last second of which anything is known: nothing is said of what lies behind it.
+    last: i64,
 }
 
 impl Axis {
@@ -39,7 +41,7 @@ impl Axis {
         let here = at.0.div_euclid(1000).clamp(from, to).div_euclid(step);
         let half = wide / 2;
         let start = first + ((here - first) / half * half - half / 2).clamp(0, (last - first - wide + 1).max(0));
-        Self { start: start * step, step, columns: columns.max(2) }
+        Self { start: start * step, step, columns: columns.max(2), last: to }
     }
 
     /// The steps of zoom after which a column is no shorter than `finest`.
@@ -99,7 +101,7 @@ impl Axis {
         let mut ticks = vec![];
         let mut column = (self.start.div_euclid(self.step)).rem_euclid(every);
         column = if column == 0 { 0 } else { every - column };
-        while column + i64::from(width) <= i64::from(self.columns) {
+        while column + i64::from(width) <= i64::from(self.columns) && self.start + column * self.step <= self.last {
             let at = self.moment(column as u16).second();
             let text = match (days, self.step < 60) {
                 (true, _) => at.get(5..13).map(|text| format!("{text}h")).unwrap_or_default(),
@@ -183,6 +185,18 @@ mod tests {
         assert_eq!(ticks[..2], ["0 13:00", "10 13:10"]);
         let counts = axis.fold([(at("2026-11-21 13:00:30"), 2), (at("2026-11-21 13:01:00"), 5)].into_iter());
         assert_eq!(counts[..3], [2, 5, 0]);
+    }
+
+    #[test]
+    fn no_time_stands_below_what_lies_behind_the_end() {
+        let (from, to) = (at("2026-11-22 03:00:00"), at("2026-11-22 09:22:56"));
+        for columns in [60, 84, 147, 160, 300] {
+            for zoom in 0..4 {
+                let ticks = Axis::new(from, to, to, zoom, columns, 1);
+                let behind = ticks.ticks().into_iter().find(|(column, _)| ticks.moment(*column) > to);
+                assert_eq!(behind, None, "{columns} columns, zoom {zoom}");
+            }
+        }
     }
 
     proptest::proptest! {

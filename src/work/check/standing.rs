@@ -4,16 +4,17 @@ use crate::model::backup::BackupId;
 use crate::model::foreign::Foreign;
 use crate::model::judgement::{Judgement, Severity, What};
 use crate::model::target::TargetName;
-use crate::model::trust::{Rung, Weight};
+use crate::model::trust::{Finding, Rung, Weight};
 use crate::model::units::Moment;
 use crate::telemetry::signals::attempt::Outcome;
 use crate::work::check::subjects::Name;
 use crate::work::check::{FUTURE, State, Subject, TargetCheck, USUAL_AGE, Wants, span};
-use crate::work::history::view::{Kept, Point, SeriesPast};
+use crate::work::history::view::{Emptied, Kept, Point, SeriesPast};
 
 pub(super) struct Ask<'a> {
     pub wants: &'a Wants,
     pub targets: &'a [TargetCheck],
+    pub emptied: &'a [Emptied],
     pub all_listed: bool,
     pub now: Moment,
 }
@@ -41,7 +42,8 @@ impl Ask<'_> {
         });
         let Some(best) = best else { return self.nothing(name.shown.clone(), "there is no backup".to_owned()) };
         let (mut state, mut reasons) = self.verdict(best);
-        for (to, why) in self.others(best, &standings).into_iter().chain(remarks(best)) {
+        let wiped = standings.iter().filter_map(|it| Some((State::Critical, wiped(it)?)));
+        for (to, why) in wiped.chain(self.others(best, &standings)).chain(remarks(best)) {
             state = state.max(to);
             if !reasons.contains(&why) {
                 reasons.push(why);
@@ -58,7 +60,7 @@ impl Ask<'_> {
             target: best.place.cloned(),
             id: newest.and_then(|point| point.backup.clone()),
             size_bytes: newest.and_then(|point| point.bytes),
-            trust: newest.and_then(|point| rung(point.kept)),
+            trust: newest.and_then(|point| point.kept.rung()),
             trusted_at: best.trusted.map(|point| point.at),
         }
     }
@@ -74,7 +76,7 @@ impl Ask<'_> {
             match other.newest {
                 Some(newest) if self.fresh(other.newest, other.limit) => Some(newest.odd.as_ref()?.text.clone()),
                 Some(newest) => Some(format!("the copies on {place} are {} old", span(self.age(newest)))),
-                None => listed(place).then(|| format!("there is no copy on {place}")),
+                None => (listed(place) && wiped(other).is_none()).then(|| format!("there is no copy on {place}")),
             }
         };
         let others = standings.iter().filter(|it| !std::ptr::eq(*it, best));
@@ -184,7 +186,7 @@ impl Ask<'_> {
         match (best.trusted.filter(fresh), best.newest.filter(fresh), best.newest) {
             (Some(_), _, _) => (if reasons.is_empty() { State::Ok } else { State::Warning }, reasons),
             (None, Some(newest), _) => {
-                let reached = rung(newest.kept).unwrap_or_default().word();
+                let reached = newest.kept.rung().unwrap_or_default().word();
                 let older = best.trusted.map_or_else(
                     || format!("none is {wanted}"),
                     |trusted| format!("the newest that is {wanted} is {} old", span(self.age(trusted))),
@@ -215,6 +217,9 @@ impl Ask<'_> {
         let newest = points.iter().rev().find(|point| point.at.0 <= self.now.0.saturating_add(FUTURE));
         let elsewhere = newest.is_some_and(|point| point.outcome == Outcome::Made && point.elsewhere);
         let state = if self.all_listed { State::Critical } else { State::Unknown };
+        if let Some(why) = wiped(best) {
+            return (State::Critical, why);
+        }
         match () {
             () if best.without => (state, format!("none of the backups on {place} holds it")),
             () if elsewhere && best.place.is_none() => {
@@ -229,6 +234,14 @@ impl Ask<'_> {
     }
 }
 
+/// All of a series that lay in a place is gone from it, whatever lies elsewhere.
+fn wiped(standing: &Standing<'_>) -> Option<String> {
+    let place = standing.place?;
+    let here = |judged: &&Judgement| matches!(&judged.what, What::Wiped { target, .. } if target == place.as_str());
+    let judged = standing.series.judgements.iter().find(here)?;
+    Some(format!("{} (if that was meant: --forget {})", judged.words(), standing.series.key))
+}
+
 /// What the past of a series says beside its age.
 fn remarks(best: &Standing<'_>) -> Vec<(State, String)> {
     let judged = best.series.judgements.iter().filter(|judged| matters(judged)).map(|judged| {
@@ -239,7 +252,8 @@ fn remarks(best: &Standing<'_>) -> Vec<(State, String)> {
         (to, judged.words())
     });
     // What is odd about one object is said of the copy that counts, not of the newest anywhere.
-    let about_all = best.series.findings.iter().filter(|finding| finding.code != "size_differs");
+    let of_one = |finding: &&Finding| matches!(finding.code.as_str(), "size_differs" | "no_run");
+    let about_all = best.series.findings.iter().filter(|finding| !of_one(finding));
     let odd = best.newest.and_then(|point| point.odd.as_ref());
     let found = about_all.chain(odd).filter(|finding| finding.weight >= Weight::Warning);
     judged.chain(found.map(|finding| (State::Warning, finding.text.clone()))).collect()
@@ -247,13 +261,6 @@ fn remarks(best: &Standing<'_>) -> Vec<(State, String)> {
 
 /// Judgements that freshness and trust do not say already.
 fn matters(judged: &Judgement) -> bool {
-    let said = matches!(judged.what, What::NoGoodBackup { .. });
+    let said = matches!(judged.what, What::NoGoodBackup { .. } | What::Wiped { .. });
     judged.stands() && judged.severity >= Severity::Warning && !said
-}
-
-fn rung(kept: Kept) -> Option<Rung> {
-    match kept {
-        Kept::Listed(rung) | Kept::Good(rung) => Some(rung),
-        Kept::Unknown | Kept::Gone | Kept::Bad => None,
-    }
 }

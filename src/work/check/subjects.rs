@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::foreign::Foreign;
+use crate::model::units::counted;
 use crate::work::catalog::{Catalog, TargetState};
 use crate::work::check::standing::Ask;
 use crate::work::check::{State, Subject};
@@ -65,7 +66,15 @@ impl Ask<'_> {
             let view = catalog.targets.iter().find(|view| view.name == target.name);
             let empty = view.is_some_and(|view| matches!(view.state, TargetState::Listed { objects: 0 }));
             let named = self.wants.targets.contains(&target.name);
-            if named && !rows.iter().any(lies) {
+            let emptied = self.emptied.iter().find(|it| it.target == target.name && self.wants.series.is_empty());
+            if let Some(emptied) = emptied {
+                let (objects, at) = (counted(emptied.objects, "object"), emptied.seen.minute());
+                let why = format!(
+                    "nothing lies in this target any more, and {objects} did {at} UTC (if that was meant: --forget {})",
+                    target.name
+                );
+                unmet.push(Subject { state: State::Critical, ..self.nothing(target.name.to_string(), why) });
+            } else if named && !rows.iter().any(lies) {
                 let why = "none of the backups that were asked for lies in this target".to_owned();
                 unmet.push(self.nothing(target.name.to_string(), why));
             } else if empty && found && self.wants.series.is_empty() {

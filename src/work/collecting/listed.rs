@@ -6,11 +6,13 @@ use crate::disk::runs::{Intake, Store};
 use crate::model::backup::{Backup, Format, Metadata};
 use crate::model::run::{Feed, Run};
 use crate::model::target::History;
+use crate::model::trust::Proof;
 use crate::report::{Report, Reportable};
 use crate::telemetry::dbacked;
 use crate::telemetry::dbacked::Beside;
 use crate::telemetry::verified;
 use crate::work::catalog::Catalog;
+use crate::work::news::Changed;
 use crate::work::series::is_orphan;
 use crate::work::session::{Session, now};
 
@@ -31,6 +33,22 @@ pub(super) fn import(session: &Session, store: &Store, catalog: &Catalog) -> Res
     }
     imported.read = runs.len() as u64;
     Ok(imported)
+}
+
+impl Session {
+    /// Stores a verification of our own as soon as it has ended, and tells of it. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// When the history cannot be opened or written.
+    pub(in crate::work) fn note_verification(&self, backup: &Backup, proof: &Proof) -> Result<(), Report> {
+        let Some(slot) = self.0.browser.slot(&backup.target) else { return Ok(()) };
+        let run = verified::of_proof(backup, proof, &slot.target.canonical_url());
+        let intake = Intake { feed: Feed::Verification, arrived: now(), spans: vec![], runs: vec![run] };
+        put(&*self.runs()?, &[intake]).map_err(|error| error.report())?;
+        self.0.news.tell(Changed::RUNS);
+        Ok(())
+    }
 }
 
 fn told(session: &Session, backup: &Backup) -> Vec<Run> {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::store::put;
 use crate::collect::{Coding, Delivery, Handler, Kind, Reply};
 use crate::disk::runs::{HistoryError, Intake, Store};
-use crate::model::run::Feed;
+use crate::model::run::{Feed, Run};
 use crate::model::units::Moment;
 use crate::report::Reportable;
 use crate::telemetry::dbacked::{self, Retries};
@@ -98,6 +98,9 @@ struct Writer {
     pruned: Option<Instant>,
 }
 
+/// Makes the run of a request that came first at that time.
+type Telling = fn(&[u8], Moment) -> Result<Run, TelemetryError>;
+
 /// A request that has been read, and who waits for it.
 struct Read {
     intake: Intake,
@@ -153,16 +156,26 @@ impl Writer {
             Kind::Traces(Coding::Json) => batch = read_json(body)?,
             Kind::Log => (intake.feed, intake.runs) = (Feed::Logrus, self.logs.read(body)?),
             Kind::Check => {
-                let first = self.retries.first(body, arrived);
-                (intake.feed, intake.runs) = (Feed::Beacon, vec![dbacked::of_beacon(body, first)?]);
+                (intake.feed, intake.runs) = (Feed::Beacon, vec![self.of(dbacked::of_beacon, body, arrived)?])
             }
             Kind::Analytics => {
-                let first = self.retries.first(body, arrived);
-                (intake.feed, intake.runs) = (Feed::Analytics, vec![dbacked::of_analytics(body, first)?]);
+                (intake.feed, intake.runs) = (Feed::Analytics, vec![self.of(dbacked::of_analytics, body, arrived)?]);
             }
         }
         intake.spans = std::mem::take(&mut batch.spans);
         Ok((intake, batch))
+    }
+
+    /// The run of a request that does not say when: the same one when it is sent again, also to a receiver that was
+    /// started anew meanwhile.
+    fn of(&mut self, told: Telling, body: &[u8], arrived: Moment) -> Result<Run, TelemetryError> {
+        let ids = dbacked::again(arrived).map(|at| told(body, at).map(|run| run.id));
+        let stored = || {
+            let known = ids.iter().flatten().filter_map(|id| self.store.run(id).ok().flatten());
+            known.filter_map(|run| dbacked::is_again(&run, arrived)).min()
+        };
+        let first = self.retries.first(body, arrived, stored);
+        told(body, first)
     }
 
     fn store(&self, group: Vec<Read>) {

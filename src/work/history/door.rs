@@ -1,11 +1,13 @@
 //! The past, for the doors.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::disk::runs::{HistoryError, Store};
 use crate::disk::state::State;
 use crate::model::backup::Backup;
 use crate::model::foreign::{Foreign, escape};
+use crate::model::join::Certainty;
 use crate::model::run::{Run, RunBrief, RunId, RunQuery};
 use crate::model::target::TargetName;
 use crate::model::trust::Finding;
@@ -17,7 +19,11 @@ use crate::work::history::rows::Depth;
 use crate::work::history::view::HistoryView;
 use crate::work::history::waterfall::Waterfall;
 use crate::work::join::{Joint, join};
+use crate::work::news::Changed;
 use crate::work::session::{Session, held, now};
+
+/// How often it is looked whether somebody has stored runs.
+const LOOK_EVERY: Duration = Duration::from_millis(700);
 
 /// Everything about one run.
 #[derive(Debug, Clone)]
@@ -53,10 +59,38 @@ impl Session {
     pub async fn history(&self) -> Result<Arc<HistoryView>, Report> {
         let session = self.clone();
         blocking(move || {
-            let told = told(&*session.runs()?, Depth::All, now()).map_err(|error| error.report())?;
+            let store = session.runs()?;
+            // Before the reading: what is stored meanwhile is news.
+            *held(&session.0.runs_read) = store.version().ok();
+            let told = told(&store, Depth::All, now()).map_err(|error| error.report())?;
             Ok(Arc::new(session.past(told, Depth::All)))
         })
         .await
+    }
+
+    /// Tells [`Changed::RUNS`] from now on whenever somebody, in whichever process, has stored runs since the past was
+    /// read; until the session ends.
+    pub fn follow_runs(&self) {
+        let session = self.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    () = session.0.cancel.cancelled() => return,
+                    () = tokio::time::sleep(LOOK_EVERY) => {}
+                }
+                let mine = session.clone();
+                if tokio::task::spawn_blocking(move || mine.runs_have_grown()).await.unwrap_or(false) {
+                    session.0.news.tell(Changed::RUNS);
+                }
+            }
+        });
+    }
+
+    fn runs_have_grown(&self) -> bool {
+        let Some(now) = self.runs().ok().and_then(|store| store.version().ok()) else { return false };
+        let mut read = held(&self.0.runs_read);
+        // Nobody has read anything yet, or it was told.
+        read.as_mut().is_some_and(|read| std::mem::replace(read, now) != now)
     }
 
     /// Answers a monitor from the newest listing, which the caller has waited for. A store of runs that cannot be read
@@ -81,12 +115,17 @@ impl Session {
     }
 
     fn past(&self, told: Told, depth: Depth) -> HistoryView {
+        let seen = self.0.browser.seen().read().map_err(|error| error.report());
+        let seen = seen.map_err(|report| match report.causes.first() {
+            Some(cause) => format!("{}: {cause}", report.headline),
+            None => report.headline,
+        });
         let was_good = |target: &TargetName, key: &Foreign| {
             let slot = self.0.browser.slot(target);
             slot.is_some_and(|slot| self.0.proofs.was_good(&backup_id(&slot.target.canonical_url(), key, None)))
         };
         let catalog = self.catalog();
-        view(&Ground { estate: self.estate(), catalog: &catalog, was_good: &was_good }, told, depth, now())
+        view(&Ground { estate: self.estate(), catalog: &catalog, was_good: &was_good, seen }, told, depth, now())
     }
 
     /// Runs in brief, newest first.
@@ -120,7 +159,9 @@ fn detail(run: Run, spans: Vec<crate::model::run::Span>, catalog: &Catalog) -> R
     let runs = [run];
     let mut joined = join(&runs, catalog);
     let [run] = runs;
-    let joints = joined.runs.remove(&run.id).unwrap_or_default();
+    let mut joints = joined.runs.remove(&run.id).unwrap_or_default();
+    let read = joined.verified.remove(&run.id).and_then(|read| read.backup);
+    joints.extend(read.map(|backup| Joint { backup, certainty: Certainty::Exact, told: None }));
     let left = joints.into_iter().filter_map(|joint| Some((joint.clone(), catalog.get(&joint.backup)?.clone())));
     let mut findings = run.findings.clone();
     findings.extend(joined.findings.remove(&run.id).unwrap_or_default());

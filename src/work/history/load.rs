@@ -6,6 +6,7 @@ use crate::disk::estate::Estate;
 use crate::disk::runs::{HistoryError, Store};
 use crate::model::foreign::Foreign;
 use crate::model::run::{DayNumber, Run, RunBrief, RunKind, RunQuery, RunSeries};
+use crate::model::seen::SeenTarget;
 use crate::model::target::TargetName;
 use crate::model::units::Moment;
 use crate::work::catalog::Catalog;
@@ -18,6 +19,8 @@ const DAYS: i64 = 400;
 const BRIEFS: (usize, usize, usize) = (8_000, 24, 160);
 /// The same of those that are read whole.
 const WHOLE: (usize, usize, usize) = (1_200, 2, 16);
+/// Verifications of our own that are read of one series.
+const VERIFIED: usize = 200;
 
 /// What the store of runs told.
 #[derive(Debug, Default)]
@@ -26,7 +29,7 @@ pub struct Told {
     pub series: Vec<RunSeries>,
     /// The newest backups of each, oldest first.
     pub briefs: HashMap<Foreign, Vec<RunBrief>>,
-    /// The very newest, whole.
+    /// The very newest, whole, and verifications of our own.
     pub newest: Vec<Run>,
 }
 
@@ -57,9 +60,27 @@ pub fn told(store: &Store, depth: Depth, now: Moment) -> Result<Told, HistoryErr
         if !briefs.is_empty() {
             told.newest.extend(store.runs(&query(whole))?);
         }
+        if let Some(query) = verifications(one).filter(|_| depth == Depth::All) {
+            told.newest.extend(store.runs(&query)?);
+        }
         told.briefs.insert(one.name.clone(), briefs);
     }
     Ok(told)
+}
+
+/// Where verifications of a series may be: in the days on which something else than backups ran.
+fn verifications(series: &RunSeries) -> Option<RunQuery> {
+    let mut days = series.days.iter().filter(|day| day.others > 0).map(|day| day.day);
+    let first = days.next()?;
+    let last = days.next_back().unwrap_or(first);
+    Some(RunQuery {
+        series: Some(series.name.clone()),
+        kinds: vec![RunKind::Verification],
+        from: Some(first.start()),
+        until: Some(DayNumber(last.0.saturating_add(1)).start()),
+        limit: VERIFIED,
+        ..RunQuery::default()
+    })
 }
 
 /// What is known beside what the store of runs told.
@@ -70,13 +91,15 @@ pub struct Ground<'a> {
     pub catalog: &'a Catalog,
     /// Whether what once lay in a target under a name was good.
     pub was_good: &'a dyn Fn(&TargetName, &Foreign) -> bool,
+    /// What once lay in the targets, or why that is not known.
+    pub seen: Result<Vec<SeenTarget>, String>,
 }
 
 /// The past of every series of an estate.
 pub fn view(ground: &Ground<'_>, told: Told, depth: Depth, now: Moment) -> HistoryView {
-    let Ground { estate, catalog, was_good } = *ground;
+    let Ground { estate, catalog, was_good, ref seen } = *ground;
     let keep = |target: &_| Some(estate.habits_of(target)?.retention.as_ref()?.keep());
-    build(&Sources {
+    let mut view = build(&Sources {
         catalog,
         rules: &estate.series,
         keep: &keep,
@@ -84,10 +107,13 @@ pub fn view(ground: &Ground<'_>, told: Told, depth: Depth, now: Moment) -> Histo
         told: told.series,
         briefs: told.briefs,
         newest: told.newest,
+        seen: seen.clone().unwrap_or_default(),
         good_within: i64::try_from(estate.good_within.as_millis()).unwrap_or(i64::MAX),
         depth,
         now,
-    })
+    });
+    view.forgotten = seen.as_ref().err().cloned();
+    view
 }
 
 #[cfg(test)]
@@ -123,7 +149,7 @@ mod tests {
         let kept = kept.split_off(32);
         let estate = Estate::empty("test", crate::disk::estate::EstateId::of_file(std::path::Path::new("/nowhere")));
         let listed = catalog(&[("offsite", kept)]);
-        let ground = Ground { estate: &estate, catalog: &listed, was_good: &|_, _| false };
+        let ground = Ground { estate: &estate, catalog: &listed, was_good: &|_, _| false, seen: Ok(vec![]) };
         let past = view(&ground, told(&store, Depth::All, now()).unwrap(), Depth::All, now());
         let [shop] = &past.series[..] else { panic!("{past:?}") };
         assert_eq!((shop.points.len(), shop.days.len(), past.runs), (40, 40, 40));
@@ -136,7 +162,7 @@ mod tests {
         assert!(standing.series[0].days.len() <= 2);
         let later = Moment(now().0 + 3 * DAY);
         let patient = Estate { good_within: std::time::Duration::from_secs(60 * 86_400), ..estate.clone() };
-        let allowed = Ground { estate: &patient, ..ground };
+        let allowed = Ground { estate: &patient, seen: Ok(vec![]), ..ground };
         let allowed = view(&allowed, told(&store, Depth::Standing, now()).unwrap(), Depth::Standing, now());
         let bad = |past: &HistoryView| past.series[0].judgements.iter().any(|it| it.what.code() == "no_good_backup");
         assert!(bad(&standing) && !bad(&allowed), "the estate says how old the newest good copy may be");

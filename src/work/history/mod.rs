@@ -7,13 +7,14 @@ mod points;
 pub mod rows;
 #[cfg(test)]
 pub(in crate::work) mod samples;
+pub(in crate::work) mod seen;
 pub mod strip;
 pub mod view;
 pub mod waterfall;
 
 pub use self::door::RunDetail;
 pub use self::rows::fits;
-pub use self::view::{HistoryView, Kept, Point, SeriesKey, SeriesPast};
+pub use self::view::{Checked, HistoryView, Kept, Point, SeriesKey, SeriesPast};
 pub use crate::model::join::Certainty;
 pub use crate::telemetry::signals::attempt::Outcome;
 pub use crate::telemetry::signals::rhythm::Rhythm;

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use crate::format::names;
 use crate::model::backup::Backup;
 use crate::model::foreign::{Foreign, escape};
+use crate::model::judgement::{Judgement, Severity, What};
 use crate::model::run::{Day, Feed, Run, RunBrief, RunId, RunKind, RunState, Tool};
+use crate::model::target::TargetName;
 use crate::model::trust::{Finding, Weight};
 use crate::model::units::{Moment, counted};
 use crate::telemetry::signals::attempt::{Attempt, Belongs, LastGood, Removal};
 use crate::telemetry::signals::rhythm::{Habit, Rhythm, Schedule};
 use crate::telemetry::signals::{Past, judge, slots, standing};
-use crate::work::history::points::{Alone, of_backup, of_run, pair};
+use crate::work::history::points::{Alone, mark_silent, of_backup, of_run, pair};
 use crate::work::history::rows::{Depth, Row, Sources};
-use crate::work::history::view::{Kept, Point, SeriesKey, SeriesPast};
+use crate::work::history::view::{Checked, Kept, Point, SeriesKey, SeriesPast};
 use crate::work::join::Joined;
 
 /// How far the database's own note of its last backup may be from its newest object.
@@ -37,7 +39,8 @@ pub(super) struct Builder<'a, 's> {
 impl Builder<'_, '_> {
     pub fn past(self, remarks: &mut Vec<String>) -> SeriesPast {
         let Self { sources, .. } = self;
-        let (points, attempts) = self.points();
+        let (mut points, attempts) = self.points();
+        let silent = self.mark_silent(&mut points);
         let rhythm = self.rhythm(&attempts, remarks);
         let removals = self.removals(&attempts);
         let mut past = Past {
@@ -49,19 +52,22 @@ impl Builder<'_, '_> {
             dense_from: Moment(i64::MIN),
             now: sources.now,
         };
-        let (judgements, slots) = match sources.depth {
+        let (mut judgements, slots) = match sources.depth {
             Depth::Standing => (standing(&past), vec![]),
             Depth::All => {
                 past.dense_from = slots::dense_from(&past);
                 (judge(&past, Moment(i64::MIN)), slots::slots(&past, Moment(i64::MIN)))
             }
         };
+        self.settle(&mut judgements);
+        judgements.splice(0..0, self.wiped());
         let databases = self.databases();
-        let findings = self.findings(&points);
+        let findings = self.findings(&points, silent);
         let expected = self.expected(&databases);
         let server = self.own_runs().find_map(|run| run.source.server_uuid.clone());
         let hearsay = self.hearsay();
         let label = self.label(&databases);
+        let checks = self.checks();
         let runs = self.row.runs.iter().map(|name| (*name).clone()).collect();
         SeriesPast {
             label,
@@ -75,6 +81,7 @@ impl Builder<'_, '_> {
             judgements,
             findings,
             runs,
+            checks,
             rhythm,
             key: self.key,
         }
@@ -101,6 +108,9 @@ impl Builder<'_, '_> {
         names.extend(self.row.rule.iter().flat_map(|rule| &rule.databases).map(|name| Foreign::from(name.as_str())));
         names.extend(self.row.backups.iter().rev().take(3).flat_map(|backup| backup.databases.iter().cloned()));
         if names.is_empty() {
+            names.extend(self.row.seen.iter().flat_map(|(_, series)| series.databases.iter().cloned()));
+        }
+        if names.is_empty() {
             let newest = self.own_runs().filter(|run| run.state == RunState::Ok).find_map(|run| run.databases.as_ref());
             names.extend(newest.into_iter().flatten().take(64).cloned());
         }
@@ -117,7 +127,8 @@ impl Builder<'_, '_> {
             newest.enumerate().take_while(|(nth, backup)| *nth < 3 || ruled.is_empty() && backup.taken.at.0 >= since);
         let looked: Vec<&Arc<Backup>> = looked.map(|(_, backup)| *backup).collect();
         let known = looked.iter().any(|backup| backup.databases_known);
-        let counted = looked.iter().filter(|backup| backup.databases_known == known);
+        // A list of the estate says better what is to be in an archive than what was seen in one.
+        let counted = looked.iter().filter(|it| it.databases_known == known && (ruled.is_empty() || !known));
         let mut names: BTreeSet<&Foreign> = counted.flat_map(|backup| &backup.databases).collect();
         if names.is_empty() && ruled.is_empty() {
             names.extend(databases);
@@ -135,7 +146,8 @@ impl Builder<'_, '_> {
             Feed::Logrus => brief.state != RunState::Failed,
             _ => false,
         };
-        let nothing = self.row.rule.is_none() && self.row.backups.is_empty() && briefs.peek().is_some();
+        let unseen = self.row.backups.is_empty() && self.row.seen.is_empty();
+        let nothing = self.row.rule.is_none() && unseen && briefs.peek().is_some();
         nothing && briefs.all(silent) && !self.own_runs().any(named)
     }
 
@@ -190,12 +202,13 @@ impl Builder<'_, '_> {
                 .get(&brief.id)
                 .is_some_and(|targets| self.key.target.as_ref().is_some_and(|target| targets.contains(target)));
             let told = self.joined.findings.get(&brief.id);
-            let named = told.is_some_and(|found| found.iter().any(|finding| finding.code == "object_gone"));
-            let gone = self.key.target.is_some() || named;
+            let missing = told.and_then(|found| found.iter().find(|finding| finding.code == "object_gone"));
             let known = Alone {
                 run,
                 unwritten,
-                gone,
+                gone: self.key.target.is_some() || missing.is_some(),
+                missing,
+                series: Some(&self.key.name).filter(|_| self.row.rule.is_none()),
                 elsewhere: self.joined.outside.contains(&brief.id),
                 now: self.sources.now,
             };
@@ -263,18 +276,79 @@ impl Builder<'_, '_> {
         self.key.target.as_ref().is_some_and(|target| (self.sources.was_good)(target, name))
     }
 
-    fn findings(&self, points: &[Point]) -> Vec<Finding> {
-        let mut found: Vec<Finding> = self.noted().into_iter().collect();
-        found.extend(points.iter().rev().find(|point| point.kept.is_listed()).and_then(|point| point.odd.clone()));
-        let told: Vec<&Point> = points.iter().filter(|point| point.run.is_some()).collect();
-        if let [first, .., last] = told[..] {
-            let silent = |point: &&Point| point.run.is_none() && point.at > first.at && point.at < last.at;
-            let silent = points.iter().filter(silent).count();
-            if silent > 0 {
-                let silent = counted(silent as u64, "backup");
-                let text = format!("{silent} between runs that telemetry told of, made by none of them");
-                found.push(Finding::new(Weight::Note, "no_run", text));
+    fn mark_silent(&self, points: &mut [Point]) -> usize {
+        let briefs = self.row.runs.iter().filter_map(|name| self.sources.briefs.get(*name)).flatten();
+        mark_silent(points, &briefs.map(|brief| (&brief.id, brief.feed)).collect())
+    }
+
+    /// Targets in which some of it once lay and nothing does now.
+    fn wiped(&self) -> Vec<Judgement> {
+        let lies = |target: &TargetName| self.row.backups.iter().any(|backup| backup.target == *target);
+        let mut found: BTreeMap<&TargetName, (u64, Moment, Moment)> = BTreeMap::new();
+        for (target, series) in self.row.seen.iter().filter(|(target, _)| !lies(target)) {
+            let (backups, newest, seen) = found.entry(target).or_default();
+            *backups = backups.saturating_add(series.backups);
+            (*newest, *seen) = (series.newest.max(*newest), series.at.max(*seen));
+        }
+        let judged = found.into_iter().map(|(target, (backups, newest, seen))| {
+            let what = What::Wiped { target: target.to_string(), backups, newest, seen };
+            Judgement { what, severity: Severity::Critical, since: seen, until: None }
+        });
+        judged.collect()
+    }
+
+    /// A database that the estate no longer lists was dropped on purpose.
+    fn settle(&self, judgements: &mut Vec<Judgement>) {
+        let ruled = self.row.rule.map_or(&[][..], |rule| &rule.databases);
+        let listed = |name: &Foreign| ruled.iter().any(|known| known.as_bytes() == name.raw_bytes());
+        for judged in judgements.iter_mut().filter(|judged| judged.stands() && !ruled.is_empty()) {
+            if let What::DatabaseVanished { names, .. } = &judged.what
+                && !names.iter().any(listed)
+            {
+                (judged.until, judged.severity) = (Some(self.sources.now), Severity::Note);
             }
+        }
+        if self.sources.depth == Depth::Standing {
+            judgements.retain(Judgement::stands);
+        }
+    }
+
+    /// Verifications of what lies or lay there, oldest first.
+    fn checks(&self) -> Vec<Checked> {
+        let mut series: BTreeSet<&Foreign> = self.row.backups.iter().map(|backup| &backup.series).collect();
+        series.extend(self.row.seen.iter().map(|(_, series)| &series.name));
+        let runs = series.into_iter().filter_map(|name| self.runs.get(name)).flatten();
+        let checked = runs.filter(|run| run.kind == RunKind::Verification).filter_map(|run| {
+            let place = self.joined.verified.get(&run.id)?;
+            let here = match &self.key.target {
+                Some(target) => place.target == *target,
+                None => self.row.backups.iter().any(|backup| Some(&backup.id) == place.backup.as_ref()),
+            };
+            here.then(|| Checked {
+                at: run.at(),
+                took: run.took().and_then(|took| i64::try_from(took.as_millis()).ok()),
+                bytes: run.bytes,
+                state: run.state,
+                reached: run.reached,
+                said: run.failure.as_ref().map(|failure| failure.text.clone()),
+                run: run.id.clone(),
+                backup: place.backup.clone(),
+                target: Some(place.target.clone()),
+            })
+        });
+        let mut checked: Vec<Checked> = checked.collect();
+        checked.sort_by_key(|checked| checked.at);
+        checked
+    }
+
+    fn findings(&self, points: &[Point], silent: usize) -> Vec<Finding> {
+        let mut found: Vec<Finding> = self.noted().into_iter().collect();
+        let newest = points.iter().rev().find(|point| point.kept.is_listed()).and_then(|point| point.odd.clone());
+        found.extend(newest.filter(|odd| odd.code != "no_run"));
+        if silent > 0 {
+            let (silent, were) = (counted(silent as u64, "backup"), if silent == 1 { "was" } else { "were" });
+            let text = format!("{silent} between runs that telemetry told of {were} made by none of them");
+            found.push(Finding::new(Weight::Warning, "no_run", text));
         }
         let gone =
             points.iter().rev().find(|point| point.state == Some(RunState::Ok)).filter(|it| it.kept == Kept::Gone);

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::format::names;
 use crate::model::backup::{Backup, TakenFrom};
 use crate::model::foreign::Foreign;
 use crate::model::join::Certainty;
 use crate::model::run::{Feed, Run, RunBrief, RunId, RunKind, RunState};
-use crate::model::trust::{Proof, Rung, VerdictOutcome};
+use crate::model::trust::{Finding, Proof, Rung, VerdictOutcome, Weight};
 use crate::model::units::Moment;
-use crate::telemetry::signals::attempt::{AtIs, Attempt, Copy, Outcome};
+use crate::telemetry::signals::attempt::{AtIs, Attempt, Copy, Like, Outcome};
 use crate::work::history::view::{Inside, Kept, Point};
 use crate::work::join::Joined;
 
@@ -125,8 +126,14 @@ pub(super) fn of_backup(
         databases: told.or_else(|| backup.databases_known.then(|| backup.databases.clone())).map(sorted),
         written: backup.stamp.modified,
         copy: if kept.is_listed() && backup.is_good() { Copy::Good } else { Copy::Listed },
+        like: Some(like(&backup.series, &backup.key)),
     };
     (point, attempt)
+}
+
+fn like(series: &Foreign, key: &Foreign) -> Like {
+    let named = names::guess(key);
+    Like { series: series.clone(), named_as: (named.format, named.compression) }
 }
 
 fn certainty(backup: &Backup, brief: &RunBrief, joined: &Joined) -> Certainty {
@@ -143,6 +150,10 @@ pub(super) struct Alone<'a> {
     pub unwritten: bool,
     /// What it made is listed no more; else nobody knows.
     pub gone: bool,
+    /// What joining says of an object that it names and that is not there.
+    pub missing: Option<&'a Finding>,
+    /// What its backups are named for, where all of them are named alike.
+    pub series: Option<&'a Foreign>,
     /// By its own account it wrote only into places outside the estate.
     pub elsewhere: bool,
     /// Now.
@@ -150,7 +161,7 @@ pub(super) struct Alone<'a> {
 }
 
 pub(super) fn of_run(brief: &RunBrief, known: &Alone<'_>) -> (Point, Attempt) {
-    let Alone { run, unwritten, gone, elsewhere, now } = *known;
+    let Alone { run, unwritten, gone, missing, series, elsewhere, now } = *known;
     let age = now.0.saturating_sub(brief.at.0);
     let outcome = match brief.state {
         _ if unwritten => Outcome::Failed,
@@ -178,7 +189,7 @@ pub(super) fn of_run(brief: &RunBrief, known: &Alone<'_>) -> (Point, Attempt) {
         target: None,
         inside: Inside::Guessed(vec![]),
         elsewhere,
-        odd: None,
+        odd: (made && gone).then(|| missing.cloned().unwrap_or_else(not_there)),
     };
     let attempt = Attempt {
         at: brief.at,
@@ -190,8 +201,32 @@ pub(super) fn of_run(brief: &RunBrief, known: &Alone<'_>) -> (Point, Attempt) {
         databases: run.filter(|_| made).and_then(|run| run.databases.clone()).map(sorted),
         written: None,
         copy: if made && gone { Copy::Gone } else { Copy::Unknown },
+        like: series
+            .zip(run.and_then(|run| run.objects.iter().find_map(|left| left.name.as_ref())))
+            .map(|(a, b)| like(a, b)),
     };
     (point, attempt)
+}
+
+fn not_there() -> Finding {
+    Finding::new(Weight::Note, "object_gone", "it says that it made a backup, which is not there")
+}
+
+/// Says of objects that lie between runs of which telemetry told that none of those made them. DBacked's metadata lies
+/// beside its own backup and its table knows only the last one: neither tells that there was no run. How many they are.
+pub(super) fn mark_silent(points: &mut [Point], feeds: &HashMap<&RunId, Feed>) -> usize {
+    let tells = |point: &Point| {
+        let feed = point.run.as_ref().and_then(|run| feeds.get(run));
+        feed.is_some_and(|feed| *feed < Feed::DbackedMetadata || *feed == Feed::Beacon)
+    };
+    let (first, last) = (points.iter().position(tells), points.iter().rposition(tells));
+    let Some(between) = first.zip(last).and_then(|(first, last)| points.get_mut(first..last)) else { return 0 };
+    let silent = between.iter_mut().filter(|point| point.run.is_none() && point.backup.is_some());
+    silent.map(|point| point.odd.get_or_insert_with(no_run)).count()
+}
+
+fn no_run() -> Finding {
+    Finding::new(Weight::Warning, "no_run", "none of the runs that telemetry told of made it")
 }
 
 /// Whether the databases that a run names are all that it had.

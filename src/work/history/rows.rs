@@ -9,11 +9,13 @@ use crate::model::backup::{Backup, BackupId, Format};
 use crate::model::foreign::Foreign;
 use crate::model::retention::Keep;
 use crate::model::run::{Feed, Run, RunBrief, RunId, RunSeries, Tool};
+use crate::model::seen::{SeenSeries, SeenTarget};
 use crate::model::target::{History, TargetName};
 use crate::model::units::Moment;
 use crate::work::catalog::Catalog;
 use crate::work::history::past::Builder;
-use crate::work::history::view::{HistoryView, SeriesKey};
+use crate::work::history::seen::remembered;
+use crate::work::history::view::{Emptied, HistoryView, SeriesKey};
 use crate::work::join::{Joined, join};
 use crate::work::series::is_orphan;
 
@@ -31,8 +33,10 @@ pub struct Sources<'a> {
     pub told: Vec<RunSeries>,
     /// The newest runs of each, oldest first.
     pub briefs: HashMap<Foreign, Vec<RunBrief>>,
-    /// The very newest of each, with everything that is known of them.
+    /// The very newest of each, with everything that is known of them, and verifications of our own.
     pub newest: Vec<Run>,
+    /// What once lay in the targets.
+    pub seen: Vec<SeenTarget>,
     /// How old the newest good copy of a series may be, in milliseconds.
     pub good_within: i64,
     /// How much is asked.
@@ -58,6 +62,8 @@ pub(super) struct Row<'a> {
     pub backups: Vec<&'a Arc<Backup>>,
     /// Names of series of runs.
     pub runs: BTreeSet<&'a Foreign>,
+    /// What of it once lay in which target.
+    pub seen: Vec<(&'a TargetName, &'a SeenSeries)>,
 }
 
 /// Puts the past of every series together.
@@ -66,6 +72,11 @@ pub fn build(sources: &Sources<'_>) -> HistoryView {
     let rows = rows(sources, &joined);
     let mut view = HistoryView { at: sources.now, ..HistoryView::default() };
     view.runs = sources.told.iter().map(|series| series.runs).sum();
+    let emptied =
+        remembered(sources.catalog, &sources.seen).filter(|(_, objects, seen)| *objects == 0 && seen.objects > 0);
+    let emptied =
+        emptied.map(|(target, _, seen)| Emptied { target: target.clone(), objects: seen.objects, seen: seen.at });
+    view.emptied = emptied.collect();
     let mut runs: HashMap<&Foreign, Vec<&Run>> = HashMap::new();
     sources.newest.iter().for_each(|run| runs.entry(&run.series).or_default().push(run));
     for (key, row) in rows {
@@ -85,10 +96,7 @@ fn rows<'a>(sources: &'a Sources<'_>, joined: &Joined) -> BTreeMap<SeriesKey, Ro
     }
     // The catalog is newest first.
     for backup in sources.catalog.backups.iter().rev().filter(|backup| is_one(backup)) {
-        let place = [backup.target.as_str().as_bytes(), b":", backup.key.raw_bytes()].concat();
-        let rule = sources.rules.iter().find(|rule| fits(&rule.pattern, &place));
-        let own = || SeriesKey { name: backup.series.clone(), target: Some(backup.target.clone()) };
-        let key = rule.map_or_else(own, rule_key);
+        let key = key_of(sources.rules, &backup.target, &backup.key, &backup.series);
         if names::dbacked_name(&backup.key).is_some() {
             let known = dbacked.entry(&backup.series).or_default();
             if !known.contains(&key) {
@@ -97,6 +105,18 @@ fn rows<'a>(sources: &'a Sources<'_>, joined: &Joined) -> BTreeMap<SeriesKey, Ro
         }
         of_backup.insert(&backup.id, key.clone());
         rows.entry(key).or_default().backups.push(backup);
+    }
+    for (target, _, known) in remembered(sources.catalog, &sources.seen) {
+        for series in &known.series {
+            let key = key_of(sources.rules, target, &series.key, &series.name);
+            if names::dbacked_name(&series.key).is_some() {
+                let known = dbacked.entry(&series.name).or_default();
+                if !known.contains(&key) {
+                    known.push(key.clone());
+                }
+            }
+            rows.entry(key).or_default().seen.push((target, series));
+        }
     }
     let told: HashMap<&RunId, &Foreign> = sources.newest.iter().map(|run| (&run.id, &run.series)).collect();
     for (run, joints) in &joined.runs {
@@ -130,12 +150,20 @@ fn owners(runs: &[Run]) -> HashMap<&Foreign, &Foreign> {
     beacons.filter_map(|run| Some((&run.series, *by_id.get(run.source.identity.as_ref()?)?))).collect()
 }
 
+/// The row of what lies in a target under a key: that of the rule which gathers it, else that of its own series.
+pub(in crate::work) fn key_of(rules: &[SeriesRule], target: &TargetName, key: &Foreign, series: &Foreign) -> SeriesKey {
+    let place = [target.as_str().as_bytes(), b":", key.raw_bytes()].concat();
+    let rule = rules.iter().find(|rule| fits(&rule.pattern, &place));
+    rule.map_or_else(|| SeriesKey { name: series.clone(), target: Some(target.clone()) }, rule_key)
+}
+
 fn rule_key(rule: &SeriesRule) -> SeriesKey {
     let target = rule.pattern.split_once(':').and_then(|(target, _)| TargetName::new(target));
     SeriesKey { name: Foreign::from(rule.name.as_str()), target }
 }
 
-fn is_one(backup: &Backup) -> bool {
+/// Whether it is a backup that counts: the current version of something of a known kind.
+pub(in crate::work) fn is_one(backup: &Backup) -> bool {
     let known = backup.shape.format != Format::Unknown || names::guess(&backup.key).format != Format::Unknown;
     backup.history == History::Current && !is_orphan(backup) && known
 }

@@ -175,6 +175,7 @@ pub fn history_at(catalog: &Catalog, runs: &[Run], rules: &[SeriesRule], now: Mo
         told,
         briefs,
         newest: runs,
+        seen: vec![],
         good_within,
         depth,
         now,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::model::backup::BackupId;
 use crate::model::foreign::Foreign;
 use crate::model::join::Certainty;
-use crate::model::judgement::{Judgement, Severity};
+use crate::model::judgement::{Judgement, Severity, What};
 use crate::model::run::{Day, RunId, RunState};
 use crate::model::target::TargetName;
 use crate::model::trust::{Finding, Rung};
@@ -26,6 +26,21 @@ pub struct HistoryView {
     pub remarks: Vec<String>,
     /// Runs that telemetry told of, over all series.
     pub runs: u64,
+    /// Targets in which something once lay and nothing does now.
+    pub emptied: Vec<Emptied>,
+    /// Why what once lay in the targets is not known, safe to draw.
+    pub forgotten: Option<String>,
+}
+
+/// A target in which something once lay and nothing does now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Emptied {
+    /// Its name.
+    pub target: TargetName,
+    /// How many objects did.
+    pub objects: u64,
+    /// When that was listed.
+    pub seen: Moment,
 }
 
 impl HistoryView {
@@ -82,6 +97,45 @@ pub struct SeriesPast {
     pub findings: Vec<Finding>,
     /// The names under which telemetry knows it.
     pub runs: Vec<Foreign>,
+    /// Verifications of our own, oldest first, as far as they are read.
+    pub checks: Vec<Checked>,
+}
+
+/// One verification of our own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// When it began.
+    pub at: Moment,
+    /// How long it took, in milliseconds.
+    pub took: Option<i64>,
+    /// Bytes that it read.
+    pub bytes: Option<u64>,
+    /// How it ended.
+    pub state: RunState,
+    /// How far the backup was proven by it, where that was noted.
+    pub reached: Option<Rung>,
+    /// What it said where it did not end well: `damaged at byte 512`.
+    pub said: Option<Foreign>,
+    /// Its run.
+    pub run: RunId,
+    /// The backup, where that is still listed.
+    pub backup: Option<BackupId>,
+    /// Where that lies or lay.
+    pub target: Option<TargetName>,
+}
+
+impl Checked {
+    /// What it came to, in one word.
+    pub fn word(&self) -> &'static str {
+        match (self.state, self.reached) {
+            (RunState::Ok, Some(Rung::Proven)) => "proven",
+            (RunState::Ok, Some(Rung::Whole) | None) => "verified",
+            (RunState::Ok, Some(Rung::Opens)) => "opened",
+            (RunState::Ok, Some(Rung::Listed | Rung::Intact)) => "checked",
+            (RunState::Failed, _) => "damaged",
+            (RunState::Unfinished | RunState::Unknown, _) => "undecided",
+        }
+    }
 }
 
 /// One attempt at a backup: a run, the object that it left, or both.
@@ -162,6 +216,14 @@ impl Kept {
         }
     }
 
+    /// How far it is proven, where it is listed and nothing speaks against it.
+    pub fn rung(self) -> Option<Rung> {
+        match self {
+            Self::Listed(rung) | Self::Good(rung) => Some(rung),
+            Self::Unknown | Self::Gone | Self::Bad => None,
+        }
+    }
+
     /// Whether it is listed.
     pub fn is_listed(self) -> bool {
         matches!(self, Self::Bad | Self::Listed(_) | Self::Good(_))
@@ -179,14 +241,17 @@ impl SeriesPast {
         self.points.iter().rev().find(|point| matches!(point.kept, Kept::Good(_)))
     }
 
-    /// The gravest judgement that stands.
+    /// The gravest judgement that stands: what happened, before that nothing of it is known to be good.
     pub fn gravest(&self) -> Option<&Judgement> {
-        self.judgements.iter().find(|judged| judged.stands())
+        let standing = || self.judgements.iter().filter(|judged| judged.stands());
+        let happened =
+            |judged: &&Judgement| judged.severity > Severity::Note && !matches!(judged.what, What::NoGoodBackup { .. });
+        standing().find(happened).or_else(|| standing().next())
     }
 
     /// How much what stands matters.
     pub fn severity(&self) -> Option<Severity> {
-        self.gravest().map(|judged| judged.severity)
+        self.judgements.iter().filter(|judged| judged.stands()).map(|judged| judged.severity).max()
     }
 
     /// The points of a span of time: from `from` up to, not with, `to`.

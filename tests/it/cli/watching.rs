@@ -133,7 +133,7 @@ fn a_verified_backup_is_trusted_and_a_damaged_one_is_not() {
 fn the_answer_in_json_has_every_database_and_target() {
     let run = check(&home(), &["--json"]);
     let line = run.line();
-    assert_eq!(fields(&line), ["at", "databases", "state", "targets", "words"]);
+    assert_eq!(fields(&line), ["at", "databases", "remarks", "state", "targets", "words"]);
     assert_eq!((line["state"].as_str(), line["databases"].as_array().unwrap().len()), (Some("warning"), 2));
     assert_eq!(
         fields(&line["databases"][0]),
@@ -176,6 +176,7 @@ fn the_past_reads_in_eighty_columns_and_in_documented_fields() {
         "database",
         "ended_at",
         "findings",
+        "kind",
         "object_id",
         "outcome",
         "run_id",
@@ -301,4 +302,134 @@ fn a_run_is_joined_to_what_it_left_and_missed_when_that_is_gone() {
     let checked = home.run(&["check", "--min-trust", "listed"]);
     assert_eq!(checked.code, 2, "{checked:?}");
     assert!(checked.out.contains("its runs say that they made backups, and none is there"), "{checked:?}");
+}
+
+/// All files of one database are gone.
+fn wipe(home: &Home, name: &str) {
+    let named = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(name);
+    let files = fs::read_dir(home.path("nas")).unwrap().flatten().filter(named);
+    files.for_each(|entry| fs::remove_file(entry.path()).unwrap());
+}
+
+fn listed(home: &Home, more: &[&str]) -> Run {
+    check(home, &[&["--min-trust", "listed"][..], more].concat())
+}
+
+#[test]
+fn what_was_wiped_is_critical_until_somebody_says_that_it_was_meant() {
+    let home = home();
+    assert_eq!(listed(&home, &[]).code, 0);
+    wipe(&home, "crm");
+    for _ in 0..2 {
+        let wiped = listed(&home, &[]);
+        assert_eq!(wiped.code, 2, "neither telemetry nor a rule knew of them: {wiped:?}");
+        assert!(wiped.out.starts_with("CRITICAL: crm: all 20 backups on nas are gone"), "{wiped:?}");
+    }
+    assert_eq!(listed(&home, &["--series", "shop"]).code, 0);
+    assert_eq!(listed(&home, &["--series", "c*", "--target", "nas"]).code, 2);
+    // Another name for the same place is no other place.
+    let estate = fs::read_to_string(home.path("estate.toml")).unwrap();
+    home.estate(&estate.replace("targets.nas", "targets.vault"));
+    assert!(listed(&home, &[]).out.contains("crm: all 20 backups on vault are gone"), "{:?}", listed(&home, &[]));
+    home.estate(&estate);
+    let past = home.run(&["history"]);
+    assert!(past.out.contains("all 20 backups on nas are gone"), "{}", past.out);
+    let judged = home.run(&["history", "--judgements", "--json", "--series", "crm"]).lines();
+    assert_eq!((judged[0]["code"].as_str(), judged[0]["backups"].as_u64()), (Some("wiped"), Some(20)), "{judged:?}");
+
+    let wrong = listed(&home, &["--forget", "nas:nothing"]);
+    assert_eq!((wrong.code, wrong.err.contains("nas:crm")), (3, true), "{wrong:?}");
+    let there = listed(&home, &["--forget", "nas:shop"]);
+    assert_eq!(there.code, 3, "what is there is not forgotten: {there:?}");
+    assert_eq!(listed(&home, &["--forget", "nas:crm"]).code, 0);
+    assert_eq!(listed(&home, &[]).code, 0);
+    let audit = home.run(&["audit", "--json"]);
+    assert!(audit.out.contains("check.forget") && audit.out.contains("nas:crm"), "{audit:?}");
+    night(&home, "crm", 0, &dump(40));
+    assert_eq!(listed(&home, &[]).code, 0, "and what comes back is known again");
+    wipe(&home, "crm");
+    assert!(listed(&home, &[]).out.contains("crm: the 1 backup on nas is gone"), "{:?}", listed(&home, &[]));
+}
+
+#[test]
+fn a_target_in_which_nothing_lies_any_more_is_critical_whatever_lay_in_it() {
+    let home = home();
+    fs::create_dir(home.path("etc")).unwrap();
+    fs::write(home.path("etc/notes.txt"), "no backup of any kind").unwrap();
+    let estate = fs::read_to_string(home.path("estate.toml")).unwrap();
+    home.estate(&format!("{estate}[targets.etc]\nurl = \"file://{}/\"\n", home.path("etc").display()));
+    assert_eq!(listed(&home, &[]).code, 0);
+    fs::remove_file(home.path("etc/notes.txt")).unwrap();
+    let empty = listed(&home, &[]);
+    assert_eq!(empty.code, 2, "{empty:?}");
+    assert!(empty.out.contains("etc: nothing lies in this target any more, and 1 object did"), "{empty:?}");
+    assert_eq!(listed(&home, &["--target", "nas"]).code, 0);
+    assert_eq!(listed(&home, &["--forget", "etc"]).code, 1, "what was always empty is worth a look");
+    // A copy elsewhere makes a wiped target no smaller a thing.
+    fs::create_dir(home.path("off")).unwrap();
+    for entry in fs::read_dir(home.path("nas")).unwrap().flatten() {
+        fs::copy(entry.path(), home.path("off").join(entry.file_name())).unwrap();
+    }
+    home.estate(&format!("{estate}[targets.off]\nurl = \"file://{}/\"\n", home.path("off").display()));
+    assert_eq!(listed(&home, &[]).code, 0);
+    wipe(&home, "");
+    let wiped = listed(&home, &[]);
+    assert_eq!(wiped.code, 2, "{wiped:?}");
+    assert!(wiped.out.contains("shop: all 20 backups on nas are gone"), "{wiped:?}");
+    assert_eq!(listed(&home, &["--target", "off"]).code, 0);
+}
+
+#[test]
+fn a_first_run_a_lost_memory_and_a_broken_one_are_told_apart() {
+    let home = home();
+    wipe(&home, "crm");
+    assert_eq!(listed(&home, &[]).code, 0, "nobody has ever seen it");
+    wipe(&home, "shop-2");
+    let none = listed(&home, &[]);
+    assert!(none.out.contains("shop: all 20 backups on nas are gone"), "{none:?}");
+    let state = fs::read_dir(home.path("state")).unwrap().flatten();
+    let seen = state.map(|entry| entry.path().join("seen.json")).find(|path| path.exists()).unwrap();
+    night(&home, "shop", 0, &dump(100));
+    fs::write(&seen, "this is no memory").unwrap();
+    let broken = listed(&home, &[]);
+    assert_eq!((broken.code, broken.out.contains("seen.json")), (1, true), "{broken:?}");
+    assert_eq!(listed(&home, &[]).code, 1, "and it stays so until somebody looks");
+    fs::remove_file(&seen).unwrap();
+    assert_eq!(listed(&home, &[]).code, 0);
+}
+
+#[test]
+fn verifications_of_our_own_are_lines_of_the_past() {
+    let home = home();
+    assert_eq!(home.run(&["verify", &format!("nas:shop-{}.sql", day(0))]).code, 0);
+    let lines = home.run(&["history", "--json", "--series", "shop"]).lines();
+    let own: Vec<_> = lines.iter().filter(|line| line["kind"] == "verification").collect();
+    assert_eq!((lines.len(), own.len()), (21, 1), "{lines:?}");
+    let one = own[0];
+    assert_eq!((one["outcome"].as_str(), one["status"].as_str()), (Some("verified"), Some("ok")), "{one}");
+    assert_eq!((one["trust"].as_str(), one["target"].as_str()), (Some("whole"), Some("nas")), "{one}");
+    let backup = lines.iter().find(|line| line["kind"] == "backup" && line["object_id"] == one["object_id"]);
+    assert!(backup.is_some(), "it says which backup it was: {one}");
+    let text = home.run(&["history", "--runs", "--series", "shop"]);
+    assert_eq!(text.out.lines().filter(|line| line.contains(" verified ")).count(), 1, "{}", text.out);
+    let run = home.run(&["history", "--run", one["run_id"].as_str().unwrap()]);
+    assert!(run.out.contains("verification by breakglass") && run.out.contains("reached   whole"), "{}", run.out);
+    assert!(run.out.contains(&format!("shop-{}.sql", day(0))), "{}", run.out);
+}
+
+#[test]
+fn an_unverified_past_and_an_unknown_rhythm_are_said_in_words_that_fit() {
+    let home = home();
+    night(&home, "few", 1, &dump(10));
+    night(&home, "few", 3, &dump(10));
+    let text = home.run(&["history"]);
+    let line = |name: &str| text.out.lines().find(|line| line.contains(&format!(" {name} "))).unwrap_or_default();
+    assert!(!text.out.contains('~'), "no word is cut: {}", text.out);
+    assert!(line("shop").contains(" daily ") && line("shop").contains(" unverified"), "{}", text.out);
+    assert!(line("few").contains(" unknown "), "{}", text.out);
+    assert!(!text.out.contains("no good copy"), "nothing says that they are bad: {}", text.out);
+    assert_eq!(home.run(&["verify", "--newest-of-each"]).code, 0);
+    let text = home.run(&["history"]);
+    let shop = text.out.lines().find(|line| line.contains(" shop ")).unwrap();
+    assert!(shop.contains("unchecked"), "a plain dump vouches for nothing: {}", text.out);
 }

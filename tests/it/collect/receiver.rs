@@ -133,6 +133,28 @@ fn log_lines_and_beacons_become_runs() {
 }
 
 #[test]
+fn a_beacon_that_is_sent_again_to_a_receiver_that_was_started_anew_is_the_same_run() {
+    let home = Home::new();
+    let send = |path: &str, body: &[u8]| {
+        let collector = Collector::start(&home, &["--beacons", "127.0.0.1:0"]);
+        let mut agent = Client::new(&collector.addresses[1]);
+        assert_eq!(agent.send(path, &[("content-type", JSON)], body).unwrap().status, 200);
+        collector.kill();
+    };
+    let check = br#"{"dbId":"b1a2","email":"ann@example.com","version":"0.5.0","cron":"0 3 * * *"}"#;
+    let other = br#"{"dbId":"c3d4","email":"ann@example.com","version":"0.5.0","cron":"0 3 * * *"}"#;
+    let analytics = br#"{"dbType":"mysql","version":"0.5.0","cron":"0 3 * * *","size":5242880,"time":41000}"#;
+    for _ in 0..3 {
+        send("PUT /backupChecks", check);
+        send("PUT /backupAnalytics", analytics);
+    }
+    send("PUT /backupChecks", other);
+    let all = runs(&home);
+    let count = |feed| all.iter().filter(|run| run.feed == feed).count();
+    assert_eq!((count(Feed::Beacon), count(Feed::Analytics)), (2, 1), "{all:?}");
+}
+
+#[test]
 fn a_run_whose_lines_come_before_and_behind_a_restart_is_one_run() {
     let home = Home::new();
     let send = |line: &str| {

@@ -104,6 +104,7 @@ fn series(name: &str, target: &str, (cron, every, count): (&str, i64, usize), ne
         judgements: vec![],
         findings: vec![],
         runs: vec![Foreign::from(name)],
+        checks: vec![],
     }
 }
 
@@ -161,8 +162,8 @@ pub fn view(world: &World) -> HistoryView {
     HistoryView {
         at: sample::now(),
         series: [crm, forum, ledger, shop, wiki].into_iter().map(Arc::new).collect(),
-        remarks: vec![],
         runs: 2_415,
+        ..HistoryView::default()
     }
 }
 
@@ -308,6 +309,7 @@ fn verdict() -> CheckReport {
             subject("shop", State::Ok, &[], 5, Rung::Proven),
         ],
         targets: vec![target("offsite", None), target("vault", Some("AccessDenied: the store answered 403"))],
+        remarks: vec![],
     }
 }
 

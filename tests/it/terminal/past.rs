@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{BREAKGLASS, QUIET, command, demo};
+use crate::cli::Home;
 use crate::support::pty::Pty;
 use crate::support::scratch;
 
@@ -66,4 +67,49 @@ fn the_past_is_read_aloud_line_by_line() {
     pty.type_in("esc esc q\n");
     assert_eq!(pty.end(), 0, "{}", pty.seen());
     assert!(!pty.raw.contains(&0x1b), "{:?}", pty.seen());
+}
+
+/// One night of a database in a folder, and the console on its past.
+fn one_night(home: &Home) -> Pty {
+    std::fs::create_dir(home.path("nas")).unwrap();
+    let text = "-- MySQL dump 10.13  Distrib 9.7.4\n\nCREATE TABLE t (id int);\n-- Dump completed on 2026-11-21\n";
+    std::fs::write(home.path("nas/shop-2026-11-21.sql"), text).unwrap();
+    home.estate(&format!("name = \"test\"\n[targets.nas]\nurl = \"file://{}/\"\n", home.path("nas").display()));
+    let (estate, state) = (home.path("estate.toml"), home.path("state"));
+    let words = ["--estate", estate.to_str().unwrap(), "--state-dir", state.to_str().unwrap()];
+    let folder = estate.parent().unwrap();
+    let mut pty = Pty::start(command(folder, &[&[BREAKGLASS][..], &words].concat()));
+    pty.wait_for("shop");
+    pty.press_until("2", "1 series");
+    pty.settle(QUIET);
+    pty
+}
+
+#[test]
+fn the_past_follows_what_another_process_stores_without_a_key() {
+    let home = Home::new();
+    let mut pty = one_night(&home);
+    let lines = [
+        r#"{"run":"aaa","timestamp":"2026-11-21T03:00:00Z","level":"info","fields":{},"message":"beginning dump 20261121030000"}"#,
+        r#"{"run":"aaa","timestamp":"2026-11-21T03:00:09Z","level":"fatal","fields":{},"message":"error running dump: no"}"#,
+    ];
+    std::fs::write(home.path("lines.log"), lines.join("\n")).unwrap();
+    let collected = home.run(&["collect", "lines.log"]);
+    assert_eq!(collected.code, 0, "{collected:?}");
+    pty.wait_for("2 series");
+    pty.wait_for("last run");
+    pty.type_in("q");
+    assert_eq!(pty.end(), 0);
+}
+
+#[test]
+fn a_verification_of_our_own_is_a_line_as_soon_as_it_has_ended() {
+    let home = Home::new();
+    let mut pty = one_night(&home);
+    pty.press_until("\r", "STARTED UTC");
+    pty.settle(QUIET);
+    pty.type_in("v");
+    pty.wait_for("verified");
+    pty.type_in("q");
+    assert_eq!(pty.end(), 0);
 }

@@ -313,6 +313,9 @@ fn last_good(series: &SeriesPast, view: &HistoryView) -> Line {
     let newest = newest_made(series);
     let age = newest.map_or("never".to_owned(), |point| short_span(point.at.age_at(view.at)));
     let trust = newest.map_or("", |point| point.kept.word());
+    if let (Some(Judgement { what: What::Wiped { .. }, .. }), None) = (gravest(series), newest) {
+        return vec![span(Role::Danger, gravest(series).map_or(String::new(), Judgement::short))];
+    }
     let words = match (gravest(series), newest) {
         // How old it is and how far it is to be trusted stands here already.
         (Some(Judgement { what: What::NoGoodBackup { .. }, .. }), Some(_)) => span(Role::Warn, trust),

@@ -83,6 +83,49 @@ fn an_object_between_runs_that_no_run_made_is_told() {
     let past = history(&catalog(&[("offsite", lies)]), &runs, &[]);
     let found: Vec<&str> = past.series[0].findings.iter().map(|finding| finding.code.as_str()).collect();
     assert_eq!(found, ["no_run"]);
+    let odd = |past: &crate::work::history::view::HistoryView| -> Vec<Moment> {
+        let points = past.series.iter().flat_map(|series| &series.points);
+        let silent = points.filter(|point| point.odd.as_ref().is_some_and(|finding| finding.code == "no_run"));
+        silent.map(|point| point.at).collect()
+    };
+    assert_eq!(odd(&past), [at("2026-11-18 03:00")], "and it stands on that very object");
+}
+
+#[test]
+fn without_telemetry_of_that_time_no_object_is_said_to_be_without_a_run() {
+    let lies = nightly("shop", 10, "2026-11-21 03:00");
+    let listed = catalog(&[("offsite", lies.clone()), ("nas", nightly("crm", 10, "2026-11-21 03:00"))]);
+    let told = |days: &[i64], feed: crate::model::run::Feed| -> Vec<Run> {
+        let one = |ago: &i64| {
+            let began = Moment(at("2026-11-21 03:00").0 - ago * DAY);
+            let key = &lies[9 - usize::try_from(*ago).unwrap()].key;
+            Run { feed, ..leaving(run("mysql:all:5c0e", began, RunState::Ok), "offsite", key) }
+        };
+        days.iter().map(one).collect()
+    };
+    let count = |runs: &[Run]| {
+        let past = history(&listed, runs, &[]);
+        past.series.iter().flat_map(|series| &series.points).filter(|point| point.odd.is_some()).count()
+    };
+    use crate::model::run::Feed;
+    assert_eq!(count(&[]), 0, "nobody tells of any run");
+    assert_eq!(count(&told(&[0, 1, 2, 3], Feed::Otlp)), 0, "those before telemetry began are none of its");
+    assert_eq!(count(&told(&[3, 4, 5], Feed::Otlp)), 0, "nor those since it ended");
+    assert_eq!(count(&told(&[0, 1, 4, 5], Feed::Otlp)), 2);
+    assert_eq!(count(&told(&[0, 1, 4, 5], Feed::DbackedMetadata)), 0, "an object beside the backup tells of no other");
+}
+
+#[test]
+fn a_run_whose_object_is_gone_says_so_itself() {
+    let lies = nightly("shop", 10, "2026-11-21 03:00");
+    let runs: Vec<Run> = lies
+        .iter()
+        .map(|it| leaving(run("mysql:all:5c0e", Moment(it.written.0 - 660_000), RunState::Ok), "offsite", &it.key))
+        .collect();
+    let past = history(&catalog(&[("offsite", lies[3..].to_vec())]), &runs, &[]);
+    let codes: Vec<&str> =
+        past.series[0].points.iter().filter_map(|point| Some(point.odd.as_ref()?.code.as_str())).collect();
+    assert_eq!(codes, ["object_gone"; 3]);
 }
 
 #[test]
@@ -185,6 +228,72 @@ fn the_strip_shows_what_became_of_each_day() {
     assert_eq!(drawn(shop, Zoom::Day, "2026-11-01", 23), " ooooo-oooop!oo!oooXo  ");
     assert_eq!(drawn(shop, Zoom::Week, "2026-10-26", 4), " =!=");
     assert_eq!(drawn(shop, Zoom::Hour, "2026-11-21 00:00", 10), "...o..... ");
+}
+
+/// Thirty nights of one database, whose names and sizes the closure says.
+fn named(name: &dyn Fn(i64, &str) -> (String, u64)) -> Vec<crate::work::history::samples::Lies> {
+    let one = |ago: i64| {
+        let taken = Moment(at("2026-11-21 03:00").0 - ago * DAY);
+        let (key, size) = name(ago, &taken.day());
+        let written = Moment(taken.0 + 660_000);
+        crate::work::history::samples::Lies { key, size, written, proof: None, inside: vec![] }
+    };
+    (0..30).rev().map(one).collect()
+}
+
+#[test]
+fn another_compression_is_no_growth_and_growth_is() {
+    let story = |name: &dyn Fn(i64, &str) -> (String, u64)| {
+        let past = history(&catalog(&[("nas", named(name))]), &[], &[]);
+        let sizes = |series: &SeriesPast| codes(series).into_iter().filter(|code| matches!(*code, "grown" | "shrunk"));
+        past.series.iter().flat_map(|series| sizes(series).collect::<Vec<_>>()).collect::<Vec<_>>()
+    };
+    let size = |ago: i64| 400_000 + (ago * 37 % 11).unsigned_abs() * 500;
+    let steady = story(&|ago, day| (format!("shop-{day}.sql.gz"), size(ago)));
+    assert_eq!(steady, [""; 0]);
+    let plain = |since: i64| {
+        move |ago: i64, day: &str| match ago < since {
+            true => (format!("shop-{day}.sql"), 9 * size(ago)),
+            false => (format!("shop-{day}.sql.gz"), size(ago)),
+        }
+    };
+    assert_eq!(story(&plain(3)), [""; 0], "it is not packed any more, and no larger");
+    assert_eq!(story(&|ago, day| plain(3)(29 - ago, day)), [""; 0], "it is packed now, and no smaller");
+    let every_other = story(&|ago, day| match ago % 2 {
+        0 => (format!("shop-{day}.sql.zst"), size(ago) / 2),
+        _ => (format!("shop-{day}.sql.gz"), size(ago)),
+    });
+    assert_eq!(every_other, [""; 0]);
+    let grown = story(&|ago, day| (format!("shop-{day}.sql.gz"), if ago == 0 { 6 * size(ago) } else { size(ago) }));
+    assert_eq!(grown, ["grown"]);
+    let within = story(&|ago, day| match (ago, ago % 2) {
+        (0, _) => (format!("shop-{day}.sql.zst"), 6 * size(ago)),
+        (_, 0) => (format!("shop-{day}.sql.zst"), size(ago) / 2),
+        _ => (format!("shop-{day}.sql.gz"), size(ago)),
+    });
+    assert_eq!(within, ["grown"], "beside its own kind it is");
+    let empty = story(&|ago, day| match ago {
+        0 => (format!("shop-{day}.sql.zst"), 900),
+        _ => (format!("shop-{day}.sql.gz"), size(ago)),
+    });
+    assert_eq!(empty, ["shrunk"], "no compression makes it that small");
+}
+
+#[test]
+fn dumps_of_two_databases_under_one_rule_are_not_each_other_s_measure() {
+    let two = |ago: i64, day: &str| match ago % 2 {
+        0 => (format!("shop-{day}.sql.gz"), 9_000_000),
+        _ => (format!("crm-{day}.sql.gz"), 40_000),
+    };
+    let mut lies = named(&two);
+    for it in &mut lies {
+        it.proof = Some((crate::model::trust::VerdictOutcome::Ok, crate::model::trust::Rung::Whole));
+        it.inside = vec![if it.key.starts_with("shop") { "shop" } else { "crm" }];
+    }
+    let past = history(&catalog(&[("nas", lies)]), &[], &[rule("all", "nas:*", &["shop", "crm"])]);
+    let [all] = &past.series[..] else { panic!("{past:?}") };
+    let odd = |code: &&str| matches!(*code, "grown" | "shrunk" | "database_vanished" | "database_appeared");
+    assert!(!codes(all).iter().any(odd), "{:?}", all.judgements);
 }
 
 #[test]
