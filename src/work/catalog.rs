@@ -220,11 +220,15 @@ impl Place<'_> {
         };
         let folder = name.folder.raw_bytes();
         let folder = slashed.and_then(|prefix| folder.strip_prefix(prefix.as_bytes())).unwrap_or(folder);
-        let parts = folder.split(|byte| *byte == b'/').filter(|part| !part.is_empty());
-        let mut path: Vec<&[u8]> = parts.collect();
-        path.push(name.naming.raw_bytes());
-        Foreign::new([b"databacker:".as_slice(), &path.join(&b'/')].concat())
+        databacker_series(folder, name)
     }
+}
+
+fn databacker_series(folder: &[u8], name: &DatabackerName) -> Foreign {
+    let parts = folder.split(|byte| *byte == b'/').filter(|part| !part.is_empty());
+    let mut path: Vec<&[u8]> = parts.collect();
+    path.push(name.naming.raw_bytes());
+    Foreign::new([b"databacker:".as_slice(), &path.join(&b'/')].concat())
 }
 
 /// The series, the databases by the name alone, the time, and why the time is not the name's.
@@ -367,11 +371,22 @@ fn taken(object: &Object, facts: Option<&MetadataFacts>, name: Option<&NameFacts
     }
 }
 
+/// The series that a key belongs to by its name alone, in a target without a configured pattern.
+pub fn series_of(key: &Foreign) -> Foreign {
+    let dbacked = names::dbacked_name(key);
+    if let Some(name) = names::databacker_name(key).filter(|_| dbacked.is_none()) {
+        return databacker_series(name.folder.raw_bytes(), &name);
+    }
+    let naming = dbacked.or_else(|| names::dated_name(key)).map(|name| name.naming);
+    naming.filter(|naming| !naming.raw_bytes().is_empty()).unwrap_or_else(|| names::stem(key))
+}
+
 /// The end of the day that a backup is of, where that is all that is known of when it was taken: some minutes before
 /// midnight, so that it is not what was due at the next one.
 pub fn end_of_day(backup: &Backup) -> Option<Moment> {
     const ALMOST_A_DAY: i64 = 86_400_000 - 600_000;
-    let by_name = backup.taken.from == TakenFrom::Name && names::databacker_name(&backup.key).is_none();
+    let midnight = backup.taken.at.0.rem_euclid(86_400_000) == 0;
+    let by_name = midnight && backup.taken.from == TakenFrom::Name && names::databacker_name(&backup.key).is_none();
     let name = by_name.then(|| names::dated_name(&backup.key)).flatten()?;
     let day = name.exact == Exactness::Day && name.at == backup.taken.at;
     day.then(|| Moment(name.at.0.saturating_add(ALMOST_A_DAY)))

@@ -22,23 +22,28 @@ const BEYOND_PACKING: f64 = 0.02;
 /// Above this multiple growth is more than worth knowing.
 const LEAP: f64 = 3.0;
 
-pub(super) fn judge(past: &Past<'_>) -> Vec<Judgement> {
-    let mut found = sizes(past);
-    found.extend(times(past));
+/// What lasts, and what is said of each single attempt, with its own figures.
+pub(super) fn judge(past: &Past<'_>) -> (Vec<Judgement>, Vec<Judgement>) {
+    let (mut found, mut each) = sizes(past);
+    let (times, of_each) = times(past);
+    found.extend(times);
+    each.extend(of_each);
     found.extend(databases(past));
-    found
+    (found, each)
 }
 
 /// Judgements of single attempts, where those of the same kind that follow at once are one that lasts.
 #[derive(Default)]
 struct Lasting {
     found: Vec<Judgement>,
+    each: Vec<Judgement>,
     open: bool,
 }
 
 impl Lasting {
     fn add(&mut self, at: Moment, judged: Option<Judgement>) {
         let last = self.found.last_mut().filter(|_| self.open);
+        self.each.extend(judged.clone());
         match (last, judged) {
             (Some(last), None) => {
                 last.until = Some(at);
@@ -74,7 +79,7 @@ fn sized<'a>(past: &Past<'a>) -> Vec<(&'a Attempt, u64, Option<&'a Like>)> {
     sized
 }
 
-fn sizes(past: &Past<'_>) -> Vec<Judgement> {
+fn sizes(past: &Past<'_>) -> (Vec<Judgement>, Vec<Judgement>) {
     let mut watches: HashMap<Option<&Like>, Watch> = HashMap::new();
     // What was usual of each naming when it was last known, however it was packed.
     let mut usual: HashMap<Option<&Foreign>, (f64, u32)> = HashMap::new();
@@ -93,7 +98,7 @@ fn sizes(past: &Past<'_>) -> Vec<Judgement> {
         usual.extend(watch.usual().map(|known| (series, known)));
         lasting.add(attempt.at, judged);
     }
-    lasting.found
+    (lasting.found, lasting.each)
 }
 
 /// The first ones of another packing are measured by nothing but sense.
@@ -116,7 +121,7 @@ fn grown(attempt: &Attempt, bytes: u64, usual: Usual) -> Judgement {
     Judgement { what, severity, since: attempt.at, until: None }
 }
 
-fn times(past: &Past<'_>) -> Vec<Judgement> {
+fn times(past: &Past<'_>) -> (Vec<Judgement>, Vec<Judgement>) {
     let mut watch = Watch::new(TIME_RATIO);
     let mut pace = Watch::new(TIME_RATIO);
     let mut lasting = Lasting::default();
@@ -142,7 +147,7 @@ fn times(past: &Past<'_>) -> Vec<Judgement> {
     // Slow for more than a day is more than a night of much to do.
     let longer = |judged: &Judgement| past.now.0.saturating_sub(judged.since.0) > 2 * 86_400_000;
     found.iter_mut().filter(|judged| judged.stands() && longer(judged)).for_each(|it| it.severity = Severity::Warning);
-    found
+    (found, lasting.each)
 }
 
 fn databases(past: &Past<'_>) -> Vec<Judgement> {

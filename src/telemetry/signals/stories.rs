@@ -94,7 +94,7 @@ impl Story {
     }
 
     fn judged(&self) -> Vec<Judgement> {
-        judge(&self.past(), Moment(0))
+        judge(&self.past(), Moment(0)).0
     }
 
     /// All codes, and whether they stand.

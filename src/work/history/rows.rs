@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use crate::disk::estate::SeriesRule;
 use crate::format::names;
-use crate::model::backup::{Backup, BackupId, Format};
+use crate::model::backup::{Backup, BackupId, Format, Metadata};
 use crate::model::foreign::Foreign;
 use crate::model::retention::Keep;
-use crate::model::run::{Feed, Run, RunBrief, RunId, RunSeries, Tool};
+use crate::model::run::{Feed, Named, Run, RunBrief, RunId, RunKind, RunSeries, RunState, Tool};
 use crate::model::seen::{SeenSeries, SeenTarget};
 use crate::model::target::{History, TargetName};
 use crate::model::units::Moment;
-use crate::work::catalog::Catalog;
+use crate::work::catalog::{Catalog, series_of};
 use crate::work::history::past::Builder;
+use crate::work::history::split::split;
 use crate::work::history::seen::remembered;
 use crate::work::history::view::{Emptied, HistoryView, SeriesKey};
 use crate::work::join::{Joined, join};
@@ -35,6 +36,8 @@ pub struct Sources<'a> {
     pub briefs: HashMap<Foreign, Vec<RunBrief>>,
     /// The very newest of each, with everything that is known of them, and verifications of our own.
     pub newest: Vec<Run>,
+    /// What the backups of each named within a month.
+    pub named: HashMap<Foreign, Vec<Arc<Named>>>,
     /// What once lay in the targets.
     pub seen: Vec<SeenTarget>,
     /// How old the newest good copy of a series may be, in milliseconds.
@@ -55,13 +58,15 @@ pub enum Depth {
 }
 
 /// What becomes the past of one series.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Row<'a> {
     pub rule: Option<&'a SeriesRule>,
     /// Oldest first.
     pub backups: Vec<&'a Arc<Backup>>,
     /// Names of series of runs.
     pub runs: BTreeSet<&'a Foreign>,
+    /// Its runs are of a database of DBacked, and there are backups of DBacked that carry other names.
+    pub aliased: bool,
     /// What of it once lay in which target.
     pub seen: Vec<(&'a TargetName, &'a SeenSeries)>,
 }
@@ -69,7 +74,7 @@ pub(super) struct Row<'a> {
 /// Puts the past of every series together.
 pub fn build(sources: &Sources<'_>) -> HistoryView {
     let joined = join(&sources.newest, sources.catalog);
-    let rows = rows(sources, &joined);
+    let rows = split(rows(sources, &joined), sources, &joined);
     let mut view = HistoryView { at: sources.now, ..HistoryView::default() };
     view.runs = sources.told.iter().map(|series| series.runs).sum();
     let emptied =
@@ -125,20 +130,63 @@ fn rows<'a>(sources: &'a Sources<'_>, joined: &Joined) -> BTreeMap<SeriesKey, Ro
             rows.entry(key.clone()).or_default().runs.insert(name);
         }
     }
+    for (target, key, run) in missed(&sources.newest, joined) {
+        let key = key_of(sources.rules, target, key, &series_of(key));
+        rows.entry(key).or_default().runs.insert(&run.series);
+    }
     let owners = owners(&sources.newest);
+    let inside = inside(sources, &of_backup);
     for series in &sources.told {
         let alias = owners.get(&series.name).copied().unwrap_or(&series.name);
-        let by_alias = dbacked.get(alias).filter(|_| series.tool == Tool::Dbacked);
+        let by_alias = dbacked.get(alias).or_else(|| inside.get(alias).filter(|keys| keys.len() == 1));
+        let by_alias = by_alias.filter(|_| series.tool == Tool::Dbacked);
         for key in by_alias.into_iter().flatten() {
             rows.entry(key.clone()).or_default().runs.insert(&series.name);
         }
         let backs_up = sources.briefs.get(&series.name).is_some_and(|briefs| !briefs.is_empty());
         if backs_up && rows.values().all(|row| !row.runs.contains(&series.name)) {
             let key = SeriesKey { name: series.name.clone(), target: None };
-            rows.entry(key).or_default().runs.insert(&series.name);
+            let row = rows.entry(key).or_default();
+            row.runs.insert(&series.name);
+            row.aliased = series.tool == Tool::Dbacked && !dbacked.is_empty();
         }
     }
     rows
+}
+
+/// The rows of DBacked by the database that the metadata of their backups names: an alias may stand in their names.
+fn inside<'a>(
+    sources: &'a Sources<'_>,
+    of_backup: &HashMap<&BackupId, SeriesKey>,
+) -> HashMap<&'a Foreign, Vec<SeriesKey>> {
+    let mut found: HashMap<&Foreign, Vec<SeriesKey>> = HashMap::new();
+    for backup in &sources.catalog.backups {
+        if let Metadata::Read(facts) = &backup.metadata
+            && let (Some(name), Some(key)) = (&facts.db_name, of_backup.get(&backup.id))
+        {
+            let keys = found.entry(name).or_default();
+            if !keys.contains(key) {
+                keys.push(key.clone());
+            }
+        }
+    }
+    found
+}
+
+/// What the newest run of each series left, by its own account, where that is no more: a row of its own, though nothing
+/// lies there. What only older ones left was pruned, or they wrote into another place then.
+fn missed<'a, 's>(runs: &'a [Run], joined: &'s Joined) -> impl Iterator<Item = (&'s TargetName, &'s Foreign, &'a Run)> {
+    let mut newest: HashMap<&Foreign, &Run> = HashMap::new();
+    for run in runs.iter().filter(|run| run.kind == RunKind::Backup && run.state != RunState::Failed) {
+        let known = newest.entry(&run.series).or_insert(run);
+        if known.at() < run.at() {
+            *known = run;
+        }
+    }
+    newest.into_values().flat_map(|run| {
+        let missing = joined.missing.get(&run.id).into_iter().flatten();
+        missing.map(move |(target, key)| (target, key, run))
+    })
 }
 
 /// The database whose own table knows the id that a beacon names, by the name of the beacon's series.
