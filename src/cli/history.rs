@@ -254,3 +254,6 @@ impl<'a> FoundLine<'a> {
         Self { series, database, target, text, code, severity, since: None, until: None }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ use crate::disk::seen::SeenBook;
 use crate::disk::state::{State, StateError};
 use crate::model::backup::{Metadata, Shape};
 use crate::model::foreign::Foreign;
-use crate::model::target::Stamp;
+use crate::model::target::{Object, Stamp};
 
 /// The first line: another one means another version, whose lines are not read.
 const HEADING: &[u8] = b"breakglass catalog 1\n";
@@ -60,6 +60,16 @@ pub struct CacheKey {
 }
 
 impl CacheKey {
+    /// Of an object in the target of that URL, with the metadata object beside it.
+    pub fn of(url: &str, object: &Object, beside: Option<&Object>) -> Self {
+        Self {
+            target: url.to_owned(),
+            key: object.key.clone(),
+            stamp: object.stamp.clone(),
+            metadata: beside.map(|beside| beside.stamp.clone()),
+        }
+    }
+
     fn name(&self) -> [u8; NAME] {
         let json = serde_json::to_vec(self).expect("text and numbers can always be written as JSON");
         let digest = Sha256::digest(json);

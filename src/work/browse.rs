@@ -13,13 +13,13 @@ use crate::disk::seen::SeenBook;
 use crate::model::backup::{Backup, BackupId};
 use crate::model::foreign::Foreign;
 use crate::model::seal::Fingerprint;
-use crate::model::target::{Access, History, Object, Stamp, Target, TargetName};
+use crate::model::target::{Object, Stamp, Target, TargetName};
 use crate::model::units::Moment;
 use crate::report::{Report, Reportable};
 use crate::target::Store;
 use crate::work::catalog;
 use crate::work::catalog::{Beside, Catalog, Listing, Look, TargetState, TargetView};
-use crate::work::heads::{Heads, few_of_each};
+use crate::work::heads::{Heads, few_of_each, is_readable};
 use crate::work::history::seen::seen;
 use crate::work::look;
 use crate::work::look::{Glance, Holds};
@@ -340,7 +340,7 @@ impl Browser {
             if state.looks.get(&id).is_some_and(|seen| seen.is_of(object, beside)) {
                 continue;
             }
-            match cache.get(&cache_key(&url, object, beside)) {
+            match cache.get(&CacheKey::of(&url, object, beside)) {
                 Some(Known { shape, metadata }) => {
                     let look = Look { shape, metadata };
                     state.looks.insert(id, Seen::new(object, beside, Glance { look, holds: Holds::UntilChanged }));
@@ -404,7 +404,7 @@ impl Browser {
             if glance.holds == Holds::UntilChanged {
                 let known = Known { shape: glance.look.shape.clone(), metadata: glance.look.metadata.clone() };
                 let mut cache = self.0.cache.lock().unwrap_or_else(PoisonError::into_inner);
-                cache.put(&cache_key(&url, &task.object, beside), &known);
+                cache.put(&CacheKey::of(&url, &task.object, beside), &known);
             }
             state.looks.insert(task.id.clone(), Seen::new(&task.object, beside, glance));
         }
@@ -522,19 +522,4 @@ async fn first_page(store: &dyn Store, cancel: CancellationToken) -> Option<Vec<
         Some(Err(_)) => None,
         None => Some(vec![]),
     }
-}
-
-fn cache_key(url: &str, object: &Object, beside: Option<&Object>) -> CacheKey {
-    CacheKey {
-        target: url.to_owned(),
-        key: object.key.clone(),
-        stamp: object.stamp.clone(),
-        metadata: beside.map(|beside| beside.stamp.clone()),
-    }
-}
-
-fn is_readable(object: &Object) -> bool {
-    object.stamp.size > 0
-        && object.history != History::Deleted
-        && matches!(object.storage.access, Access::Ready | Access::Thawed(_))
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::format::names;
 use crate::model::foreign::Foreign;
+use crate::model::target::{Access, History, Object};
 
 /// The newest ones of each naming that are read where only those are asked for.
 const OF_EACH: usize = 3;
@@ -16,6 +17,13 @@ pub enum Heads {
     Newest,
     /// A few of the newest of each naming: what a monitor needs, who asks every few minutes.
     OfEach,
+}
+
+/// Whether an object has bytes that can be read now.
+pub(super) fn is_readable(object: &Object) -> bool {
+    object.stamp.size > 0
+        && object.history != History::Deleted
+        && matches!(object.storage.access, Access::Ready | Access::Thawed(_))
 }
 
 /// Keeps a few of each naming, newest first; of names that say nothing, all.

@@ -11,6 +11,7 @@ use crate::model::trust::{Answer, Inside, Proof, Rung, VerdictOutcome, Voucher};
 use crate::model::units::Moment;
 use crate::work::catalog::{Beside, Catalog, Listing, TargetState, TargetView, assemble, publish};
 use crate::work::history::rows::{Depth, Sources, build};
+use crate::work::history::seen::seen;
 use crate::work::history::view::HistoryView;
 
 pub const DAY: i64 = 86_400_000;
@@ -137,6 +138,16 @@ pub fn history(catalog: &Catalog, runs: &[Run], rules: &[SeriesRule]) -> History
 }
 
 pub fn history_at(catalog: &Catalog, runs: &[Run], rules: &[SeriesRule], now: Moment) -> HistoryView {
+    history_after(&Catalog::default(), catalog, (runs, rules), now)
+}
+
+/// The past, where `before` is what was listed at some time before.
+pub fn history_after(
+    before: &Catalog,
+    catalog: &Catalog,
+    (runs, rules): (&[Run], &[SeriesRule]),
+    now: Moment,
+) -> HistoryView {
     let mut runs = runs.to_vec();
     runs.sort_by_key(Run::at);
     let mut briefs: HashMap<Foreign, Vec<RunBrief>> = HashMap::new();
@@ -181,7 +192,7 @@ pub fn history_at(catalog: &Catalog, runs: &[Run], rules: &[SeriesRule], now: Mo
         briefs,
         newest: runs,
         named,
-        seen: vec![],
+        seen: seen(before),
         good_within,
         depth,
         now,

@@ -131,9 +131,9 @@ impl Checked {
     pub fn word(&self) -> &'static str {
         match (self.state, self.reached) {
             (RunState::Ok, Some(Rung::Proven)) => "proven",
-            (RunState::Ok, Some(Rung::Whole) | None) => "verified",
+            (RunState::Ok, Some(Rung::Whole)) => "verified",
             (RunState::Ok, Some(Rung::Opens)) => "opened",
-            (RunState::Ok, Some(Rung::Listed | Rung::Intact)) => "checked",
+            (RunState::Ok, Some(Rung::Listed | Rung::Intact) | None) => "checked",
             (RunState::Failed, _) => "damaged",
             (RunState::Unfinished | RunState::Unknown, _) => "undecided",
         }
