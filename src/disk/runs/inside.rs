@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
 use super::desk::Desk;
@@ -50,12 +50,17 @@ impl Insides {
         if let Some(known) = self.0.get(&number) {
             return Ok(known.clone());
         }
-        let mut statement = connection.prepare_cached("SELECT named FROM insides WHERE number = ?1")?;
-        let packed: Option<Vec<u8>> = statement.query_row([number], |row| row.get(0)).optional()?;
-        let named = packed.and_then(|packed| serde_json::from_slice(&unsqueeze(&packed)?).ok()).map(Arc::new);
+        let sql = "SELECT named FROM insides WHERE number = ?1";
+        let named = connection.query_row(sql, [number], |row| named(row)).optional()?.flatten();
         self.0.insert(number, named.clone());
         Ok(named)
     }
+}
+
+/// The set in the first column; `None` for one that is none of ours.
+fn named(row: &Row<'_>) -> rusqlite::Result<Option<Arc<Named>>> {
+    let json = unsqueeze(row.get_ref(0)?.as_blob()?);
+    Ok(json.and_then(|json| serde_json::from_slice(&json).ok()).map(Arc::new))
 }
 
 /// Every set that backups of a series named in a span of time, the newest first.
@@ -65,12 +70,13 @@ pub(super) fn within(
     from: Moment,
     until: Moment,
 ) -> rusqlite::Result<Vec<Arc<Named>>> {
-    let sql = "SELECT inside FROM runs WHERE series = (SELECT number FROM series WHERE name = ?1) \
-               AND at >= ?2 AND at < ?3 AND inside IS NOT NULL GROUP BY inside ORDER BY MAX(at) DESC LIMIT ?4";
-    let mut statement = connection.prepare_cached(sql)?;
+    let sql = "SELECT insides.named FROM (\
+               SELECT inside, MAX(at) AS newest FROM runs \
+               WHERE series = (SELECT number FROM series WHERE name = ?1) AND at >= ?2 AND at < ?3 \
+               AND inside IS NOT NULL GROUP BY inside) AS sets \
+               JOIN insides ON insides.number = sets.inside ORDER BY sets.newest DESC LIMIT ?4";
+    let mut statement = connection.prepare(sql)?;
     let values = params![series.raw_bytes(), from.0, until.0, MOST];
-    let numbers: Vec<i64> = statement.query_map(values, |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    let mut insides = Insides::default();
-    let sets = numbers.into_iter().map(|number| insides.get(connection, Some(number)));
+    let sets = statement.query_map(values, named)?;
     Ok(sets.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().flatten().collect())
 }

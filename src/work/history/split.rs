@@ -121,7 +121,9 @@ fn parts<'a>(
         (SeriesKey { name, target: key.target.clone() }, Row { aliased: row.aliased, ..Row::default() })
     };
     let mut parts: Vec<(SeriesKey, Row<'a>)> = servers.iter().map(part).collect();
-    row.runs.iter().for_each(|name| drop(parts[server(name)].1.runs.insert(name)));
+    for name in &row.runs {
+        parts[server(name)].1.runs.insert(name);
+    }
     let mut briefs: Vec<&RunBrief> = row.runs.iter().filter_map(|name| sources.briefs.get(*name)).flatten().collect();
     briefs.sort_by_key(|brief| (brief.at, brief.feed));
     let pairs = pair(&row.backups, &briefs, joined);

@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::run::{Feed, Tool};
 use crate::model::target::{FileLocation, Location, Object, S3Location, Stamp, Target};
-use crate::work::catalog::{Beside, Listing, TargetView, assemble, publish};
+use crate::work::catalog::{Beside, Listing, TargetState, TargetView, assemble, publish};
 
 const NIGHT: &str = "db_backup_2026-11-21T03:00:00Z.tgz";
 
