@@ -293,7 +293,7 @@ fn is_late(judged: &Judgement) -> bool {
 
 /// Findings about the whole of a series.
 fn about_all(series: &SeriesPast) -> impl Iterator<Item = &Finding> {
-    let of_one = |finding: &&Finding| matches!(finding.code.as_str(), "size_differs" | "no_run" | "run_failed");
+    let of_one = |finding: &&Finding| matches!(finding.code.as_str(), "size_differs" | "no_run" | "run_failed" | "damaged");
     series.findings.iter().filter(move |finding| !of_one(finding) && finding.weight >= Weight::Warning)
 }
 

@@ -20,7 +20,7 @@ use crate::work::history::view::{Checked, Kept, Point, SeriesKey, SeriesPast};
 use crate::work::join::Joined;
 
 /// How far the database's own note of its last backup may be from its newest object.
-const NOTE_AGREES: i64 = 15 * 60_000;
+pub(super) const NOTE_AGREES: i64 = 15 * 60_000;
 /// What is dated so far ahead of now says nothing about what is usual.
 const AHEAD: i64 = 5 * 60_000;
 

@@ -117,7 +117,7 @@ pub(super) fn of_backup(
         target: Some(backup.target.clone()),
         inside,
         elsewhere: false,
-        odd: joined.odd.get(&backup.id).cloned().or_else(|| failure.map(run_failed)),
+        odd: odd(backup, joined).or_else(|| failure.map(run_failed)),
     };
     let attempt = Attempt {
         at,
@@ -152,6 +152,16 @@ fn when(backup: &Backup, started: Option<Moment>, now: Moment) -> (Moment, AtIs)
 fn named(brief: Option<&RunBrief>, run: Option<&Run>) -> Option<Arc<Named>> {
     let brief = brief.and_then(|brief| brief.inside.clone());
     brief.or_else(|| run.and_then(Named::of).map(Arc::new))
+}
+
+/// What is odd about an object itself.
+fn odd(backup: &Backup, joined: &Joined) -> Option<Finding> {
+    let bad = backup.proof.as_deref().filter(|proof| proof.outcome.is_bad());
+    let damaged = |proof: &Proof| {
+        let text = format!("its verification of {} UTC says: {}", proof.at.minute(), proof.outcome.word());
+        Finding::new(Weight::Warning, "damaged", text)
+    };
+    bad.map(damaged).or_else(|| joined.odd.get(&backup.id).cloned())
 }
 
 fn failure_of(run: &Run) -> Option<&Failure> {

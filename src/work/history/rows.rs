@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::disk::estate::SeriesRule;
 use crate::format::names;
-use crate::model::backup::{Backup, BackupId, Format, Metadata};
+use crate::model::backup::{Backup, BackupId, Format};
 use crate::model::foreign::Foreign;
 use crate::model::retention::Keep;
 use crate::model::run::{Feed, Named, Run, RunBrief, RunId, RunKind, RunSeries, RunState, Tool};
@@ -13,10 +13,10 @@ use crate::model::seen::{SeenSeries, SeenTarget};
 use crate::model::target::{History, TargetName};
 use crate::model::units::Moment;
 use crate::work::catalog::{Catalog, series_of};
-use crate::work::history::past::Builder;
+use crate::work::history::past::{Builder, NOTE_AGREES};
 use crate::work::history::split::split;
 use crate::work::history::seen::remembered;
-use crate::work::history::view::{Emptied, HistoryView, SeriesKey};
+use crate::work::history::view::{Emptied, HistoryView, SeriesKey, SeriesPast};
 use crate::work::join::{Joined, join};
 use crate::work::series::is_orphan;
 
@@ -65,6 +65,8 @@ pub(super) struct Row<'a> {
     pub backups: Vec<&'a Arc<Backup>>,
     /// Names of series of runs.
     pub runs: BTreeSet<&'a Foreign>,
+    /// One of several servers that write under one naming: the name of its runs.
+    pub server: Option<&'a Foreign>,
     /// Its runs are of a database of DBacked, and there are backups of DBacked that carry other names.
     pub aliased: bool,
     /// What of it once lay in which target.
@@ -84,12 +86,30 @@ pub fn build(sources: &Sources<'_>) -> HistoryView {
     view.emptied = emptied.collect();
     let mut runs: HashMap<&Foreign, Vec<&Run>> = HashMap::new();
     sources.newest.iter().for_each(|run| runs.entry(&run.series).or_default().push(run));
+    let mut built = vec![];
     for (key, row) in rows {
-        let built = Builder { sources, joined: &joined, runs: &runs, key, row };
-        view.series.push(Arc::new(built.past(&mut view.remarks)));
+        let server = row.server;
+        let builder = Builder { sources, joined: &joined, runs: &runs, key, row };
+        built.push((server, builder.past(&mut view.remarks)));
     }
+    view.series = told_apart(built).into_iter().map(Arc::new).collect();
     view.series.sort_by(|a, b| (&a.label, &a.key).cmp(&(&b.label, &b.key)));
     view
+}
+
+/// Two servers of one target whose databases have one name are shown with the name of their server.
+fn told_apart(mut built: Vec<(Option<&Foreign>, SeriesPast)>) -> Vec<SeriesPast> {
+    let mut alike: HashMap<(String, Option<TargetName>), usize> = HashMap::new();
+    for (_, past) in built.iter().filter(|(server, _)| server.is_some()) {
+        *alike.entry((past.label.clone(), past.key.target.clone())).or_default() += 1;
+    }
+    for (server, past) in &mut built {
+        let twice = alike.get(&(past.label.clone(), past.key.target.clone())).is_some_and(|count| *count > 1);
+        if let Some(server) = server.filter(|_| twice) {
+            past.label = format!("{} of {}", past.label, past.server.as_ref().unwrap_or(server));
+        }
+    }
+    built.into_iter().map(|(_, past)| past).collect()
 }
 
 fn rows<'a>(sources: &'a Sources<'_>, joined: &Joined) -> BTreeMap<SeriesKey, Row<'a>> {
@@ -135,11 +155,13 @@ fn rows<'a>(sources: &'a Sources<'_>, joined: &Joined) -> BTreeMap<SeriesKey, Ro
         rows.entry(key).or_default().runs.insert(&run.series);
     }
     let owners = owners(&sources.newest);
-    let inside = inside(sources, &of_backup);
     for series in &sources.told {
         let alias = owners.get(&series.name).copied().unwrap_or(&series.name);
-        let by_alias = dbacked.get(alias).or_else(|| inside.get(alias).filter(|keys| keys.len() == 1));
-        let by_alias = by_alias.filter(|_| series.tool == Tool::Dbacked);
+        let alias = match dbacked.contains_key(alias) {
+            false => alias_by_time(alias, &sources.newest, &dbacked, &rows).unwrap_or(alias),
+            true => alias,
+        };
+        let by_alias = dbacked.get(alias).filter(|_| series.tool == Tool::Dbacked);
         for key in by_alias.into_iter().flatten() {
             rows.entry(key.clone()).or_default().runs.insert(&series.name);
         }
@@ -154,23 +176,23 @@ fn rows<'a>(sources: &'a Sources<'_>, joined: &Joined) -> BTreeMap<SeriesKey, Ro
     rows
 }
 
-/// The rows of DBacked by the database that the metadata of their backups names: an alias may stand in their names.
-fn inside<'a>(
-    sources: &'a Sources<'_>,
-    of_backup: &HashMap<&BackupId, SeriesKey>,
-) -> HashMap<&'a Foreign, Vec<SeriesKey>> {
-    let mut found: HashMap<&Foreign, Vec<SeriesKey>> = HashMap::new();
-    for backup in &sources.catalog.backups {
-        if let Metadata::Read(facts) = &backup.metadata
-            && let (Some(name), Some(key)) = (&facts.db_name, of_backup.get(&backup.id))
-        {
-            let keys = found.entry(name).or_default();
-            if !keys.contains(key) {
-                keys.push(key.clone());
-            }
-        }
-    }
-    found
+/// The one alias under which DBacked wrote a backup at the time that the table of a database notes as that of its last:
+/// the table does not know its alias.
+fn alias_by_time<'a>(
+    series: &Foreign,
+    runs: &[Run],
+    dbacked: &HashMap<&'a Foreign, Vec<SeriesKey>>,
+    rows: &BTreeMap<SeriesKey, Row<'_>>,
+) -> Option<&'a Foreign> {
+    let of_table = runs.iter().filter(|run| run.feed == Feed::DbackedTable && run.series == *series);
+    let noted = of_table.filter_map(|run| run.ended.or(run.started)).max()?;
+    let written = |backup: &Backup| backup.stamp.modified.unwrap_or_default().max(backup.taken.at);
+    let agrees = |key: &SeriesKey| {
+        let newest = rows.get(key).and_then(|row| row.backups.last());
+        newest.is_some_and(|backup| written(backup).0.abs_diff(noted.0) <= NOTE_AGREES.unsigned_abs())
+    };
+    let mut fit = dbacked.iter().filter(|(_, keys)| keys.iter().any(agrees));
+    fit.next().filter(|_| fit.next().is_none()).map(|(alias, _)| *alias)
 }
 
 /// What the newest run of each series left, by its own account, where that is no more: a row of its own, though nothing

@@ -115,12 +115,11 @@ fn parts<'a>(
     let of_name: HashMap<&Foreign, usize> =
         servers.iter().enumerate().flat_map(|(nth, names)| names.iter().map(move |name| (*name, nth))).collect();
     let server = |name: &Foreign| of_name.get(name).copied().unwrap_or(0);
-    let part = |names: &Vec<&'a Foreign>| {
-        let newest = names.last().map_or_else(Foreign::default, |name| (*name).clone());
+    let part = |newest: &&'a Foreign| {
         let name = Foreign::new([key.name.raw_bytes(), b" of ", newest.raw_bytes()].concat());
-        (SeriesKey { name, target: key.target.clone() }, Row { aliased: row.aliased, ..Row::default() })
+        (SeriesKey { name, target: key.target.clone() }, Row { server: Some(newest), ..Row::default() })
     };
-    let mut parts: Vec<(SeriesKey, Row<'a>)> = servers.iter().map(part).collect();
+    let mut parts: Vec<(SeriesKey, Row<'a>)> = servers.iter().filter_map(|names| names.last()).map(part).collect();
     for name in &row.runs {
         parts[server(name)].1.runs.insert(name);
     }
