@@ -34,6 +34,7 @@ fn shop() -> SeriesPast {
         findings: vec![],
         runs: vec![],
         checks: vec![],
+        grace: 0,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::model::backup::{Compression, Format};
 use crate::model::foreign::Foreign;
+use crate::model::seal::SealScheme;
 use crate::model::units::Moment;
 
 /// One attempt at a backup.
@@ -31,13 +32,26 @@ pub struct Attempt {
     pub like: Option<Like>,
 }
 
-/// What makes two sizes comparable: dumps of one naming that are packed in one way.
+/// What makes two sizes comparable: dumps of one naming that are packed and sealed in one way.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Like {
     /// What they are named for.
     pub series: Foreign,
     /// As their names say: damaged bytes change no name.
     pub named_as: (Format, Compression),
+    /// Around or within that packing.
+    pub seal: Sealed,
+}
+
+/// How a backup is sealed, by its bytes: what is packed once it is sealed stays as large as it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Sealed {
+    /// Nobody has looked.
+    Unknown,
+    /// Not at all.
+    No,
+    /// In that way.
+    By(SealScheme),
 }
 
 /// Which end of an attempt its time is.

@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 
+use crate::model::backup::{Compression, Format};
 use crate::model::foreign::Foreign;
 use crate::model::judgement::{Judgement, Severity, What};
 use crate::model::units::Moment;
 use crate::telemetry::signals::Past;
-use crate::telemetry::signals::attempt::{Attempt, Like};
+use crate::telemetry::signals::attempt::{Attempt, Like, Sealed};
 use crate::telemetry::signals::habit::{Place, Usual, Watch};
 
+/// So long a database that vanished is missed.
+const MISSED: i64 = 30 * 86_400_000;
 /// The least change of a size that is ever news.
 const SIZE_RATIO: f64 = 1.15;
 /// The least change of a duration that is ever news.
@@ -65,28 +68,46 @@ impl Lasting {
     }
 }
 
-/// What was made and has a size, each with what it is measured by: like with like. Of what nobody knows how it was
-/// packed it is taken to be packed as what follows it.
-fn sized<'a>(past: &Past<'a>) -> Vec<(&'a Attempt, u64, Option<&'a Like>)> {
+/// What one size is measured by: what it is named for, how it is packed, how it is sealed.
+type Measure<'a> = Option<(&'a Like, Sealed)>;
+
+/// What was made and has a size, each with what it is measured by: like with like. What nobody knows of one is taken to
+/// be as in the next one of which it is known, else as in the one before it.
+fn sized<'a>(past: &Past<'a>) -> Vec<(&'a Attempt, u64, Measure<'a>)> {
     let made = past.attempts.iter().filter(|attempt| attempt.made());
     let mut sized: Vec<_> = made.filter_map(|attempt| Some((attempt, attempt.bytes?, attempt.like.as_ref()))).collect();
-    let last = sized.iter().rev().find_map(|(.., like)| *like);
-    let mut next = last;
+    let mut near = sized.iter().rev().find_map(|(.., like)| *like);
     for (.., like) in sized.iter_mut().rev() {
-        next = like.or(next);
-        *like = next;
+        near = like.or(near);
+        *like = near;
     }
-    sized
+    let mut measured: Vec<_> =
+        sized.into_iter().map(|(it, bytes, like)| (it, bytes, like.map(|like| (like, like.seal)))).collect();
+    let mut known = HashMap::new();
+    measured.iter_mut().rev().for_each(|(.., measure)| learn(&mut known, measure));
+    measured.iter_mut().for_each(|(.., measure)| learn(&mut known, measure));
+    measured
+}
+
+/// Fills in how something is sealed from what is known of its like, or learns it from there.
+fn learn<'a>(known: &mut HashMap<(&'a Foreign, (Format, Compression)), Sealed>, measure: &mut Measure<'a>) {
+    let Some((like, seal)) = measure else { return };
+    let of_its_like = known.entry((&like.series, like.named_as)).or_insert(*seal);
+    match *seal {
+        Sealed::Unknown => *seal = *of_its_like,
+        told => *of_its_like = told,
+    }
 }
 
 fn sizes(past: &Past<'_>) -> (Vec<Judgement>, Vec<Judgement>) {
-    let mut watches: HashMap<Option<&Like>, Watch> = HashMap::new();
+    let mut watches: HashMap<Option<(&Foreign, (Format, Compression), Sealed)>, Watch> = HashMap::new();
     // What was usual of each naming when it was last known, however it was packed.
     let mut usual: HashMap<Option<&Foreign>, (f64, u32)> = HashMap::new();
     let mut lasting = Lasting::default();
-    for (attempt, bytes, like) in sized(past) {
-        let watch = watches.entry(like).or_insert_with(|| Watch::new(SIZE_RATIO));
-        let series = like.map(|like| &like.series);
+    for (attempt, bytes, measure) in sized(past) {
+        let kind = measure.map(|(like, seal)| (&like.series, like.named_as, seal));
+        let watch = watches.entry(kind).or_insert_with(|| Watch::new(SIZE_RATIO));
+        let series = measure.map(|(like, _)| &like.series);
         let judged = match watch.next(attempt.day(), bytes as f64) {
             Place::Usual if watch.usual().is_none() => {
                 usual.get(&series).and_then(|known| tiny(attempt, bytes, *known))
@@ -185,6 +206,10 @@ fn databases(past: &Past<'_>) -> Vec<Judgement> {
             found.push(Judgement { what, severity: Severity::Note, since, until: Some(attempt.at) });
         }
     }
+    found.iter_mut().filter(|judged| judged.stands()).for_each(|judged| {
+        let end = Moment(judged.since.0.saturating_add(MISSED));
+        judged.until = (end <= past.now).then_some(end);
+    });
     found
 }
 

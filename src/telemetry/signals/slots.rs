@@ -68,9 +68,15 @@ pub fn dense_from(past: &Past<'_>) -> Moment {
     first_kept.unwrap_or(past.dense_from)
 }
 
+/// How long after it is due a backup of the series becomes late.
+pub fn grace(past: &Past<'_>) -> i64 {
+    let lag = past.rhythm.schedule().map_or(0, |schedule| lag(past, schedule));
+    past.rhythm.grace().saturating_add(lag)
+}
+
 fn fired(past: &Past<'_>, schedule: &Schedule, from: Moment) -> Vec<Slot> {
     let firings = schedule.firings(from, past.now);
-    let grace = past.rhythm.grace().saturating_add(lag(past, schedule));
+    let grace = grace(past);
     let mut next =
         past.attempts.partition_point(|attempt| firings.first().is_some_and(|due| attempt.at.0 < due.0 - EARLY));
     let mut found = Vec::with_capacity(firings.len());
@@ -188,8 +194,7 @@ pub(super) fn late(past: &Past<'_>) -> Option<Judgement> {
         Rhythm::Cron(schedule) | Rhythm::Dbacked(schedule) => {
             let after = newest.map_or(first.at.0.saturating_sub(EARLY), |made| made.at.0.saturating_add(EARLY));
             let firings = schedule.firings(Moment(after.saturating_add(1)), past.now);
-            let grace = past.rhythm.grace().saturating_add(lag(past, schedule));
-            (*firings.first()?, firings.len() as i64, grace)
+            (*firings.first()?, firings.len() as i64, grace(past))
         }
         Rhythm::Habit(habit) => {
             let newest = newest?;

@@ -9,6 +9,9 @@ use crate::telemetry::signals::rhythm::{Habit, Rhythm, Schedule};
 use crate::telemetry::signals::slots::{Fate, dense_from, slots};
 use crate::telemetry::signals::{Past, judge, standing};
 
+mod thinned;
+mod told;
+
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
@@ -437,40 +440,6 @@ fn what_was_thinned_out_is_not_missing_and_an_outage_is() {
     assert_eq!(past(&thinned()), 0);
     let outage = Story::nightly().without(|nth| (40..47).contains(&nth));
     assert_eq!((dense(&outage), past(&outage)), (Moment(i64::MIN), 1));
-}
-
-#[test]
-fn the_rhythm_of_a_thinned_past_is_that_of_its_newest_end() {
-    // Daily for as many nights as are left of a week, then weekly, then monthly.
-    let kept = |nth: usize, dense: usize| nth + dense >= NIGHTS || nth + 40 >= NIGHTS && nth % 7 == 5 || nth % 28 == 5;
-    let thinned = |dense: usize| Story::nightly().without(|nth| !kept(nth, dense)).unplanned();
-    for dense in 3..8 {
-        let story = thinned(dense);
-        assert_eq!(story.rhythm.word(), "daily", "{dense} newest nights");
-        let late = |now| thinned(dense).now(now).standing().iter().any(|(code, _)| *code == "late");
-        assert!(!late("2026-11-22 05:00"), "{dense}: two hours after it was due");
-        assert!(late("2026-11-22 09:00"), "{dense}: six hours after it was due");
-    }
-    assert_ne!(thinned(2).rhythm.word(), "daily", "one gap is no habit");
-    // A weekly series of which somebody made two more by hand is weekly still.
-    let by_hand = || {
-        let mut story = Story::nightly().without(|nth| nth % 7 != 4);
-        story.attempts.push(night(500, at("2026-11-20 15:15")));
-        story.attempts.push(night(501, at("2026-11-21 07:40")));
-        story.unplanned()
-    };
-    assert_eq!(by_hand().rhythm.word(), "weekly");
-    let minutes = |minutes: i64| {
-        let mut story = Story::nightly().without(|nth| nth % 7 != 4);
-        let newest = story.attempts[story.attempts.len() - 1].at;
-        story.attempts.extend([1, 2].map(|nth| night(500, Moment(newest.0 + nth * minutes * MINUTE))));
-        story.unplanned().rhythm.word()
-    };
-    assert_eq!([15, 20, 30].map(minutes), ["weekly"; 3], "nor is it one of minutes");
-    assert!(!by_hand().now("2026-11-23 12:00").standing().iter().any(|(code, _)| *code == "late"));
-    // And what was daily and comes every week now is not called thinned.
-    let slower = Story::nightly().without(|nth| nth > 60 && nth % 7 != 5).unplanned();
-    assert_eq!(slower.rhythm.word(), "daily", "most of what is known is daily");
 }
 
 proptest::proptest! {

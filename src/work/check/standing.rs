@@ -174,9 +174,9 @@ impl Ask<'_> {
         if let Some(age) = self.wants.max_age {
             return i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
         }
-        let grace = series.rhythm.grace();
+        let grace = series.grace;
         if let Some(schedule) = series.rhythm.schedule() {
-            let due = schedule.previous(Moment(self.now.0.saturating_sub(grace)));
+            let due = schedule.previous(Moment(self.now.0.saturating_sub(grace).saturating_sub(1)));
             return due.map_or(USUAL_AGE, |due| self.now.0.saturating_sub(due.0).saturating_add(FUTURE));
         }
         series.rhythm.period().map_or(USUAL_AGE, |period| period.saturating_add(grace))

@@ -50,6 +50,7 @@ impl Builder<'_, '_> {
             dense_from: Moment(i64::MIN),
             now: sources.now,
         };
+        let grace = slots::grace(&past);
         let ((mut judgements, each), slots) = match sources.depth {
             Depth::Standing => ((standing(&past), vec![]), vec![]),
             Depth::All => {
@@ -81,6 +82,7 @@ impl Builder<'_, '_> {
             findings,
             runs,
             checks,
+            grace,
             rhythm,
             key: self.key,
         }

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::format::names;
-use crate::model::backup::{Backup, TakenFrom};
+use crate::model::backup::{Backup, Basis, Format, TakenFrom};
 use crate::model::foreign::Foreign;
 use crate::model::join::Certainty;
 use crate::model::run::{Failure, Feed, Named, Run, RunBrief, RunId, RunKind, RunState};
 use crate::model::trust::{Finding, Proof, Rung, VerdictOutcome, Weight};
 use crate::model::units::Moment;
-use crate::telemetry::signals::attempt::{AtIs, Attempt, Copy, Like, Outcome};
+use crate::telemetry::signals::attempt::{AtIs, Attempt, Copy, Like, Outcome, Sealed};
 use crate::work::catalog::end_of_day;
 use crate::work::history::view::{Inside, Kept, Point};
 use crate::work::join::Joined;
@@ -132,7 +132,7 @@ pub(super) fn of_backup(
             .or_else(|| backup.databases_known.then(|| sorted(backup.databases.clone()))),
         written: backup.stamp.modified,
         copy: if kept.is_listed() && backup.is_good() { Copy::Good } else { Copy::Listed },
-        like: Some(like(&backup.series, &backup.key)),
+        like: Some(Like { seal: sealed(backup), ..like(&backup.series, &backup.key) }),
     };
     (point, attempt)
 }
@@ -178,7 +178,15 @@ fn run_failed(failure: Option<&Failure>) -> Finding {
 
 fn like(series: &Foreign, key: &Foreign) -> Like {
     let named = names::guess(key);
-    Like { series: series.clone(), named_as: (named.format, named.compression) }
+    Like { series: series.clone(), named_as: (named.format, named.compression), seal: Sealed::Unknown }
+}
+
+fn sealed(backup: &Backup) -> Sealed {
+    match (&backup.shape.seal, backup.shape.basis) {
+        (Some(seal), Basis::Bytes) => Sealed::By(seal.scheme),
+        (None, Basis::Bytes) if backup.shape.format != Format::Unknown => Sealed::No,
+        _ => Sealed::Unknown,
+    }
 }
 
 fn certainty(backup: &Backup, brief: &RunBrief, joined: &Joined) -> Certainty {

@@ -106,6 +106,7 @@ fn series(name: &str, target: &str, (cron, every, count): (&str, i64, usize), ne
         findings: vec![],
         runs: vec![Foreign::from(name)],
         checks: vec![],
+        grace: HOUR,
     }
 }
 
