@@ -178,7 +178,7 @@ impl Store {
         read::spans(&held(&self.reader), id).map_err(HistoryError::at(&self.path))
     }
 
-    /// Every series, those of a few runs last, else the one with the newest run first, with its days of that range (both ends included).
+    /// Every series, the one with the newest run first, with its days of that range (both ends included).
     /// At most 2,000 series.
     ///
     /// # Errors

@@ -92,7 +92,7 @@ pub(super) fn strips(connection: &Connection, from: DayNumber, to: DayNumber) ->
                (SELECT MIN(at) FROM runs WHERE runs.series = series.number), last, \
                (SELECT MAX(at) FROM runs WHERE runs.series = series.number \
                 AND kind = 'backup' AND state = 'ok' AND twin = 0) \
-               FROM series ORDER BY runs >= 3 DESC, last DESC LIMIT ?1";
+               FROM series ORDER BY last DESC LIMIT ?1";
     let mut statement = connection.prepare(sql)?;
     let all = statement.query_map([SERIES], |row| {
         let series = RunSeries {

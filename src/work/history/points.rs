@@ -89,14 +89,7 @@ pub(super) fn of_backup(
     let (at, at_is) = when(backup, started, now);
     let ended = brief.and_then(|brief| brief.ended);
     let empty = backup.stamp.size == 0;
-    let proof = backup.proof.as_deref();
-    let bad = proof.is_some_and(|proof| proof.outcome.is_bad());
-    let rung = proof.filter(|proof| proof.outcome == VerdictOutcome::Ok).map_or(Rung::Listed, Proof::reached);
-    let kept = match () {
-        () if empty || bad => Kept::Bad,
-        () if backup.is_good() => Kept::Good(rung),
-        () => Kept::Listed(rung),
-    };
+    let kept = kept(backup);
     let told = named(brief, run);
     let inside = match &told {
         _ if backup.databases_known => Inside::Known(backup.databases.clone()),
@@ -127,14 +120,23 @@ pub(super) fn of_backup(
         complained: failure.is_some(),
         reason: if empty { Some(Foreign::from("empty object")) } else { failure.flatten().map(|it| it.text.clone()) },
         bytes: (!empty).then_some(backup.stamp.size),
-        databases: told
-            .map(|told| told.names.clone())
-            .or_else(|| backup.databases_known.then(|| sorted(backup.databases.clone()))),
+        databases: told.map_or_else(|| looked_at(backup), |told| Some(told.names.clone())),
         written: backup.stamp.modified,
         copy: if kept.is_listed() && backup.is_good() { Copy::Good } else { Copy::Listed },
         like: Some(Like { seal: sealed(backup), ..like(&backup.series, &backup.key) }),
     };
     (point, attempt)
+}
+
+fn kept(backup: &Backup) -> Kept {
+    let proof = backup.proof.as_deref();
+    let bad = proof.is_some_and(|proof| proof.outcome.is_bad());
+    let rung = proof.filter(|proof| proof.outcome == VerdictOutcome::Ok).map_or(Rung::Listed, Proof::reached);
+    match () {
+        () if backup.stamp.size == 0 || bad => Kept::Bad,
+        () if backup.is_good() => Kept::Good(rung),
+        () => Kept::Listed(rung),
+    }
 }
 
 /// When a backup was taken, and what that time is.
@@ -162,6 +164,10 @@ fn odd(backup: &Backup, joined: &Joined) -> Option<Finding> {
         Finding::new(Weight::Warning, "damaged", text)
     };
     bad.map(damaged).or_else(|| joined.odd.get(&backup.id).cloned())
+}
+
+fn looked_at(backup: &Backup) -> Option<Vec<Foreign>> {
+    backup.databases_known.then(|| sorted(backup.databases.clone()))
 }
 
 fn failure_of(run: &Run) -> Option<&Failure> {

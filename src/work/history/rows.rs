@@ -8,7 +8,7 @@ use crate::format::names;
 use crate::model::backup::{Backup, BackupId, Format};
 use crate::model::foreign::Foreign;
 use crate::model::retention::Keep;
-use crate::model::run::{Feed, Named, Run, RunBrief, RunId, RunKind, RunSeries, RunState, Tool};
+use crate::model::run::{Feed, Named, Run, RunBrief, RunKind, RunSeries, RunState, Tool};
 use crate::model::seen::{SeenSeries, SeenTarget};
 use crate::model::target::{History, TargetName};
 use crate::model::units::Moment;
@@ -113,86 +113,99 @@ fn told_apart(mut built: Vec<(Option<&Foreign>, SeriesPast)>) -> Vec<SeriesPast>
 }
 
 fn rows<'a>(sources: &'a Sources<'_>, joined: &Joined) -> BTreeMap<SeriesKey, Row<'a>> {
-    let mut rows: BTreeMap<SeriesKey, Row<'a>> = BTreeMap::new();
-    let mut of_backup: HashMap<&BackupId, SeriesKey> = HashMap::new();
-    let mut dbacked: HashMap<&Foreign, Vec<SeriesKey>> = HashMap::new();
+    let mut gathered = Gathered::default();
     for rule in sources.rules {
-        rows.entry(rule_key(rule)).or_default().rule = Some(rule);
+        gathered.rows.entry(rule_key(rule)).or_default().rule = Some(rule);
     }
-    // The catalog is newest first.
-    for backup in sources.catalog.backups.iter().rev().filter(|backup| is_one(backup)) {
-        let key = key_of(sources.rules, &backup.target, &backup.key, &backup.series);
-        if names::dbacked_name(&backup.key).is_some() {
-            let known = dbacked.entry(&backup.series).or_default();
-            if !known.contains(&key) {
+    gathered.listed(sources);
+    gathered.joined(sources, joined);
+    gathered.named(sources);
+    gathered.rows
+}
+
+/// Rows, and how to find them.
+#[derive(Default)]
+struct Gathered<'a> {
+    rows: BTreeMap<SeriesKey, Row<'a>>,
+    of_backup: HashMap<&'a BackupId, SeriesKey>,
+    /// Those of DBacked by the alias in the names of their backups.
+    dbacked: HashMap<&'a Foreign, Vec<SeriesKey>>,
+}
+
+impl<'a> Gathered<'a> {
+    /// What lies there, and what once did.
+    fn listed(&mut self, sources: &'a Sources<'_>) {
+        // The catalog is newest first.
+        for backup in sources.catalog.backups.iter().rev().filter(|backup| is_one(backup)) {
+            let key = key_of(sources.rules, &backup.target, &backup.key, &backup.series);
+            self.alias(&backup.key, &backup.series, &key);
+            self.of_backup.insert(&backup.id, key.clone());
+            self.rows.entry(key).or_default().backups.push(backup);
+        }
+        for (target, _, known) in remembered(sources.catalog, &sources.seen) {
+            for series in &known.series {
+                let key = key_of(sources.rules, target, &series.key, &series.name);
+                self.alias(&series.key, &series.name, &key);
+                self.rows.entry(key).or_default().seen.push((target, series));
+            }
+        }
+    }
+
+    fn alias(&mut self, name: &Foreign, alias: &'a Foreign, key: &SeriesKey) {
+        if names::dbacked_name(name).is_some() {
+            let known = self.dbacked.entry(alias).or_default();
+            if !known.contains(key) {
                 known.push(key.clone());
             }
         }
-        of_backup.insert(&backup.id, key.clone());
-        rows.entry(key).or_default().backups.push(backup);
     }
-    for (target, _, known) in remembered(sources.catalog, &sources.seen) {
-        for series in &known.series {
-            let key = key_of(sources.rules, target, &series.key, &series.name);
-            if names::dbacked_name(&series.key).is_some() {
-                let known = dbacked.entry(&series.name).or_default();
-                if !known.contains(&key) {
-                    known.push(key.clone());
-                }
-            }
-            rows.entry(key).or_default().seen.push((target, series));
-        }
-    }
-    let told: HashMap<&RunId, &Foreign> = sources.newest.iter().map(|run| (&run.id, &run.series)).collect();
-    for (run, joints) in &joined.runs {
-        let keys = joints.iter().filter_map(|joint| of_backup.get(&joint.backup));
-        for (key, name) in keys.filter_map(|key| Some((key, told.get(run)?))) {
-            rows.entry(key.clone()).or_default().runs.insert(name);
-        }
-    }
-    for (target, key, run) in missed(&sources.newest, joined) {
-        let key = key_of(sources.rules, target, key, &series_of(key));
-        rows.entry(key).or_default().runs.insert(&run.series);
-    }
-    let owners = owners(&sources.newest);
-    for series in &sources.told {
-        let alias = owners.get(&series.name).copied().unwrap_or(&series.name);
-        let alias = match dbacked.contains_key(alias) {
-            false => alias_by_time(alias, &sources.newest, &dbacked, &rows).unwrap_or(alias),
-            true => alias,
-        };
-        let by_alias = dbacked.get(alias).filter(|_| series.tool == Tool::Dbacked);
-        for key in by_alias.into_iter().flatten() {
-            rows.entry(key.clone()).or_default().runs.insert(&series.name);
-        }
-        let backs_up = sources.briefs.get(&series.name).is_some_and(|briefs| !briefs.is_empty());
-        if backs_up && rows.values().all(|row| !row.runs.contains(&series.name)) {
-            let key = SeriesKey { name: series.name.clone(), target: None };
-            let row = rows.entry(key).or_default();
-            row.runs.insert(&series.name);
-            row.aliased = series.tool == Tool::Dbacked && !dbacked.is_empty();
-        }
-    }
-    rows
-}
 
-/// The one alias under which DBacked wrote a backup at the time that the table of a database notes as that of its last:
-/// the table does not know its alias.
-fn alias_by_time<'a>(
-    series: &Foreign,
-    runs: &[Run],
-    dbacked: &HashMap<&'a Foreign, Vec<SeriesKey>>,
-    rows: &BTreeMap<SeriesKey, Row<'_>>,
-) -> Option<&'a Foreign> {
-    let of_table = runs.iter().filter(|run| run.feed == Feed::DbackedTable && run.series == *series);
-    let noted = of_table.filter_map(|run| run.ended.or(run.started)).max()?;
-    let written = |backup: &Backup| backup.stamp.modified.unwrap_or_default().max(backup.taken.at);
-    let agrees = |key: &SeriesKey| {
-        let newest = rows.get(key).and_then(|row| row.backups.last());
-        newest.is_some_and(|backup| written(backup).0.abs_diff(noted.0) <= NOTE_AGREES.unsigned_abs())
-    };
-    let mut fit = dbacked.iter().filter(|(_, keys)| keys.iter().any(agrees));
-    fit.next().filter(|_| fit.next().is_none()).map(|(alias, _)| *alias)
+    /// Runs by what they left, whether it is still there or not.
+    fn joined(&mut self, sources: &'a Sources<'_>, joined: &Joined) {
+        for run in &sources.newest {
+            let keys = joined.of_run(&run.id).iter().filter_map(|joint| self.of_backup.get(&joint.backup));
+            for key in keys {
+                self.rows.entry(key.clone()).or_default().runs.insert(&run.series);
+            }
+        }
+        for (target, key, run) in missed(&sources.newest, joined) {
+            let key = key_of(sources.rules, target, key, &series_of(key));
+            self.rows.entry(key).or_default().runs.insert(&run.series);
+        }
+    }
+
+    /// Runs of DBacked by their names, and a row of their own for those of which nothing was found.
+    fn named(&mut self, sources: &'a Sources<'_>) {
+        let owners = owners(&sources.newest);
+        for series in &sources.told {
+            let owner = owners.get(&series.name).copied().unwrap_or(&series.name);
+            let by_time = || self.alias_by_time(owner, &sources.newest).and_then(|alias| self.dbacked.get(alias));
+            let keys = self.dbacked.get(owner).or_else(by_time).filter(|_| series.tool == Tool::Dbacked);
+            for key in keys.cloned().unwrap_or_default() {
+                self.rows.entry(key).or_default().runs.insert(&series.name);
+            }
+            let backs_up = sources.briefs.get(&series.name).is_some_and(|briefs| !briefs.is_empty());
+            if backs_up && self.rows.values().all(|row| !row.runs.contains(&series.name)) {
+                let row = self.rows.entry(SeriesKey { name: series.name.clone(), target: None }).or_default();
+                row.runs.insert(&series.name);
+                row.aliased = series.tool == Tool::Dbacked && !self.dbacked.is_empty();
+            }
+        }
+    }
+
+    /// The one alias under which DBacked wrote a backup at the time that the table of a database notes as that of its
+    /// last: the table does not know its alias.
+    fn alias_by_time(&self, series: &Foreign, runs: &[Run]) -> Option<&'a Foreign> {
+        let of_table = runs.iter().filter(|run| run.feed == Feed::DbackedTable && run.series == *series);
+        let noted = of_table.filter_map(|run| run.ended.or(run.started)).max()?;
+        let written = |backup: &Backup| backup.stamp.modified.unwrap_or_default().max(backup.taken.at);
+        let agrees = |key: &SeriesKey| {
+            let newest = self.rows.get(key).and_then(|row| row.backups.last());
+            newest.is_some_and(|backup| written(backup).0.abs_diff(noted.0) <= NOTE_AGREES.unsigned_abs())
+        };
+        let mut fit = self.dbacked.iter().filter(|(_, keys)| keys.iter().any(agrees));
+        fit.next().filter(|_| fit.next().is_none()).map(|(alias, _)| *alias)
+    }
 }
 
 /// What the newest run of each series left, by its own account, where that is no more: a row of its own, though nothing

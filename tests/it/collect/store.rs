@@ -204,17 +204,6 @@ fn the_history_of_the_first_version_becomes_ours_with_everything_in_it() {
 }
 
 #[test]
-fn thousands_of_names_with_one_run_each_push_no_series_out() {
-    let shelf = Shelf::new();
-    let store = shelf.open();
-    let shop = (1..5).map(|days| simple("shop", Moment(NOW.0 - days * DAY), RunState::Ok, Feed::DbackedMetadata));
-    let made_up = (0..2100).map(|nth| simple(&format!("dbacked:{nth}"), NOW, RunState::Ok, Feed::Beacon));
-    store.put(&[intake_of(shop.chain(made_up).collect())], &make).unwrap();
-    let strips = store.strips(DayNumber(0), DayNumber(99_999)).unwrap();
-    assert_eq!((strips.len(), strips[0].name.to_string().as_str()), (2000, "shop"));
-}
-
-#[test]
 fn what_runs_named_is_known_without_opening_them_and_goes_with_the_last_of_them() {
     let shelf = Shelf { folder: scratch(), keep: Keep { age: Duration::from_secs(40 * 86_400), ..Keep::default() } };
     let store = shelf.open();
