@@ -301,7 +301,8 @@ mod tests {
     #[test]
     fn a_name_says_how_exactly_it_tells_the_time() {
         let facts = |key: &str| dated_name(&Foreign::from(key)).unwrap();
-        for day in ["shop-2026-11-21.sql.gz", "20261121-shop.sql", "x-2026-11-21-9999.sql", "shop_2026-11-21_full.sql"] {
+        for day in ["shop-2026-11-21.sql.gz", "20261121-shop.sql", "x-2026-11-21-9999.sql", "shop_2026-11-21_full.sql"]
+        {
             assert_eq!(facts(day).exact, Exactness::Day, "{day}");
         }
         for time in ["shop_20261121_0000.sql", "shop-202611210300.sql", "all 2026-11-21 03:00.sql"] {

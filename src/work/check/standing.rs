@@ -231,7 +231,8 @@ impl Ask<'_> {
         let points = &best.series.points;
         let all_gone = points.iter().any(|point| point.kept == Kept::Gone);
         let newest = points.iter().rev().find(|point| point.at.0 <= self.now.0.saturating_add(FUTURE));
-        let elsewhere = newest.filter(|point| point.outcome == Outcome::Made && point.elsewhere && best.place.is_none());
+        let elsewhere =
+            newest.filter(|point| point.outcome == Outcome::Made && point.elsewhere && best.place.is_none());
         let state = if self.all_listed { State::Critical } else { State::Unknown };
         if let Some(why) = wiped(best) {
             return (State::Critical, why);
@@ -293,7 +294,8 @@ fn is_late(judged: &Judgement) -> bool {
 
 /// Findings about the whole of a series.
 fn about_all(series: &SeriesPast) -> impl Iterator<Item = &Finding> {
-    let of_one = |finding: &&Finding| matches!(finding.code.as_str(), "size_differs" | "no_run" | "run_failed" | "damaged");
+    let of_one =
+        |finding: &&Finding| matches!(finding.code.as_str(), "size_differs" | "no_run" | "run_failed" | "damaged");
     series.findings.iter().filter(move |finding| !of_one(finding) && finding.weight >= Weight::Warning)
 }
 

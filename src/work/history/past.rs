@@ -167,9 +167,7 @@ impl Builder<'_, '_> {
 
     /// Whether such a run made something that lies there: it is told of there.
     fn is_of_another_place(&self, brief: &RunBrief) -> bool {
-        brief.state != RunState::Failed
-            && self.names_other_places(brief)
-            && !self.joined.of_run(&brief.id).is_empty()
+        brief.state != RunState::Failed && self.names_other_places(brief) && !self.joined.of_run(&brief.id).is_empty()
     }
 
     fn days(&self) -> Vec<Day> {
@@ -230,8 +228,8 @@ impl Builder<'_, '_> {
         let checked = runs.filter(|run| run.kind == RunKind::Verification).filter_map(|run| {
             let place = self.joined.verified.get(&run.id)?;
             let here = match &self.key.target {
-                Some(target) => place.target == *target,
-                None => self.row.backups.iter().any(|backup| Some(&backup.id) == place.backup.as_ref()),
+                Some(target) if self.row.server.is_none() => place.target == *target,
+                _ => self.row.backups.iter().any(|backup| Some(&backup.id) == place.backup.as_ref()),
             };
             here.then(|| Checked {
                 at: run.at(),

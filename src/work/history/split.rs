@@ -88,9 +88,8 @@ fn surely<'s>(key: &SeriesKey, row: &Row<'_>, sources: &'s Sources<'_>, joined: 
 
 /// Only feeds of spans tell who ran.
 fn active<'a>(name: &'a Foreign, sources: &Sources<'_>) -> Option<Active<'a>> {
-    let believable = |brief: &&RunBrief| {
-        brief.feed <= Feed::TraceStderr && brief.at >= EARLIEST && brief.at <= sources.now
-    };
+    let believable =
+        |brief: &&RunBrief| brief.feed <= Feed::TraceStderr && brief.at >= EARLIEST && brief.at <= sources.now;
     let briefs: Vec<&RunBrief> = sources.briefs.get(name)?.iter().filter(believable).collect();
     let (oldest, newest) = (briefs.first()?.at, briefs.last()?.at);
     let gaps = i64::try_from(briefs.len()).unwrap_or(i64::MAX).saturating_sub(1).max(1);

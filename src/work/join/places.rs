@@ -95,7 +95,8 @@ impl Places {
     }
 
     fn at(&self, spot: Option<Spot>) -> impl Iterator<Item = &Place> {
-        let inside = move |place: &&Place| spot.as_ref().is_some_and(|spot| place.spot == *spot || place.spot.holds(spot));
+        let inside =
+            move |place: &&Place| spot.as_ref().is_some_and(|spot| place.spot == *spot || place.spot.holds(spot));
         self.0.iter().filter(inside)
     }
 

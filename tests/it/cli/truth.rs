@@ -50,7 +50,16 @@ struct Told<'a> {
 impl Default for Told<'_> {
     fn default() -> Self {
         let (identity, databases) = ("mysql:all:5c0e", vec!["shop"]);
-        Self { began: 0, into: vec!["nas"], databases, identity, server: None, bytes: 2000, failed: false, pruned: vec![] }
+        Self {
+            began: 0,
+            into: vec!["nas"],
+            databases,
+            identity,
+            server: None,
+            bytes: 2000,
+            failed: false,
+            pruned: vec![],
+        }
     }
 }
 
@@ -417,7 +426,11 @@ fn runs_into_another_place_are_an_alarm_once_they_are_old() {
         let mut story = Story::new(&["nas"]);
         story.lay(&format!("nas/audit-{}.sql.gz", day(now())), &packed_dump(10), now() - 600);
         for nth in 0..20 {
-            story.tell(&Told { began: now() - HOUR - (ago + nth) * DAY, into: vec!["s3://elsewhere/x"], ..Told::default() });
+            story.tell(&Told {
+                began: now() - HOUR - (ago + nth) * DAY,
+                into: vec!["s3://elsewhere/x"],
+                ..Told::default()
+            });
         }
         story.collect();
         story
@@ -438,7 +451,10 @@ fn a_run_that_failed_and_left_its_backup_says_so() {
     let lines = story.history();
     assert_eq!(lines.len(), 30, "each run once");
     let said = |line: &Value| line["findings"].as_array().unwrap().iter().any(|it| it["code"] == "run_failed");
-    assert!(lines.iter().all(|line| line["outcome"] == "made" && line["status"] == "failed" && said(line)), "{lines:?}");
+    assert!(
+        lines.iter().all(|line| line["outcome"] == "made" && line["status"] == "failed" && said(line)),
+        "{lines:?}"
+    );
     let judged = story.judged();
     assert!(codes(&judged).contains(&"repeated_failure"), "{judged:?}");
     let answer = story.aged(&[]);
@@ -481,7 +497,9 @@ fn every_name_that_a_prune_removed_is_judged_beside_the_rule_of_its_own_target()
         story.collect();
         let lines = story.judged();
         let wrong = lines.iter().filter(|line| line["code"] == "pruned_wrongly");
-        wrong.map(|line| (line["target"].as_str().unwrap().to_owned(), line["removed"].as_u64().unwrap())).collect::<Vec<_>>()
+        wrong
+            .map(|line| (line["target"].as_str().unwrap().to_owned(), line["removed"].as_u64().unwrap()))
+            .collect::<Vec<_>>()
     };
     assert_eq!(judged("nas", false, 10), [("nas".to_owned(), 30)]);
     assert_eq!(judged("nas", false, 64), [("nas".to_owned(), 30)], "beyond the first 64 names too");

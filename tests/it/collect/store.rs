@@ -220,7 +220,10 @@ fn what_runs_named_is_known_without_opening_them_and_goes_with_the_last_of_them(
         let sets = store.named(&shop, Moment(NOW.0 - from * DAY), Moment(NOW.0 - until * DAY)).unwrap();
         sets.iter().map(|named| (named.names.len(), named.all)).collect::<Vec<_>>()
     };
-    assert_eq!((names(400, 0), names(29, 0), names(400, 30)), (vec![(1, true), (2, true)], vec![(1, true)], vec![(2, true)]));
+    assert_eq!(
+        (names(400, 0), names(29, 0), names(400, 30)),
+        (vec![(1, true), (2, true)], vec![(1, true)], vec![(2, true)])
+    );
     let briefs = store.briefs(&RunQuery::default()).unwrap();
     let counts: Vec<usize> = briefs.iter().map(|brief| brief.inside.as_ref().unwrap().names.len()).collect();
     assert_eq!((counts[0], counts[59]), (1, 2));
