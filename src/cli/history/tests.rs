@@ -146,12 +146,17 @@ fn what_is_odd_about_one_backup_stands_on_its_line() {
         ("object_gone", "it left x.tgz in nas, where that is no longer"),
     ] {
         let odd = Some(Finding::new(Weight::Warning, code, text));
-        let run = Some(RunId::of("test", &[]));
-        let one =
-            Point { odd, run: run.clone(), state: Some(RunState::Ok), certainty: Some(Certainty::Exact), ..point() };
+        let run = RunId::of("test", &[]);
+        let one = Point {
+            odd,
+            run: Some(run.clone()),
+            state: Some(RunState::Ok),
+            certainty: Some(Certainty::Exact),
+            ..point()
+        };
         let line = serde_json::to_value(RunLine::of(&series, Tried::Backup(&one))).unwrap();
         let expected = json!({
-            "kind": "backup", "run_id": run.unwrap().as_str(), "database": "shop", "target": "nas",
+            "kind": "backup", "run_id": run.as_str(), "database": "shop", "target": "nas",
             "started_at": "2026-11-21T03:00:00.000Z", "ended_at": "2026-11-21T03:11:00.000Z", "status": "ok",
             "bytes": 4_000_000, "object_id": one.backup.as_ref().unwrap().as_str(), "trust": "listed",
             "findings": [{ "code": code, "text": text }], "series": "nas:shop", "outcome": "made",

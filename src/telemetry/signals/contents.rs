@@ -71,6 +71,9 @@ impl Lasting {
 /// What one size is measured by: what it is named for, how it is packed, how it is sealed.
 type Measure<'a> = Option<(&'a Like, Sealed)>;
 
+/// The same without the seal.
+type Kind<'a> = (&'a Foreign, (Format, Compression));
+
 /// What was made and has a size, each with what it is measured by: like with like. What nobody knows of one is taken to
 /// be as in the next one of which it is known, else as in the one before it.
 fn sized<'a>(past: &Past<'a>) -> Vec<(&'a Attempt, u64, Measure<'a>)> {
@@ -90,7 +93,7 @@ fn sized<'a>(past: &Past<'a>) -> Vec<(&'a Attempt, u64, Measure<'a>)> {
 }
 
 /// Fills in how something is sealed from what is known of its like, or learns it from there.
-fn learn<'a>(known: &mut HashMap<(&'a Foreign, (Format, Compression)), Sealed>, measure: &mut Measure<'a>) {
+fn learn<'a>(known: &mut HashMap<Kind<'a>, Sealed>, measure: &mut Measure<'a>) {
     let Some((like, seal)) = measure else { return };
     let of_its_like = known.entry((&like.series, like.named_as)).or_insert(*seal);
     match *seal {
@@ -100,12 +103,12 @@ fn learn<'a>(known: &mut HashMap<(&'a Foreign, (Format, Compression)), Sealed>, 
 }
 
 fn sizes(past: &Past<'_>) -> (Vec<Judgement>, Vec<Judgement>) {
-    let mut watches: HashMap<Option<(&Foreign, (Format, Compression), Sealed)>, Watch> = HashMap::new();
+    let mut watches: HashMap<Option<(Kind<'_>, Sealed)>, Watch> = HashMap::new();
     // What was usual of each naming when it was last known, however it was packed.
     let mut usual: HashMap<Option<&Foreign>, (f64, u32)> = HashMap::new();
     let mut lasting = Lasting::default();
     for (attempt, bytes, measure) in sized(past) {
-        let kind = measure.map(|(like, seal)| (&like.series, like.named_as, seal));
+        let kind = measure.map(|(like, seal)| ((&like.series, like.named_as), seal));
         let watch = watches.entry(kind).or_insert_with(|| Watch::new(SIZE_RATIO));
         let series = measure.map(|(like, _)| &like.series);
         let judged = match watch.next(attempt.day(), bytes as f64) {
