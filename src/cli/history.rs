@@ -181,7 +181,7 @@ impl<'a> RunLine<'a> {
     }
 
     fn of_backup(series: &'a SeriesPast, point: &'a Point) -> Self {
-        let about = series.judgements.iter().filter(|judged| judged.is_of_one() && judged.since == point.at);
+        let about = series.said_of(point.at);
         Self {
             kind: RunKind::Backup.word(),
             run_id: point.run.as_ref().map(|run| run.as_str()),

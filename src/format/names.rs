@@ -22,8 +22,31 @@ const PREFIXES: [&[u8]; 2] = [b"dbacked_", b"backup_"];
 pub struct NameFacts {
     /// The alias or database; may be empty.
     pub naming: Foreign,
-    /// The time in it, as UTC.
+    /// The time in it, as UTC; of a day the beginning.
     pub at: Moment,
+    /// How exactly it tells the time.
+    pub exact: Exactness,
+}
+
+/// How exactly a name tells when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exactness {
+    /// To the minute or better.
+    Time,
+    /// Only the day, by whatever clock and zone its writer had.
+    Day,
+}
+
+/// How far from UTC the zones of the earth go, in milliseconds.
+const ZONES: i64 = 14 * 3_600_000;
+const DAY: i64 = 86_400_000;
+
+impl NameFacts {
+    /// Whether something written then may have been written on the day of this name, in whatever zone.
+    pub fn may_be_of(&self, written: Moment) -> bool {
+        let after = written.0.saturating_sub(self.at.0);
+        self.exact == Exactness::Day && (-ZONES..DAY + ZONES).contains(&after)
+    }
 }
 
 /// The part of a key behind its last slash.
@@ -51,7 +74,7 @@ pub fn dbacked_name(key: &Foreign) -> Option<NameFacts> {
     let number = |at: usize, length: usize| number(&digits[at..at + length]);
     let (day, month, year) = (number(0, 2)?, number(2, 2)?, number(4, 4)?);
     let at = moment([year, month, day, number(8, 2)?, number(10, 2)?, 0])?;
-    Some(NameFacts { naming: Foreign::new(naming), at })
+    Some(NameFacts { naming: Foreign::new(naming), at, exact: Exactness::Time })
 }
 
 /// Reads the name of a plain dump: `shop-2026-11-21.sql.gz`, `shop_20261121_0300.sql`, `2026-11-21-shop.sql`.
@@ -61,13 +84,13 @@ pub fn dated_name(key: &Foreign) -> Option<NameFacts> {
     let (stem, _) = split_extensions(base(key.raw_bytes()));
     let digit = |at: usize| stem.get(at).is_some_and(u8::is_ascii_digit);
     let starts = (0..stem.len()).rev().filter(|at| digit(*at) && (*at == 0 || !digit(at - 1)));
-    let (start, (fields, end)) = starts.filter_map(|at| Some((at, date(stem, at)?))).next()?;
+    let (start, (fields, end, exact)) = starts.filter_map(|at| Some((at, date(stem, at)?))).next()?;
     let (before, after) = (trim(&stem[..start]), trim(&stem[end..]));
     let naming = match (before, after) {
         (naming, b"") | (b"", naming) => naming.to_vec(),
         (before, after) => [before, b"-", after].concat(),
     };
-    Some(NameFacts { naming: Foreign::new(naming), at: moment(fields)? })
+    Some(NameFacts { naming: Foreign::new(naming), at: moment(fields)?, exact })
 }
 
 /// Whether a name is one that databacker gives, in any of its generations.
@@ -146,26 +169,26 @@ fn trim(mut text: &[u8]) -> &[u8] {
 }
 
 /// A date and perhaps a time that begin at `at`, and where they end: year first.
-fn date(stem: &[u8], at: usize) -> Option<([u16; 6], usize)> {
+fn date(stem: &[u8], at: usize) -> Option<([u16; 6], usize, Exactness)> {
     let run = stem[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     let pick = |from: usize, length: usize| number(stem.get(from..from + length)?);
-    let (day, mut end) = match run {
+    let (day, end) = match run {
         8 | 12 | 14 => ([pick(at, 4)?, pick(at + 4, 2)?, pick(at + 6, 2)?], at + 8),
         4 if separated(stem, at + 4, 2) && separated(stem, at + 7, 2) => {
             ([pick(at, 4)?, pick(at + 5, 2)?, pick(at + 8, 2)?], at + 10)
         }
         _ => return None,
     };
-    let mut fields = [day[0], day[1], day[2], 0, 0, 0];
+    let fields = [day[0], day[1], day[2], 0, 0, 0];
     moment(fields).filter(|_| (1995..2200).contains(&day[0]))?;
     let time = if run > 8 { clock(stem, end) } else { behind(stem, end).and_then(|at| clock(stem, at)) };
     if let Some(([hour, minute, second], after)) = time {
         let with_time = [day[0], day[1], day[2], hour, minute, second];
         if moment(with_time).is_some() {
-            (fields, end) = (with_time, after);
+            return Some((with_time, after, Exactness::Time));
         }
     }
-    Some((fields, end))
+    Some((fields, end, Exactness::Day))
 }
 
 /// Two digits behind a separator, and no third digit.
@@ -273,6 +296,22 @@ mod tests {
         for wrong in ["shop.sql", "shop-2026-13-21.sql", "shop-99999999.sql", "", "123456789.sql", "v2026-1-2.sql"] {
             assert_eq!(plain(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_name_says_how_exactly_it_tells_the_time() {
+        let facts = |key: &str| dated_name(&Foreign::from(key)).unwrap();
+        for day in ["shop-2026-11-21.sql.gz", "20261121-shop.sql", "x-2026-11-21-9999.sql", "shop_2026-11-21_full.sql"]
+        {
+            assert_eq!(facts(day).exact, Exactness::Day, "{day}");
+        }
+        for time in ["shop_20261121_0000.sql", "shop-202611210300.sql", "all 2026-11-21 03:00.sql"] {
+            assert_eq!(facts(time).exact, Exactness::Time, "{time}");
+        }
+        let shop = facts("shop-2026-11-21.sql.gz");
+        let hours = |hours: i64| shop.may_be_of(Moment(shop.at.0 + hours * 3_600_000));
+        assert_eq!([-15, -14, 0, 23, 37, 38].map(hours), [false, true, true, true, true, false]);
+        assert!(!facts("shop_20261121_0300.sql").may_be_of(shop.at));
     }
 
     #[test]

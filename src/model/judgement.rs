@@ -238,6 +238,11 @@ impl Judgement {
         }
     }
 
+    /// Whether it compares a size or a duration with what is usual: of every single one on its own.
+    pub fn is_figure(&self) -> bool {
+        matches!(self.what, What::Shrunk { .. } | What::Grown { .. } | What::Slower { .. })
+    }
+
     /// Whether it is still so.
     pub fn stands(&self) -> bool {
         self.until.is_none()

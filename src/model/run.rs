@@ -4,6 +4,7 @@
 //! passwords have been taken out of it before it became part of any of these types.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -378,8 +379,32 @@ impl Run {
     }
 }
 
-/// What lists, strips and judgements need of a run: read from columns, without opening the rest.
+/// The databases that a run named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// Their names, sorted, each once.
+    pub names: Vec<Foreign>,
+    /// Whether they are all that it had.
+    pub all: bool,
+}
+
+impl Named {
+    /// What a run named; `None` where it named nothing.
+    pub fn of(run: &Run) -> Option<Self> {
+        let told = run.databases.as_ref().filter(|names| !names.is_empty())?;
+        let all = run.database_count.is_none_or(|count| count <= told.len() as u64);
+        let mut names = told.clone();
+        names.sort();
+        names.dedup();
+        Some(Self { names, all })
+    }
+}
+
+/// From 2015 on: a run that says it was earlier has a wrong clock.
+pub const EARLIEST: Moment = Moment(1_420_070_400_000);
+
+/// What lists, strips and judgements need of a run: read from columns, without opening the rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunBrief {
     /// Which run.
     pub id: RunId,
@@ -401,6 +426,10 @@ pub struct RunBrief {
     pub state: RunState,
     /// Bytes that were made.
     pub bytes: Option<u64>,
+    /// The databases that it named.
+    pub inside: Option<Arc<Named>>,
+    /// How many backups its prunes were to delete.
+    pub pruned: u64,
 }
 
 impl RunBrief {

@@ -140,6 +140,8 @@ fn brief(series: &SeriesKey, point: &Point) -> Option<RunBrief> {
         ended,
         state,
         bytes,
+        inside: None,
+        pruned: 0,
     };
     point.backup.is_none().then_some(one)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::format::names::{DatabackerName, NamePattern};
+use crate::format::names::{DatabackerName, Exactness, NameFacts, NamePattern};
 use crate::format::{names, sidecar};
 use crate::model::backup::{Backup, BackupId, Basis, Format, Metadata, MetadataFacts, Opens, Shape, Taken, TakenFrom};
 use crate::model::foreign::Foreign;
@@ -220,11 +220,15 @@ impl Place<'_> {
         };
         let folder = name.folder.raw_bytes();
         let folder = slashed.and_then(|prefix| folder.strip_prefix(prefix.as_bytes())).unwrap_or(folder);
-        let parts = folder.split(|byte| *byte == b'/').filter(|part| !part.is_empty());
-        let mut path: Vec<&[u8]> = parts.collect();
-        path.push(name.naming.raw_bytes());
-        Foreign::new([b"databacker:".as_slice(), &path.join(&b'/')].concat())
+        databacker_series(folder, name)
     }
+}
+
+fn databacker_series(folder: &[u8], name: &DatabackerName) -> Foreign {
+    let parts = folder.split(|byte| *byte == b'/').filter(|part| !part.is_empty());
+    let mut path: Vec<&[u8]> = parts.collect();
+    path.push(name.naming.raw_bytes());
+    Foreign::new([b"databacker:".as_slice(), &path.join(&b'/')].concat())
 }
 
 /// The series, the databases by the name alone, the time, and why the time is not the name's.
@@ -246,7 +250,7 @@ fn naming(place: &Place<'_>, object: &Object, facts: Option<&MetadataFacts>) -> 
         return Naming { series: place.series(&name), databases: vec![], taken, doubt };
     }
     let name = dbacked.or_else(|| names::dated_name(&object.key));
-    let taken = taken(object, facts, name.as_ref().map(|name| name.at));
+    let taken = taken(object, facts, name.as_ref());
     let naming = name.map(|name| name.naming).filter(|naming| !naming.raw_bytes().is_empty());
     Naming {
         series: naming.clone().unwrap_or_else(|| names::stem(&object.key)),
@@ -345,11 +349,12 @@ fn orphan(place: &Place<'_>, described: &Foreign, object: &Object, known: &Besid
     made
 }
 
-/// The true time: metadata, then name, then the object's own.
+/// The true time: metadata, then name, then the object's own. Of a name that carries only a day the object's own says
+/// when on that day it was, unless it is of another: that of a copy.
 ///
 /// Metadata that lies is not believed: a time before 2000, or more than a day after the object was
 /// written, cannot be when its upload started.
-fn taken(object: &Object, facts: Option<&MetadataFacts>, name: Option<Moment>) -> Taken {
+fn taken(object: &Object, facts: Option<&MetadataFacts>, name: Option<&NameFacts>) -> Taken {
     const YEAR_2000: Moment = Moment(946_684_800_000);
     const DAY: i64 = 86_400_000;
     let written = object.stamp.modified;
@@ -359,9 +364,32 @@ fn taken(object: &Object, facts: Option<&MetadataFacts>, name: Option<Moment>) -
         return Taken { at, from: TakenFrom::Metadata, offset: None };
     }
     match name {
-        Some(at) => Taken { at, from: TakenFrom::Name, offset: None },
-        None => Taken { at: written.unwrap_or_default(), from: TakenFrom::Object, offset: None },
+        Some(name) if !written.is_some_and(|written| name.may_be_of(written)) => {
+            Taken { at: name.at, from: TakenFrom::Name, offset: None }
+        }
+        _ => Taken { at: written.unwrap_or_default(), from: TakenFrom::Object, offset: None },
     }
+}
+
+/// The series that a key belongs to by its name alone, in a target without a configured pattern.
+pub fn series_of(key: &Foreign) -> Foreign {
+    let dbacked = names::dbacked_name(key);
+    if let Some(name) = names::databacker_name(key).filter(|_| dbacked.is_none()) {
+        return databacker_series(name.folder.raw_bytes(), &name);
+    }
+    let naming = dbacked.or_else(|| names::dated_name(key)).map(|name| name.naming);
+    naming.filter(|naming| !naming.raw_bytes().is_empty()).unwrap_or_else(|| names::stem(key))
+}
+
+/// The end of the day that a backup is of, where that is all that is known of when it was taken: some minutes before
+/// midnight, so that it is not what was due at the next one.
+pub fn end_of_day(backup: &Backup) -> Option<Moment> {
+    const ALMOST_A_DAY: i64 = 86_400_000 - 600_000;
+    let midnight = backup.taken.at.0.rem_euclid(86_400_000) == 0;
+    let by_name = midnight && backup.taken.from == TakenFrom::Name && names::databacker_name(&backup.key).is_none();
+    let name = by_name.then(|| names::dated_name(&backup.key)).flatten()?;
+    let day = name.exact == Exactness::Day && name.at == backup.taken.at;
+    day.then(|| Moment(name.at.0.saturating_add(ALMOST_A_DAY)))
 }
 
 /// The minute that a DBacked name carries.
@@ -436,13 +464,20 @@ mod tests {
     #[test]
     fn the_true_time_is_that_of_metadata_then_name_then_object_and_lies_are_not_believed() {
         let written = object("k", NAMED.0 + 60_000);
-        let from = |facts: Option<&MetadataFacts>, name| taken(&written, facts, name).from;
+        let from = |facts: Option<&MetadataFacts>, name: Option<Moment>| {
+            let name = name.map(|at| NameFacts { naming: Foreign::from("k"), at, exact: Exactness::Time });
+            taken(&written, facts, name.as_ref()).from
+        };
         assert_eq!(from(Some(&claims(Some(NAMED.0))), Some(NAMED)), TakenFrom::Metadata);
         assert_eq!(from(Some(&claims(None)), Some(NAMED)), TakenFrom::Name);
         assert_eq!(from(None, None), TakenFrom::Object);
         for lie in [0, -1, i64::MIN, i64::MAX, NAMED.0 + 3 * 86_400_000] {
             assert_eq!(from(Some(&claims(Some(lie))), Some(NAMED)), TakenFrom::Name, "{lie}");
         }
+        let day = NameFacts { naming: Foreign::from("k"), at: Moment(NAMED.0 - 38_400_000), exact: Exactness::Day };
+        let of = |written: i64| taken(&object("k", written), None, Some(&day));
+        assert_eq!((of(NAMED.0).at, of(NAMED.0).from), (NAMED, TakenFrom::Object));
+        assert_eq!((of(NAMED.0 + 9 * 86_400_000).at, of(0).from), (day.at, TakenFrom::Name));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Runs and the objects that they left: by name, target, time and size, with how sure that is.
 
+mod places;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -11,7 +13,10 @@ use crate::model::run::{ObjectRef, Run, RunId, RunKind, RunState};
 use crate::model::target::{History, TargetName};
 use crate::model::trust::{Finding, Weight};
 use crate::model::units::{ByteSize, Moment};
-use crate::work::catalog::{Catalog, TargetState};
+use crate::work::catalog::Catalog;
+use crate::work::join::places::{Place, Spot};
+
+pub use self::places::Places;
 
 const MINUTE: i64 = 60_000;
 /// What a run made may be dated so long before its beginning: clocks differ.
@@ -47,6 +52,12 @@ pub struct Joined {
     pub unwritten: HashMap<RunId, Vec<TargetName>>,
     /// Runs that name places, all of them outside the estate.
     pub outside: HashSet<RunId>,
+    /// The targets that a run names, where every place that it names is one.
+    pub into: HashMap<RunId, Vec<TargetName>>,
+    /// What a run says it left in targets that are listed as a whole and do not hold it: by target and key.
+    pub missing: HashMap<RunId, Vec<(TargetName, Foreign)>>,
+    /// The targets, by where they are.
+    pub places: Places,
     /// Objects whose size is not what their run counted.
     pub odd: HashMap<BackupId, Finding>,
     /// What verifications of our own read.
@@ -81,14 +92,48 @@ impl Joined {
     }
 }
 
+impl Joined {
+    /// Notes into which targets a run wrote, or did not, by its own account.
+    fn place(&mut self, run: &Run) {
+        let names = |object: &ObjectRef| self.places.of(object).map(|place| place.name.clone()).collect::<Vec<_>>();
+        let failed = run.objects.iter().filter(|object| object.state == Some(RunState::Failed));
+        let unwritten: Vec<TargetName> = failed.flat_map(names).collect();
+        let placed: Vec<Vec<TargetName>> =
+            run.objects.iter().filter(|object| object.target.is_some()).map(names).collect();
+        if !unwritten.is_empty() {
+            self.unwritten.insert(run.id.clone(), unwritten);
+        }
+        if placed.is_empty() {
+            return;
+        }
+        if placed.iter().all(Vec::is_empty) {
+            self.outside.insert(run.id.clone());
+        } else if placed.iter().all(|places| !places.is_empty()) {
+            self.into.insert(run.id.clone(), placed.concat());
+        }
+    }
+
+    /// Notes what a run says it left, in targets that are listed as a whole and do not hold it.
+    fn miss(&mut self, run: &Run, object: &ObjectRef, index: &Index<'_>) {
+        let Some((spot, places)) = index.missing(run, object) else { return };
+        let Some(name) = &object.name else { return };
+        let text = format!("it left {name} in {}, where that is no longer", places[0].name);
+        let finding = Finding::new(Weight::Note, "object_gone", text);
+        self.findings.entry(run.id.clone()).or_default().push(finding);
+        let keys = places.iter().map(|place| (place.name.clone(), place.spot.key_of(&spot)));
+        self.missing.entry(run.id.clone()).or_default().extend(keys);
+    }
+}
+
 /// Joins verifications to what a catalog lists.
 fn verified(runs: &[Run], index: &Index<'_>) -> HashMap<RunId, Verified> {
     let own = runs.iter().filter(|run| run.kind == RunKind::Verification);
     let read = own.filter_map(|run| {
         let object = run.objects.first()?;
-        let at = index.spot(object).and_then(|spot| index.by_spot.get(&spot));
-        let backup = at.map(|at| index.backups[*at].id.clone());
-        Some((run.id.clone(), Verified { target: index.place(object)?.name.clone(), backup }))
+        let target = index.places.exactly(object)?.clone();
+        let lying = index.spot(object).map_or_else(Vec::new, |spot| index.lying(&spot));
+        let backup = lying.into_iter().map(|(at, _)| index.backups[at]).find(|backup| backup.target == target);
+        Some((run.id.clone(), Verified { target, backup: backup.map(|backup| backup.id.clone()) }))
     });
     read.collect()
 }
@@ -96,24 +141,17 @@ fn verified(runs: &[Run], index: &Index<'_>) -> HashMap<RunId, Verified> {
 /// Joins runs to what a catalog lists. The order of both does not matter.
 pub fn join(runs: &[Run], catalog: &Catalog) -> Joined {
     let index = Index::new(catalog);
-    let mut joined = Joined { verified: verified(runs, &index), ..Joined::default() };
+    let (places, verified) = (index.places.clone(), verified(runs, &index));
+    let mut joined = Joined { places, verified, ..Joined::default() };
     // What is named is joined first, so that a guess never takes what another run names.
     for run in runs.iter().filter(|run| run.kind == RunKind::Backup) {
-        let failed = run.objects.iter().filter(|object| object.state == Some(RunState::Failed));
-        let unwritten: Vec<TargetName> =
-            failed.filter_map(|object| index.place(object)).map(|it| it.name.clone()).collect();
-        if !unwritten.is_empty() {
-            joined.unwritten.insert(run.id.clone(), unwritten);
-        }
-        let mut placed = run.objects.iter().filter(|object| object.target.is_some()).peekable();
-        if placed.peek().is_some() && placed.all(|object| index.place(object).is_none()) {
-            joined.outside.insert(run.id.clone());
-        }
+        joined.place(run);
         for object in run.objects.iter().filter(|object| object.name.is_some()) {
-            match index.named(run, object) {
-                Some((at, certainty)) => joined.add(run, index.joint(at, certainty, run, object)),
-                None => joined.findings.entry(run.id.clone()).or_default().extend(index.missing(run, object)),
+            let here = index.named(run, object);
+            if here.is_empty() {
+                joined.miss(run, object, &index);
             }
+            here.into_iter().for_each(|(at, certainty)| joined.add(run, index.joint(at, certainty, run, object)));
         }
     }
     for run in runs.iter().filter(|run| run.kind == RunKind::Backup && run.state != RunState::Failed) {
@@ -137,50 +175,12 @@ pub fn join(runs: &[Run], catalog: &Catalog) -> Joined {
     joined
 }
 
-/// A place in one spelling: `s3 bucket`, `path/to`; slashes at both ends and doubled ones gone.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Spot {
-    host: String,
-    path: String,
-}
-
-impl Spot {
-    /// From a URL as a tool or the estate writes it; a bare path is a file.
-    fn of(url: &str) -> Self {
-        let (scheme, rest) = url.split_once("://").unwrap_or(("file", url));
-        let rest = rest.split_once('?').map_or(rest, |(rest, _)| rest);
-        let (authority, path) = if scheme == "file" { ("", rest) } else { rest.split_once('/').unwrap_or((rest, "")) };
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_lowercase();
-        let family = if scheme == "scp" { "sftp" } else { scheme };
-        let host = if family == "sftp" { host.strip_suffix(":22").unwrap_or(&host).to_owned() } else { host };
-        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-        Self { host: format!("{family} {host}"), path: parts.join("/") }
-    }
-
-    fn below(&self, name: &str) -> Self {
-        let name = name.trim_matches('/');
-        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}/{name}", self.path) };
-        Self { host: self.host.clone(), path }
-    }
-
-    fn holds(&self, other: &Self) -> bool {
-        let inside =
-            self.path.is_empty() || other.path.strip_prefix(&self.path).is_some_and(|rest| rest.starts_with('/'));
-        self.host == other.host && inside
-    }
-}
-
-struct Place<'a> {
-    name: &'a TargetName,
-    spot: Spot,
-    /// Whether everything in it is listed, so that what is not there is gone.
-    complete: bool,
-}
-
 struct Index<'a> {
-    places: Vec<Place<'a>>,
+    places: Places,
     backups: Vec<&'a Arc<Backup>>,
     by_spot: HashMap<Spot, usize>,
+    /// Another backup of the same spot.
+    also: HashMap<usize, usize>,
     by_base: HashMap<&'a [u8], Vec<usize>>,
     by_id: HashMap<&'a BackupId, usize>,
     /// Times and places in `backups`, sorted.
@@ -190,32 +190,23 @@ struct Index<'a> {
 
 impl<'a> Index<'a> {
     fn new(catalog: &'a Catalog) -> Self {
-        let places: Vec<Place<'a>> = catalog
-            .targets
-            .iter()
-            .map(|target| Place {
-                name: &target.name,
-                spot: Spot::of(&target.url),
-                complete: matches!(target.state, TargetState::Listed { .. }),
-            })
-            .collect();
+        let places = Places::new(catalog);
         let listed = |backup: &&Arc<Backup>| backup.history == History::Current && backup.stamp.size > 0;
         let backups: Vec<&Arc<Backup>> = catalog.backups.iter().filter(listed).collect();
         let mut by_spot = HashMap::with_capacity(backups.len());
+        let mut also = HashMap::new();
         let mut by_base: HashMap<&[u8], Vec<usize>> = HashMap::with_capacity(backups.len());
         let mut by_time = Vec::with_capacity(backups.len());
         for (at, backup) in backups.iter().enumerate() {
-            if let Some(place) = places.iter().find(|place| *place.name == backup.target)
-                && let Some(key) = backup.key.raw_str()
-            {
-                by_spot.insert(place.spot.below(key), at);
+            if let (Some(place), Some(key)) = (places.get(&backup.target), backup.key.raw_str()) {
+                also.extend(by_spot.insert(place.spot.below(key), at).map(|before| (at, before)));
             }
             by_base.entry(names::base(backup.key.raw_bytes())).or_default().push(at);
             by_time.push((backup.taken.at, at));
         }
         by_time.sort_unstable();
         let by_id = backups.iter().enumerate().map(|(at, backup)| (&backup.id, at)).collect();
-        Self { places, backups, by_spot, by_base, by_id, by_time, now: catalog.at }
+        Self { places, backups, by_spot, also, by_base, by_id, by_time, now: catalog.at }
     }
 
     fn spot(&self, object: &ObjectRef) -> Option<Spot> {
@@ -224,34 +215,38 @@ impl<'a> Index<'a> {
         Some(Spot::of(url).below(name))
     }
 
-    /// The target that an object was to be written into.
-    fn place(&self, object: &ObjectRef) -> Option<&Place<'a>> {
-        let spot = Spot::of(object.target.as_ref()?.raw_str()?);
-        let inside = |place: &&Place<'_>| place.spot == spot || place.spot.holds(&spot);
-        self.places.iter().find(inside)
+    /// Everything that lies at a spot: the same object where one target lies in another, and one each where two targets
+    /// are one bucket at two endpoints, of which nobody knows where it was written first.
+    fn lying(&self, spot: &Spot) -> Vec<(usize, Certainty)> {
+        let first = self.by_spot.get(spot).copied();
+        let all: Vec<usize> = std::iter::successors(first, |at| self.also.get(at).copied()).collect();
+        let place = |at: &usize| self.places.get(&self.backups[*at].target).map(|place| &place.spot);
+        let alone = |at: &usize| all.iter().all(|other| other == at || place(other) != place(at));
+        let certainty = |at: &usize| if alone(at) { Certainty::Exact } else { Certainty::Likely };
+        all.iter().map(|at| (*at, certainty(at))).collect()
     }
 
-    fn named(&self, run: &Run, object: &ObjectRef) -> Option<(usize, Certainty)> {
-        let name = object.name.as_ref()?;
+    fn named(&self, run: &Run, object: &ObjectRef) -> Vec<(usize, Certainty)> {
+        let Some(name) = &object.name else { return vec![] };
         let spot = self.spot(object);
-        if let Some(at) = spot.as_ref().and_then(|spot| self.by_spot.get(spot)) {
-            return Some((*at, Certainty::Exact));
-        }
+        let lying = spot.as_ref().map_or_else(Vec::new, |spot| self.lying(spot));
         // In a target that is listed as a whole it would have been found by its place.
-        if spot.is_some_and(|spot| self.places.iter().any(|place| place.complete && place.spot.holds(&spot))) {
-            return None;
+        let known = |spot: &Spot| self.places.complete(spot).next().is_some();
+        if !lying.is_empty() || spot.as_ref().is_some_and(known) {
+            return lying;
         }
         let near = |at: &&usize| self.backups[**at].taken.at.0.abs_diff(run.at().0) <= SAME_NAME.unsigned_abs();
-        let alike = self.by_base.get(names::base(name.raw_bytes()))?;
-        let alike: Vec<&usize> = alike.iter().filter(near).collect();
-        match alike[..] {
-            [only] => Some((*only, Certainty::Likely)),
+        let alike = self.by_base.get(names::base(name.raw_bytes())).into_iter().flatten();
+        let alike: Vec<&usize> = alike.filter(near).collect();
+        let only = match alike[..] {
+            [only] => Some(*only),
             _ => {
                 let sized = |at: &&&usize| Some(self.backups[***at].stamp.size) == object.bytes.or(run.bytes);
                 let mut sized = alike.iter().filter(sized);
-                sized.next().filter(|_| sized.next().is_none()).map(|at| (**at, Certainty::Likely))
+                sized.next().filter(|_| sized.next().is_none()).map(|at| **at)
             }
-        }
+        };
+        only.map(|at| (at, Certainty::Likely)).into_iter().collect()
     }
 
     /// What a run without a name may have left: what is dated into it and belongs to what it names as its source.
@@ -294,18 +289,13 @@ impl<'a> Index<'a> {
         Some(Finding::new(Weight::Warning, "size_differs", text))
     }
 
-    /// What a run says it left, in a target that is listed as a whole and does not hold it.
-    fn missing(&self, run: &Run, object: &ObjectRef) -> Option<Finding> {
+    /// The spot at which a run says it left something, and the targets that are listed as a whole and do not hold it.
+    fn missing(&self, run: &Run, object: &ObjectRef) -> Option<(Spot, Vec<&Place>)> {
         let failed = object.state.unwrap_or(run.state) == RunState::Failed;
-        let spot = self.spot(object).filter(|_| !failed)?;
-        let place = self.places.iter().find(|place| place.complete && place.spot.holds(&spot))?;
         // A listing may be older than a run that has just ended.
-        if run.ended.unwrap_or(run.at()) >= self.now {
-            return None;
-        }
-        let name = object.name.as_ref()?;
-        let text = format!("it left {name} in {}, where that is no longer", place.name);
-        Some(Finding::new(Weight::Note, "object_gone", text))
+        let spot = self.spot(object).filter(|_| !failed && run.ended.unwrap_or(run.at()) < self.now)?;
+        let places: Vec<&Place> = self.places.complete(&spot).collect();
+        (!places.is_empty()).then_some((spot, places))
     }
 }
 

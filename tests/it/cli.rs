@@ -15,6 +15,7 @@ mod servers;
 mod sftp;
 mod sidecars;
 mod spans;
+mod truth;
 mod unfinished;
 mod untold;
 mod watching;

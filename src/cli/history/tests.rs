@@ -30,6 +30,7 @@ fn shop() -> SeriesPast {
         slots: vec![],
         days: vec![],
         judgements: vec![],
+        each: vec![],
         findings: vec![],
         runs: vec![],
         checks: vec![],

@@ -9,6 +9,7 @@
 mod days;
 mod desk;
 mod error;
+mod inside;
 mod keep;
 mod open;
 mod pack;
@@ -20,12 +21,13 @@ mod twins;
 mod write;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
 use crate::disk::state::State;
-use crate::model::run::{DayNumber, Feed, Run, RunBrief, RunId, RunQuery, RunSeries, Span, TraceId};
+use crate::model::foreign::Foreign;
+use crate::model::run::{DayNumber, Feed, Named, Run, RunBrief, RunId, RunQuery, RunSeries, Span, TraceId};
 use crate::model::units::Moment;
 
 pub use self::error::HistoryError;
@@ -146,6 +148,16 @@ impl Store {
     /// What the database says.
     pub fn briefs(&self, query: &RunQuery) -> Result<Vec<RunBrief>, HistoryError> {
         read::briefs(&held(&self.reader), query).map_err(HistoryError::at(&self.path))
+    }
+
+    /// What the backups of a series named, from `from` up to, not with, `until`: each set of databases once, the newest
+    /// first. Of many runs it takes a fraction of a microsecond each.
+    ///
+    /// # Errors
+    ///
+    /// What the database says.
+    pub fn named(&self, series: &Foreign, from: Moment, until: Moment) -> Result<Vec<Arc<Named>>, HistoryError> {
+        inside::within(&held(&self.reader), series, from, until).map_err(HistoryError::at(&self.path))
     }
 
     /// One run.

@@ -3,6 +3,7 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
+use super::inside::Insides;
 use super::pack;
 use super::row::{BRIEF, brief, whole, word};
 use crate::model::foreign::Foreign;
@@ -21,7 +22,9 @@ pub(super) fn runs(connection: &Connection, query: &RunQuery) -> rusqlite::Resul
 }
 
 pub(super) fn briefs(connection: &Connection, query: &RunQuery) -> rusqlite::Result<Vec<RunBrief>> {
-    listed(connection, query, BRIEF, brief)
+    let mut insides = Insides::default();
+    let found = listed(connection, query, BRIEF, brief)?.into_iter();
+    found.map(|(brief, number)| Ok(RunBrief { inside: insides.get(connection, number)?, ..brief })).collect()
 }
 
 fn listed<T>(

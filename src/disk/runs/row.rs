@@ -9,12 +9,13 @@ use crate::model::units::Moment;
 
 /// The columns of a brief, in the order that [`brief`] reads them.
 pub(super) const BRIEF: &str = "runs.id, series.name, runs.kind, runs.tool, runs.feed, runs.at, runs.started, \
-                                runs.ended, runs.state, runs.bytes";
+                                runs.ended, runs.state, runs.bytes, runs.pruned, runs.inside";
 
-pub(super) fn brief(row: &Row<'_>) -> rusqlite::Result<RunBrief> {
+/// A brief, and the number of what it named.
+pub(super) fn brief(row: &Row<'_>) -> rusqlite::Result<(RunBrief, Option<i64>)> {
     let id: String = row.get(0)?;
     let bytes: Option<i64> = row.get(9)?;
-    Ok(RunBrief {
+    let brief = RunBrief {
         id: RunId::kept(&id).ok_or_else(|| odd(0, "the id of a run"))?,
         series: Foreign::new(row.get::<_, Vec<u8>>(1)?),
         kind: word(row, 2, RunKind::of_word)?.unwrap_or(RunKind::Unknown),
@@ -25,7 +26,10 @@ pub(super) fn brief(row: &Row<'_>) -> rusqlite::Result<RunBrief> {
         ended: row.get::<_, Option<i64>>(7)?.map(Moment),
         state: word(row, 8, RunState::of_word)?.unwrap_or(RunState::Unknown),
         bytes: bytes.and_then(|bytes| u64::try_from(bytes).ok()),
-    })
+        inside: None,
+        pruned: row.get::<_, i64>(10)?.try_into().unwrap_or(0),
+    };
+    Ok((brief, row.get(11)?))
 }
 
 /// The run in the column `detail`.

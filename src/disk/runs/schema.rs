@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Transaction};
 
 /// The layout that this version writes; it stands in the file as `user_version`.
-pub(super) const LAYOUT: i64 = 2;
+pub(super) const LAYOUT: i64 = 3;
 
 /// Layout 1, as the first version made it.
 const FIRST: &str = "
@@ -72,7 +72,20 @@ CREATE TABLE sources (
 CREATE INDEX series_by_last ON series (last);
 ";
 
-const STEPS: [&str; LAYOUT as usize] = [FIRST, SOURCES];
+/// Layout 3: which databases a run named, and whether it pruned, without opening it.
+const INSIDE: &str = "
+CREATE TABLE insides (
+    number INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE,
+    named BLOB NOT NULL
+) STRICT;
+ALTER TABLE runs ADD COLUMN inside INTEGER;
+ALTER TABLE runs ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX runs_by_series_inside ON runs (series, at, inside) WHERE inside IS NOT NULL;
+CREATE INDEX runs_by_inside ON runs (inside) WHERE inside IS NOT NULL;
+";
+
+const STEPS: [&str; LAYOUT as usize] = [FIRST, SOURCES, INSIDE];
 
 /// Which layout the file has; 0 for a new one.
 pub(super) fn found(connection: &Connection) -> rusqlite::Result<i64> {

@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior, params};
 use super::days::{Dirty, Share, count, settle};
 use super::desk::Desk;
 use super::error::HistoryError;
+use super::inside;
 use super::pack;
 use super::row::{signed, word};
 use super::squeeze::{squeeze, unsqueeze};
@@ -175,7 +176,7 @@ fn merge(spans: &mut Vec<Span>, more: &[&Span], stored: &mut Stored) {
     }
 }
 
-fn no_memory(error: std::io::Error) -> rusqlite::Error {
+pub(super) fn no_memory(error: std::io::Error) -> rusqlite::Error {
     rusqlite::Error::ToSqlConversionFailure(error.into())
 }
 
@@ -225,8 +226,10 @@ fn drop_others(desk: &Desk<'_>, dirty: &mut Dirty, trace: i64, runs: &[Run]) -> 
 
 fn remove(desk: &Desk<'_>, dirty: &mut Dirty, old: &Row) -> rusqlite::Result<()> {
     count(desk, dirty, old.share, -1)?;
+    let sql = "SELECT inside FROM runs WHERE number = ?1";
+    let named = desk.first(sql, [old.number], |row| row.get::<_, Option<i64>>(0))?.flatten();
     desk.execute("DELETE FROM runs WHERE number = ?1", [old.number])?;
-    Ok(())
+    inside::drop_unused(desk, named)
 }
 
 /// Deletes up to `most` runs that aged before `before`, their traces with them. How many they were.
@@ -260,7 +263,9 @@ fn put_run(desk: &Desk<'_>, stored: &mut Stored, dirty: &mut Dirty, run: &Run, p
         count(desk, dirty, old.share, -1)?;
     }
     let series = series_number(desk, run)?;
+    let named = inside::of_run(desk, run.id.as_str())?;
     write_row(desk, run, place, series, &detail)?;
+    inside::drop_unused(desk, named)?;
     match old {
         Some(_) => stored.changed += 1,
         None => stored.runs += 1,
@@ -298,10 +303,11 @@ fn series_number(desk: &Desk<'_>, run: &Run) -> rusqlite::Result<i64> {
 
 fn write_row(desk: &Desk<'_>, run: &Run, place: Place, series: i64, detail: &[u8]) -> rusqlite::Result<()> {
     let sql = "INSERT INTO runs \
-        (id, series, trace, kind, tool, feed, state, at, started, ended, aged, bytes, run_id, detail) \
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
+        (id, series, trace, kind, tool, feed, state, at, started, ended, aged, bytes, run_id, detail, inside, pruned) \
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) \
         ON CONFLICT (id) DO UPDATE SET series = ?2, trace = ?3, kind = ?4, tool = ?5, feed = ?6, state = ?7, \
-        at = ?8, started = ?9, ended = ?10, aged = ?11, bytes = ?12, run_id = ?13, detail = ?14";
+        at = ?8, started = ?9, ended = ?10, aged = ?11, bytes = ?12, run_id = ?13, detail = ?14, \
+        inside = ?15, pruned = ?16";
     let millis = |moment: Option<Moment>| moment.map(|moment| moment.0);
     let values = params![
         run.id.as_str(),
@@ -318,6 +324,8 @@ fn write_row(desk: &Desk<'_>, run: &Run, place: Place, series: i64, detail: &[u8
         run.bytes.map(signed),
         run.run_id.as_ref().map(|id| id.raw_bytes()),
         detail,
+        inside::number(desk, run)?,
+        signed(run.pruned.iter().map(|pruned| pruned.candidate_count).fold(0, u64::saturating_add)),
     ];
     desk.execute(sql, values)?;
     Ok(())

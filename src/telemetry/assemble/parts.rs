@@ -13,7 +13,7 @@ const PHASES: usize = 256;
 /// Targets that are kept of one run.
 const TARGETS: usize = 64;
 /// Names of pruned files that are kept per target.
-const CANDIDATES: usize = 64;
+const CANDIDATES: usize = 4096;
 
 pub(super) fn fill(run: &mut Run, tree: &Tree<'_>, group: &Group) {
     let parts = group.members.iter().filter_map(|&at| Some((at, phase_kind(tree, at)?)));

@@ -16,6 +16,8 @@ pub struct Attempt {
     pub ended: Option<Moment>,
     /// How it ended.
     pub outcome: Outcome,
+    /// Its run says that it failed, whatever it made: a prune after it, say.
+    pub complained: bool,
     /// What it said when it failed. No secrets.
     pub reason: Option<Foreign>,
     /// The size of what it made.
@@ -59,6 +61,8 @@ pub enum AtIs {
     Begin,
     /// Its end: the object's own time.
     End,
+    /// The end of the day on which it was: nothing else is known.
+    Day,
 }
 
 /// How an attempt ended.
@@ -89,6 +93,11 @@ impl Attempt {
     /// Whether it made a backup.
     pub fn made(&self) -> bool {
         self.outcome == Outcome::Made
+    }
+
+    /// Whether it failed, or its run says so.
+    pub fn failed(&self) -> bool {
+        self.outcome == Outcome::Failed || self.complained
     }
 
     /// How long it took, in milliseconds; nothing for what ended before it began.

@@ -10,6 +10,8 @@ use crate::telemetry::signals::Past;
 use crate::telemetry::signals::attempt::{Attempt, Like, Sealed};
 use crate::telemetry::signals::habit::{Place, Usual, Watch};
 
+/// So long a database that vanished is missed.
+const MISSED: i64 = 30 * 86_400_000;
 /// The least change of a size that is ever news.
 const SIZE_RATIO: f64 = 1.15;
 /// The least change of a duration that is ever news.
@@ -23,23 +25,28 @@ const BEYOND_PACKING: f64 = 0.02;
 /// Above this multiple growth is more than worth knowing.
 const LEAP: f64 = 3.0;
 
-pub(super) fn judge(past: &Past<'_>) -> Vec<Judgement> {
-    let mut found = sizes(past);
-    found.extend(times(past));
+/// What lasts, and what is said of each single attempt, with its own figures.
+pub(super) fn judge(past: &Past<'_>) -> (Vec<Judgement>, Vec<Judgement>) {
+    let (mut found, mut each) = sizes(past);
+    let (times, of_each) = times(past);
+    found.extend(times);
+    each.extend(of_each);
     found.extend(databases(past));
-    found
+    (found, each)
 }
 
 /// Judgements of single attempts, where those of the same kind that follow at once are one that lasts.
 #[derive(Default)]
 struct Lasting {
     found: Vec<Judgement>,
+    each: Vec<Judgement>,
     open: bool,
 }
 
 impl Lasting {
     fn add(&mut self, at: Moment, judged: Option<Judgement>) {
         let last = self.found.last_mut().filter(|_| self.open);
+        self.each.extend(judged.clone());
         match (last, judged) {
             (Some(last), None) => {
                 last.until = Some(at);
@@ -95,7 +102,7 @@ fn learn<'a>(known: &mut HashMap<Kind<'a>, Sealed>, measure: &mut Measure<'a>) {
     }
 }
 
-fn sizes(past: &Past<'_>) -> Vec<Judgement> {
+fn sizes(past: &Past<'_>) -> (Vec<Judgement>, Vec<Judgement>) {
     let mut watches: HashMap<Option<(Kind<'_>, Sealed)>, Watch> = HashMap::new();
     // What was usual of each naming when it was last known, however it was packed.
     let mut usual: HashMap<Option<&Foreign>, (f64, u32)> = HashMap::new();
@@ -115,7 +122,7 @@ fn sizes(past: &Past<'_>) -> Vec<Judgement> {
         usual.extend(watch.usual().map(|known| (series, known)));
         lasting.add(attempt.at, judged);
     }
-    lasting.found
+    (lasting.found, lasting.each)
 }
 
 /// The first ones of another packing are measured by nothing but sense.
@@ -138,7 +145,7 @@ fn grown(attempt: &Attempt, bytes: u64, usual: Usual) -> Judgement {
     Judgement { what, severity, since: attempt.at, until: None }
 }
 
-fn times(past: &Past<'_>) -> Vec<Judgement> {
+fn times(past: &Past<'_>) -> (Vec<Judgement>, Vec<Judgement>) {
     let mut watch = Watch::new(TIME_RATIO);
     let mut pace = Watch::new(TIME_RATIO);
     let mut lasting = Lasting::default();
@@ -164,7 +171,7 @@ fn times(past: &Past<'_>) -> Vec<Judgement> {
     // Slow for more than a day is more than a night of much to do.
     let longer = |judged: &Judgement| past.now.0.saturating_sub(judged.since.0) > 2 * 86_400_000;
     found.iter_mut().filter(|judged| judged.stands() && longer(judged)).for_each(|it| it.severity = Severity::Warning);
-    found
+    (found, lasting.each)
 }
 
 fn databases(past: &Past<'_>) -> Vec<Judgement> {
@@ -202,6 +209,10 @@ fn databases(past: &Past<'_>) -> Vec<Judgement> {
             found.push(Judgement { what, severity: Severity::Note, since, until: Some(attempt.at) });
         }
     }
+    found.iter_mut().filter(|judged| judged.stands()).for_each(|judged| {
+        let end = Moment(judged.since.0.saturating_add(MISSED));
+        judged.until = (end <= past.now).then_some(end);
+    });
     found
 }
 

@@ -15,9 +15,9 @@ pub(super) fn judge(past: &Past<'_>) -> Vec<Judgement> {
     let mut found = vec![];
     let mut streak: Vec<&Attempt> = vec![];
     for attempt in &ended {
-        match attempt.outcome {
-            Outcome::Failed => streak.push(attempt),
-            _ => found.extend(streak_of(&std::mem::take(&mut streak), Some(attempt))),
+        match attempt.failed() {
+            true => streak.push(attempt),
+            false => found.extend(streak_of(&std::mem::take(&mut streak), Some(attempt))),
         }
     }
     let standing = streak_of(&streak, None);
@@ -31,7 +31,11 @@ pub(super) fn judge(past: &Past<'_>) -> Vec<Judgement> {
 fn streak_of(streak: &[&Attempt], ended_by: Option<&Attempt>) -> Option<Judgement> {
     let (first, last) = (streak.first()?, streak.last()?);
     let failed = u32::try_from(streak.len()).unwrap_or(u32::MAX);
+    let nothing_made = streak.iter().rev().take(REPEATED).all(|attempt| !attempt.made());
     let (what, severity) = match streak.len() >= REPEATED {
+        true if !nothing_made => {
+            (What::RepeatedFailure { failed, of: failed, reason: last.reason.clone() }, Severity::Warning)
+        }
         true => (What::RepeatedFailure { failed, of: failed, reason: last.reason.clone() }, Severity::Critical),
         false => (What::Failed { reason: last.reason.clone() }, Severity::Warning),
     };
@@ -41,7 +45,7 @@ fn streak_of(streak: &[&Attempt], ended_by: Option<&Attempt>) -> Option<Judgemen
 /// Many failures with a backup in between now and then.
 fn often(ended: &[&Attempt]) -> Option<Judgement> {
     let newest = &ended[ended.len().saturating_sub(WINDOW)..];
-    let failed: Vec<&&Attempt> = newest.iter().filter(|attempt| attempt.outcome == Outcome::Failed).collect();
+    let failed: Vec<&&Attempt> = newest.iter().filter(|attempt| attempt.failed()).collect();
     if failed.len() < OFTEN {
         return None;
     }

@@ -50,10 +50,13 @@ impl<'a> Past<'a> {
 
 /// Everything that the past of a series says from `from` on: what still stands first, the gravest first, then the
 /// newest. What came before says what is usual.
-pub fn judge(past: &Past<'_>, from: Moment) -> Vec<Judgement> {
+///
+/// Second: what is said of single attempts, sizes and durations, each with its own figures.
+pub fn judge(past: &Past<'_>, from: Moment) -> (Vec<Judgement>, Vec<Judgement>) {
     let mut found = slots::judge(past, from);
     found.extend(failures::judge(past));
-    found.extend(contents::judge(past));
+    let (contents, each) = contents::judge(past);
+    found.extend(contents);
     found.extend(clock::judge(past));
     found.extend(prunes::judge(past));
     found.extend(trust::judge(past));
@@ -63,14 +66,14 @@ pub fn judge(past: &Past<'_>, from: Moment) -> Vec<Judgement> {
         judged.severity = judged.severity.min(Severity::Warning);
     }
     found.sort_by_key(|judged| (!judged.stands(), std::cmp::Reverse((judged.severity, judged.since))));
-    found
+    (found, each)
 }
 
 /// Only what stands now: for monitors, which do not ask what was.
 pub fn standing(past: &Past<'_>) -> Vec<Judgement> {
     let mut found: Vec<Judgement> = slots::late(past).into_iter().collect();
     found.extend(failures::judge(past));
-    found.extend(contents::judge(past));
+    found.extend(contents::judge(past).0);
     found.extend(clock::judge(past));
     found.extend(prunes::judge(past));
     found.extend(trust::judge(past));

@@ -94,7 +94,7 @@ fn fired(past: &Past<'_>, schedule: &Schedule, from: Moment) -> Vec<Slot> {
 fn fate(here: &[Attempt], due: Moment, grace: i64, closed: bool, now: Moment) -> Fate {
     let limit = due.0.saturating_add(grace);
     match here.iter().find(|attempt| attempt.made()) {
-        Some(made) if made.at.0 > limit => Fate::CameLate(made.at),
+        Some(made) if made.at.0 > limit && made.at_is != AtIs::Day => Fate::CameLate(made.at),
         Some(_) => Fate::Kept,
         None if here.iter().any(|attempt| attempt.outcome == Outcome::Failed) => Fate::Failed,
         None if closed || now.0 > limit => Fate::Missing,

@@ -10,6 +10,7 @@ use crate::telemetry::signals::slots::{Fate, dense_from, slots};
 use crate::telemetry::signals::{Past, judge, standing};
 
 mod thinned;
+mod told;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -96,7 +97,7 @@ impl Story {
     }
 
     fn judged(&self) -> Vec<Judgement> {
-        judge(&self.past(), Moment(0))
+        judge(&self.past(), Moment(0)).0
     }
 
     /// All codes, and whether they stand.
@@ -116,6 +117,7 @@ fn night(nth: usize, at: Moment) -> Attempt {
         at_is: AtIs::Begin,
         ended: Some(ended),
         outcome: Outcome::Made,
+        complained: false,
         reason: None,
         bytes: Some((4e9 * (1.0 + 0.01 * noise(nth + 1000))) as u64),
         databases: Some(["crm", "shop"].map(Foreign::from).to_vec()),
@@ -434,7 +436,7 @@ fn what_was_thinned_out_is_not_missing_and_an_outage_is() {
     let thinned = || Story::nightly().without(|nth| nth < 60 && nth % 7 != 6);
     let dense = |story: &Story| dense_from(&story.past());
     assert_eq!(dense(&thinned()), at("2026-10-23 03:00"), "from where on every night is there");
-    let past = |story: &Story| judge(&Past { dense_from: dense(story), ..story.past() }, Moment(0)).len();
+    let past = |story: &Story| judge(&Past { dense_from: dense(story), ..story.past() }, Moment(0)).0.len();
     assert_eq!(past(&thinned()), 0);
     let outage = Story::nightly().without(|nth| (40..47).contains(&nth));
     assert_eq!((dense(&outage), past(&outage)), (Moment(i64::MIN), 1));

@@ -31,8 +31,7 @@ pub struct Told {
 
 /// What the past of a series says of one attempt: what began with it.
 pub fn said(series: &SeriesPast, line: &RunLine) -> Vec<(Role, String)> {
-    let about = series.judgements.iter().filter(|judged| judged.is_of_one() && judged.since == line.at);
-    let about = about.filter(|_| line.check.is_none());
+    let about = series.said_of(line.at).filter(|_| line.check.is_none());
     let mut said: Vec<(Role, String)> = about.map(|judged| (Role::Warn, judged.short())).collect();
     said.extend(line.odd.iter().map(|odd| (Role::Warn, odd.clone())));
     if line.kept == Kept::Gone {

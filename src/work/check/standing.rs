@@ -70,17 +70,34 @@ impl Ask<'_> {
         if !self.fresh(best.newest, best.limit) {
             return vec![];
         }
-        let listed = |place: &TargetName| self.targets.iter().any(|target| target.listed && target.name == *place);
-        let of_one = |other: &Standing<'_>| {
-            let place = other.place?;
-            match other.newest {
-                Some(newest) if self.fresh(other.newest, other.limit) => Some(newest.odd.as_ref()?.text.clone()),
-                Some(newest) => Some(format!("the copies on {place} are {} old", span(self.age(newest)))),
-                None => (listed(place) && wiped(other).is_none()).then(|| format!("there is no copy on {place}")),
-            }
-        };
         let others = standings.iter().filter(|it| !std::ptr::eq(*it, best));
-        others.filter_map(of_one).map(|why| (State::Warning, why)).collect()
+        others.flat_map(|other| self.beside(best, other)).map(|why| (State::Warning, why)).collect()
+    }
+
+    /// What is to be said of one of them.
+    fn beside(&self, best: &Standing<'_>, other: &Standing<'_>) -> Vec<String> {
+        let Some(place) = other.place else {
+            // Runs that left nothing in any target: whether that is late is said of what they left elsewhere.
+            let found = other.series.findings.iter().filter(|finding| finding.code == "newest_gone");
+            return found.map(|finding| format!("{}: {}", other.series.label, finding.text)).collect();
+        };
+        let listed = self.targets.iter().any(|target| target.listed && target.name == *place);
+        let mut said: Vec<String> = other.bad.map(|point| damaged(place.as_str(), point)).into_iter().collect();
+        let fresh = self.fresh(other.newest, other.limit);
+        match other.newest {
+            Some(_) if fresh => {}
+            Some(newest) => said.push(format!("the copies on {place} are {} old", span(self.age(newest)))),
+            None if listed && wiped(other).is_none() => said.push(format!("there is no copy on {place}")),
+            None => {}
+        }
+        // What stands against a series that is the best one's own is said of that.
+        let own = std::ptr::eq(other.series, best.series);
+        let judged = standing(other.series).filter(|judged| !own && (fresh || !is_late(judged)));
+        said.extend(judged.map(|judged| format!("on {place}: {}", judged.words())));
+        let odd = other.newest.filter(|_| fresh).and_then(|point| point.odd.as_ref());
+        let found = about_all(other.series).filter(|_| !own && fresh).chain(odd.filter(|odd| !is_told(odd)));
+        said.extend(found.map(|finding| format!("on {place}: {}", finding.text)));
+        said
     }
 
     /// No backup of what was asked for.
@@ -179,8 +196,7 @@ impl Ask<'_> {
         let wanted = self.wants.min_trust.word();
         let allowed = span(best.limit);
         let place = best.place.map_or_else(|| "its targets".to_owned(), ToString::to_string);
-        let damaged =
-            best.bad.map(|point| format!("the newest on {place}, of {} UTC, is damaged or empty", point.at.minute()));
+        let damaged = best.bad.map(|point| damaged(&place, point));
         let mut reasons: Vec<String> = damaged.into_iter().collect();
         let fresh = |point: &&Point| self.age(point) <= best.limit;
         match (best.trusted.filter(fresh), best.newest.filter(fresh), best.newest) {
@@ -215,15 +231,19 @@ impl Ask<'_> {
         let points = &best.series.points;
         let all_gone = points.iter().any(|point| point.kept == Kept::Gone);
         let newest = points.iter().rev().find(|point| point.at.0 <= self.now.0.saturating_add(FUTURE));
-        let elsewhere = newest.is_some_and(|point| point.outcome == Outcome::Made && point.elsewhere);
+        let elsewhere =
+            newest.filter(|point| point.outcome == Outcome::Made && point.elsewhere && best.place.is_none());
         let state = if self.all_listed { State::Critical } else { State::Unknown };
         if let Some(why) = wiped(best) {
             return (State::Critical, why);
         }
         match () {
             () if best.without => (state, format!("none of the backups on {place} holds it")),
-            () if elsewhere && best.place.is_none() => {
-                (State::Warning, "its runs wrote into no target of this estate".to_owned())
+            () if elsewhere.is_some() => {
+                let fresh = self.fresh(elsewhere, best.limit);
+                let why = "its runs wrote into no target of this estate".to_owned();
+                let old = || format!("{why}, the newest {} ago", self.aged(elsewhere));
+                if fresh { (State::Warning, why) } else { (state, old()) }
             }
             () if all_gone => (state, "its runs say that they made backups, and none is there".to_owned()),
             () if newest.is_some_and(|point| point.outcome == Outcome::Failed) => {
@@ -242,9 +262,13 @@ fn wiped(standing: &Standing<'_>) -> Option<String> {
     Some(format!("{} (if that was meant: --forget {})", judged.words(), standing.series.key))
 }
 
+fn damaged(place: &str, point: &Point) -> String {
+    format!("the newest on {place}, of {} UTC, is damaged or empty", point.at.minute())
+}
+
 /// What the past of a series says beside its age.
 fn remarks(best: &Standing<'_>) -> Vec<(State, String)> {
-    let judged = best.series.judgements.iter().filter(|judged| matters(judged)).map(|judged| {
+    let judged = standing(best.series).map(|judged| {
         let to = match (&judged.what, judged.severity) {
             (What::Shrunk { .. }, Severity::Critical) => State::Critical,
             _ => State::Warning,
@@ -252,15 +276,30 @@ fn remarks(best: &Standing<'_>) -> Vec<(State, String)> {
         (to, judged.words())
     });
     // What is odd about one object is said of the copy that counts, not of the newest anywhere.
-    let of_one = |finding: &&Finding| matches!(finding.code.as_str(), "size_differs" | "no_run");
-    let about_all = best.series.findings.iter().filter(|finding| !of_one(finding));
-    let odd = best.newest.and_then(|point| point.odd.as_ref());
-    let found = about_all.chain(odd).filter(|finding| finding.weight >= Weight::Warning);
+    let odd = best.newest.and_then(|point| point.odd.as_ref()).filter(|odd| !is_told(odd));
+    let found = about_all(best.series).chain(odd).filter(|finding| finding.weight >= Weight::Warning);
     judged.chain(found.map(|finding| (State::Warning, finding.text.clone()))).collect()
 }
 
 /// Judgements that freshness and trust do not say already.
-fn matters(judged: &Judgement) -> bool {
-    let said = matches!(judged.what, What::NoGoodBackup { .. } | What::Wiped { .. });
-    judged.stands() && judged.severity >= Severity::Warning && !said
+fn standing(series: &SeriesPast) -> impl Iterator<Item = &Judgement> {
+    let said = |judged: &Judgement| matches!(judged.what, What::NoGoodBackup { .. } | What::Wiped { .. });
+    let matters = move |judged: &&Judgement| judged.stands() && judged.severity >= Severity::Warning && !said(judged);
+    series.judgements.iter().filter(matters)
+}
+
+fn is_late(judged: &Judgement) -> bool {
+    matches!(judged.what, What::Late { .. })
+}
+
+/// Findings about the whole of a series.
+fn about_all(series: &SeriesPast) -> impl Iterator<Item = &Finding> {
+    let of_one =
+        |finding: &&Finding| matches!(finding.code.as_str(), "size_differs" | "no_run" | "run_failed" | "damaged");
+    series.findings.iter().filter(move |finding| !of_one(finding) && finding.weight >= Weight::Warning)
+}
+
+/// A failed run stands among the judgements.
+fn is_told(odd: &Finding) -> bool {
+    odd.code == "run_failed" || odd.weight < Weight::Warning
 }

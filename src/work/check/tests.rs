@@ -343,6 +343,34 @@ fn beacons_and_plain_messages_are_nothing_to_look_for() {
 }
 
 #[test]
+fn a_database_of_dbacked_whose_backups_carry_an_alias_is_no_database_without_backups() {
+    let mut table = run("shop", at("2026-11-21 03:00"), RunState::Ok);
+    (table.feed, table.tool, table.started) = (Feed::DbackedTable, Tool::Dbacked, None);
+    (table.databases, table.source.identity) = (Some(vec!["shop".into()]), Some("b1a2".into()));
+    let runs = [table];
+    let with = |crm: &str| {
+        let listed = catalog(&[
+            ("offsite", whole(nightly("prod", 20, "2026-11-21 03:00"))),
+            ("nas", whole(nightly("crm", 20, crm))),
+        ]);
+        let past = history(&listed, &runs, &[]);
+        let told: Vec<_> = past.series.iter().map(|series| (series.label.clone(), series.runs.len())).collect();
+        (check(&listed, &past, &wants()), told)
+    };
+    let told = |rows: &[(&str, usize)]| rows.iter().map(|(name, runs)| ((*name).to_owned(), *runs)).collect::<Vec<_>>();
+    // The table notes when its last backup ended, and only one alias has one of that time.
+    let (report, rows) = with("2026-11-21 01:00");
+    assert_eq!((report.state, report.databases.len()), (State::Ok, 2), "{}", report.words);
+    assert_eq!(rows, told(&[("crm", 0), ("prod", 1)]));
+    let (report, rows) = with("2026-11-21 03:01");
+    assert_eq!((report.state, report.databases.len()), (State::Ok, 2), "{}", report.words);
+    assert_eq!(rows, told(&[("crm", 0), ("prod", 0), ("shop", 1)]), "either may be it");
+    let report = |listed: &Catalog| check(listed, &history(listed, &runs, &[]), &wants());
+    let bare = catalog(&[("offsite", vec![])]);
+    assert_eq!(report(&bare).state, State::Critical, "no backup of DBacked lies anywhere");
+}
+
+#[test]
 fn an_upload_that_was_cut_short_is_a_warning() {
     let lies = shop("2026-11-21 03:00");
     let mut run = leaving(run("mysql:all:5c0e", at("2026-11-21 03:00"), RunState::Ok), "offsite", &lies[19].key);

@@ -1,11 +1,12 @@
 //! Reading what the past is made of: the store of runs, and the catalog.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::disk::estate::Estate;
 use crate::disk::runs::{HistoryError, Store};
 use crate::model::foreign::Foreign;
-use crate::model::run::{DayNumber, Run, RunBrief, RunKind, RunQuery, RunSeries};
+use crate::model::run::{DayNumber, Named, Run, RunBrief, RunKind, RunQuery, RunSeries, RunState};
 use crate::model::seen::SeenTarget;
 use crate::model::target::TargetName;
 use crate::model::units::Moment;
@@ -19,6 +20,14 @@ const DAYS: i64 = 400;
 const BRIEFS: (usize, usize, usize) = (8_000, 24, 160);
 /// The same of those that are read whole.
 const WHOLE: (usize, usize, usize) = (1_200, 2, 16);
+/// Runs that failed or pruned something, read whole beside those: over all series, and how long ago.
+const TELLING: usize = 600;
+const WEEK: i64 = 7 * 86_400_000;
+/// What was backed up within it is expected to be.
+const MONTH: i64 = 30 * 86_400_000;
+/// Runs that a wrong clock dates later than this are no past: a few are read, to tell of that clock.
+const AHEAD: i64 = 5 * 60_000;
+const FUTURE: usize = 2;
 /// Verifications of our own that are read of one series.
 const VERIFIED: usize = 200;
 
@@ -29,8 +38,10 @@ pub struct Told {
     pub series: Vec<RunSeries>,
     /// The newest backups of each, oldest first.
     pub briefs: HashMap<Foreign, Vec<RunBrief>>,
-    /// The very newest, whole, and verifications of our own.
+    /// The very newest, whole, those before them that failed or pruned something, and verifications of our own.
     pub newest: Vec<Run>,
+    /// What the backups of each named within a month.
+    pub named: HashMap<Foreign, Vec<Arc<Named>>>,
 }
 
 /// Reads what the judges need. Blocks; some tens of milliseconds over a million spans.
@@ -46,19 +57,14 @@ pub fn told(store: &Store, depth: Depth, now: Moment) -> Result<Told, HistoryErr
     };
     let series = store.strips(from, DayNumber(today.0 + 1))?;
     let share = |(all, least, most): (usize, usize, usize)| (all / series.len().max(1)).clamp(least, most);
-    let (in_brief, whole) = (share(BRIEFS), share(WHOLE));
+    let shares = Shares { in_brief: share(BRIEFS), whole: share(WHOLE), telling: share((TELLING, 2, TELLING)) };
     let mut told = Told { series, ..Told::default() };
     for one in &told.series {
-        let query = |limit| RunQuery {
-            series: Some(one.name.clone()),
-            kinds: vec![RunKind::Backup],
-            limit,
-            ..RunQuery::default()
-        };
-        let mut briefs = store.briefs(&query(in_brief))?;
-        briefs.reverse();
+        let backups = Backups { store, series: one, depth, now };
+        let briefs = backups.briefs(shares.in_brief)?;
         if !briefs.is_empty() {
-            told.newest.extend(store.runs(&query(whole))?);
+            told.newest.extend(backups.whole(&briefs, &shares)?);
+            told.named.insert(one.name.clone(), backups.named()?);
         }
         if let Some(query) = verifications(one).filter(|_| depth == Depth::All) {
             told.newest.extend(store.runs(&query)?);
@@ -66,6 +72,66 @@ pub fn told(store: &Store, depth: Depth, now: Moment) -> Result<Told, HistoryErr
         told.briefs.insert(one.name.clone(), briefs);
     }
     Ok(told)
+}
+
+/// How much is read of each series.
+struct Shares {
+    in_brief: usize,
+    whole: usize,
+    telling: usize,
+}
+
+/// The backups of one series in the store.
+struct Backups<'a> {
+    store: &'a Store,
+    series: &'a RunSeries,
+    depth: Depth,
+    now: Moment,
+}
+
+impl Backups<'_> {
+    fn query(&self, limit: usize) -> RunQuery {
+        let (series, until) = (Some(self.series.name.clone()), Some(self.ahead()));
+        RunQuery { series, kinds: vec![RunKind::Backup], until, limit, ..RunQuery::default() }
+    }
+
+    fn ahead(&self) -> Moment {
+        Moment(self.now.0.saturating_add(AHEAD))
+    }
+
+    /// The newest, oldest first.
+    fn briefs(&self, limit: usize) -> Result<Vec<RunBrief>, HistoryError> {
+        let mut briefs = match self.series.last {
+            Some(last) if last >= self.ahead() => {
+                let query = RunQuery { from: Some(self.ahead()), until: None, ..self.query(FUTURE) };
+                self.store.briefs(&query)?
+            }
+            _ => vec![],
+        };
+        briefs.extend(self.store.briefs(&self.query(limit))?);
+        briefs.reverse();
+        Ok(briefs)
+    }
+
+    /// The newest with everything that is known of them, and those before them that tell something.
+    fn whole(&self, briefs: &[RunBrief], shares: &Shares) -> Result<Vec<Run>, HistoryError> {
+        let mut whole = self.store.runs(&self.query(shares.whole))?;
+        let known: HashSet<_> = whole.iter().map(|run| run.id.clone()).collect();
+        let telling = |brief: &&RunBrief| {
+            let failed = brief.state == RunState::Failed && self.depth == Depth::All;
+            let pruned = brief.pruned > 0 && brief.at.0 >= self.now.0.saturating_sub(WEEK);
+            (failed || pruned) && !known.contains(&brief.id)
+        };
+        for brief in briefs.iter().rev().filter(telling).take(shares.telling) {
+            whole.extend(self.store.run(&brief.id)?);
+        }
+        Ok(whole)
+    }
+
+    fn named(&self) -> Result<Vec<Arc<Named>>, HistoryError> {
+        let newest = self.series.last.map_or(self.now, |last| last.min(self.now));
+        self.store.named(&self.series.name, Moment(newest.0.saturating_sub(MONTH)), self.ahead())
+    }
 }
 
 /// Where verifications of a series may be: in the days on which something else than backups ran.
@@ -107,6 +173,7 @@ pub fn view(ground: &Ground<'_>, told: Told, depth: Depth, now: Moment) -> Histo
         told: told.series,
         briefs: told.briefs,
         newest: told.newest,
+        named: told.named,
         seen: seen.clone().unwrap_or_default(),
         good_within: i64::try_from(estate.good_within.as_millis()).unwrap_or(i64::MAX),
         depth,

@@ -1,13 +1,16 @@
 //! The past of every series: what ran, what it left, what became of it, and what that says.
 
 mod door;
+mod expected;
 pub mod load;
 mod past;
 mod points;
+mod removals;
 pub mod rows;
 #[cfg(test)]
 pub(in crate::work) mod samples;
 pub(in crate::work) mod seen;
+mod split;
 pub mod strip;
 pub mod view;
 pub mod waterfall;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use crate::format::names;
 use crate::model::backup::Backup;
-use crate::model::foreign::{Foreign, escape};
+use crate::model::foreign::Foreign;
 use crate::model::judgement::{Judgement, Severity, What};
-use crate::model::run::{Day, Feed, Run, RunBrief, RunId, RunKind, RunState, Tool};
+use crate::model::run::{Day, EARLIEST, Feed, Run, RunBrief, RunId, RunKind, RunState, Tool};
 use crate::model::target::TargetName;
 use crate::model::trust::{Finding, Weight};
 use crate::model::units::{Moment, counted};
-use crate::telemetry::signals::attempt::{Attempt, Belongs, LastGood, Removal};
+use crate::telemetry::signals::attempt::Attempt;
 use crate::telemetry::signals::rhythm::{Habit, Rhythm, Schedule};
 use crate::telemetry::signals::{Past, judge, slots, standing};
 use crate::work::history::points::{Alone, mark_silent, of_backup, of_run, pair};
@@ -20,9 +20,7 @@ use crate::work::history::view::{Checked, Kept, Point, SeriesKey, SeriesPast};
 use crate::work::join::Joined;
 
 /// How far the database's own note of its last backup may be from its newest object.
-const NOTE_AGREES: i64 = 15 * 60_000;
-/// What was backed up within it is expected to be.
-const MONTH: i64 = 30 * 86_400_000;
+pub(super) const NOTE_AGREES: i64 = 15 * 60_000;
 /// What is dated so far ahead of now says nothing about what is usual.
 const AHEAD: i64 = 5 * 60_000;
 
@@ -53,8 +51,8 @@ impl Builder<'_, '_> {
             now: sources.now,
         };
         let grace = slots::grace(&past);
-        let (mut judgements, slots) = match sources.depth {
-            Depth::Standing => (standing(&past), vec![]),
+        let ((mut judgements, each), slots) = match sources.depth {
+            Depth::Standing => ((standing(&past), vec![]), vec![]),
             Depth::All => {
                 past.dense_from = slots::dense_from(&past);
                 (judge(&past, Moment(i64::MIN)), slots::slots(&past, Moment(i64::MIN)))
@@ -80,6 +78,7 @@ impl Builder<'_, '_> {
             slots,
             days: self.days(),
             judgements,
+            each,
             findings,
             runs,
             checks,
@@ -89,72 +88,8 @@ impl Builder<'_, '_> {
         }
     }
 
-    fn label(&self, databases: &[Foreign]) -> String {
-        if let Some(rule) = self.row.rule {
-            return escape(&rule.name);
-        }
-        match databases {
-            [] => self
-                .key
-                .name
-                .to_string()
-                .strip_prefix("databacker:")
-                .map_or_else(|| self.key.name.to_string(), str::to_owned),
-            few if few.len() <= 3 => few.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
-            many => format!("{} {} and {} more", many[0], many[1], many.len() - 2),
-        }
-    }
-
-    fn databases(&self) -> Vec<Foreign> {
-        let mut names: BTreeSet<Foreign> = BTreeSet::new();
-        names.extend(self.row.rule.iter().flat_map(|rule| &rule.databases).map(|name| Foreign::from(name.as_str())));
-        names.extend(self.row.backups.iter().rev().take(3).flat_map(|backup| backup.databases.iter().cloned()));
-        if names.is_empty() {
-            names.extend(self.row.seen.iter().flat_map(|(_, series)| series.databases.iter().cloned()));
-        }
-        if names.is_empty() {
-            let newest = self.own_runs().filter(|run| run.state == RunState::Ok).find_map(|run| run.databases.as_ref());
-            names.extend(newest.into_iter().flatten().take(64).cloned());
-        }
-        names.into_iter().collect()
-    }
-
-    /// The databases of which a backup is to be there. Without a list in the estate those of a month: what vanished
-    /// from the newest archives is missed as long. What was seen inside counts more than what a name lets one guess.
-    fn expected(&self, databases: &[Foreign]) -> Vec<Foreign> {
-        let ruled = self.row.rule.map_or(&[][..], |rule| &rule.databases);
-        let newest = self.row.backups.iter().rev();
-        let since = self.row.backups.last().map_or(0, |backup| backup.taken.at.0.saturating_sub(MONTH));
-        let looked =
-            newest.enumerate().take_while(|(nth, backup)| *nth < 3 || ruled.is_empty() && backup.taken.at.0 >= since);
-        let looked: Vec<&Arc<Backup>> = looked.map(|(_, backup)| *backup).collect();
-        let known = looked.iter().any(|backup| backup.databases_known);
-        // A list of the estate says better what is to be in an archive than what was seen in one.
-        let counted = looked.iter().filter(|it| it.databases_known == known && (ruled.is_empty() || !known));
-        let mut names: BTreeSet<&Foreign> = counted.flat_map(|backup| &backup.databases).collect();
-        if names.is_empty() && ruled.is_empty() {
-            names.extend(databases);
-        }
-        let ruled = ruled.iter().map(|name| Foreign::from(name.as_str()));
-        names.into_iter().cloned().chain(ruled).collect::<BTreeSet<_>>().into_iter().collect()
-    }
-
-    /// Only beacons, counts of usage or plain messages tell of it, and no failure and no place is among them.
-    fn hearsay(&self) -> bool {
-        let mut briefs = self.row.runs.iter().filter_map(|name| self.sources.briefs.get(*name)).flatten().peekable();
-        let named = |run: &Run| run.objects.iter().any(|object| object.target.is_some() || object.name.is_some());
-        let silent = |brief: &RunBrief| match brief.feed {
-            Feed::Beacon | Feed::Analytics => true,
-            Feed::Logrus => brief.state != RunState::Failed,
-            _ => false,
-        };
-        let unseen = self.row.backups.is_empty() && self.row.seen.is_empty();
-        let nothing = self.row.rule.is_none() && unseen && briefs.peek().is_some();
-        nothing && briefs.all(silent) && !self.own_runs().any(named)
-    }
-
     /// The newest runs of this series, newest first within each of its names.
-    fn own_runs(&self) -> impl Iterator<Item = &Run> {
+    pub(super) fn own_runs(&self) -> impl Iterator<Item = &Run> {
         let named = self.row.runs.iter().filter_map(|name| self.runs.get(*name));
         named.flatten().copied().filter(|run| run.kind == RunKind::Backup)
     }
@@ -194,9 +129,10 @@ impl Builder<'_, '_> {
         for (nth, backup) in self.row.backups.iter().enumerate() {
             let brief = pairs.of_backup[nth].map(|at| briefs[at]);
             let run = brief.and_then(|brief| full.get(&brief.id).copied());
-            both.push(of_backup(backup, brief, run, self.joined));
+            both.push(of_backup(backup, brief, run, self.joined, self.sources.now));
         }
-        for (brief, _) in briefs.iter().zip(&pairs.taken).filter(|(_, taken)| !**taken) {
+        let alone = briefs.iter().zip(&pairs.taken).filter(|(_, taken)| !**taken).map(|(brief, _)| *brief);
+        for brief in alone.filter(|brief| !self.is_of_another_place(brief)) {
             let run = full.get(&brief.id).copied();
             let unwritten = self
                 .joined
@@ -208,7 +144,7 @@ impl Builder<'_, '_> {
             let known = Alone {
                 run,
                 unwritten,
-                gone: self.key.target.is_some() || missing.is_some(),
+                gone: self.key.target.is_some() && !self.names_other_places(brief) || missing.is_some(),
                 missing,
                 series: Some(&self.key.name).filter(|_| self.row.rule.is_none()),
                 elsewhere: self.joined.outside.contains(&brief.id),
@@ -217,7 +153,21 @@ impl Builder<'_, '_> {
             both.push(of_run(brief, &known));
         }
         both.sort_by_key(|(point, _)| point.at);
-        both.into_iter().unzip()
+        let (points, mut attempts): (Vec<Point>, Vec<Attempt>) = both.into_iter().unzip();
+        // A clock that was lost says nothing of what is usual.
+        attempts.retain(|attempt| attempt.at >= EARLIEST);
+        (points, attempts)
+    }
+
+    /// Whether a run says that it wrote into other targets, and not into that of this series.
+    fn names_other_places(&self, brief: &RunBrief) -> bool {
+        let into = self.joined.into.get(&brief.id).zip(self.key.target.as_ref());
+        into.is_some_and(|(into, target)| !into.contains(target))
+    }
+
+    /// Whether such a run made something that lies there: it is told of there.
+    fn is_of_another_place(&self, brief: &RunBrief) -> bool {
+        brief.state != RunState::Failed && self.names_other_places(brief) && !self.joined.of_run(&brief.id).is_empty()
     }
 
     fn days(&self) -> Vec<Day> {
@@ -231,51 +181,6 @@ impl Builder<'_, '_> {
             }
         }
         days.into_values().collect()
-    }
-
-    fn removals(&self, attempts: &[Attempt]) -> Vec<Removal> {
-        let mut found = vec![];
-        let naming = |key: &Foreign| names::databacker_name(key).map(|name| name.naming);
-        let own = self.row.backups.last().and_then(|backup| naming(&backup.key));
-        let no_good_left = !self.row.backups.iter().any(|backup| backup.is_good());
-        for run in self.own_runs() {
-            for pruned in run.pruned.iter().filter(|pruned| pruned.state != Some(RunState::Failed)) {
-                let at = run.ended.unwrap_or(run.at());
-                for name in &pruned.candidates {
-                    let known = names::databacker_name(name);
-                    let other = own.is_some() && known.as_ref().is_some_and(|name| Some(&name.naming) != own.as_ref());
-                    // A name that stands in the target after all was not removed.
-                    if self
-                        .row
-                        .backups
-                        .iter()
-                        .any(|backup| names::base(backup.key.raw_bytes()) == names::base(name.raw_bytes()))
-                    {
-                        continue;
-                    }
-                    let taken = names::prune_time(name);
-                    let newer = attempts.iter().filter(|it| it.made() && it.at <= at && Some(it.at) > taken).count();
-                    let older =
-                        self.row.backups.iter().filter(|it| taken.is_some_and(|taken| it.taken.at < taken)).count();
-                    found.push(Removal {
-                        at,
-                        name: name.clone(),
-                        taken,
-                        belongs: if other { Belongs::Elsewhere } else { Belongs::Here },
-                        newer: u32::try_from(newer).unwrap_or(u32::MAX),
-                        older_kept: u32::try_from(older).unwrap_or(u32::MAX),
-                        last_good: if no_good_left && self.was_good(name) { LastGood::Yes } else { LastGood::No },
-                    });
-                }
-            }
-        }
-        found.sort_by_key(|removal| removal.at);
-        found
-    }
-
-    /// Whether something that is gone had been proven good.
-    fn was_good(&self, name: &Foreign) -> bool {
-        self.key.target.as_ref().is_some_and(|target| (self.sources.was_good)(target, name))
     }
 
     fn mark_silent(&self, points: &mut [Point]) -> usize {
@@ -323,8 +228,8 @@ impl Builder<'_, '_> {
         let checked = runs.filter(|run| run.kind == RunKind::Verification).filter_map(|run| {
             let place = self.joined.verified.get(&run.id)?;
             let here = match &self.key.target {
-                Some(target) => place.target == *target,
-                None => self.row.backups.iter().any(|backup| Some(&backup.id) == place.backup.as_ref()),
+                Some(target) if self.row.server.is_none() => place.target == *target,
+                _ => self.row.backups.iter().any(|backup| Some(&backup.id) == place.backup.as_ref()),
             };
             here.then(|| Checked {
                 at: run.at(),
@@ -352,8 +257,9 @@ impl Builder<'_, '_> {
             let text = format!("{silent} between runs that telemetry told of {were} made by none of them");
             found.push(Finding::new(Weight::Warning, "no_run", text));
         }
-        let gone =
-            points.iter().rev().find(|point| point.state == Some(RunState::Ok)).filter(|it| it.kept == Kept::Gone);
+        let until = self.sources.now.0.saturating_add(AHEAD);
+        let newest = points.iter().rev().find(|point| point.state == Some(RunState::Ok) && point.at.0 <= until);
+        let gone = newest.filter(|point| point.kept == Kept::Gone);
         if let Some(point) = gone {
             let text =
                 format!("the newest run, of {} UTC, says that it made a backup, which is not there", point.at.minute());

@@ -7,10 +7,11 @@ use crate::format::names;
 use crate::model::backup::{Backup, Basis, Format, TakenFrom};
 use crate::model::foreign::Foreign;
 use crate::model::join::Certainty;
-use crate::model::run::{Feed, Run, RunBrief, RunId, RunKind, RunState};
+use crate::model::run::{Failure, Feed, Named, Run, RunBrief, RunId, RunKind, RunState};
 use crate::model::trust::{Finding, Proof, Rung, VerdictOutcome, Weight};
 use crate::model::units::Moment;
 use crate::telemetry::signals::attempt::{AtIs, Attempt, Copy, Like, Outcome, Sealed};
+use crate::work::catalog::end_of_day;
 use crate::work::history::view::{Inside, Kept, Point};
 use crate::work::join::Joined;
 
@@ -47,7 +48,9 @@ pub(super) fn pair(backups: &[&Arc<Backup>], briefs: &[&RunBrief], joined: &Join
         let made = |(nth, brief): &(usize, &&RunBrief)| {
             let (from, to) = (brief.started.unwrap_or(brief.at).0, brief.ended.unwrap_or(brief.at).0);
             let spans = at >= from.saturating_sub(AROUND) && at <= to.saturating_add(AROUND);
-            !pairs.taken[*nth] && brief.kind == RunKind::Backup && brief.state != RunState::Failed && spans
+            // A run that failed after its backup was made, in its prune say, counted what it made.
+            let made = brief.state != RunState::Failed || brief.bytes == Some(backup.stamp.size);
+            !pairs.taken[*nth] && brief.kind == RunKind::Backup && made && spans
         };
         let ahead =
             briefs.iter().enumerate().skip(near).take_while(|(_, brief)| brief.at.0 <= at.saturating_add(AROUND));
@@ -80,26 +83,20 @@ pub(super) fn of_backup(
     brief: Option<&RunBrief>,
     run: Option<&Run>,
     joined: &Joined,
+    now: Moment,
 ) -> (Point, Attempt) {
     let started = brief.and_then(|brief| brief.started);
-    let dated = backup.taken.from != TakenFrom::Object;
-    let at = if dated { backup.taken.at } else { started.unwrap_or(backup.taken.at) };
+    let (at, at_is) = when(backup, started, now);
     let ended = brief.and_then(|brief| brief.ended);
     let empty = backup.stamp.size == 0;
-    let proof = backup.proof.as_deref();
-    let bad = proof.is_some_and(|proof| proof.outcome.is_bad());
-    let rung = proof.filter(|proof| proof.outcome == VerdictOutcome::Ok).map_or(Rung::Listed, Proof::reached);
-    let kept = match () {
-        () if empty || bad => Kept::Bad,
-        () if backup.is_good() => Kept::Good(rung),
-        () => Kept::Listed(rung),
+    let kept = kept(backup);
+    let told = named(brief, run);
+    let inside = match &told {
+        _ if backup.databases_known => Inside::Known(backup.databases.clone()),
+        Some(told) if told.all => Inside::Known(told.names.clone()),
+        _ => Inside::Guessed(backup.databases.clone()),
     };
-    let told = run.filter(|run| tells_all(run)).and_then(|run| run.databases.clone());
-    let inside = match (told, backup.databases_known) {
-        (_, true) => Inside::Known(backup.databases.clone()),
-        (Some(told), false) => Inside::Known(told),
-        (None, false) => Inside::Guessed(backup.databases.clone()),
-    };
+    let failure = brief.filter(|brief| brief.state == RunState::Failed && !empty).map(|_| run.and_then(failure_of));
     let point = Point {
         at,
         took: ended.zip(started).and_then(|(to, from)| to.0.checked_sub(from.0)).filter(|took| *took >= 0),
@@ -113,22 +110,76 @@ pub(super) fn of_backup(
         target: Some(backup.target.clone()),
         inside,
         elsewhere: false,
-        odd: joined.odd.get(&backup.id).cloned(),
+        odd: odd(backup, joined).or_else(|| failure.map(run_failed)),
     };
-    let told = run.and_then(|run| run.databases.clone());
     let attempt = Attempt {
         at,
-        at_is: if dated || started.is_some() { AtIs::Begin } else { AtIs::End },
+        at_is,
         ended: ended.filter(|ended| *ended >= at),
         outcome: point.outcome,
-        reason: empty.then(|| Foreign::from("empty object")),
+        complained: failure.is_some(),
+        reason: if empty { Some(Foreign::from("empty object")) } else { failure.flatten().map(|it| it.text.clone()) },
         bytes: (!empty).then_some(backup.stamp.size),
-        databases: told.or_else(|| backup.databases_known.then(|| backup.databases.clone())).map(sorted),
+        databases: told.map_or_else(|| looked_at(backup), |told| Some(told.names.clone())),
         written: backup.stamp.modified,
         copy: if kept.is_listed() && backup.is_good() { Copy::Good } else { Copy::Listed },
         like: Some(Like { seal: sealed(backup), ..like(&backup.series, &backup.key) }),
     };
     (point, attempt)
+}
+
+fn kept(backup: &Backup) -> Kept {
+    let proof = backup.proof.as_deref();
+    let bad = proof.is_some_and(|proof| proof.outcome.is_bad());
+    let rung = proof.filter(|proof| proof.outcome == VerdictOutcome::Ok).map_or(Rung::Listed, Proof::reached);
+    match () {
+        () if backup.stamp.size == 0 || bad => Kept::Bad,
+        () if backup.is_good() => Kept::Good(rung),
+        () => Kept::Listed(rung),
+    }
+}
+
+/// When a backup was taken, and what that time is.
+fn when(backup: &Backup, started: Option<Moment>, now: Moment) -> (Moment, AtIs) {
+    let day = end_of_day(backup).map(|end| end.min(now));
+    match (backup.taken.from, started, day) {
+        (TakenFrom::Metadata | TakenFrom::Name, _, None) => (backup.taken.at, AtIs::Begin),
+        (_, Some(started), _) => (started, AtIs::Begin),
+        (_, None, Some(day)) => (day, AtIs::Day),
+        (TakenFrom::Object, None, None) => (backup.taken.at, AtIs::End),
+    }
+}
+
+/// What a run named, also where the store knows it only as a whole.
+fn named(brief: Option<&RunBrief>, run: Option<&Run>) -> Option<Arc<Named>> {
+    let brief = brief.and_then(|brief| brief.inside.clone());
+    brief.or_else(|| run.and_then(Named::of).map(Arc::new))
+}
+
+/// What is odd about an object itself.
+fn odd(backup: &Backup, joined: &Joined) -> Option<Finding> {
+    let bad = backup.proof.as_deref().filter(|proof| proof.outcome.is_bad());
+    let damaged = |proof: &Proof| {
+        let text = format!("its verification of {} UTC says: {}", proof.at.minute(), proof.outcome.word());
+        Finding::new(Weight::Warning, "damaged", text)
+    };
+    bad.map(damaged).or_else(|| joined.odd.get(&backup.id).cloned())
+}
+
+fn looked_at(backup: &Backup) -> Option<Vec<Foreign>> {
+    backup.databases_known.then(|| sorted(backup.databases.clone()))
+}
+
+fn failure_of(run: &Run) -> Option<&Failure> {
+    run.failure.as_ref()
+}
+
+/// A run that left its backup and failed nevertheless.
+fn run_failed(failure: Option<&Failure>) -> Finding {
+    let phase = failure.and_then(|failure| failure.phase);
+    let phase = phase.map_or_else(String::new, |phase| format!(" in {}", phase.word()));
+    let text = failure.map_or_else(String::new, |failure| format!(": {}", failure.text));
+    Finding::new(Weight::Warning, "run_failed", format!("its run failed{phase}{text}"))
 }
 
 fn like(series: &Foreign, key: &Foreign) -> Like {
@@ -204,9 +255,10 @@ pub(super) fn of_run(brief: &RunBrief, known: &Alone<'_>) -> (Point, Attempt) {
         at_is: if brief.started.is_some() { AtIs::Begin } else { AtIs::End },
         ended: brief.ended.filter(|ended| *ended >= brief.at),
         outcome,
+        complained: false,
         reason: reason.filter(|_| outcome == Outcome::Failed),
         bytes: brief.bytes.filter(|_| made),
-        databases: run.filter(|_| made).and_then(|run| run.databases.clone()).map(sorted),
+        databases: named(Some(brief), run).filter(|_| made).map(|told| told.names.clone()),
         written: None,
         copy: if made && gone { Copy::Gone } else { Copy::Unknown },
         like: series
@@ -235,12 +287,6 @@ pub(super) fn mark_silent(points: &mut [Point], feeds: &HashMap<&RunId, Feed>) -
 
 fn no_run() -> Finding {
     Finding::new(Weight::Warning, "no_run", "none of the runs that telemetry told of made it")
-}
-
-/// Whether the databases that a run names are all that it had.
-fn tells_all(run: &Run) -> bool {
-    let named = run.databases.as_ref().map_or(0, Vec::len) as u64;
-    named > 0 && run.database_count.is_none_or(|count| count <= named)
 }
 
 fn sorted(mut names: Vec<Foreign>) -> Vec<Foreign> {

@@ -8,14 +8,15 @@ use crate::format::names;
 use crate::model::backup::{Backup, BackupId, Format};
 use crate::model::foreign::Foreign;
 use crate::model::retention::Keep;
-use crate::model::run::{Feed, Run, RunBrief, RunId, RunSeries, Tool};
+use crate::model::run::{Feed, Named, Run, RunBrief, RunKind, RunSeries, RunState, Tool};
 use crate::model::seen::{SeenSeries, SeenTarget};
 use crate::model::target::{History, TargetName};
 use crate::model::units::Moment;
-use crate::work::catalog::Catalog;
-use crate::work::history::past::Builder;
+use crate::work::catalog::{Catalog, series_of};
+use crate::work::history::past::{Builder, NOTE_AGREES};
 use crate::work::history::seen::remembered;
-use crate::work::history::view::{Emptied, HistoryView, SeriesKey};
+use crate::work::history::split::split;
+use crate::work::history::view::{Emptied, HistoryView, SeriesKey, SeriesPast};
 use crate::work::join::{Joined, join};
 use crate::work::series::is_orphan;
 
@@ -35,6 +36,8 @@ pub struct Sources<'a> {
     pub briefs: HashMap<Foreign, Vec<RunBrief>>,
     /// The very newest of each, with everything that is known of them, and verifications of our own.
     pub newest: Vec<Run>,
+    /// What the backups of each named within a month.
+    pub named: HashMap<Foreign, Vec<Arc<Named>>>,
     /// What once lay in the targets.
     pub seen: Vec<SeenTarget>,
     /// How old the newest good copy of a series may be, in milliseconds.
@@ -55,13 +58,17 @@ pub enum Depth {
 }
 
 /// What becomes the past of one series.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Row<'a> {
     pub rule: Option<&'a SeriesRule>,
     /// Oldest first.
     pub backups: Vec<&'a Arc<Backup>>,
     /// Names of series of runs.
     pub runs: BTreeSet<&'a Foreign>,
+    /// One of several servers that write under one naming: the name of its runs.
+    pub server: Option<&'a Foreign>,
+    /// Its runs are of a database of DBacked, and there are backups of DBacked that carry other names.
+    pub aliased: bool,
     /// What of it once lay in which target.
     pub seen: Vec<(&'a TargetName, &'a SeenSeries)>,
 }
@@ -69,7 +76,7 @@ pub(super) struct Row<'a> {
 /// Puts the past of every series together.
 pub fn build(sources: &Sources<'_>) -> HistoryView {
     let joined = join(&sources.newest, sources.catalog);
-    let rows = rows(sources, &joined);
+    let rows = split(rows(sources, &joined), sources, &joined);
     let mut view = HistoryView { at: sources.now, ..HistoryView::default() };
     view.runs = sources.told.iter().map(|series| series.runs).sum();
     let emptied =
@@ -79,66 +86,142 @@ pub fn build(sources: &Sources<'_>) -> HistoryView {
     view.emptied = emptied.collect();
     let mut runs: HashMap<&Foreign, Vec<&Run>> = HashMap::new();
     sources.newest.iter().for_each(|run| runs.entry(&run.series).or_default().push(run));
+    let mut built = vec![];
     for (key, row) in rows {
-        let built = Builder { sources, joined: &joined, runs: &runs, key, row };
-        view.series.push(Arc::new(built.past(&mut view.remarks)));
+        let server = row.server;
+        let builder = Builder { sources, joined: &joined, runs: &runs, key, row };
+        built.push((server, builder.past(&mut view.remarks)));
     }
+    view.series = told_apart(built).into_iter().map(Arc::new).collect();
     view.series.sort_by(|a, b| (&a.label, &a.key).cmp(&(&b.label, &b.key)));
     view
 }
 
-fn rows<'a>(sources: &'a Sources<'_>, joined: &Joined) -> BTreeMap<SeriesKey, Row<'a>> {
-    let mut rows: BTreeMap<SeriesKey, Row<'a>> = BTreeMap::new();
-    let mut of_backup: HashMap<&BackupId, SeriesKey> = HashMap::new();
-    let mut dbacked: HashMap<&Foreign, Vec<SeriesKey>> = HashMap::new();
-    for rule in sources.rules {
-        rows.entry(rule_key(rule)).or_default().rule = Some(rule);
+/// Two servers of one target whose databases have one name are shown with the name of their server.
+fn told_apart(mut built: Vec<(Option<&Foreign>, SeriesPast)>) -> Vec<SeriesPast> {
+    let mut alike: HashMap<(String, Option<TargetName>), usize> = HashMap::new();
+    for (_, past) in built.iter().filter(|(server, _)| server.is_some()) {
+        *alike.entry((past.label.clone(), past.key.target.clone())).or_default() += 1;
     }
-    // The catalog is newest first.
-    for backup in sources.catalog.backups.iter().rev().filter(|backup| is_one(backup)) {
-        let key = key_of(sources.rules, &backup.target, &backup.key, &backup.series);
-        if names::dbacked_name(&backup.key).is_some() {
-            let known = dbacked.entry(&backup.series).or_default();
-            if !known.contains(&key) {
+    for (server, past) in &mut built {
+        let twice = alike.get(&(past.label.clone(), past.key.target.clone())).is_some_and(|count| *count > 1);
+        if let Some(server) = server.filter(|_| twice) {
+            past.label = format!("{} of {}", past.label, past.server.as_ref().unwrap_or(server));
+        }
+    }
+    built.into_iter().map(|(_, past)| past).collect()
+}
+
+fn rows<'a>(sources: &'a Sources<'_>, joined: &Joined) -> BTreeMap<SeriesKey, Row<'a>> {
+    let mut gathered = Gathered::default();
+    for rule in sources.rules {
+        gathered.rows.entry(rule_key(rule)).or_default().rule = Some(rule);
+    }
+    gathered.listed(sources);
+    gathered.joined(sources, joined);
+    gathered.named(sources);
+    gathered.rows
+}
+
+/// Rows, and how to find them.
+#[derive(Default)]
+struct Gathered<'a> {
+    rows: BTreeMap<SeriesKey, Row<'a>>,
+    of_backup: HashMap<&'a BackupId, SeriesKey>,
+    /// Those of DBacked by the alias in the names of their backups.
+    dbacked: HashMap<&'a Foreign, Vec<SeriesKey>>,
+}
+
+impl<'a> Gathered<'a> {
+    /// What lies there, and what once did.
+    fn listed(&mut self, sources: &'a Sources<'_>) {
+        // The catalog is newest first.
+        for backup in sources.catalog.backups.iter().rev().filter(|backup| is_one(backup)) {
+            let key = key_of(sources.rules, &backup.target, &backup.key, &backup.series);
+            self.alias(&backup.key, &backup.series, &key);
+            self.of_backup.insert(&backup.id, key.clone());
+            self.rows.entry(key).or_default().backups.push(backup);
+        }
+        for (target, _, known) in remembered(sources.catalog, &sources.seen) {
+            for series in &known.series {
+                let key = key_of(sources.rules, target, &series.key, &series.name);
+                self.alias(&series.key, &series.name, &key);
+                self.rows.entry(key).or_default().seen.push((target, series));
+            }
+        }
+    }
+
+    fn alias(&mut self, name: &Foreign, alias: &'a Foreign, key: &SeriesKey) {
+        if names::dbacked_name(name).is_some() {
+            let known = self.dbacked.entry(alias).or_default();
+            if !known.contains(key) {
                 known.push(key.clone());
             }
         }
-        of_backup.insert(&backup.id, key.clone());
-        rows.entry(key).or_default().backups.push(backup);
     }
-    for (target, _, known) in remembered(sources.catalog, &sources.seen) {
-        for series in &known.series {
-            let key = key_of(sources.rules, target, &series.key, &series.name);
-            if names::dbacked_name(&series.key).is_some() {
-                let known = dbacked.entry(&series.name).or_default();
-                if !known.contains(&key) {
-                    known.push(key.clone());
-                }
+
+    /// Runs by what they left, whether it is still there or not.
+    fn joined(&mut self, sources: &'a Sources<'_>, joined: &Joined) {
+        for run in &sources.newest {
+            let keys = joined.of_run(&run.id).iter().filter_map(|joint| self.of_backup.get(&joint.backup));
+            for key in keys {
+                self.rows.entry(key.clone()).or_default().runs.insert(&run.series);
             }
-            rows.entry(key).or_default().seen.push((target, series));
+        }
+        for (target, key, run) in missed(&sources.newest, joined) {
+            let key = key_of(sources.rules, target, key, &series_of(key));
+            self.rows.entry(key).or_default().runs.insert(&run.series);
         }
     }
-    let told: HashMap<&RunId, &Foreign> = sources.newest.iter().map(|run| (&run.id, &run.series)).collect();
-    for (run, joints) in &joined.runs {
-        let keys = joints.iter().filter_map(|joint| of_backup.get(&joint.backup));
-        for (key, name) in keys.filter_map(|key| Some((key, told.get(run)?))) {
-            rows.entry(key.clone()).or_default().runs.insert(name);
+
+    /// Runs of DBacked by their names, and a row of their own for those of which nothing was found.
+    fn named(&mut self, sources: &'a Sources<'_>) {
+        let owners = owners(&sources.newest);
+        for series in &sources.told {
+            let owner = owners.get(&series.name).copied().unwrap_or(&series.name);
+            let by_time = || self.alias_by_time(owner, &sources.newest).and_then(|alias| self.dbacked.get(alias));
+            let keys = self.dbacked.get(owner).or_else(by_time).filter(|_| series.tool == Tool::Dbacked);
+            for key in keys.cloned().unwrap_or_default() {
+                self.rows.entry(key).or_default().runs.insert(&series.name);
+            }
+            let backs_up = sources.briefs.get(&series.name).is_some_and(|briefs| !briefs.is_empty());
+            if backs_up && self.rows.values().all(|row| !row.runs.contains(&series.name)) {
+                let row = self.rows.entry(SeriesKey { name: series.name.clone(), target: None }).or_default();
+                row.runs.insert(&series.name);
+                row.aliased = series.tool == Tool::Dbacked && !self.dbacked.is_empty();
+            }
         }
     }
-    let owners = owners(&sources.newest);
-    for series in &sources.told {
-        let alias = owners.get(&series.name).copied().unwrap_or(&series.name);
-        let by_alias = dbacked.get(alias).filter(|_| series.tool == Tool::Dbacked);
-        for key in by_alias.into_iter().flatten() {
-            rows.entry(key.clone()).or_default().runs.insert(&series.name);
-        }
-        let backs_up = sources.briefs.get(&series.name).is_some_and(|briefs| !briefs.is_empty());
-        if backs_up && rows.values().all(|row| !row.runs.contains(&series.name)) {
-            let key = SeriesKey { name: series.name.clone(), target: None };
-            rows.entry(key).or_default().runs.insert(&series.name);
+
+    /// The one alias under which DBacked wrote a backup at the time that the table of a database notes as that of its
+    /// last: the table does not know its alias.
+    fn alias_by_time(&self, series: &Foreign, runs: &[Run]) -> Option<&'a Foreign> {
+        let of_table = runs.iter().filter(|run| run.feed == Feed::DbackedTable && run.series == *series);
+        let noted = of_table.filter_map(|run| run.ended.or(run.started)).max()?;
+        let written = |backup: &Backup| backup.stamp.modified.unwrap_or_default().max(backup.taken.at);
+        let agrees = |key: &SeriesKey| {
+            let newest = self.rows.get(key).and_then(|row| row.backups.last());
+            newest.is_some_and(|backup| written(backup).0.abs_diff(noted.0) <= NOTE_AGREES.unsigned_abs())
+        };
+        let mut fit = self.dbacked.iter().filter(|(_, keys)| keys.iter().any(agrees));
+        fit.next().filter(|_| fit.next().is_none()).map(|(alias, _)| *alias)
+    }
+}
+
+/// What the newest run of each series left, by its own account, where that is no more: a row of its own, though nothing
+/// lies there. What only older ones left was pruned, or they wrote into another place then.
+fn missed<'a, 's>(runs: &'a [Run], joined: &'s Joined) -> impl Iterator<Item = (&'s TargetName, &'s Foreign, &'a Run)> {
+    let mut newest: HashMap<&Foreign, &Run> = HashMap::new();
+    for run in runs.iter().filter(|run| run.kind == RunKind::Backup && run.state != RunState::Failed) {
+        let known = newest.entry(&run.series).or_insert(run);
+        if known.at() < run.at() {
+            *known = run;
         }
     }
-    rows
+    newest.into_values().flat_map(|run| {
+        let missing = joined.missing.get(&run.id).into_iter().flatten();
+        missing.map(move |(target, key)| (target, key, run))
+    })
 }
 
 /// The database whose own table knows the id that a beacon names, by the name of the beacon's series.

@@ -1,10 +1,11 @@
 //! Catalogs and runs for the tests of joining, judging and checking.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::disk::estate::SeriesRule;
 use crate::model::foreign::Foreign;
-use crate::model::run::{Feed, ObjectRef, Run, RunBrief, RunId, RunKind, RunSeries, RunState, Tool};
+use crate::model::run::{Feed, Named, ObjectRef, Run, RunBrief, RunId, RunKind, RunSeries, RunState, Tool};
 use crate::model::target::{FileLocation, History, Location, Object, Stamp, Target, TargetName};
 use crate::model::trust::{Answer, Inside, Proof, Rung, VerdictOutcome, Voucher};
 use crate::model::units::Moment;
@@ -162,6 +163,8 @@ pub fn history_after(
             ended: run.ended,
             state: run.state,
             bytes: run.bytes,
+            inside: Named::of(run).map(Arc::new),
+            pruned: run.pruned.iter().map(|pruned| pruned.candidate_count).sum(),
         };
         briefs.entry(run.series.clone()).or_default().push(brief);
     }
@@ -175,6 +178,8 @@ pub fn history_after(
         days: vec![],
     });
     let told = told.collect();
+    let named = |briefs: &Vec<RunBrief>| briefs.iter().filter_map(|brief| brief.inside.clone()).collect();
+    let named = briefs.iter().map(|(name, briefs)| (name.clone(), named(briefs))).collect();
     runs.reverse();
     let keep = |_: &_| None;
     let (good_within, depth) = (7 * DAY, Depth::All);
@@ -186,6 +191,7 @@ pub fn history_after(
         told,
         briefs,
         newest: runs,
+        named,
         seen: seen(before),
         good_within,
         depth,

@@ -95,6 +95,8 @@ pub struct SeriesPast {
     pub days: Vec<Day>,
     /// What its past says; what stands first.
     pub judgements: Vec<Judgement>,
+    /// What is said of single backups, sizes and durations, each with its own figures.
+    pub each: Vec<Judgement>,
     /// What joining its runs and objects says.
     pub findings: Vec<Finding>,
     /// The names under which telemetry knows it.
@@ -249,6 +251,12 @@ impl SeriesPast {
         let happened =
             |judged: &&Judgement| judged.severity > Severity::Note && !matches!(judged.what, What::NoGoodBackup { .. });
         standing().find(happened).or_else(|| standing().next())
+    }
+
+    /// What is said of the very attempt of that time.
+    pub fn said_of(&self, at: Moment) -> impl Iterator<Item = &Judgement> {
+        let began = self.judgements.iter().filter(|judged| judged.is_of_one() && !judged.is_figure());
+        began.chain(&self.each).filter(move |judged| judged.since == at)
     }
 
     /// How much what stands matters.

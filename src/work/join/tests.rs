@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::run::{Feed, Tool};
 use crate::model::target::{FileLocation, Location, Object, S3Location, Stamp, Target};
-use crate::work::catalog::{Beside, Listing, TargetView, assemble, publish};
+use crate::work::catalog::{Beside, Listing, TargetState, TargetView, assemble, publish};
 
 const NIGHT: &str = "db_backup_2026-11-21T03:00:00Z.tgz";
 
@@ -135,6 +135,33 @@ fn what_a_broken_target_holds_is_not_called_gone() {
     listed.targets[0].state = TargetState::Listing { objects: 0 };
     let gone = run(1, "mysql:all:", vec![left("/srv/nas", NIGHT, 10)]);
     assert_eq!(codes(&join(std::slice::from_ref(&gone), &listed), &gone), [""; 0]);
+}
+
+#[test]
+fn one_bucket_at_two_endpoints_holds_each_object_twice_and_a_target_in_a_target_holds_it_once() {
+    let at_endpoint = |name: &str, endpoint: &str| {
+        let endpoint = Some(endpoint.to_owned());
+        let location = S3Location { bucket: "acme".into(), prefix: "mysql/".into(), endpoint, ..S3Location::default() };
+        Target { name: TargetName::new(name).unwrap(), location: Location::S3(Box::new(location)), expect_key: None }
+    };
+    let night: &[(&str, u64, &str)] = &[(NIGHT, 10, "2026-11-21 03:11")];
+    let inner = format!("mysql/{NIGHT}");
+    let whole: &[(&str, u64, &str)] = &[(&inner, 10, "2026-11-21 03:11")];
+    let both = catalog(&[(at_endpoint("east", "https://east"), night), (at_endpoint("west", "https://west"), night)]);
+    let run = run(1, "mysql:all:", vec![left("s3://acme/mysql", NIGHT, 10)]);
+    let joined = join(std::slice::from_ref(&run), &both);
+    assert_eq!(certainties(&joined, &run), [Certainty::Likely; 2]);
+    assert_eq!((joined.backups.len(), joined.into[&run.id].len()), (2, 2));
+    let nested = catalog(&[(s3("all", ""), whole), (s3("mysql", "mysql/"), night)]);
+    let joined = join(std::slice::from_ref(&run), &nested);
+    assert_eq!(certainties(&joined, &run), [Certainty::Exact; 2]);
+    let emptied = catalog(&[(at_endpoint("east", "https://east"), &[]), (at_endpoint("west", "https://west"), night)]);
+    let joined = join(std::slice::from_ref(&run), &emptied);
+    assert_eq!((certainties(&joined, &run), codes(&joined, &run)), (vec![Certainty::Exact], vec![]));
+    let none = catalog(&[(s3("all", ""), &[]), (file("nas"), &[])]);
+    let joined = join(std::slice::from_ref(&run), &none);
+    let (target, key) = &joined.missing[&run.id][0];
+    assert_eq!((target.as_str(), key.to_string()), ("all", inner));
 }
 
 proptest::proptest! {

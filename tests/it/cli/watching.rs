@@ -126,7 +126,10 @@ fn a_verified_backup_is_trusted_and_a_damaged_one_is_not() {
     let changed = check(&home, &["--series", "shop"]);
     assert_eq!(changed.code, 1, "what was proven is not what is there: {changed:?}");
     assert_eq!(home.run(&["verify", "--newest-of-each"]).code, 3);
-    assert_eq!(check(&home, &["--series", "shop"]).code, 2);
+    let recent = home.run(&["check", "--max-age", "12h", "--series", "shop"]);
+    assert_eq!(recent.code, 2, "the one before it is a day old: {recent:?}");
+    let older = check(&home, &["--series", "shop"]);
+    assert_eq!((older.code, older.out.contains("is damaged or empty")), (1, true), "{older:?}");
 }
 
 #[test]
@@ -301,7 +304,8 @@ fn a_run_is_joined_to_what_it_left_and_missed_when_that_is_gone() {
     assert!(gone.out.contains("where that is no longer"), "{}", gone.out);
     let checked = home.run(&["check", "--min-trust", "listed"]);
     assert_eq!(checked.code, 2, "{checked:?}");
-    assert!(checked.out.contains("its runs say that they made backups, and none is there"), "{checked:?}");
+    assert!(checked.out.contains("the 1 backup on nas is gone"), "{checked:?}");
+    assert!(checked.out.contains("says that it made a backup, which is not there"), "{checked:?}");
 }
 
 /// All files of one database are gone.

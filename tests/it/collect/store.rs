@@ -204,6 +204,42 @@ fn the_history_of_the_first_version_becomes_ours_with_everything_in_it() {
 }
 
 #[test]
+fn what_runs_named_is_known_without_opening_them_and_goes_with_the_last_of_them() {
+    let shelf = Shelf { folder: scratch(), keep: Keep { age: Duration::from_secs(40 * 86_400), ..Keep::default() } };
+    let store = shelf.open();
+    let run = |days: i64, names: &[&str]| {
+        let mut run = simple("shop", Moment(NOW.0 - days * DAY), RunState::Ok, Feed::DbackedMetadata);
+        run.databases = Some(names.iter().map(|name| Foreign::from(*name)).collect());
+        run
+    };
+    let old: Vec<Run> = (30..60).map(|days| run(days, &["shop", "crm", "shop"])).collect();
+    let new: Vec<Run> = (0..30).map(|days| run(days, &["shop"])).collect();
+    store.put(&[intake_of(old), intake_of(new)], &make).unwrap();
+    let shop = Foreign::from("shop");
+    let names = |from: i64, until: i64| {
+        let sets = store.named(&shop, Moment(NOW.0 - from * DAY), Moment(NOW.0 - until * DAY)).unwrap();
+        sets.iter().map(|named| (named.names.len(), named.all)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (names(400, 0), names(29, 0), names(400, 30)),
+        (vec![(1, true), (2, true)], vec![(1, true)], vec![(2, true)])
+    );
+    let briefs = store.briefs(&RunQuery::default()).unwrap();
+    let counts: Vec<usize> = briefs.iter().map(|brief| brief.inside.as_ref().unwrap().names.len()).collect();
+    assert_eq!((counts[0], counts[59]), (1, 2));
+
+    let sets = || {
+        let connection = rusqlite::Connection::open(store.path()).unwrap();
+        connection.query_row("SELECT COUNT(*) FROM insides", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(sets(), 2);
+    store.put(&[intake_of(vec![run(0, &["shop", "ledger", "wiki"])])], &make).unwrap();
+    assert_eq!((names(0, -1), sets()), (vec![(3, true)], 3), "a run of which more is known");
+    store.prune(Moment(NOW.0 + 20 * DAY)).unwrap();
+    assert_eq!(sets(), 2, "nobody names crm any more");
+}
+
+#[test]
 fn a_newer_layout_and_a_file_that_is_no_database_are_left_alone() {
     let shelf = Shelf::new();
     drop(shelf.open());

@@ -102,6 +102,7 @@ fn series(name: &str, target: &str, (cron, every, count): (&str, i64, usize), ne
         slots,
         days: vec![],
         judgements: vec![],
+        each: vec![],
         findings: vec![],
         runs: vec![Foreign::from(name)],
         checks: vec![],
@@ -111,6 +112,12 @@ fn series(name: &str, target: &str, (cron, every, count): (&str, i64, usize), ne
 
 fn judged(severity: Severity, since: Moment, until: Option<Moment>, what: What) -> Judgement {
     Judgement { what, severity, since, until }
+}
+
+/// The same with what is said of single backups.
+fn figures(mut series: SeriesPast) -> SeriesPast {
+    series.each = series.judgements.iter().filter(|judged| judged.is_figure()).cloned().collect();
+    series
 }
 
 /// Five series with a story each; the shop's newest twenty attempts left the sample's backups.
@@ -162,7 +169,7 @@ pub fn view(world: &World) -> HistoryView {
     let wiki = series("wiki", "vault", ("0 1 * * 4", 7 * DAY, 13), "2026-11-19 01:00:00", "ooL");
     HistoryView {
         at: sample::now(),
-        series: [crm, forum, ledger, shop, wiki].into_iter().map(Arc::new).collect(),
+        series: [crm, forum, ledger, shop, wiki].into_iter().map(figures).map(Arc::new).collect(),
         runs: 2_415,
         ..HistoryView::default()
     }
@@ -184,6 +191,8 @@ pub fn older(world: &World) -> Older {
         ended: Some(Moment(oldest.0 - nth * DAY + 600_000)),
         state: RunState::Ok,
         bytes: Some(4_000_000_000),
+        inside: None,
+        pruned: 0,
     };
     Older { series: shop.key.clone(), runs: (1..4).map(brief).collect(), complete: true }
 }

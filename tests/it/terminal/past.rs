@@ -26,7 +26,7 @@ fn the_past_of_the_demo_is_read_and_walked_through_to_a_backup() {
         pty.settle(QUIET);
     }
     pty.wait_for("all series");
-    pty.press_until("c", "exit code 1");
+    pty.press_until("c", "exit code 2");
     pty.type_in("q");
     if !pty.ends_within(Duration::from_secs(2)) {
         pty.type_in("y");
