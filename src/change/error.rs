@@ -156,6 +156,7 @@ impl BinlogError {
             | Self::UnknownEvent { at, .. }
             | Self::TooBig { at, .. }
             | Self::NoTableMap { at, .. }
+            | Self::OldTimes { at }
             | Self::Malformed { at, .. } => Some(*at),
         }
     }

@@ -11,7 +11,7 @@ use crate::model::changes::{ChangesView, Coverage, Rows, TableRef, Wall, WallVer
 use crate::model::foreign::Foreign;
 use crate::model::script::{
     CheckView, Choice, ChoiceCounts, Decision, Later, Mode, Offer, PartialTransaction, RecoveryPhase, RecoveryView,
-    RefusedChange, RefusedSum, RowNow, RowState, ScriptDigest, ScriptHazard, ScriptTable, ScriptWall, StateCounts,
+    RefusedChange, RefusedSum, RowNow, RowState, ScriptHazard, ScriptTable, ScriptWall, StateCounts,
     Surroundings, Which,
 };
 use crate::report::Report;
