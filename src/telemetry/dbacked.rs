@@ -70,8 +70,8 @@ pub fn of_metadata(facts: &MetadataFacts, beside: Beside<'_>) -> Option<Run> {
     // An object that is older than its own upload was copied or has a wrong clock.
     run.ended = beside.stored.filter(|stored| *stored >= started);
     run.bytes = beside.bytes;
-    run.source.host.clone_from(&facts.agent);
-    run.databases = facts.db_name.as_ref().map(|name| vec![name.clone()]);
+    run.source.host = facts.agent.as_ref().map(|agent| budget::name(agent.raw_bytes()));
+    run.databases = facts.db_name.as_ref().map(|name| vec![budget::name(name.raw_bytes())]);
     run.database_count = run.databases.as_ref().map(|names| names.len() as u64);
     run.objects = vec![ObjectRef {
         target: Some(Foreign::from(beside.target)),
