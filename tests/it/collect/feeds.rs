@@ -162,10 +162,38 @@ fn a_containers_log_with_spans_lines_and_noise_tells_everything_in_it() {
         })
         .collect();
     let kubernetes: String = log.lines().map(|line| format!("2026-11-21T03:00:00.1Z stderr F {line}\n")).collect();
-    for (name, text) in [("plain", &log), ("docker", &docker), ("kubernetes", &kubernetes)] {
+    let timed: String = log.lines().map(|line| format!("2026-11-21T03:00:00.123456789Z {line}\n")).collect();
+    // Another container's lines in between, some of which look like ours.
+    let other = "app-1     | {\napp-1     | time=\"2026-11-21T03:00:00Z\" hello\n";
+    let compose: String = log.lines().map(|line| format!("backup-1  | {line}\n{other}")).collect();
+    let compose_timed: String =
+        log.lines().map(|line| format!("backup-1  | 2026-11-21T03:00:00.123456789Z {line}\n")).collect();
+    let trimmed: String = log.lines().map(|line| line.trim_start().to_owned() + "\n").collect();
+    // Docker cuts long lines, and the other stream's lines stand in between.
+    let cut: String = log
+        .lines()
+        .map(|line| {
+            let (start, end) = line.split_at(line.floor_char_boundary(line.len() / 2));
+            let piece = |text: String, stream: &str| json!({ "log": text, "stream": stream }).to_string() + "\n";
+            let other = piece("time=\"x\" other\n".to_owned(), "stdout");
+            piece(start.to_owned(), "stderr") + &other + &piece(format!("{end}\n"), "stderr")
+        })
+        .collect();
+    for (name, text) in [
+        ("plain", &log),
+        ("docker", &docker),
+        ("kubernetes", &kubernetes),
+        ("timed", &timed),
+        ("compose", &compose),
+        ("compose, timed", &compose_timed),
+        ("trimmed", &trimmed),
+        ("cut", &cut),
+    ] {
         let home = Home::new();
         fs::write(home.path(name), text).unwrap();
-        assert_eq!(home.run(&["collect", name]).code, 0, "{name}");
+        let read = home.run(&["collect", name]);
+        assert_eq!(read.code, 0, "{name}");
+        assert!(read.out.contains("of something else"), "{name}: {}", read.out);
         let all = runs(&home);
         // Lines and spans of one run are one run: the spans tell more.
         let (spans, lines): (Vec<Run>, Vec<Run>) = all.into_iter().partition(|run| run.feed == Feed::TraceStderr);
