@@ -1,10 +1,12 @@
 //! Telemetry into the history: the real receiver, the real store, payloads of every feed.
 
+mod bounds;
 mod feeds;
 mod fuzz;
 mod hostile;
 mod load;
 mod payloads;
+mod pieces;
 mod receiver;
 mod secrets;
 mod store;
