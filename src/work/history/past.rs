@@ -126,15 +126,11 @@ impl Builder<'_, '_> {
         names.into_iter().cloned().chain(ruled).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Only beacons, counts of usage or plain messages tell of it, and no failure and no place is among them.
+    /// Only beacons, counts of usage or plain messages tell of it, and no place is among them.
     fn hearsay(&self) -> bool {
         let mut briefs = self.row.runs.iter().filter_map(|name| self.sources.briefs.get(*name)).flatten().peekable();
         let named = |run: &Run| run.objects.iter().any(|object| object.target.is_some() || object.name.is_some());
-        let silent = |brief: &RunBrief| match brief.feed {
-            Feed::Beacon | Feed::Analytics => true,
-            Feed::Logrus => brief.state != RunState::Failed,
-            _ => false,
-        };
+        let silent = |brief: &RunBrief| matches!(brief.feed, Feed::Beacon | Feed::Analytics | Feed::Logrus);
         let nothing = self.row.rule.is_none() && self.row.backups.is_empty() && briefs.peek().is_some();
         nothing && briefs.all(silent) && !self.own_runs().any(named)
     }
