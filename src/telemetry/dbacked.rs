@@ -65,7 +65,7 @@ pub fn of_metadata(facts: &MetadataFacts, beside: Beside<'_>) -> Option<Run> {
     let started = facts.started?;
     let key = beside.key.raw_bytes();
     let id = RunId::of("dbacked_metadata", &[beside.target.as_bytes(), key, &started.0.to_le_bytes()]);
-    let mut run = backup(id, Feed::DbackedMetadata, beside.series.clone());
+    let mut run = backup(id, Feed::DbackedMetadata, budget::name(beside.series.raw_bytes()));
     run.started = Some(started);
     // An object that is older than its own upload was copied or has a wrong clock.
     run.ended = beside.stored.filter(|stored| *stored >= started);

@@ -68,7 +68,7 @@ fn is_time(text: &[u8]) -> bool {
 fn compose(line: &[u8]) -> (&[u8], &[u8]) {
     let head = &line[..line.len().min(NAME)];
     let Some(bar) = memchr::memchr(b'|', head) else { return (b"", line) };
-    let plain = line.strip_prefix(b"\x1b[").and_then(|rest| split_at_m(rest)).unwrap_or(line);
+    let plain = line.strip_prefix(b"\x1b[").and_then(split_at_m).unwrap_or(line);
     let before = plain.len() + bar - line.len();
     let name = plain[..before].trim_ascii_end();
     let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);

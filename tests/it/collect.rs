@@ -135,6 +135,13 @@ pub fn ask(
     Ok(Answer { status: head[9..12].parse().unwrap(), head, body })
 }
 
+/// A home that keeps runs of whatever year.
+pub fn keeping() -> Home {
+    let home = Home::new();
+    home.estate("name = \"test\"\n[history]\nkeep = \"36500d\"\n");
+    home
+}
+
 /// The store that a home's estate has.
 pub fn store(home: &Home) -> Store {
     let id = EstateId::of_file(&home.path("estate.toml"));

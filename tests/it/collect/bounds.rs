@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::feeds::collector_line;
 use super::payloads::{START, request, run, text};
-use super::{Client, Collector, PROTOBUF, runs};
+use super::{Client, Collector, PROTOBUF, keeping, runs};
 use crate::cli::{Home, fixture};
 
 /// Spans of the trace of run 1 that belong to no part of it.
@@ -54,7 +54,7 @@ fn spans_beyond_the_limit_of_a_trace_are_told_and_the_span_of_the_whole_run_is_l
     let long = all.iter().find(|run| run.spans > 11).unwrap();
     assert_eq!((long.state, long.took().map(|took| took.as_secs())), (RunState::Ok, Some(60)));
 
-    let home = Home::new();
+    let home = keeping();
     let lines = [others(0, 15_000), others(15_000, 7000), run(1, START)].map(|spans| collector_line(&spans) + "\n");
     fs::write(home.path("traces"), lines.concat()).unwrap();
     let told = home.run(&["collect", "traces", "--json"]).line();

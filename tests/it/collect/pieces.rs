@@ -7,7 +7,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 
 use super::feeds::collector_line;
 use super::payloads::{START, list, run};
-use super::runs;
+use super::{keeping, runs};
 use crate::cli::Home;
 
 /// Log lines of a run that a rotation has cut: begun, uploaded, ended.
@@ -46,7 +46,7 @@ fn a_run_in_a_rotated_log_is_the_same_in_whichever_order_its_pieces_are_read() {
         (&[BEGUN, UPLOADED, ENDED, PRUNING_FAILED], RunState::Failed, 63),
     ] {
         for order in orders(pieces.len()) {
-            let home = Home::new();
+            let home = keeping();
             for (nth, piece) in pieces.iter().enumerate() {
                 fs::write(home.path(&format!("piece{nth}")), piece).unwrap();
             }
@@ -65,7 +65,7 @@ fn a_run_in_a_rotated_log_is_the_same_in_whichever_order_its_pieces_are_read() {
 
 #[test]
 fn a_folder_of_rotated_logs_tells_of_whole_runs() {
-    let home = Home::new();
+    let home = keeping();
     fs::create_dir(home.path("logs")).unwrap();
     fs::write(home.path("logs/backup.log"), ENDED).unwrap();
     fs::write(home.path("logs/backup.log.1"), BEGUN.to_owned() + UPLOADED).unwrap();
@@ -127,7 +127,7 @@ fn a_run_whose_spans_and_log_lines_are_read_together_counts_once() {
         ("of two containers", every(&|at| lines(at, None, WELL) + &lines(at + 1, None, WELL)), 5),
     ] {
         for order in [["spans", "log"], ["log", "spans"]] {
-            let home = Home::new();
+            let home = keeping();
             fs::write(home.path("spans"), &spans).unwrap();
             fs::write(home.path("log"), &log).unwrap();
             order.iter().for_each(|name| read(&home, name));

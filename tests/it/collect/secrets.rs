@@ -14,8 +14,8 @@ use prost::Message;
 use serde_json::json;
 
 use super::payloads::{START, list, pair, request, run, text};
-use super::{Client, Collector, JSON, PROTOBUF, all_bytes, runs};
-use crate::cli::Home;
+use super::{Client, Collector, JSON, PROTOBUF, all_bytes, keeping, runs};
+use crate::cli::{Home, fixture};
 
 /// What no output and no byte of the store may hold; each form has a number of its own behind it.
 const MARK: &str = "ZqLeak";
@@ -320,12 +320,13 @@ fn log_lines(texts: &[String]) -> (String, String) {
     (plain, json_lines)
 }
 
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let all = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    all.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
 /// Everything in the tables, unpacked.
 fn in_the_tables(home: &Home) -> Vec<u8> {
-    fn files(folder: &Path) -> Vec<std::path::PathBuf> {
-        let all = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        all.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
-    }
     let file = files(&home.path("state")).into_iter().find(|path| path.ends_with("history.sqlite")).unwrap();
     let database = rusqlite::Connection::open(file).unwrap();
     let mut all = vec![];
@@ -384,7 +385,7 @@ fn resource(texts: &[String]) -> Vec<KeyValue> {
 #[test]
 fn no_secret_of_spans_that_are_received_is_kept_or_shown() {
     for coding in [PROTOBUF, JSON] {
-        let home = Home::new();
+        let home = keeping();
         let collector = Collector::start(&home, &[]);
         let texts = texts();
         let spans = telling(1, &texts, &named());
@@ -418,7 +419,7 @@ fn no_secret_of_files_of_telemetry_is_kept_or_shown() {
         ("logrus", plain, Feed::Logrus),
         ("logrus.json", json_lines, Feed::Logrus),
     ] {
-        let home = Home::new();
+        let home = keeping();
         fs::write(home.path(name), text).unwrap();
         let read = home.run(&["collect", name, "--json"]);
         assert_eq!((read.code, read.lines()[0]["broken"].as_u64()), (0, Some(0)), "{name}: {}{}", read.out, read.err);
@@ -428,7 +429,7 @@ fn no_secret_of_files_of_telemetry_is_kept_or_shown() {
 
 #[test]
 fn no_secret_of_log_requests_and_beacons_is_kept_or_shown() {
-    let home = Home::new();
+    let home = keeping();
     let collector = Collector::start(&home, &["--beacons", "127.0.0.1:0", "--rate", "100000"]);
     let (_, json_lines) = log_lines(&texts());
     let head = [("content-type", JSON)];
@@ -445,10 +446,40 @@ fn no_secret_of_log_requests_and_beacons_is_kept_or_shown() {
     assert_no_secret(&home, Feed::Beacon);
 }
 
+#[test]
+fn no_secret_of_metadata_objects_is_kept() {
+    let home = keeping();
+    fs::create_dir(home.path("bucket")).unwrap();
+    let known = fs::read(fixture("objects/dbacked_shop_290820261040_metadata")).unwrap();
+    let mut metadata: serde_json::Value = serde_json::from_slice(&known).unwrap();
+    for (nth, told) in texts().into_iter().enumerate() {
+        let name = format!("dbacked_shop_29082026{:02}{:02}", nth / 60, nth % 60);
+        let object = metadata.as_object_mut().unwrap();
+        for field in ["agentId", "dbName", "more"] {
+            object.insert(field.to_owned(), json!(told));
+        }
+        fs::write(home.path("bucket").join(format!("{name}_metadata")), metadata.to_string()).unwrap();
+        fs::write(home.path("bucket").join(name), "no backup").unwrap();
+    }
+    let folder = home.path("bucket");
+    home.estate(&format!(
+        "name = \"test\"\n[history]\nkeep = \"36500d\"\n[targets.bucket]\nurl = \"file://{}/\"\n",
+        folder.display()
+    ));
+    let read = home.run(&["collect", "--feeds"]);
+    assert!(matches!(read.code, 0 | 7), "{read:?}");
+    let told = runs(&home).into_iter().filter(|run| run.feed == Feed::DbackedMetadata && run.databases.is_some());
+    assert_eq!(told.count(), TEXTS.len());
+    let mut leaks = found(&in_the_tables(&home));
+    let history = files(&home.path("state")).into_iter().filter(|path| path.to_string_lossy().contains("history"));
+    history.for_each(|path| leaks.extend(found(&fs::read(path).unwrap())));
+    assert!(leaks.is_empty(), "{leaks:?}");
+}
+
 /// A text that is cleaned must still tell what happened.
 #[test]
 fn what_is_no_secret_is_kept() {
-    let home = Home::new();
+    let home = keeping();
     let collector = Collector::start(&home, &[]);
     let mut spans = run(1, START);
     let whole = [
