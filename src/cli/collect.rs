@@ -134,6 +134,7 @@ fn in_words(arrived: &Arrived) -> String {
         }
     };
     also(arrived.spans_known, "spans known already");
+    also(arrived.spans_left_out, "spans beyond what is kept of a trace");
     also(arrived.spans_refused, "spans refused");
     also(arrived.spans_foreign, "spans of other programs");
     also(arrived.requests_refused, "requests refused");
@@ -198,9 +199,11 @@ fn source_words(report: &SourceReport) -> String {
     also(of.runs_changed, "runs completed");
     also(of.spans, "spans");
     also(of.spans_known, "of them known already");
+    also(of.spans_left_out, "beyond what is kept of a trace");
     also(of.spans_foreign, "spans of other programs");
     also(of.spans_refused, "spans refused");
     also(of.broken, "broken lines");
+    also(of.others, "lines of something else");
     also(of.unchanged, "files unchanged");
     let told = if parts.is_empty() { "nothing new".to_owned() } else { parts.join(", ") };
     format!("{}: {told}", report.source)

@@ -22,11 +22,11 @@ pub struct Limits {
     pub altogether: usize,
     /// Connections at a time.
     pub connections: usize,
-    /// Connections of one client at a time.
+    /// Connections of one client at a time, unless it is this machine.
     pub connections_per_client: usize,
     /// For a TLS handshake, and for a request's head.
     pub head: Duration,
-    /// For a request's body.
+    /// For a request's body, and for the client to take a part of an answer.
     pub body: Duration,
     /// For requests under way when the receiver is to stop.
     pub stop: Duration,
@@ -36,9 +36,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             requests_per_second: 100,
-            packed: 4 << 20,
-            unpacked: 8 << 20,
-            altogether: 24 << 20,
+            // As much as a Collector's own receiver takes.
+            packed: 20 << 20,
+            unpacked: 20 << 20,
+            altogether: 48 << 20,
             connections: 256,
             connections_per_client: 64,
             head: Duration::from_secs(30),
@@ -111,35 +112,6 @@ pub(super) fn network(client: IpAddr) -> IpAddr {
     }
 }
 
-/// Connections that are open, altogether and per client.
-#[derive(Default)]
-pub(super) struct Open(Mutex<HashMap<IpAddr, usize>>);
-
-impl Open {
-    /// Counts one more connection, unless there are too many.
-    pub fn enter(&self, client: IpAddr, limits: &Limits) -> bool {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.values().sum::<usize>() >= limits.connections {
-            return false;
-        }
-        let mine = open.entry(network(client)).or_insert(0);
-        let fits = *mine < limits.connections_per_client;
-        *mine += usize::from(fits);
-        fits
-    }
-
-    /// One connection less.
-    pub fn leave(&self, client: IpAddr) {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mine) = open.get_mut(&network(client)) {
-            *mine = mine.saturating_sub(1);
-            if *mine == 0 {
-                open.remove(&network(client));
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,17 +142,5 @@ mod tests {
             assert!(rate.take(IpAddr::from(number.to_be_bytes()), start).is_ok());
         }
         assert_eq!(rate.clients.lock().unwrap().len(), CLIENTS);
-    }
-
-    #[test]
-    fn connections_are_counted_in_and_out() {
-        let limits = Limits { connections: 3, connections_per_client: 2, ..Limits::default() };
-        let (open, one, two) = (Open::default(), IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
-        assert_eq!(
-            [one, one, one, two, two].map(|client| open.enter(client, &limits)),
-            [true, true, false, true, false]
-        );
-        open.leave(one);
-        assert!(open.enter(two, &limits));
     }
 }

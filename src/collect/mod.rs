@@ -8,7 +8,9 @@ mod answer;
 mod body;
 mod error;
 mod limits;
+mod patient;
 mod request;
+mod seats;
 mod serve;
 mod tls;
 

@@ -20,8 +20,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::{Answer, empty, failure, later, of_refusal, of_reply};
 use super::body::{self, Pool};
-use super::limits::{Counts, Limits, Open, Rate};
+use super::limits::{Counts, Limits, Rate};
+use super::patient::Patient;
 use super::request::{Asked, asked};
+use super::seats::{Doing, Seat, Seats};
 use super::{CollectError, Delivery, Handler, Kind, Listen, Paths, Reply, tls};
 
 /// After an `accept` that failed: no file descriptors, most likely.
@@ -41,7 +43,7 @@ struct Desk {
     limits: Limits,
     rate: Rate,
     pool: Pool,
-    open: Open,
+    seats: Arc<Seats>,
     counts: Arc<Counts>,
 }
 
@@ -66,7 +68,7 @@ impl Receiver {
             paths: listen.paths,
             rate: Rate::new(limits.requests_per_second),
             pool: Pool::new(&limits),
-            open: Open::default(),
+            seats: Arc::default(),
             limits,
             counts,
         };
@@ -92,11 +94,11 @@ impl Receiver {
                 continue;
             };
             let client = peer.ip().to_canonical();
-            if !self.desk.open.enter(client, &self.desk.limits) {
+            let Some(seat) = self.desk.seats.enter(client, &self.desk.limits, Instant::now()) else {
                 Counts::add(&self.desk.counts.put_off);
                 continue; // dropped: a sender tries again
-            }
-            let visit = Visit { desk: self.desk.clone(), handler: handler.clone(), client };
+            };
+            let visit = Visit { desk: self.desk.clone(), handler: handler.clone(), client, seat };
             connections.spawn(visit.run(stream, self.tls.clone(), cancel.clone()));
         }
         drop(self.listener);
@@ -110,17 +112,20 @@ struct Visit {
     desk: Arc<Desk>,
     handler: Arc<dyn Handler>,
     client: IpAddr,
-}
-
-impl Drop for Visit {
-    fn drop(&mut self) {
-        self.desk.open.leave(self.client);
-    }
+    seat: Seat,
 }
 
 impl Visit {
     async fn run(self, stream: TcpStream, tls: Option<TlsAcceptor>, cancel: CancellationToken) {
         let _ = stream.set_nodelay(true);
+        let stream = Patient::new(stream, self.desk.limits.body);
+        tokio::select! {
+            () = self.seat.leave.cancelled() => {} // somebody else needs the place more
+            () = self.welcome(stream, tls, cancel) => {}
+        }
+    }
+
+    async fn welcome(&self, stream: Patient<TcpStream>, tls: Option<TlsAcceptor>, cancel: CancellationToken) {
         match tls {
             None => self.speak(stream, cancel).await,
             Some(tls) => {
@@ -162,14 +167,19 @@ impl Visit {
             }
             Asked::Take(kind, packing) => (kind, packing),
         };
-        match body::read(body, packing, &self.desk.pool, &self.desk.limits).await {
+        self.seat.turns_to(Doing::Reading, Instant::now());
+        let read = body::read(body, packing, &self.desk.pool, &self.desk.limits).await;
+        self.seat.turns_to(Doing::Storing, Instant::now());
+        let answer = match read {
             Ok((body, room)) => self.hand_over(kind, body, room).await,
             Err(refusal) => {
                 let put_off = refusal == body::Refusal::NoRoom;
                 Counts::add(if put_off { &counts.put_off } else { &counts.refused });
                 of_refusal(refusal, kind)
             }
-        }
+        };
+        self.seat.turns_to(Doing::Nothing, Instant::now());
+        answer
     }
 
     async fn hand_over(&self, kind: Kind, body: Vec<u8>, room: body::Room) -> Answer {

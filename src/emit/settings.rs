@@ -75,6 +75,20 @@ pub struct Settings {
     client: Option<(PathBuf, PathBuf)>,
 }
 
+/// Whether a variable forbids telemetry, or wants it somewhere else than where we can send it.
+fn is_off(lookup: &impl Fn(&str) -> Option<String>) -> bool {
+    let said = |name: &str| lookup(name).map(|text| text.trim().to_ascii_lowercase()).filter(|text| !text.is_empty());
+    let elsewhere = |exporters: String| exporters.split(',').all(|exporter| exporter.trim() != "otlp");
+    let nothing = |sampler: String| {
+        let share = said("OTEL_TRACES_SAMPLER_ARG").and_then(|share| share.parse::<f64>().ok());
+        let by_share = sampler.ends_with("traceidratio") && share.is_some_and(|share| share <= 0.0);
+        sampler.ends_with("always_off") || by_share
+    };
+    said("OTEL_SDK_DISABLED").is_some_and(|text| text == "true")
+        || said("OTEL_TRACES_EXPORTER").is_some_and(elsewhere)
+        || said("OTEL_TRACES_SAMPLER").is_some_and(nothing)
+}
+
 impl Settings {
     /// Reads the variables with `lookup`; `None`: nothing asks for telemetry, or something forbids it.
     ///
@@ -82,9 +96,7 @@ impl Settings {
     ///
     /// When a variable that matters makes no sense.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, EmitError> {
-        let off = lookup("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true"))
-            || lookup("OTEL_TRACES_EXPORTER").is_some_and(|text| text.trim() == "none");
-        let Some(endpoint) = endpoint(&lookup)?.filter(|_| !off) else { return Ok(None) };
+        let Some(endpoint) = endpoint(&lookup)?.filter(|_| !is_off(&lookup)) else { return Ok(None) };
         let of_traces = |what: &str| {
             let traces = lookup(&format!("OTEL_EXPORTER_OTLP_TRACES_{what}"));
             traces.or_else(|| lookup(&format!("OTEL_EXPORTER_OTLP_{what}")))

@@ -2,7 +2,7 @@
 
 use crate::model::foreign::Foreign;
 use crate::model::run::{Attribute, AttributeValue};
-use crate::telemetry::clean::{BEYOND, clean, is_secret_flag, is_secret_key};
+use crate::telemetry::clean::{BEYOND, clean, is_hidden_key, is_secret_flag, is_secret_key};
 
 /// Spans of one request.
 pub(super) const SPANS: usize = 32_768;
@@ -101,11 +101,11 @@ impl<'b> Attributes<'b> {
         fits
     }
 
-    /// Adds one. A value under a name such as `password` is not kept.
+    /// Adds one. A value under a name such as `password` or `db.statement` is not kept.
     pub fn push(&mut self, key: &[u8], value: Raw<'_>) {
         self.budget.take();
         let name = String::from_utf8_lossy(&key[..key.len().min(NAME + BEYOND)]);
-        let value = if is_secret_key(&name) { hidden() } else { kept(&name, value) };
+        let value = if is_hidden_key(&name) { hidden() } else { kept(&name, value) };
         self.kept.push(Attribute { key: cleaned(key, NAME), value });
     }
 }
@@ -129,6 +129,7 @@ pub(super) fn member(value: Raw<'_>) -> AttributeValue {
         Raw::Flag(flag) => AttributeValue::Flag(flag),
         Raw::List(mut values) => {
             hide_behind_flags(&mut values);
+            hide_behind_names(&mut values);
             AttributeValue::List(values)
         }
     }
@@ -138,16 +139,57 @@ fn hidden() -> AttributeValue {
     AttributeValue::Text(Foreign::from("***"))
 }
 
-/// Arguments of a program: the one behind `--password` is not kept, unless it is the next flag.
-fn hide_behind_flags(values: &mut [AttributeValue]) {
-    let text = |value: &AttributeValue| match value {
-        AttributeValue::Text(text) => text.raw_str().map(str::to_owned),
-        _ => None,
+/// A member of a map.
+pub(super) fn pair(key: &[u8], value: Option<AttributeValue>) -> AttributeValue {
+    let name = String::from_utf8_lossy(&key[..key.len().min(NAME + BEYOND)]);
+    let value = match value {
+        _ if is_hidden_key(&name) => return AttributeValue::Text(Foreign::from(format!("{}=***", clean(&name)))),
+        Some(value) => plain(value),
+        None => String::new(),
     };
+    AttributeValue::Text(text(format!("{name}={value}").as_bytes()))
+}
+
+/// A value as text, nothing escaped: it becomes part of another text that is cleaned as a whole.
+fn plain(value: AttributeValue) -> String {
+    match value {
+        AttributeValue::Text(text) => String::from_utf8_lossy(text.raw_bytes()).into_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn text_of(value: &AttributeValue) -> Option<&str> {
+    value.text()?.raw_str()
+}
+
+/// Arguments of a program: the one behind `--password` is not kept, unless it is the next flag, and of the one behind
+/// `--user` only the user.
+fn hide_behind_flags(values: &mut [AttributeValue]) {
     for at in 1..values.len() {
-        let flagged = text(&values[at - 1]).is_some_and(|before| is_secret_flag(&before));
-        if flagged && !text(&values[at]).is_some_and(|value| value.starts_with('-')) {
+        let Some(before) = text_of(&values[at - 1]) else { continue };
+        let value = text_of(&values[at]).unwrap_or_default();
+        if is_secret_flag(before) && !value.starts_with('-') {
             values[at] = hidden();
+        } else if matches!(before, "-u" | "-U" | "--user" | "--proxy-user")
+            && let Some((user, _)) = value.split_once([':', '%'])
+        {
+            values[at] = AttributeValue::Text(Foreign::from(format!("{user}:***")));
+        }
+    }
+}
+
+/// `name=DB_PASS` beside `value=...`: as containers are told of their variables.
+fn hide_behind_names(values: &mut [AttributeValue]) {
+    let named = |text: &str| {
+        let (key, name) = text.split_once('=')?;
+        (matches!(key, "name" | "Name" | "key" | "Key") && is_secret_key(name)).then_some(())
+    };
+    if values.iter().filter_map(text_of).filter_map(named).next().is_none() {
+        return;
+    }
+    for value in values {
+        if text_of(value).is_some_and(|text| text.starts_with("value=") || text.starts_with("Value=")) {
+            *value = AttributeValue::Text(Foreign::from("value=***"));
         }
     }
 }
@@ -192,7 +234,7 @@ mod tests {
     fn arguments_behind_a_flag_for_a_secret_are_not_kept() {
         let list = ["mysqldump", "--password", "hunter2", "--host", "db", "--password", "--quick", "-phunter2"];
         let list = list.iter().map(|text| member(Raw::Text(text.as_bytes()))).collect();
-        let kept = texts(&pushed("process.command_args", Raw::List(list)).value);
+        let kept = texts(&pushed("arguments", Raw::List(list)).value);
         assert!(!kept.contains("hunter2"), "{kept}");
         assert!(kept.contains("--host") && kept.contains("db") && kept.contains("--quick"), "{kept}");
     }

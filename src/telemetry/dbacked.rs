@@ -82,13 +82,13 @@ pub fn of_metadata(facts: &MetadataFacts, beside: Beside<'_>) -> Option<Run> {
     let started = facts.started?;
     let key = beside.key.raw_bytes();
     let id = RunId::of("dbacked_metadata", &[beside.target.as_bytes(), key, &started.0.to_le_bytes()]);
-    let mut run = backup(id, Feed::DbackedMetadata, beside.series.clone());
+    let mut run = backup(id, Feed::DbackedMetadata, budget::name(beside.series.raw_bytes()));
     run.started = Some(started);
     // An object that is older than its own upload was copied or has a wrong clock.
     run.ended = beside.stored.filter(|stored| *stored >= started);
     run.bytes = beside.bytes;
-    run.source.host.clone_from(&facts.agent);
-    run.databases = facts.db_name.as_ref().map(|name| vec![name.clone()]);
+    run.source.host = facts.agent.as_ref().map(|agent| budget::name(agent.raw_bytes()));
+    run.databases = facts.db_name.as_ref().map(|name| vec![budget::name(name.raw_bytes())]);
     run.database_count = run.databases.as_ref().map(|names| names.len() as u64);
     run.objects = vec![ObjectRef {
         target: Some(Foreign::from(beside.target)),

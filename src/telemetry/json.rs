@@ -133,11 +133,18 @@ pub(super) fn elements<'a>(list: &'a [u8], mut each: impl FnMut(&'a [u8]) -> Res
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Balance {
     depth: usize,
+    /// The innermost of what is open, as bits: 1 for a list.
+    lists: u128,
     in_string: bool,
     escaped: bool,
 }
 
 impl Balance {
+    /// Whether another object may begin here, as a member of a list.
+    pub fn in_list(&self) -> bool {
+        !self.in_string && self.lists & 1 == 1
+    }
+
     /// Takes the next piece; the place behind the end once everything that was opened is closed.
     pub fn feed(&mut self, piece: &[u8]) -> Option<usize> {
         for (at, &byte) in piece.iter().enumerate() {
@@ -148,8 +155,14 @@ impl Balance {
             }
             match byte {
                 b'"' => self.in_string = true,
-                b'{' | b'[' => self.depth += 1,
-                b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+                b'{' | b'[' => {
+                    self.depth += 1;
+                    self.lists = self.lists << 1 | u128::from(byte == b'[');
+                }
+                b'}' | b']' => {
+                    self.depth = self.depth.saturating_sub(1);
+                    self.lists >>= 1;
+                }
                 _ => continue,
             }
             if self.depth == 0 && !self.in_string {

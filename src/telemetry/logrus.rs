@@ -55,6 +55,11 @@ impl Line {
                 line.set(key, text.to_owned());
             }
         }
+        // As mysql-backup sent them before version 1.0.
+        let error = value.get("fields").and_then(|fields| fields.get("error")?.as_str());
+        if let (Some(error), true) = (error, line.error.is_empty()) {
+            error.clone_into(&mut line.error);
+        }
         (!line.level.is_empty() && !line.message.is_empty()).then_some(line)
     }
 
@@ -183,10 +188,11 @@ impl Logs {
         ends.then(|| self.open.remove(at))
     }
 
-    /// The end of a run whose beginning stood in another request or an older file.
+    /// A part of a run whose beginning stood in another request or an older file.
     fn open_without_start(&mut self, line: &Line) -> Option<usize> {
-        let tells = line.is_bad()
-            || ["finished dump", "Restore complete", "Backup complete"].iter().any(|end| line.message.starts_with(end));
+        let words =
+            ["finished dump", "Restore complete", "Backup complete", "uploading via protocol ", "completed copying "];
+        let tells = line.is_bad() || words.iter().any(|start| line.message.starts_with(start));
         if line.run.is_empty() || !tells {
             return None;
         }

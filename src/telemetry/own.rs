@@ -8,6 +8,8 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status, span::SpanKind};
 use prost::Message;
 
+use crate::telemetry::clean::clean;
+
 /// A value of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnValue {
@@ -63,12 +65,12 @@ pub fn request(resource: &[(String, String)], job: OwnTrace) -> Vec<u8> {
 
 fn span(trace: [u8; 16], (own, id): (OwnSpan, [u8; 8]), parent: Option<[u8; 8]>) -> Span {
     let attributes = own.attributes.into_iter().map(|(key, value)| match value {
-        OwnValue::Text(value) => text(key, value),
+        OwnValue::Text(value) => text(key, clean(&value)),
         OwnValue::Int(number) => attribute(key, Value::IntValue(number)),
     });
     let status = match own.result {
         Ok(()) => Status { code: StatusCode::Ok.into(), message: String::new() },
-        Err(message) => Status { code: StatusCode::Error.into(), message },
+        Err(message) => Status { code: StatusCode::Error.into(), message: clean(&message) },
     };
     Span {
         trace_id: trace.to_vec(),
@@ -90,4 +92,25 @@ fn text(key: &str, value: String) -> KeyValue {
 
 fn attribute(key: &str, value: Value) -> KeyValue {
     KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_we_tell_of_ourselves_holds_no_secret() {
+        let part = OwnSpan {
+            name: "pull file",
+            start_ns: 1,
+            end_ns: 2,
+            attributes: vec![("backup.target.url", OwnValue::Text("smb://u:ZqOne@nas/x".to_owned()))],
+            result: Err("the helper said: DB_PASS=ZqTwo is wrong".to_owned()),
+        };
+        let root = OwnSpan { name: "verify", attributes: vec![], ..part.clone() };
+        let told = request(&[], OwnTrace { trace: [1; 16], root: (root, [2; 8]), parts: vec![(part, [3; 8])] });
+        let told = String::from_utf8_lossy(&told);
+        assert!(told.contains("smb://nas/x") && told.contains("the helper said"), "{told}");
+        assert!(!told.contains("Zq"), "{told}");
+    }
 }

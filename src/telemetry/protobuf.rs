@@ -292,19 +292,9 @@ fn raw_of<'a>(any: Any<'a>, room: &mut Attributes<'_>, depth: usize) -> Result<R
         Any::Map(map) => Raw::List(members(map, room, |pair, room| {
             let (key, value) = pair_of(pair)?;
             let value = any_of(value)?.map(|any| raw_of(any, room, depth - 1)).transpose()?;
-            let value = value.map_or_else(String::new, |value| plain(member(value)));
-            let text = format!("{}={value}", String::from_utf8_lossy(key));
-            Ok(Some(AttributeValue::Text(budget::text(text.as_bytes()))))
+            Ok(Some(budget::pair(key, value.map(member))))
         })?),
     })
-}
-
-/// A value as text, nothing escaped: it becomes part of another text that is cleaned as a whole.
-pub(super) fn plain(value: AttributeValue) -> String {
-    match value {
-        AttributeValue::Text(text) => String::from_utf8_lossy(text.raw_bytes()).into_owned(),
-        other => other.to_string(),
-    }
 }
 
 fn members<'a>(

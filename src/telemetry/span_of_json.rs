@@ -4,7 +4,7 @@ use data_encoding::{BASE64, BASE64_NOPAD};
 use serde_json::{Map, Value};
 
 use super::budget::{self, Attributes, Budget, DEEPEST, EVENTS, Raw, member};
-use super::protobuf::{Sender, blank, plain, status_of};
+use super::protobuf::{Sender, blank, status_of};
 use crate::model::foreign::Foreign;
 use crate::model::run::{AttributeValue, Span, SpanEvent, SpanId, SpanStatus, TraceId};
 
@@ -156,9 +156,8 @@ fn map(list: &Value, room: &mut Attributes<'_>, depth: usize) -> Vec<AttributeVa
     let mut values = vec![];
     for pair in listed(list).filter_map(Value::as_object) {
         if room.has_room_for_member(values.len()) {
-            let value = pair.get("value").map_or_else(String::new, |value| plain(member(raw(value, room, depth - 1))));
-            let text = format!("{}={value}", text(pair, "key"));
-            values.push(AttributeValue::Text(budget::text(text.as_bytes())));
+            let value = pair.get("value").map(|value| member(raw(value, room, depth - 1)));
+            values.push(budget::pair(text(pair, "key").as_bytes(), value));
         }
     }
     values

@@ -3,19 +3,21 @@
 //!
 //! What cannot be read is counted and skipped; it never takes the rest of the file with it.
 
+use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read};
 
 use serde_json::Value;
 
 use super::json::Balance;
 use super::logrus::{Line, Logs};
-use super::runtime;
-use super::runtime::Piece;
+use super::runtime::{Piece, unwrapped as as_written};
 use super::{Batch, budget, framed, read_json, stdout};
 use crate::model::run::{Feed, Run, Span};
 
 /// The longest line, or object over several lines, that is read.
 const LONGEST: usize = 32 << 20;
+/// Streams that are told apart in one file, such as those of containers whose logs are shown together.
+const SOURCES: usize = 64;
 /// Spans that come one by one are handed on in groups of so many.
 const GROUP: usize = 512;
 /// What zstd may ask for in memory, as a power of two: 128 MiB would be its own limit.
@@ -73,9 +75,7 @@ fn unpacked(source: &mut dyn BufRead, sink: &mut dyn FnMut(Told)) -> io::Result<
         census: Census::default(),
         one_by_one: Fresh::default(),
         logs: Logs::default(),
-        partial: vec![],
-        pending: vec![],
-        balance: Balance::default(),
+        sources: HashMap::new(),
     };
     let read = if framed::is_framed(source.fill_buf()?) {
         text.messages(source)
@@ -136,11 +136,26 @@ struct Text<'s> {
     census: Census,
     one_by_one: Fresh,
     logs: Logs,
+    /// What is open in each of the streams that are mixed here.
+    sources: HashMap<Vec<u8>, Source>,
+}
+
+/// One stream of one container.
+#[derive(Default)]
+struct Source {
     /// A line that a runtime has cut into pieces, as far as it has come.
     partial: Vec<u8>,
     /// An object over several lines, as far as it has come.
     pending: Vec<u8>,
     balance: Balance,
+    /// Whether its lines begin in the first column, since somebody has trimmed them.
+    trimmed: bool,
+}
+
+impl Source {
+    fn held(&self) -> usize {
+        self.partial.len() + self.pending.len()
+    }
 }
 
 impl Text<'_> {
@@ -163,35 +178,47 @@ impl Text<'_> {
 
     /// Takes a line, without what a container's runtime has put around it.
     fn line(&mut self, line: &[u8]) {
-        let (text, piece) = runtime::unwrapped(line);
-        if piece == Piece::Whole && self.partial.is_empty() {
-            return self.plain_line(&text);
+        let line = as_written(line);
+        let mut source = self.sources.remove(line.source.as_ref()).unwrap_or_default();
+        let room = LONGEST.saturating_sub(self.sources.values().map(Source::held).sum());
+        if line.piece == Piece::Whole && source.partial.is_empty() {
+            self.plain_line(&mut source, &line.text, room);
+        } else {
+            if source.held() + line.text.len() > room {
+                self.census.broken += 1;
+                source.partial.clear();
+            }
+            source.partial.extend_from_slice(&line.text);
+            if line.piece == Piece::Whole {
+                let whole = std::mem::take(&mut source.partial);
+                self.plain_line(&mut source, &whole, room);
+            }
         }
-        if self.partial.len() + text.len() > LONGEST {
-            self.census.broken += 1;
-            self.partial.clear();
-        }
-        self.partial.extend_from_slice(&text);
-        if piece == Piece::Whole {
-            let whole = std::mem::take(&mut self.partial);
-            self.plain_line(&whole);
+        if source.held() > 0 && self.sources.len() < SOURCES {
+            self.sources.insert(line.source.into_owned(), source);
+        } else {
+            self.census.broken += u64::from(source.held() > 0);
         }
     }
 
-    fn plain_line(&mut self, line: &[u8]) {
-        if !self.pending.is_empty() {
-            // A new object or log line begins in the first column: what was open has been cut.
-            if line.first() == Some(&b'{') || line.starts_with(b"time=") || self.pending.len() + line.len() > LONGEST {
+    /// Takes a whole line of a source that may hold `room` bytes.
+    fn plain_line(&mut self, source: &mut Source, line: &[u8], room: usize) {
+        if !source.pending.is_empty() {
+            // A new object or log line begins in the first column: what was open has been cut. In lines that somebody
+            // has trimmed, only what no list can go on with is a new object.
+            let cut = line.first() == Some(&b'{') && !(source.trimmed && source.balance.in_list());
+            if cut || line.starts_with(b"time=") || source.held() + line.len() > room {
                 self.census.broken += 1;
-                self.pending.clear();
+                source.pending.clear();
             } else {
-                return self.go_on(line);
+                source.trimmed |= line.first() == Some(&b'"');
+                return self.go_on(source, line);
             }
         }
         let text = line.trim_ascii_start();
         if text.first() == Some(&b'{') {
-            self.balance = Balance::default();
-            return self.go_on(text);
+            (source.balance, source.trimmed) = (Balance::default(), false);
+            return self.go_on(source, text);
         }
         match Line::of_text(&String::from_utf8_lossy(text)) {
             Some(line) => self.log(&line),
@@ -200,17 +227,17 @@ impl Text<'_> {
     }
 
     /// Adds a line to the object that is open, or that it opens.
-    fn go_on(&mut self, line: &[u8]) {
-        let Some(end) = self.balance.feed(line) else {
-            self.pending.extend_from_slice(line);
-            self.pending.push(b'\n');
+    fn go_on(&mut self, source: &mut Source, line: &[u8]) {
+        let Some(end) = source.balance.feed(line) else {
+            source.pending.extend_from_slice(line);
+            source.pending.push(b'\n');
             return;
         };
         let (last, behind) = line.split_at(end);
-        if self.pending.is_empty() {
+        if source.pending.is_empty() {
             self.object(last);
         } else {
-            let mut whole = std::mem::take(&mut self.pending);
+            let mut whole = std::mem::take(&mut source.pending);
             whole.extend_from_slice(last);
             self.object(&whole);
         }
@@ -219,9 +246,9 @@ impl Text<'_> {
         while rest.first() == Some(&b'{') {
             let mut balance = Balance::default();
             let Some(end) = balance.feed(rest) else {
-                self.balance = balance;
-                self.pending.extend_from_slice(rest);
-                self.pending.push(b'\n');
+                source.balance = balance;
+                source.pending.extend_from_slice(rest);
+                source.pending.push(b'\n');
                 return;
             };
             self.object(&rest[..end]);
@@ -280,9 +307,11 @@ impl Text<'_> {
     }
 
     fn finish(mut self) -> Census {
-        let partial = std::mem::take(&mut self.partial);
-        self.plain_line(&partial);
-        self.census.broken += u64::from(!self.pending.is_empty());
+        for (_, mut source) in std::mem::take(&mut self.sources) {
+            let partial = std::mem::take(&mut source.partial);
+            self.plain_line(&mut source, &partial, LONGEST);
+            self.census.broken += u64::from(!source.pending.is_empty());
+        }
         self.flush();
         for run in std::mem::take(&mut self.logs).finish() {
             self.census.runs += 1;

@@ -87,12 +87,24 @@ pub struct CheckReport {
     pub words: String,
     /// When the targets were listed.
     pub at: Moment,
+    /// Whether what telemetry told of the past could be read.
+    pub history: Heard,
     /// Each database, or series whose databases nobody knows.
     pub databases: Vec<Subject>,
     /// Each target that was asked for.
     pub targets: Vec<TargetCheck>,
     /// What keeps it from knowing all that it should.
     pub remarks: Vec<String>,
+}
+
+/// Whether what telemetry told of the past had a say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Heard {
+    /// It had.
+    Read,
+    /// It could not be read: what it would have said against a backup is not known.
+    Unreadable,
 }
 
 /// One database, over all targets.
@@ -152,7 +164,7 @@ pub fn check(catalog: &Catalog, history: &HistoryView, wants: &Wants) -> CheckRe
         state = state.max(State::Warning);
     }
     let words = words(state, &databases, &targets, &remarks);
-    CheckReport { state, words, at: history.at, databases, targets, remarks }
+    CheckReport { state, words, at: history.at, history: Heard::Read, databases, targets, remarks }
 }
 
 fn targets(catalog: &Catalog, wants: &Wants) -> Vec<TargetCheck> {
@@ -204,6 +216,12 @@ fn words(state: State, subjects: &[Subject], targets: &[TargetCheck], remarks: &
 }
 
 impl CheckReport {
+    /// The same where the history of runs could not be read: its loss takes no backup away, and is worth a look.
+    pub fn without_history(self) -> Self {
+        let words = format!("the history of runs cannot be read; {}", self.words);
+        Self { state: self.state.max(State::Warning), words, history: Heard::Unreadable, ..self }
+    }
+
     /// The one line that monitors read, with figures for their graphs behind a bar.
     pub fn line(&self) -> String {
         let count = |state: State| self.databases.iter().filter(|subject| subject.state == state).count();

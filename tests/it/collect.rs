@@ -1,10 +1,12 @@
 //! Telemetry into the history: the real receiver, the real store, payloads of every feed.
 
+mod bounds;
 mod feeds;
 mod fuzz;
 mod hostile;
 mod load;
 mod payloads;
+mod pieces;
 mod receiver;
 mod secrets;
 mod store;
@@ -131,6 +133,13 @@ pub fn ask(
     let mut body = vec![0; length];
     stream.read_exact(&mut body)?;
     Ok(Answer { status: head[9..12].parse().unwrap(), head, body })
+}
+
+/// A home that keeps runs of whatever year.
+pub fn keeping() -> Home {
+    let home = Home::new();
+    home.estate("name = \"test\"\n[history]\nkeep = \"36500d\"\n");
+    home
 }
 
 /// The store that a home's estate has.

@@ -13,6 +13,7 @@ mod inside;
 mod keep;
 mod open;
 mod pack;
+mod pieces;
 mod read;
 mod row;
 mod schema;
@@ -32,6 +33,7 @@ use crate::model::units::Moment;
 
 pub use self::error::HistoryError;
 pub use self::keep::{Keep, Pruned};
+pub use self::write::MOST_SPANS;
 
 #[cfg(test)]
 mod tests;
@@ -72,7 +74,7 @@ pub struct Stored {
     pub spans: u64,
     /// Spans that were known already and were left as they are.
     pub known: u64,
-    /// Spans beyond what is kept of one trace.
+    /// Spans beyond what is kept of one trace: they are not stored.
     pub beyond: u64,
     /// Runs that are new.
     pub runs: u64,
@@ -128,6 +130,15 @@ impl Store {
     ///
     /// [`HistoryError::Busy`] when another process writes for a minute; otherwise what the database says.
     pub fn put(&self, intakes: &[Intake], assemble: Assemble<'_>) -> Result<Stored, HistoryError> {
+        self.put_each(intakes, assemble).map(|(stored, _)| stored)
+    }
+
+    /// As [`put`](Self::put), and how many spans of each intake are beyond what is kept of their traces.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put).
+    pub fn put_each(&self, intakes: &[Intake], assemble: Assemble<'_>) -> Result<(Stored, Vec<u64>), HistoryError> {
         let mut writer = held(&self.writer);
         write::in_transaction(&mut writer, &self.path, |desk| write::put(desk, intakes, assemble))
     }

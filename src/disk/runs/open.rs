@@ -11,8 +11,10 @@ use super::error::HistoryError;
 use super::schema;
 use crate::disk::folder;
 
-/// How long one statement waits for another process before it reports that it is busy; writers then try again.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one statement waits for another process before it reports that it is busy, in steps; writers then try again.
+const STEPS: i32 = 2500;
+/// SQLite's own handler waits longer from step to step: whoever came last would get in before.
+const STEP: Duration = Duration::from_millis(2);
 
 /// What holds for every connection. A negative cache size counts KiB.
 const SHARED: &str = "
@@ -55,8 +57,11 @@ fn make(path: &Path) -> io::Result<()> {
 
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(PATIENCE)?;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_handler(Some(|steps| {
+        std::thread::sleep(STEP);
+        steps < STEPS
+    }))?;
     connection.execute_batch(SHARED)?;
     Ok(connection)
 }

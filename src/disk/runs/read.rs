@@ -14,7 +14,8 @@ use crate::model::units::Moment;
 
 /// Runs in one answer when nobody says how many.
 const USUAL: usize = 1000;
-/// Series in one answer.
+/// Series in one answer. Where there are more, those stay away of which only beacons tell, which anybody makes up, and
+/// of which there are fewer than three runs.
 const SERIES: i64 = 2000;
 
 pub(super) fn runs(connection: &Connection, query: &RunQuery) -> rusqlite::Result<Vec<Run>> {
@@ -92,7 +93,9 @@ pub(super) fn strips(connection: &Connection, from: DayNumber, to: DayNumber) ->
                (SELECT MIN(at) FROM runs WHERE runs.series = series.number), last, \
                (SELECT MAX(at) FROM runs WHERE runs.series = series.number \
                 AND kind = 'backup' AND state = 'ok' AND twin = 0) \
-               FROM series ORDER BY last DESC LIMIT ?1";
+               FROM series ORDER BY \
+               EXISTS (SELECT 1 FROM runs WHERE runs.series = series.number AND feed NOT IN ('beacon', 'analytics')) DESC, \
+               runs > 2 DESC, last DESC LIMIT ?1";
     let mut statement = connection.prepare(sql)?;
     let all = statement.query_map([SERIES], |row| {
         let series = RunSeries {
@@ -112,6 +115,7 @@ pub(super) fn strips(connection: &Connection, from: DayNumber, to: DayNumber) ->
         series.days = days(connection, number, from, to)?;
         strips.push(series);
     }
+    strips.sort_by_key(|series| std::cmp::Reverse(series.last));
     Ok(strips)
 }
 

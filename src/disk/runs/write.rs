@@ -11,8 +11,9 @@ use super::desk::Desk;
 use super::error::HistoryError;
 use super::inside;
 use super::pack;
+use super::pieces;
 use super::row::{signed, word};
-use super::squeeze::{squeeze, unsqueeze};
+use super::squeeze::squeeze;
 use super::twins;
 use super::{Assemble, Intake, Stored, Traced};
 use crate::model::run::{Feed, Run, RunKind, RunState, Span, TraceId};
@@ -21,9 +22,11 @@ use crate::model::units::Moment;
 /// How long writers wait for each other altogether; each writes for milliseconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Spans that are kept of one trace; a run of mysql-backup has some ten.
-const MOST_SPANS: usize = 20_000;
+pub const MOST_SPANS: usize = 20_000;
 /// Bytes of memory that they may take.
 const MOST_BYTES: usize = 16 << 20;
+/// Spans of whole runs that are kept beyond that, in twice as much memory: they come last, and tell more than the rest.
+const MOST_ROOTS: usize = 1000;
 /// From 2015 on: a run that says it was earlier has a wrong clock, and ages from its arrival.
 const PLAUSIBLE: i64 = 1_420_070_400_000;
 
@@ -60,28 +63,38 @@ pub(super) fn is_busy(error: &rusqlite::Error) -> bool {
 struct Piece<'a> {
     feed: Feed,
     arrived: Moment,
-    spans: Vec<&'a Span>,
+    /// Each with the number of the intake that it came with.
+    spans: Vec<(usize, &'a Span)>,
 }
 
-pub(super) fn put(desk: &Desk<'_>, intakes: &[Intake], assemble: Assemble<'_>) -> rusqlite::Result<Stored> {
-    let (mut stored, mut dirty) = (Stored::default(), Dirty::default());
+/// What a write has come to so far.
+pub(super) struct Tally {
+    stored: Stored,
+    dirty: Dirty,
+    /// Spans of each intake beyond what is kept of their traces.
+    beyond: Vec<u64>,
+}
+
+/// Stores what has arrived. What that changed, and how many spans of each intake were not kept.
+pub(super) fn put(desk: &Desk<'_>, intakes: &[Intake], assemble: Assemble<'_>) -> rusqlite::Result<(Stored, Vec<u64>)> {
+    let mut tally = Tally { stored: Stored::default(), dirty: Dirty::default(), beyond: vec![0; intakes.len()] };
     for (trace, piece) in by_trace(intakes) {
-        put_trace(desk, &mut stored, &mut dirty, (trace, piece), assemble)?;
+        put_trace(desk, &mut tally, (trace, piece), assemble)?;
     }
     for intake in intakes {
         for run in &intake.runs {
             let place = Place { trace: None, arrived: intake.arrived };
-            put_run(desk, &mut stored, &mut dirty, run, place)?;
+            put_run(desk, &mut tally, run, place)?;
         }
     }
-    settle(desk, &dirty)?;
-    Ok(stored)
+    settle(desk, &tally.dirty)?;
+    Ok((tally.stored, tally.beyond))
 }
 
 fn by_trace(intakes: &[Intake]) -> Vec<(TraceId, Piece<'_>)> {
     let mut places: HashMap<TraceId, usize> = HashMap::new();
     let mut pieces: Vec<(TraceId, Piece<'_>)> = vec![];
-    for intake in intakes {
+    for (nth, intake) in intakes.iter().enumerate() {
         for span in &intake.spans {
             let at = *places.entry(span.trace).or_insert_with(|| {
                 pieces.push((span.trace, Piece { feed: intake.feed, arrived: intake.arrived, spans: vec![] }));
@@ -90,7 +103,7 @@ fn by_trace(intakes: &[Intake]) -> Vec<(TraceId, Piece<'_>)> {
             let piece = &mut pieces[at].1;
             piece.feed = piece.feed.min(intake.feed);
             piece.arrived = piece.arrived.max(intake.arrived);
-            piece.spans.push(span);
+            piece.spans.push((nth, span));
         }
     }
     pieces
@@ -101,7 +114,8 @@ struct Known {
     number: i64,
     feed: Feed,
     received: Option<Moment>,
-    spans: Vec<Span>,
+    /// `None` where they cannot be unpacked: what is known of the trace stays as it is.
+    spans: Option<Vec<Span>>,
 }
 
 fn known(desk: &Desk<'_>, trace: TraceId) -> rusqlite::Result<Option<Known>> {
@@ -111,29 +125,32 @@ fn known(desk: &Desk<'_>, trace: TraceId) -> rusqlite::Result<Option<Known>> {
             number: row.get(0)?,
             feed: word(row, 1, Feed::of_word)?.unwrap_or(Feed::Otlp),
             received: row.get::<_, Option<i64>>(2)?.map(Moment),
-            spans: pack::unpack(trace, row.get_ref(3)?.as_blob()?).unwrap_or_default(),
+            spans: pack::unpack(trace, row.get_ref(3)?.as_blob()?),
         })
     })
 }
 
 fn put_trace(
     desk: &Desk<'_>,
-    stored: &mut Stored,
-    dirty: &mut Dirty,
+    tally: &mut Tally,
     (trace, piece): (TraceId, Piece<'_>),
     assemble: Assemble<'_>,
 ) -> rusqlite::Result<()> {
     let known = known(desk, trace)?;
     let received = piece.feed.is_live().then_some(piece.arrived);
-    let (number, mut spans, feed, received) = match known {
+    let (number, spans, feed, received) = match known {
         Some(known) => {
             let better = known.feed.min(piece.feed);
             (Some(known.number), known.spans, better, known.received.or(received).max(received))
         }
-        None => (None, vec![], piece.feed, received),
+        None => (None, Some(vec![]), piece.feed, received),
+    };
+    let Some(mut spans) = spans else {
+        piece.spans.iter().for_each(|(from, _)| tally.leave_out(*from));
+        return Ok(());
     };
     let before = spans.len();
-    merge(&mut spans, &piece.spans, stored);
+    merge(&mut spans, &piece.spans, tally);
     if spans.len() == before {
         return Ok(()); // all of it was known: whoever sends again must not move the time of arrival
     }
@@ -147,7 +164,7 @@ fn put_trace(
         Some(number) => {
             let sql = "UPDATE traces SET feed = ?2, received = ?3, spans = ?4, packed = ?5 WHERE trace = ?1";
             desk.execute(sql, values)?;
-            drop_others(desk, dirty, number, &runs)?;
+            drop_others(desk, &mut tally.dirty, number, &runs)?;
             number
         }
         None => {
@@ -156,24 +173,40 @@ fn put_trace(
         }
     };
     let place = Place { trace: Some(number), arrived: piece.arrived };
-    runs.iter().try_for_each(|run| put_run(desk, stored, dirty, run, place))
+    runs.iter().try_for_each(|run| put_run(desk, tally, run, place))
 }
 
-/// Adds the spans whose ids are new.
-fn merge(spans: &mut Vec<Span>, more: &[&Span], stored: &mut Stored) {
+impl Tally {
+    fn leave_out(&mut self, intake: usize) {
+        self.stored.beyond += 1;
+        self.beyond[intake] += 1;
+    }
+}
+
+/// Adds the spans whose ids are new, as far as there is room.
+fn merge(spans: &mut Vec<Span>, more: &[(usize, &Span)], tally: &mut Tally) {
     let mut ids: HashSet<_> = spans.iter().map(|span| span.id).collect();
     let mut weight: usize = spans.iter().map(Span::weight).sum();
-    for span in more {
-        weight += span.weight();
-        if !ids.insert(span.id) {
-            stored.known += 1;
-        } else if spans.len() >= MOST_SPANS || weight > MOST_BYTES {
-            stored.beyond += 1;
-        } else {
-            stored.spans += 1;
-            spans.push((*span).clone());
+    for &(from, span) in more {
+        if ids.contains(&span.id) {
+            tally.stored.known += 1;
+            continue;
         }
+        let (roots, times) = if may_be_whole(span) { (MOST_ROOTS, 2) } else { (0, 1) };
+        if spans.len() >= MOST_SPANS + roots || weight + span.weight() > times * MOST_BYTES {
+            tally.leave_out(from);
+            continue;
+        }
+        ids.insert(span.id);
+        weight += span.weight();
+        tally.stored.spans += 1;
+        spans.push(span.clone());
     }
+}
+
+/// Whether a span may be that of a whole run: it has no parent, or is called so inside a trace of somebody else.
+fn may_be_whole(span: &Span) -> bool {
+    span.parent.is_none() || matches!(span.name.raw_bytes(), b"run" | b"restore")
 }
 
 pub(super) fn no_memory(error: std::io::Error) -> rusqlite::Error {
@@ -249,10 +282,11 @@ pub(super) fn delete_oldest(desk: &Desk<'_>, before: Moment, most: u64) -> rusql
     Ok(old.len() as u64)
 }
 
-fn put_run(desk: &Desk<'_>, stored: &mut Stored, dirty: &mut Dirty, run: &Run, place: Place) -> rusqlite::Result<()> {
+fn put_run(desk: &Desk<'_>, tally: &mut Tally, run: &Run, place: Place) -> rusqlite::Result<()> {
+    let Tally { stored, dirty, .. } = tally;
     let read = |found: &rusqlite::Row<'_>| Ok((row(found)?, found.get::<_, Vec<u8>>(7)?));
     let old = desk.first(rows!(", detail FROM runs WHERE id = ?1"), [run.id.as_str()], read)?;
-    let completed = old.as_ref().filter(|_| place.trace.is_none()).and_then(|(_, kept)| completed(run, kept));
+    let completed = old.as_ref().filter(|_| place.trace.is_none()).and_then(|(_, kept)| pieces::together(run, kept));
     let run = completed.as_ref().unwrap_or(run);
     let detail = packed(run)?;
     if let Some((old, kept)) = &old {
@@ -279,17 +313,6 @@ fn put_run(desk: &Desk<'_>, stored: &mut Stored, dirty: &mut Dirty, run: &Run, p
 fn packed(run: &Run) -> rusqlite::Result<Vec<u8>> {
     let json = serde_json::to_vec(run).map_err(|error| no_memory(error.into()))?;
     squeeze(&json).map_err(no_memory)
-}
-
-/// A run whose beginning was told earlier, and its end now: log lines come in pieces, and we may have been started
-/// anew between them.
-fn completed(run: &Run, kept: &[u8]) -> Option<Run> {
-    if run.started.is_some() {
-        return None;
-    }
-    let known: Run = serde_json::from_slice(&unsqueeze(kept)?).ok()?;
-    let objects = if run.objects.is_empty() { known.objects } else { run.objects.clone() };
-    Some(Run { started: known.started, series: known.series, kind: known.kind, objects, ..run.clone() })
 }
 
 fn series_number(desk: &Desk<'_>, run: &Run) -> rusqlite::Result<i64> {

@@ -182,6 +182,13 @@ impl Ask<'_> {
         series.rhythm.period().map_or(USUAL_AGE, |period| period.saturating_add(grace))
     }
 
+    /// Whether the last that was tried failed.
+    pub fn newest_failed(&self, series: &SeriesPast) -> bool {
+        let until = self.now.0.saturating_add(FUTURE);
+        let newest = series.points.iter().rev().find(|point| point.at.0 <= until);
+        newest.is_some_and(|point| point.outcome == Outcome::Failed)
+    }
+
     fn age(&self, point: &Point) -> i64 {
         self.now.0.saturating_sub(point.at.0).max(0)
     }
@@ -233,6 +240,7 @@ impl Ask<'_> {
         let newest = points.iter().rev().find(|point| point.at.0 <= self.now.0.saturating_add(FUTURE));
         let elsewhere =
             newest.filter(|point| point.outcome == Outcome::Made && point.elsewhere && best.place.is_none());
+        let failed = self.newest_failed(best.series);
         let state = if self.all_listed { State::Critical } else { State::Unknown };
         if let Some(why) = wiped(best) {
             return (State::Critical, why);
@@ -246,9 +254,10 @@ impl Ask<'_> {
                 if fresh { (State::Warning, why) } else { (state, old()) }
             }
             () if all_gone => (state, "its runs say that they made backups, and none is there".to_owned()),
-            () if newest.is_some_and(|point| point.outcome == Outcome::Failed) => {
-                (state, "its newest run failed, and no backup is there".to_owned())
+            () if failed && best.series.hearsay => {
+                (State::Warning, "the newest run that its log lines tell of failed; they name no place".to_owned())
             }
+            () if failed => (state, "its newest run failed, and no backup is there".to_owned()),
             () => (state, "there is no backup".to_owned()),
         }
     }

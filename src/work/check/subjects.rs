@@ -30,7 +30,9 @@ impl Ask<'_> {
             Some(target) => self.asked(target),
             None => self.wants.targets.is_empty() || lies(),
         };
-        in_target && !series.hearsay && !names(series, &self.wants.series).is_empty()
+        // What is only heard of says nothing about a database, unless the last that was heard of it is a failure.
+        let heard = !series.hearsay || self.newest_failed(series);
+        in_target && heard && !names(series, &self.wants.series).is_empty()
     }
 
     /// Every database with the series that back it up. Databases of one name on two servers are two.

@@ -37,9 +37,8 @@ impl Session {
             let report = self.import_source(&store, source, cancel).await;
             reports.push(report);
         }
-        let kept = store.clone();
-        let pruned = blocking(move || kept.prune(now()).map_err(|error| error.report())).await;
-        pruned.map(|_| reports)
+        prune(&store).await?;
+        Ok(reports)
     }
 
     /// Stores the runs that a catalog tells of: DBacked's metadata objects, and verifications of our own.
@@ -49,7 +48,12 @@ impl Session {
     /// When the history cannot be opened or written.
     pub async fn import_listed(&self, catalog: Arc<Catalog>) -> Result<Imported, Report> {
         let (session, store) = (self.clone(), self.opened().await?);
-        blocking(move || listed::import(&session, &store, &catalog)).await
+        let imported = {
+            let store = store.clone();
+            blocking(move || listed::import(&session, &store, &catalog)).await?
+        };
+        prune(&store).await?;
+        Ok(imported)
     }
 
     /// Reads one file of telemetry: a path, a URL, or `-` for standard input.
@@ -60,7 +64,18 @@ impl Session {
     /// in the answer, since what was read before is stored.
     pub async fn import_file(&self, argument: &str, cancel: &CancellationToken) -> Result<SourceReport, Report> {
         let store = self.opened().await?;
-        let source = escape(argument);
+        let read = self.read_file(&store, argument, cancel).await?;
+        prune(&store).await?;
+        Ok(read)
+    }
+
+    async fn read_file(
+        &self,
+        store: &Arc<Store>,
+        argument: &str,
+        cancel: &CancellationToken,
+    ) -> Result<SourceReport, Report> {
+        let (source, store) = (escape(argument), store.clone());
         if argument == "-" {
             let read = blocking(move || Ok(import(&store, &mut std::io::stdin().lock(), now()))).await?;
             return Ok(report(source, read));
@@ -191,6 +206,12 @@ impl Session {
     }
 }
 
+/// Deletes what is older, or more, than is to be kept.
+async fn prune(store: &Arc<Store>) -> Result<(), Report> {
+    let store = store.clone();
+    blocking(move || store.prune(now()).map(drop).map_err(|error| error.report())).await
+}
+
 fn here_name() -> Result<TargetName, Report> {
     TargetName::new("here").ok_or_else(|| Report::new(Fault::Failed, "bug", "a bad name", ""))
 }
@@ -218,7 +239,8 @@ fn local(store: &Store, path: &Path) -> Result<(Imported, Option<Report>), Repor
     Ok(import(store, &mut file, now()))
 }
 
-/// The readable files whose keys begin with `path`, by name.
+/// The readable files whose keys begin with `path`, in the order in which they were written: what a rotation has cut
+/// off comes first.
 async fn files(opened: &Arc<dyn target::Store>, path: &str, cancel: &CancellationToken) -> Result<Vec<Object>, Report> {
     let mut found = vec![];
     let mut pages = opened.list(cancel.clone());
@@ -232,7 +254,7 @@ async fn files(opened: &Arc<dyn target::Store>, path: &str, cancel: &Cancellatio
             return Err(Report::new(Fault::Refused, "collect::too_many_files", text, "name a folder with `path`"));
         }
     }
-    found.sort_by(|one, other| one.key.cmp(&other.key));
+    found.sort_by(|one, other| (one.stamp.modified, &one.key).cmp(&(other.stamp.modified, &other.key)));
     Ok(found)
 }
 

@@ -54,6 +54,8 @@ pub struct Arrived {
     pub spans: u64,
     /// Spans that were known already.
     pub spans_known: u64,
+    /// Spans beyond what is kept of one trace.
+    pub spans_left_out: u64,
     /// Spans that cannot be used.
     pub spans_refused: u64,
     /// Spans of programs that have nothing to do with backups.
@@ -152,6 +154,7 @@ fn arrived(counts: &Counts, totals: &Totals) -> Arrived {
         requests_put_off: now(&counts.put_off),
         spans: now(&totals.spans),
         spans_known: now(&totals.known),
+        spans_left_out: now(&totals.beyond),
         spans_refused: now(&totals.refused),
         spans_foreign: now(&totals.foreign),
         runs: now(&totals.runs),

@@ -28,6 +28,8 @@ pub struct Imported {
     pub spans: u64,
     /// Of those, such as were known already.
     pub spans_known: u64,
+    /// Of those, such as are beyond what is kept of one trace.
+    pub spans_left_out: u64,
     /// Runs that are new.
     pub runs: u64,
     /// Runs of which more became known.
@@ -38,6 +40,8 @@ pub struct Imported {
     pub spans_foreign: u64,
     /// Lines, objects and messages that are cut or not what they seem.
     pub broken: u64,
+    /// Lines and objects that have nothing to do with telemetry.
+    pub others: u64,
 }
 
 impl Imported {
@@ -46,15 +50,18 @@ impl Imported {
         self.unchanged += more.unchanged;
         self.spans += more.spans;
         self.spans_known += more.spans_known;
+        self.spans_left_out += more.spans_left_out;
         self.runs += more.runs;
         self.runs_changed += more.runs_changed;
         self.spans_refused += more.spans_refused;
         self.spans_foreign += more.spans_foreign;
         self.broken += more.broken;
+        self.others += more.others;
     }
 
     pub(super) fn stored(&mut self, stored: Stored) {
         self.spans_known += stored.known;
+        self.spans_left_out += stored.beyond;
         self.runs += stored.runs;
         self.runs_changed += stored.changed;
     }
@@ -64,6 +71,7 @@ impl Imported {
         self.spans_refused += census.refused;
         self.spans_foreign += census.foreign;
         self.broken += census.broken;
+        self.others += census.others;
     }
 }
 

@@ -13,6 +13,11 @@ pub(super) fn put(store: &Store, intakes: &[Intake]) -> Result<Stored, HistoryEr
     store.put(intakes, &runs_of)
 }
 
+/// The same, and how many spans of each are beyond what is kept of their traces.
+pub(super) fn put_each(store: &Store, intakes: &[Intake]) -> Result<(Stored, Vec<u64>), HistoryError> {
+    store.put_each(intakes, &runs_of)
+}
+
 fn runs_of(traced: Traced<'_>) -> Vec<Run> {
     let arrival = Arrival { feed: traced.feed, received: traced.received };
     assemble::runs(traced.trace, traced.spans, arrival)

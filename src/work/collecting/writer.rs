@@ -10,11 +10,11 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::store::put;
+use super::store::put_each;
 use crate::collect::{Coding, Delivery, Handler, Kind, Reply};
-use crate::disk::runs::{HistoryError, Intake, Store};
+use crate::disk::runs::{HistoryError, Intake, MOST_SPANS, Store};
 use crate::model::run::{Feed, Run};
-use crate::model::units::Moment;
+use crate::model::units::{Moment, counted, grouped};
 use crate::report::Reportable;
 use crate::telemetry::dbacked::{self, Retries};
 use crate::telemetry::{Batch, LogRequests, TelemetryError, read_json, read_protobuf};
@@ -32,6 +32,7 @@ const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 pub(super) struct Totals {
     pub spans: AtomicU64,
     pub known: AtomicU64,
+    pub beyond: AtomicU64,
     pub foreign: AtomicU64,
     pub refused: AtomicU64,
     pub runs: AtomicU64,
@@ -105,7 +106,7 @@ type Telling = fn(&[u8], Moment) -> Result<Run, TelemetryError>;
 struct Read {
     intake: Intake,
     refused: u64,
-    why: String,
+    why: Option<&'static str>,
     answer: oneshot::Sender<Reply>,
 }
 
@@ -133,8 +134,7 @@ impl Writer {
             Ok((intake, batch)) => {
                 self.totals.foreign.fetch_add(batch.foreign, Ordering::Relaxed);
                 self.totals.refused.fetch_add(batch.refused, Ordering::Relaxed);
-                let why = batch.why.map_or_else(String::new, str::to_owned);
-                Some(Read { intake, refused: batch.refused, why, answer })
+                Some(Read { intake, refused: batch.refused, why: batch.why, answer })
             }
             Err(error @ TelemetryError::TooMany { .. }) => {
                 let _ = answer.send(Reply::TooLarge(error.to_string()));
@@ -179,41 +179,41 @@ impl Writer {
     }
 
     fn store(&self, group: Vec<Read>) {
-        let mut answers = vec![];
+        let mut waiting = vec![];
         let mut intakes = vec![];
-        for read in group {
-            intakes.push(read.intake);
-            answers.push((read.answer, read.refused, read.why));
+        for Read { intake, refused, why, answer } in group {
+            intakes.push(intake);
+            waiting.push(Waiting { refused, why, answer });
         }
-        let failed = match self.put(&intakes) {
-            Ok(()) => None,
+        match self.put(&intakes) {
+            Ok(beyond) => waiting.into_iter().zip(beyond).for_each(|(waiting, beyond)| waiting.stored(beyond)),
             // Together they failed; each by itself, one odd request does not take the others with it.
             Err(_) if intakes.len() > 1 => {
-                for (intake, (answer, refused, why)) in intakes.iter().zip(answers) {
-                    let stored = self.put(std::slice::from_ref(intake));
-                    let _ = answer.send(reply(stored.err().as_ref(), refused, why));
+                for (intake, waiting) in intakes.iter().zip(waiting) {
+                    match self.put(std::slice::from_ref(intake)) {
+                        Ok(beyond) => waiting.stored(beyond.iter().sum()),
+                        Err(error) => waiting.failed(&error),
+                    }
                 }
-                return;
             }
-            Err(error) => Some(error),
-        };
-        for (answer, refused, why) in answers {
-            let _ = answer.send(reply(failed.as_ref(), refused, why));
+            Err(error) => waiting.into_iter().for_each(|waiting| waiting.failed(&error)),
         }
     }
 
-    fn put(&self, intakes: &[Intake]) -> Result<(), HistoryError> {
-        let stored = put(&self.store, intakes)?;
+    /// Stores them; how many spans of each are beyond what is kept of their traces.
+    fn put(&self, intakes: &[Intake]) -> Result<Vec<u64>, HistoryError> {
+        let (stored, beyond) = put_each(&self.store, intakes)?;
         let counters = [
             (&self.totals.spans, stored.spans),
-            (&self.totals.known, stored.known + stored.beyond),
+            (&self.totals.known, stored.known),
+            (&self.totals.beyond, stored.beyond),
             (&self.totals.runs, stored.runs),
             (&self.totals.changed, stored.changed),
         ];
         for (counter, more) in counters {
             counter.fetch_add(more, Ordering::Relaxed);
         }
-        Ok(())
+        Ok(beyond)
     }
 
     fn prune(&mut self) {
@@ -228,13 +228,27 @@ impl Writer {
     }
 }
 
-fn reply(failed: Option<&HistoryError>, refused: u64, why: String) -> Reply {
-    match failed {
-        None => Reply::Stored { refused, why },
-        Some(error) => {
-            let report = error.report();
-            tracing::error!(code = report.code, "telemetry could not be stored: {report}");
-            Reply::Failed("it could not be stored; the log of the receiver says why".to_owned())
-        }
+/// Somebody who waits for an answer, and what was found out before anything was stored.
+struct Waiting {
+    refused: u64,
+    why: Option<&'static str>,
+    answer: oneshot::Sender<Reply>,
+}
+
+impl Waiting {
+    fn stored(self, beyond: u64) {
+        let limit = (beyond > 0).then(|| {
+            let most = grouped(MOST_SPANS as u64);
+            format!("{} beyond the {most} that are kept of a trace", counted(beyond, "span"))
+        });
+        let words: Vec<String> = self.why.map(str::to_owned).into_iter().chain(limit).collect();
+        let _ = self.answer.send(Reply::Stored { refused: self.refused + beyond, why: words.join("; ") });
+    }
+
+    fn failed(self, error: &HistoryError) {
+        let report = error.report();
+        tracing::error!(code = report.code, "telemetry could not be stored: {report}");
+        let why = "it could not be stored; the log of the receiver says why".to_owned();
+        let _ = self.answer.send(Reply::Failed(why));
     }
 }

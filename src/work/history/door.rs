@@ -94,7 +94,7 @@ impl Session {
     }
 
     /// Answers a monitor from the newest listing, which the caller has waited for. A store of runs that cannot be read
-    /// takes nothing from the answer but what it would have told.
+    /// takes nothing from the answer but what it would have told, and that is said.
     ///
     /// # Errors
     ///
@@ -104,12 +104,14 @@ impl Session {
         blocking(move || {
             let read =
                 session.runs().and_then(|store| told(&store, Depth::Standing, now()).map_err(|error| error.report()));
-            let told = read.unwrap_or_else(|report| {
-                tracing::warn!("check goes on without the history of runs: {report}");
-                Told::default()
-            });
-            let past = session.past(told, Depth::Standing);
-            Ok(check(&session.catalog(), &past, &wants))
+            let answer = |told| check(&session.catalog(), &session.past(told, Depth::Standing), &wants);
+            Ok(match read {
+                Ok(told) => answer(told),
+                Err(report) => {
+                    tracing::warn!("check goes on without the history of runs: {report}");
+                    answer(Told::default()).without_history()
+                }
+            })
         })
         .await
     }

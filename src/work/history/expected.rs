@@ -72,15 +72,14 @@ impl Builder<'_, '_> {
         sets.filter(|named| named.all).flat_map(|named| &named.names)
     }
 
-    /// Only beacons, counts of usage or plain messages tell of it, and no failure and no place is among them.
+    /// Only beacons, counts of usage or plain messages tell of it, and no place is among them.
     pub(super) fn hearsay(&self) -> bool {
         let mut briefs = self.row.runs.iter().filter_map(|name| self.sources.briefs.get(*name)).flatten().peekable();
         let named = |run: &Run| run.objects.iter().any(|object| object.target.is_some() || object.name.is_some());
         let silent = |brief: &RunBrief| match brief.feed {
-            Feed::Beacon | Feed::Analytics => true,
+            Feed::Beacon | Feed::Analytics | Feed::Logrus => true,
             // A database whose backups carry another name, among backups of DBacked that do.
             Feed::DbackedTable => self.row.aliased,
-            Feed::Logrus => brief.state != RunState::Failed,
             _ => false,
         };
         let unseen = self.row.backups.is_empty() && self.row.seen.is_empty();

@@ -141,10 +141,12 @@ fn nothing_is_sent_unless_it_is_asked_for_and_what_makes_no_sense_is_only_logged
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let off: [&[(&str, &str)]; 4] = [
+    let off: [&[(&str, &str)]; 6] = [
         &[],
         &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url), ("OTEL_SDK_DISABLED", "TRUE")],
         &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url), ("OTEL_TRACES_EXPORTER", "none")],
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url), ("OTEL_TRACES_EXPORTER", "console")],
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url), ("OTEL_TRACES_SAMPLER", "parentbased_always_off")],
         &[("OTEL_EXPORTER_OTLP_ENDPOINT", "not a url"), ("OTEL_EXPORTER_OTLP_HEADERS", "token")],
     ];
     let home = Home::new();

@@ -136,7 +136,7 @@ fn a_verified_backup_is_trusted_and_a_damaged_one_is_not() {
 fn the_answer_in_json_has_every_database_and_target() {
     let run = check(&home(), &["--json"]);
     let line = run.line();
-    assert_eq!(fields(&line), ["at", "databases", "remarks", "state", "targets", "words"]);
+    assert_eq!(fields(&line), ["at", "databases", "history", "remarks", "state", "targets", "words"]);
     assert_eq!((line["state"].as_str(), line["databases"].as_array().unwrap().len()), (Some("warning"), 2));
     assert_eq!(
         fields(&line["databases"][0]),
@@ -232,7 +232,11 @@ fn nothing_and_hostile_names_and_a_broken_store_are_all_answered() {
     }
     fs::write(estate.path().join("history.sqlite"), "this is no database, whatever its name says").unwrap();
     let checked = check(&home, &["--min-trust", "listed", "--series", "shop"]);
-    assert_eq!(checked.code, 0, "telemetry makes no backup, and its loss takes none away: {checked:?}");
+    // Telemetry makes no backup and its loss takes none away, but what it would have said against one is not known.
+    assert_eq!(checked.code, 1, "{checked:?}");
+    assert!(checked.out.contains("the history of runs cannot be read"), "{checked:?}");
+    let json = check(&home, &["--min-trust", "listed", "--series", "shop", "--json"]).line();
+    assert_eq!((json["history"].as_str(), json["databases"][0]["state"].as_str()), (Some("unreadable"), Some("ok")));
     let history = home.run(&["history", "--json"]);
     assert_eq!((history.code == 0, history.out.as_str()), (false, ""), "{history:?}");
     assert!(!history.error_code().is_empty());
@@ -436,4 +440,40 @@ fn an_unverified_past_and_an_unknown_rhythm_are_said_in_words_that_fit() {
     let text = home.run(&["history"]);
     let shop = text.out.lines().find(|line| line.contains(" shop ")).unwrap();
     assert!(shop.contains("unchecked"), "a plain dump vouches for nothing: {}", text.out);
+}
+
+/// Log lines of mysql-backup without the names of its files, one run a day; `failed` of them did.
+fn logged(failed: impl Fn(u64) -> bool) -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let run = |ago: u64| {
+        let time = |after: u64| {
+            let at = Moment(i64::try_from((now - 3600 - ago * DAY + after) * 1000).unwrap());
+            format!("{}Z", at.second().replace(' ', "T"))
+        };
+        let end = if failed(ago) {
+            "level=error msg=\"error running dump: x\""
+        } else {
+            "level=info msg=\"finished dump 1\""
+        };
+        let begin = format!("time=\"{}\" level=info msg=\"beginning dump 1\" run=id-{ago}\n", time(0));
+        format!(
+            "{begin}time=\"{}\" {end} run=id-{ago}\ntime=\"{}\" level=info msg=\"next run in 23h\" run=id-{ago}\n",
+            time(60),
+            time(61)
+        )
+    };
+    (0..20).rev().map(run).collect()
+}
+
+#[test]
+fn what_log_lines_say_without_naming_a_place_is_no_missing_backup() {
+    for (failed, code, says) in [(16_u64, 0, "OK: "), (0, 1, "WARNING: ")] {
+        let home = self::home();
+        fs::write(home.path("backup.log"), logged(|ago| ago == failed)).unwrap();
+        let read = home.run(&["collect", "backup.log"]);
+        assert_eq!(read.code, 0, "{read:?}");
+        let checked = check(&home, &["--min-trust", "listed"]);
+        assert_eq!((checked.code, checked.out.starts_with(says)), (code, true), "{checked:?}");
+        assert_eq!(checked.out.contains("tell of failed"), failed == 0, "{checked:?}");
+    }
 }

@@ -10,7 +10,7 @@ use prost::Message;
 use serde_json::json;
 
 use super::payloads::{START, request, run};
-use super::runs;
+use super::{keeping, runs};
 use crate::cli::{Home, fixture};
 use crate::support::databases::servers;
 
@@ -133,7 +133,7 @@ fn a_collectors_files_tell_the_same_in_every_form_that_it_writes() {
         ("proto, each zstd", framed(&packed)),
         ("proto, all zstd", zstd(&framed(&protobuf))),
     ] {
-        let home = Home::new();
+        let home = keeping();
         fs::write(home.path("traces"), bytes).unwrap();
         let read = home.run(&["collect", "traces", "--json"]);
         assert_eq!(read.code, 0, "{what}: {}", read.err);
@@ -146,7 +146,7 @@ fn a_collectors_files_tell_the_same_in_every_form_that_it_writes() {
 
 #[test]
 fn a_containers_log_with_spans_lines_and_noise_tells_everything_in_it() {
-    let home = Home::new();
+    let home = keeping();
     let mut log = String::from("starting up\n");
     for n in 0..3 {
         log.push_str(&format!("time=\"2026-11-2{}T03:00:00Z\" level=info msg=\"beginning dump {n}\" run=0f1e2d3c-0000-4000-8000-{n:012x}\n", n + 1));
@@ -162,10 +162,38 @@ fn a_containers_log_with_spans_lines_and_noise_tells_everything_in_it() {
         })
         .collect();
     let kubernetes: String = log.lines().map(|line| format!("2026-11-21T03:00:00.1Z stderr F {line}\n")).collect();
-    for (name, text) in [("plain", &log), ("docker", &docker), ("kubernetes", &kubernetes)] {
-        let home = Home::new();
+    let timed: String = log.lines().map(|line| format!("2026-11-21T03:00:00.123456789Z {line}\n")).collect();
+    // Another container's lines in between, some of which look like ours.
+    let other = "app-1     | {\napp-1     | time=\"2026-11-21T03:00:00Z\" hello\n";
+    let compose: String = log.lines().map(|line| format!("backup-1  | {line}\n{other}")).collect();
+    let compose_timed: String =
+        log.lines().map(|line| format!("backup-1  | 2026-11-21T03:00:00.123456789Z {line}\n")).collect();
+    let trimmed: String = log.lines().map(|line| line.trim_start().to_owned() + "\n").collect();
+    // Docker cuts long lines, and the other stream's lines stand in between.
+    let cut: String = log
+        .lines()
+        .map(|line| {
+            let (start, end) = line.split_at(line.floor_char_boundary(line.len() / 2));
+            let piece = |text: String, stream: &str| json!({ "log": text, "stream": stream }).to_string() + "\n";
+            let other = piece("time=\"x\" other\n".to_owned(), "stdout");
+            piece(start.to_owned(), "stderr") + &other + &piece(format!("{end}\n"), "stderr")
+        })
+        .collect();
+    for (name, text) in [
+        ("plain", &log),
+        ("docker", &docker),
+        ("kubernetes", &kubernetes),
+        ("timed", &timed),
+        ("compose", &compose),
+        ("compose, timed", &compose_timed),
+        ("trimmed", &trimmed),
+        ("cut", &cut),
+    ] {
+        let home = keeping();
         fs::write(home.path(name), text).unwrap();
-        assert_eq!(home.run(&["collect", name]).code, 0, "{name}");
+        let read = home.run(&["collect", name]);
+        assert_eq!(read.code, 0, "{name}");
+        assert!(read.out.contains("of something else"), "{name}: {}", read.out);
         let all = runs(&home);
         // Lines and spans of one run are one run: the spans tell more.
         let (spans, lines): (Vec<Run>, Vec<Run>) = all.into_iter().partition(|run| run.feed == Feed::TraceStderr);
@@ -209,7 +237,10 @@ fn the_sources_of_an_estate_are_read_once_and_again_when_they_change() {
 
 #[test]
 fn what_the_targets_list_is_history_too() {
-    let home = Home::with_targets(&[("bucket", &fixture("objects"))]);
+    let home = Home::new();
+    let keep = "[history]\nkeep = \"36500d\"\n";
+    let bucket = fixture("objects");
+    home.estate(&format!("name = \"test\"\n{keep}[targets.bucket]\nurl = \"file://{}/\"\n", bucket.display()));
     home.run_with_key(&["verify", "--newest-of-each", "--to", "whole"]);
     let first = home.run(&["collect", "--feeds"]);
     assert!(matches!(first.code, 0 | 7), "{}", first.err);

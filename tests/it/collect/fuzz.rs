@@ -60,11 +60,21 @@ fn fuzz_damaged_files_are_read_to_their_end() {
     let lines =
         collector_line(&run(1, START)) + "\ntime=\"2026-11-21T03:00:00Z\" level=info msg=\"beginning dump 1\" run=a\n";
     let pretty = "{\n\t\"Name\": \"run\",\n\t\"SpanContext\": {\n\t\t\"TraceID\": \"0af7651916cd43dd8448eb211c80319c\",\n\t\t\"SpanID\": \"b7ad6b7169203331\"\n\t},\n\t\"StartTime\": \"2026-11-21T03:00:00.000000001Z\",\n\t\"Attributes\": [\n\t\t{\n\t\t\t\"Key\": \"backup.bytes\",\n\t\t\t\"Value\": {\"Type\": \"INT64\", \"Value\": 7}\n\t\t}\n\t]\n}\n";
+    let of_two: String = pretty
+        .lines()
+        .map(|line| format!("\x1b[36mbackup-1  |\x1b[0m 2026-11-21T03:00:00Z {line}\napp-1     | {{\"a\": [\n"))
+        .collect();
+    let docker: String = pretty
+        .lines()
+        .map(|line| serde_json::json!({ "log": line, "stream": "stderr", "time": "x" }).to_string() + "\n")
+        .collect();
     let message = request(run(1, START)).encode_to_vec();
     let framed = [&u32::try_from(message.len()).unwrap().to_be_bytes()[..], &message].concat();
     let seeds = [
         lines.clone().into_bytes(),
         pretty.as_bytes().to_vec(),
+        of_two.into_bytes(),
+        docker.into_bytes(),
         framed,
         zstd::bulk::compress(lines.as_bytes(), 1).unwrap(),
     ];
@@ -94,5 +104,15 @@ fn fuzz_damaged_requests_of_agents_and_logs_never_panic() {
     mutate_all(&seeds, |bytes| {
         let now = Moment(1_795_230_000_000);
         let _ = (dbacked::of_beacon(bytes, now), dbacked::of_analytics(bytes, now), logs.read(bytes));
+    });
+}
+
+#[test]
+fn fuzz_texts_with_secrets_are_cleaned_whatever_has_happened_to_them() {
+    let seeds: Vec<Vec<u8>> = super::secrets::texts().into_iter().map(String::into_bytes).collect();
+    mutate_all(&seeds, |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        let cleaned = breakglass::telemetry::clean::clean(&text);
+        assert!(cleaned.len() <= 2 * text.len() + 64, "{text:?}");
     });
 }

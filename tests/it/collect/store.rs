@@ -297,3 +297,36 @@ fn a_run_that_two_feeds_tell_of_counts_once_whichever_comes_first() {
         assert_eq!(days.iter().map(|day| day.ok).sum::<u32>(), 1);
     }
 }
+
+#[test]
+fn series_that_anybody_makes_up_push_no_real_one_away() {
+    let shelf = Shelf::new();
+    let store = shelf.open();
+    let real = (0..5).map(|n| simple("real", Moment(NOW.0 - n * DAY - DAY), RunState::Ok, Feed::DbackedMetadata));
+    let heard = (0..2100).map(|n| simple(&format!("heard {n}"), NOW, RunState::Ok, Feed::Beacon));
+    let once = (0..2100).map(|n| simple(&format!("once {n}"), NOW, RunState::Ok, Feed::Logrus));
+    store.put(&[intake_of(real.chain(heard).chain(once).collect())], &|_| vec![]).unwrap();
+    let strips = store.strips(DayNumber(0), DayNumber(99_999)).unwrap();
+    assert_eq!(strips.len(), 2000);
+    assert_eq!(strips.last().map(|series| series.name.to_string()).as_deref(), Some("real"));
+    assert!(strips.iter().all(|series| !series.name.to_string().starts_with("heard")));
+}
+
+#[test]
+fn a_trace_that_cannot_be_unpacked_is_left_as_it_is_and_what_comes_of_it_is_told() {
+    let shelf = Shelf::new();
+    let store = shelf.open();
+    let whole = intake(1, START);
+    let (first, rest) = whole.spans.split_at(10);
+    let piece = |spans: &[_]| Intake { spans: spans.to_vec(), ..whole.clone() };
+    store.put(&[piece(first)], &make).unwrap();
+    let kept = store.runs(&RunQuery::default()).unwrap();
+    let database = rusqlite::Connection::open(store.path()).unwrap();
+    database.execute("UPDATE traces SET packed = x'2a'", []).unwrap();
+    let (stored, beyond) = store.put_each(&[intake(2, START), piece(rest)], &make).unwrap();
+    assert_eq!((stored.spans, stored.beyond, beyond), (11, 1, vec![0, 1]));
+    assert_eq!(store.run(&kept[0].id).unwrap().as_ref(), Some(&kept[0]));
+    let packed: Vec<u8> =
+        database.query_row("SELECT packed FROM traces ORDER BY number LIMIT 1", [], |row| row.get(0)).unwrap();
+    assert_eq!(packed, [0x2a]);
+}

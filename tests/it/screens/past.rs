@@ -20,7 +20,7 @@ use breakglass::tui::msg::Msg;
 use breakglass::tui::past::{Older, PastNews};
 use breakglass::tui::theme::Palette;
 use breakglass::tui::world::World;
-use breakglass::work::check::{CheckReport, State, Subject, TargetCheck};
+use breakglass::work::check::{CheckReport, Heard, State, Subject, TargetCheck};
 use breakglass::work::history::view::Inside;
 use breakglass::work::history::waterfall::Waterfall;
 use breakglass::work::history::{
@@ -306,6 +306,7 @@ fn verdict() -> CheckReport {
         state: State::Critical,
         words: "forum: the newest on offsite is 6d old, 26h are allowed".to_owned(),
         at: sample::now(),
+        history: Heard::Read,
         databases: vec![
             subject("crm", State::Ok, &[], 5, Rung::Whole),
             subject(
