@@ -236,7 +236,8 @@ fn attributes(column: &mut ColumnDef, tokens: &[Token<'_>]) {
     }
     if column.kind == "timestamp" && !column.generated {
         column.tells_null = says_null;
-        column.may_update_itself = !column.updates_itself && !says_default && !(says_null && column.nullable);
+        let is_null = says_null && column.nullable;
+        column.may_update_itself = !(column.updates_itself || says_default || is_null);
     }
 }
 

@@ -73,10 +73,10 @@ impl Page<'_> {
         let position = rows.place.position;
         let against = standing_against(known, fate, self.request.engines);
         let of = &self.index.logs[rows.place.file as usize].of;
-        if rows.event.hides_its_size() {
-            return Ok(()); // refused as a whole
-        }
-        let changes = rows.changes(of, &known.described, fate)?;
+        let changes = match rows.changes(of, &known.described, fate) {
+            Err(BinlogError::OldTimes { .. }) => return Ok(()), // refused as a whole
+            changes => changes?,
+        };
         let asked = self.index.extent == Extent::Partial && self.index.wanted.looks_at_rows();
         let (mut walk, mut cells) = (rows.event.rows(), cells(rows));
         for change in changes {

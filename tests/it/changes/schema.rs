@@ -438,3 +438,17 @@ fn d22_a_definition_that_contradicts_the_log_is_not_used() {
         assert_eq!(unknown, expected.map(Unknown::Misfit), "{definition}: {:?}", table.columns);
     }
 }
+
+#[test]
+fn d32_a_key_without_a_name_is_called_after_its_first_column() {
+    let create = "CREATE TABLE t (a int not null, b int not null, UNIQUE (a), UNIQUE (a, b), CONSTRAINT UNIQUE (b))";
+    let mut known = one(create);
+    let name = TableName { schema: b"d".to_vec(), table: b"t".to_vec() };
+    followed(&mut known, "DROP INDEX a ON t", 1);
+    followed(&mut known, "ALTER TABLE t DROP KEY b", 2);
+    let key = |file| {
+        let facts = known.at(&name, Place { file, ..Place::default() }).unwrap();
+        (facts.row_key().join(&b' '), facts.unique.len())
+    };
+    assert_eq!([key(0), key(1), key(2)], [(b"a".to_vec(), 3), (b"a b".to_vec(), 2), (b"a b".to_vec(), 1)]);
+}
