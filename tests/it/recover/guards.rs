@@ -18,12 +18,12 @@ use crate::undo::{alone, last_line, run};
 /// Children that keep their parents from going, and children that go with them.
 fn tables(rule: &str) -> String {
     format!(
-        "CREATE TABLE orders (id INT PRIMARY KEY, status VARCHAR(20)) ENGINE=InnoDB;
-        CREATE TABLE stock (item INT PRIMARY KEY, qty INT) ENGINE=InnoDB;
+        "CREATE TABLE orders (id INT PRIMARY KEY, status VARCHAR(20)) ENGINE=InnoDB CHARSET=utf8mb4;
+        CREATE TABLE stock (item INT PRIMARY KEY, qty INT) ENGINE=InnoDB CHARSET=utf8mb4;
         CREATE TABLE parts (n INT PRIMARY KEY, of_order INT, CONSTRAINT parts_fk FOREIGN KEY (of_order) \
-            REFERENCES orders (id) {rule}) ENGINE=InnoDB;
+            REFERENCES orders (id) {rule}) ENGINE=InnoDB CHARSET=utf8mb4;
         CREATE TABLE bits (b INT PRIMARY KEY, part INT NOT NULL, CONSTRAINT bits_fk FOREIGN KEY (part) \
-            REFERENCES parts (n) {rule}) ENGINE=InnoDB;
+            REFERENCES parts (n) {rule}) ENGINE=InnoDB CHARSET=utf8mb4;
         INSERT INTO orders VALUES (1,'paid'),(2,'new'); INSERT INTO stock VALUES (1,10);
         INSERT INTO parts VALUES (7,1),(8,1),(9,2); INSERT INTO bits VALUES (70,7),(71,7),(80,8),(90,9);"
     )
@@ -144,10 +144,10 @@ fn k7_cascades_and_triggers_are_told_by_definitions_alone() {
 fn k7_what_logs_define_counts_as_well_and_what_nobody_defines_is_said_to_be_unknown() {
     for server in alone().iter().copied() {
         let (plain, rest) = (
-            "CREATE TABLE orders (id INT PRIMARY KEY, status VARCHAR(20)) ENGINE=InnoDB;
-            CREATE TABLE stock (item INT PRIMARY KEY, qty INT) ENGINE=InnoDB; INSERT INTO orders VALUES (1,'paid');
+            "CREATE TABLE orders (id INT PRIMARY KEY, status VARCHAR(20)) ENGINE=InnoDB CHARSET=utf8mb4;
+            CREATE TABLE stock (item INT PRIMARY KEY, qty INT) ENGINE=InnoDB CHARSET=utf8mb4; INSERT INTO orders VALUES (1,'paid');
             INSERT INTO stock VALUES (1,10);",
-            "CREATE TABLE parts (n INT PRIMARY KEY, of_order INT) ENGINE=InnoDB;
+            "CREATE TABLE parts (n INT PRIMARY KEY, of_order INT) ENGINE=InnoDB CHARSET=utf8mb4;
             ALTER TABLE parts ADD CONSTRAINT parts_fk FOREIGN KEY (of_order) REFERENCES orders (id) ON DELETE SET NULL;
             CREATE TRIGGER gone BEFORE UPDATE ON stock FOR EACH ROW SET @a=1; DROP TRIGGER gone;
             CREATE DEFINER=root@localhost TRIGGER kept BEFORE UPDATE ON stock FOR EACH ROW SET @a=1;",
@@ -365,12 +365,14 @@ fn k8_several_changes_of_one_row_are_looked_at_as_one_chain() {
 #[test]
 fn walls_with_which_rows_go_say_so_whatever_their_verb() {
     for server in alone().iter().copied() {
-        let stock = "CREATE TABLE stock (item INT PRIMARY KEY, qty INT) ENGINE=InnoDB;
-            CREATE TABLE orders (id INT PRIMARY KEY, status VARCHAR(20)) ENGINE=InnoDB PARTITION BY RANGE (id)
+        let stock = "CREATE TABLE stock (item INT PRIMARY KEY, qty INT) ENGINE=InnoDB CHARSET=utf8mb4;
+            CREATE TABLE orders (id INT PRIMARY KEY, status VARCHAR(20)) ENGINE=InnoDB CHARSET=utf8mb4 PARTITION BY RANGE (id)
             (PARTITION low VALUES LESS THAN (100), PARTITION high VALUES LESS THAN (200));
             INSERT INTO orders VALUES (1,'a'),(101,'b'); INSERT INTO stock VALUES (1,1);";
         let replaced = match server.product {
-            Product::Mariadb => "CREATE OR REPLACE TABLE stock (item INT PRIMARY KEY, qty INT) ENGINE=InnoDB;",
+            Product::Mariadb => {
+                "CREATE OR REPLACE TABLE stock (item INT PRIMARY KEY, qty INT) ENGINE=InnoDB CHARSET=utf8mb4;"
+            }
             Product::Mysql => "",
         };
         let damage = format!(
