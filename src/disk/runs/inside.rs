@@ -51,7 +51,7 @@ impl Insides {
             return Ok(known.clone());
         }
         let sql = "SELECT named FROM insides WHERE number = ?1";
-        let named = connection.query_row(sql, [number], |row| named(row)).optional()?.flatten();
+        let named = connection.query_row(sql, [number], named).optional()?.flatten();
         self.0.insert(number, named.clone());
         Ok(named)
     }
