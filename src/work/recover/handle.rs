@@ -11,8 +11,8 @@ use crate::change::undo::{Reference, UndoError, Undoing};
 use crate::model::change::{Change, ChangeKind};
 use crate::model::changes::{ChangeFilter, Literal, TableRef};
 use crate::model::script::{
-    CheckView, Decision, ForeignKey, Later, RecoveryPhase, RecoveryView, RefusedSum, RowNow, ScriptHazard, ScriptOptions,
-    ScriptPage, ScriptStatement, ScriptTransaction, Which,
+    CheckView, Decision, ForeignKey, Later, RecoveryPhase, RecoveryView, RefusedSum, RowNow, ScriptHazard,
+    ScriptOptions, ScriptPage, ScriptStatement, ScriptTransaction, Which,
 };
 use crate::report::{Report, Reportable};
 use crate::work::changes::ChangesHandle;
