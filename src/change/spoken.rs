@@ -54,8 +54,7 @@ pub(super) fn with_doubts(ddl: Ddl, query: &Query<'_>) -> Ddl {
 pub(super) fn is_doubtful(ddl: &Ddl, query: &Query<'_>) -> bool {
     let is_whole = |name: &TableName| name.table.is_empty() && ddl.verb != DdlVerb::DropDatabase;
     let moves_or_ends = matches!(ddl.verb, DdlVerb::Rename | DdlVerb::Drop | DdlVerb::DropDatabase);
-    query.dialect.garbled
-        && (!moves_or_ends || ddl.tables.is_empty() || ddl.tables.iter().any(is_whole))
+    query.dialect.garbled && (!moves_or_ends || ddl.tables.is_empty() || ddl.tables.iter().any(is_whole))
 }
 
 #[cfg(test)]
@@ -86,8 +85,7 @@ mod tests {
             text,
             dialect: Dialect { garbled: true, ..Dialect::default() },
         };
-        let name =
-            |schema: &[u8], table: &[u8]| TableName { schema: schema.to_vec(), table: table.to_vec() };
+        let name = |schema: &[u8], table: &[u8]| TableName { schema: schema.to_vec(), table: table.to_vec() };
         let ddl = |verb, tables| Ddl { verb, tables, opens: false, only_if_missing: false };
         let doubted = |verb, tables: Vec<TableName>| with_doubts(ddl(verb, tables), &query(b"")).tables;
         let here = "größe".as_bytes();

@@ -1,5 +1,7 @@
 //! Reads all files once, forward.
 
+mod standing;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -10,14 +12,13 @@ use crate::change::index::{
     Beside, Bits, Cursor, EventCounts, FileFacts, Gtids, Index, Indexing, Log, PartOf, Partial, RowTester, RowsFacts,
     Stopped, Undone, WINDOW, Wanted, Weight, Window,
 };
-use crate::change::query::{Ddl, DdlVerb, TableName};
+use crate::change::query::{Ddl, TableName};
 use crate::change::reverse::{Reason, Refusal, Refusals};
 use crate::change::rows::{NO_FOREIGN_KEY_CHECKS, SQL_FOREIGN_KEYS};
 use crate::change::schema::Timeline;
 use crate::change::table::Table;
 use crate::change::transactions::{Item, Mark, RowsItem, StatementItem, Survey, Transactions};
 use crate::model::change::{BinlogPos, ChangeKey, Place, TransactionFacts};
-use crate::model::changes::Untold;
 use crate::model::foreign::Foreign;
 use crate::model::script::Extent;
 
@@ -291,12 +292,7 @@ impl Pass<'_> {
         }
     }
 
-    fn item(
-        &mut self,
-        item: Item<'_>,
-        (place, behind): (Place, BinlogPos),
-        log: &Log,
-    ) -> Result<(), BinlogError> {
+    fn item(&mut self, item: Item<'_>, (place, behind): (Place, BinlogPos), log: &Log) -> Result<(), BinlogError> {
         match item {
             Item::Begin(facts) => {
                 self.end();
@@ -320,19 +316,7 @@ impl Pass<'_> {
                     self.timeline.follow(&ddl, &statement.query, place);
                 }
             }
-            Item::Statement(statement) => {
-                let refusal = refusal(log, place, Reason::Statement(shortened(&statement)));
-                let is_beside = self.wanted.statement_beside(&statement, place);
-                if self.wanted.statement(&statement, place) {
-                    self.refusals.push(refusal);
-                } else if self.open.facts.is_none() {
-                    if is_beside {
-                        self.beside.add(refusal);
-                    }
-                } else if self.open.statements.len() < Refusals::KEPT {
-                    self.open.statements.push((refusal, is_beside));
-                }
-            }
+            Item::Statement(statement) => self.statement(&statement, (place, log)),
             Item::Incident if self.wanted.incident(place) => {
                 self.refusals.push(refusal(log, place, Reason::Incident));
             }
@@ -379,26 +363,6 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Why a change of definitions stands in the way; `None`: it does not.
-    fn stands(&self, ddl: &Ddl, statement: &StatementItem<'_>, (place, behind): (Place, BinlogPos)) -> Option<Reason> {
-        let start = Place { position: statement.facts.start, inner: 0, ..place };
-        let named = ddl.with_folded();
-        let is_behind_rows = self.is_undone(&named);
-        let stands = self.wanted.wall(&named, statement, place);
-        let stands_behind = self.wanted.wall_behind(statement, place) && is_behind_rows;
-        if self.timeline.is_moot(ddl, start) || !(stands || stands_behind) {
-            return None;
-        }
-        let text = shortened(statement);
-        match ddl.verb {
-            DdlVerb::Unknown => Some(Reason::Unread(text)),
-            // Nothing was there before it, and nothing of before it is undone.
-            DdlVerb::Create if !is_behind_rows && !ddl.opens => None,
-            _ if self.undone.is_empty() => Some(Reason::Early(text, behind)),
-            _ => Some(Reason::Wall(text)),
-        }
-    }
-
     /// Whether rows that would be undone lie in front of a change of their table's definition.
     fn is_undone(&self, ddl: &Ddl) -> bool {
         let is_of = |name: &TableName, table: &TableName| {
@@ -420,13 +384,6 @@ impl Pass<'_> {
         Ok(asked.is_wanted)
     }
 
-    fn doubt(&mut self, rows: &RowsItem<'_>, log: &Log, (row, why): (u32, Untold)) {
-        let Refusal { key, reason, .. } = refusal(log, rows.place, Reason::Untold(why));
-        let (key, table) = (ChangeKey { row, ..key }, rows.event.table.full_name());
-        let refusal = Refusal { key, table: Some(table.clone()), reason };
-        self.open.untold.push(rows.place, table, refusal);
-    }
-
     /// Notes a table that is described in front of the window.
     fn borrow(&mut self, rows: &RowsItem<'_>) {
         let Some(window) = self.window.as_mut() else { return };
@@ -446,13 +403,7 @@ impl Pass<'_> {
         let Open { facts, is_unchecked, rows, left, companions, tables, statements, untold, bytes } =
             std::mem::take(&mut self.open);
         let is_touched = self.touched.has(self.number);
-        for (statement, is_beside) in statements {
-            match is_beside {
-                _ if is_touched && self.how.extent == Extent::Whole => self.refusals.push(statement),
-                true => self.beside.add(statement),
-                false => {}
-            }
-        }
+        self.statements(statements, is_touched);
         // Of a whole transaction that comes in anyway, nothing more need be told.
         if !is_touched || self.how.extent == Extent::Partial {
             self.untold.append(untold);
@@ -460,7 +411,9 @@ impl Pass<'_> {
         if !is_touched {
             return;
         }
-        self.gtids.add(facts.as_ref().and_then(|facts| facts.gtid.as_ref()));
+        if let Some(facts) = &facts {
+            self.gtids.add(facts.gtid.as_ref());
+        }
         self.weight.bytes += bytes;
         self.weight.largest = self.weight.largest.max(bytes);
         if is_unchecked {

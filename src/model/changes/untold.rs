@@ -37,9 +37,9 @@ impl fmt::Display for Untold {
                 write!(f, "column {column} is in {charset}, which is not read here; x'..' compares bytes")
             }
             Self::Labels(column) => write!(f, "the labels of column {column} are not known; --schema tells them"),
-            Self::Thread => {
-                f.write_str("the log names no connection for its rows; ask for times, positions, GTIDs or tables instead")
-            }
+            Self::Thread => f.write_str(
+                "the log names no connection for its rows; ask for times, positions, GTIDs or tables instead",
+            ),
             Self::Statement => f.write_str(
                 "the log does not have the text of its statement; ask for times, positions, GTIDs or tables instead",
             ),

@@ -192,6 +192,8 @@ fn d53_damaged_logs_make_no_script_and_say_where_they_are_damaged() {
     for product in ["mysql", "mariadb"] {
         let definitions = fixture_file(&format!("{product}-multi"), "after.sql.gz");
         let ask = Ask { without: &["my_isam"], ..Ask::default() };
+        // What stands behind the end of a log may say anything of itself.
+        let garbage = if product == "mysql" { "at 3748 claims" } else { "damaged at 3790" };
         for (name, says) in [
             ("truncated-in-rows-event", Some("is cut: the event at")),
             ("truncated-in-event-header", Some("is cut: the event at")),
@@ -205,9 +207,11 @@ fn d53_damaged_logs_make_no_script_and_say_where_they_are_damaged() {
             ("event-size-huge", Some("claims")),
             ("event-size-18", Some("is damaged at")),
             ("bad-magic", Some("not a binary log")),
-            ("zero-length", Some("is cut")),
-            ("garbage-tail", Some("is damaged at")),
-            ("hole-of-zeros", Some("is damaged at")),
+            ("zero-length", Some("is cut: the event at 0 ")),
+            ("zero-tail", Some("zeros where an event should begin")),
+            ("magic-only", Some("is cut: the event at 4 ")),
+            ("garbage-tail", Some(garbage)),
+            ("hole-of-zeros", Some("zeros where an event should begin")),
             ("truncated-after-table-map", None),
         ] {
             let log = fixture_file(&format!("{product}-corrupt"), &format!("{name}.bin.gz"));

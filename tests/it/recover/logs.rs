@@ -130,8 +130,8 @@ fn d51_an_image_that_a_server_never_wrote_is_an_error_with_its_place() {
             // A document of a kind that there is not: its first byte stands behind its length.
             let (at, size) = events[1];
             let mut other = log.clone();
-            let kind = (at..at + size).rev().find(|byte| log[*byte] == 2).unwrap(); // a small array
-            other[kind] = 0x77;
+            let array = log[at..at + size].windows(5).position(|bytes| bytes == [11, 0, 0, 0, 2]).unwrap();
+            other[at + array + 4] = 0x77;
             broken.push((other, at));
         }
         for (bytes, at) in broken {
@@ -170,7 +170,7 @@ fn d53_a_log_that_is_cut_or_flipped_anywhere_in_its_rows_makes_no_script_and_say
         }
         // A log of another program, and one that only its server can read.
         for (bytes, code, exit) in
-            [([b"\xfdbin", &log[4..]].concat(), "binlog::encrypted", 4), (log[4..].to_vec(), "binlog::not_a_binlog", 2)]
+            [([b"\xfdbin", &log[4..]].concat(), "binlog::encrypted", 4), (log[4..].to_vec(), "binlog::not_one", 2)]
         {
             fs::write(&file, &bytes).unwrap();
             let run = damaged.recover(&["--json", "-o", path.to_str().unwrap()]);
