@@ -459,7 +459,7 @@ fn no_secret_of_metadata_objects_is_kept() {
             object.insert(field.to_owned(), json!(told));
         }
         fs::write(home.path("bucket").join(format!("{name}_metadata")), metadata.to_string()).unwrap();
-        fs::write(home.path("bucket").join(name), "no backup").unwrap();
+        fs::copy(fixture("objects/dbacked_shop_290820261040"), home.path("bucket").join(name)).unwrap();
     }
     let folder = home.path("bucket");
     home.estate(&format!(
