@@ -409,7 +409,6 @@ fn d22_partitions_that_go_are_walls_of_every_table_that_lost_rows() {
             schema: None,
             position: "",
             outcome: Restored,
-            ..NOTHING
         },
     ];
     tell(None, &stories);
