@@ -179,7 +179,7 @@ impl RecoveryHandle {
     }
 
     /// What the header says; the same for a try and for the file, so that both have one digest.
-    fn wish<'r>(&self, made: &Made) -> Wish<'r> {
+    pub(super) fn wish<'r>(&self, made: &Made) -> Wish<'r> {
         let state = self.state();
         Wish { choices: state.choices.clone(), ..self.header(made, &state) }
     }

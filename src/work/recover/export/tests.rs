@@ -33,7 +33,7 @@ async fn d36_a_script_of_another_digest_than_the_one_that_was_shown_is_not_kept(
     assert!(matches!(view.phase, RecoveryPhase::Ready) && view.digest.is_some(), "{:?}", view.refused);
     let job = |choices| Job {
         made: made.clone(),
-        wish: Wish { choices, ..Wish::default() },
+        wish: Wish { choices, ..recovery.wish(&made) },
         view: view.clone(),
         path: path.clone(),
         options: ExportOptions::default(),
