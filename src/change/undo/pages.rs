@@ -82,12 +82,7 @@ impl Page<'_> {
         for change in changes {
             walk.read(&mut cells).map_err(|broken| broken.at(position))?;
             let place = RowPlace { file: rows.place.file, position, row: change.key.row };
-            let row = RowView {
-                kind: change.kind,
-                table: &known.described,
-                cells: &cells,
-                transaction: rows.facts,
-            };
+            let row = RowView { kind: change.kind, table: &known.described, cells: &cells, transaction: rows.facts };
             if asked && self.index.wanted.row(&row) != Passes::Yes {
                 continue;
             }

@@ -134,12 +134,8 @@ impl<'i> Desk<'i> {
             return Ok(());
         }
         while walk.read(&mut cells).map_err(|broken| broken.at(place.position))? {
-            let row = RowView {
-                kind: rows.event.kind,
-                table: &known.described,
-                cells: &cells,
-                transaction: rows.facts,
-            };
+            let row =
+                RowView { kind: rows.event.kind, table: &known.described, cells: &cells, transaction: rows.facts };
             let (choice, mode) = chosen(self.request, known, of.0, place);
             let is_in = choice == Choice::Include && (!asked || self.index.wanted.row(&row) == Passes::Yes);
             let ask = Ask { direction: self.request.direction, mode, lines: self.lines };

@@ -13,8 +13,8 @@ use crate::change::undo::{Reference, UndoError, Undoing};
 use crate::model::change::{Change, ChangeKind};
 use crate::model::changes::{ChangeFilter, Literal, TableRef};
 use crate::model::script::{
-    CheckView, Decision, Later, RecoveryPhase, RecoveryView, RefusedSum, RowNow, ScriptHazard, ScriptOptions, ScriptPage,
-    ScriptStatement, ScriptTransaction, Surroundings, Which,
+    CheckView, Decision, Later, RecoveryPhase, RecoveryView, RefusedSum, RowNow, ScriptHazard, ScriptOptions,
+    ScriptPage, ScriptStatement, ScriptTransaction, Surroundings, Which,
 };
 use crate::report::{Report, Reportable};
 use crate::work::catalog::Catalog;

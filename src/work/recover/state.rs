@@ -11,8 +11,8 @@ use crate::model::changes::{ChangesView, Coverage, Rows, TableRef, Wall, WallVer
 use crate::model::foreign::Foreign;
 use crate::model::script::{
     CheckView, Choice, ChoiceCounts, Decision, Later, Mode, Offer, PartialTransaction, RecoveryPhase, RecoveryView,
-    RefusedChange, RefusedSum, RowNow, RowState, ScriptHazard, ScriptTable, ScriptWall, StateCounts,
-    Surroundings, Which,
+    RefusedChange, RefusedSum, RowNow, RowState, ScriptHazard, ScriptTable, ScriptWall, StateCounts, Surroundings,
+    Which,
 };
 use crate::report::Report;
 use crate::work::changes::table_ref;

@@ -108,7 +108,7 @@ fn every_kind_of_reason_reaches_the_json() {
             "size_bytes": (4 << 20), "trust": "whole", "trusted_at": "2026-11-21T03:00:00.000Z",
         }],
         "targets": [{ "name": "offsite", "listed": true, "reason": null }],
-        "remarks": [],
+        "remarks": [], "history": "read",
     });
     assert_eq!(fine, expected);
     let mut small = shop("2026-11-21 03:00");
