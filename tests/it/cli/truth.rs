@@ -504,5 +504,5 @@ fn every_name_that_a_prune_removed_is_judged_beside_the_rule_of_its_own_target()
     assert_eq!(judged("nas", false, 10), [("nas".to_owned(), 30)]);
     assert_eq!(judged("nas", false, 64), [("nas".to_owned(), 30)], "beyond the first 64 names too");
     assert_eq!(judged("nas", true, 10), [("nas".to_owned(), 30)], "a prune that failed half way removed some");
-    assert_eq!(judged("b", false, 10), [(String::new(), 0); 0], "that is what b is to keep");
+    assert!(judged("b", false, 10).is_empty(), "that is what b is to keep");
 }
