@@ -187,13 +187,14 @@ impl Printing<'_> {
     async fn rows(&self, view: &ChangesView) -> Result<u8, Report> {
         let mut rows = self.handle.stream(&self.request.filter, self.args.allow_gaps).await?;
         let (mut lines, mut count) = (Lines { gathered: String::new() }, 0_u64);
-        let (mut writer, mut untold) = (change_text::Writer::default(), Untolds::default());
+        let (mut writer, mut untold, mut found) = (change_text::Writer::default(), Untolds::default(), vec![]);
         while let Some(streamed) = self.door.waited(rows.recv()).await? {
             let change = match streamed {
                 Streamed::Change(change) => change,
                 Streamed::Broken(problem) => {
                     lines.flush()?;
                     self.door.printer().failure(&broken(&problem));
+                    found.push(problem); // what is wrong inside of rows shows only here
                     continue;
                 }
                 Streamed::PassedOver(rows) => {
@@ -214,7 +215,7 @@ impl Printing<'_> {
         lines.flush()?;
         self.passed_over(&untold);
         self.remarks(view, count);
-        Ok(code(&view.problems))
+        Ok(exit::gravest([code(&view.problems), code(&found)]))
     }
 
     /// Rows that are not in a list though the filter may mean them.
