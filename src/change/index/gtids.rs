@@ -68,11 +68,20 @@ impl Span {
     }
 }
 
+/// Who counts.
+#[derive(PartialEq)]
+enum Counter<'g> {
+    MySql([u8; 16], Option<&'g str>),
+    MariaDb { domain: u32, server: u32 },
+}
+
 /// Whose it is, and its number there.
-fn parts(gtid: &Gtid) -> ((Option<[u8; 16]>, Option<&str>, u32, u32), u64) {
+fn parts(gtid: &Gtid) -> (Counter<'_>, u64) {
     match gtid {
-        Gtid::MySql { server, tag, number } => ((Some(*server), tag.as_deref(), 0, 0), *number),
-        Gtid::MariaDb { domain, server, sequence } => ((None, None, *domain, *server), *sequence),
+        Gtid::MySql { server, tag, number } => (Counter::MySql(*server, tag.as_deref()), *number),
+        Gtid::MariaDb { domain, server, sequence } => {
+            (Counter::MariaDb { domain: *domain, server: *server }, *sequence)
+        }
     }
 }
 
