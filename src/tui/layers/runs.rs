@@ -351,7 +351,9 @@ impl Runs {
         let now = scene.world.past.view.as_ref().map(|view| view.at).unwrap_or_default();
         let good = newest_made(series).map_or("no backup".to_owned(), |point| {
             let age = short_span(point.at.age_at(now));
-            format!("newest {}, {age} old, {}", point.at.minute(), point.kept.word())
+            // Nothing is known of what lies in no target of this estate.
+            let kept = Some(point.kept.word()).filter(|word| !word.is_empty()).unwrap_or("not listed");
+            format!("newest {}, {age} old, {kept}", point.at.minute())
         });
         let rhythm = series.rhythm.period().map_or_else(|| series.rhythm.words(), |_| series.rhythm.word());
         let head = format!("  {rhythm}, {}; {good}", counted(total, "run"));
