@@ -62,7 +62,7 @@ pub struct Burst {
     pub to: Moment,
     /// How many transactions it was.
     pub transactions: u64,
-    /// The largest of them: its entry's number, for [`PageRequest`].
+    /// The largest of them: its entry's number, for [`PageRequest`](crate::model::changes::PageRequest).
     pub entry: u64,
     /// In words: `shop.orders: 1,204,331 deletes at 14:02:11 in one transaction`.
     pub words: String,

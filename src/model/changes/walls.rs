@@ -44,7 +44,7 @@ impl WallVerb {
 /// A statement that changes definitions: an undo stops there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Wall {
-    /// Its entry's number, for [`PageRequest`].
+    /// Its entry's number, for [`PageRequest`](crate::model::changes::PageRequest).
     pub entry: u64,
     /// The file that it stands in.
     pub file: Foreign,
