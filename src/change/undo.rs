@@ -120,6 +120,8 @@ pub struct Reference {
     pub parent: (Foreign, Foreign),
     /// Its columns.
     pub keys: Vec<Foreign>,
+    /// Whether children go, or lose what they refer to, with a parent that is deleted while keys are checked.
+    pub takes_along: bool,
 }
 
 /// What a script is to be like.

@@ -25,12 +25,13 @@ use breakglass::change::index::{Index, Indexing, Log, RowsFacts, Wanted};
 use breakglass::change::query::Ddl;
 use breakglass::change::reread;
 use breakglass::change::reverse::Refusal;
-use breakglass::change::schema::Timeline;
+use breakglass::change::schema::{DefinitionReader, Timeline};
 use breakglass::change::transactions::{LogFile, StatementItem};
-use breakglass::change::undo::{Request, UndoError, stream};
+use breakglass::change::undo::{Reference, Request, UndoError, stream};
 use breakglass::model::change::{BinlogPos, Place};
+use breakglass::model::changes::TableRef;
 use breakglass::model::foreign::Foreign;
-use breakglass::model::script::Extent;
+use breakglass::model::script::{Extent, ForeignKey, acts};
 
 use crate::support::databases::{Product, Server, private_servers};
 use crate::support::vectors::{fixture_file, fixture_logs};
@@ -126,6 +127,22 @@ fn undo(logs: &[Vec<u8>], definitions: &[u8], ask: &Ask<'_>) -> Result<Undo, Sto
     let hazards = written.hazards.iter().map(ToString::to_string).collect();
     let changes = written.doings.values().sum::<u64>() as usize;
     Ok(Undo { text: String::from_utf8(text).unwrap(), changes, hazards })
+}
+
+/// The foreign keys that definitions tell.
+fn references(definitions: &[u8]) -> Vec<Reference> {
+    let mut reader = DefinitionReader::new(b"");
+    reader.feed(definitions).unwrap();
+    let name = |table: TableRef| (table.schema, table.table);
+    let keys = reader.finish_with_around().unwrap().1.keys;
+    let reference = |key: ForeignKey| Reference {
+        takes_along: acts(&key.on_delete),
+        child: name(key.child),
+        columns: key.columns,
+        parent: name(key.parent),
+        keys: key.refers_to,
+    };
+    keys.into_iter().map(reference).collect()
 }
 
 /// Feeds a text to the stock client.

@@ -12,7 +12,7 @@ use crate::change::script::{
     RESTORING, RESUME, RESUMED, SETTLED, UNCHECK, comment,
 };
 use crate::change::undo::head::Head;
-use crate::change::undo::orphans::Orphans;
+use crate::change::undo::orphans::{Orphans, takes_parents};
 use crate::change::undo::pieces::{Desk, Part, Unit};
 use crate::change::undo::threads::ordered;
 use crate::change::undo::{Direction, Engines, Request, UndoError, Written};
@@ -152,12 +152,14 @@ struct Body<'b> {
 struct Open {
     number: u64,
     is_unchecked: bool,
+    /// Whether keys are not checked around some of its statements.
+    unchecks: bool,
 }
 
 impl<'b> Body<'b> {
     fn new(index: &'b Index, request: &'b Request<'b>, name: &'b str, out: &'b mut dyn Write) -> Self {
         let unchecked = match request.checks {
-            Checks::AsLogged => index.unchecked.count() > 0,
+            Checks::AsLogged => index.unchecked.count() > 0 || takes_parents(index, request),
             Checks::Off => true,
             Checks::On => false,
         };
@@ -192,6 +194,9 @@ impl<'b> Body<'b> {
             if self.open.as_ref().is_none_or(|open| open.number != part.number) {
                 self.close();
                 self.open(part);
+            }
+            if let Some(open) = &mut self.open {
+                open.unchecks |= part.unchecks;
             }
             self.written.statements += part.statements;
             let text = &unit.text[start..part.end];
@@ -237,7 +242,7 @@ impl<'b> Body<'b> {
         if is_unchecked {
             script::lines(&mut self.text, &[UNCHECK]);
         }
-        self.open = Some(Open { number: part.number, is_unchecked });
+        self.open = Some(Open { number: part.number, is_unchecked, unchecks: is_unchecked });
     }
 
     fn close(&mut self) {
@@ -246,7 +251,7 @@ impl<'b> Body<'b> {
             script::lines(&mut self.text, &[CHECK]);
         }
         if self.lines == Lines::Each {
-            if open.is_unchecked || self.request.checks == Checks::Off {
+            if open.unchecks || self.request.checks == Checks::Off {
                 self.orphans.after(&mut self.text);
             }
             let number = self.written.transactions;

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::change::index::{Index, Weight};
 use crate::change::reverse::Hazard;
 use crate::change::script::{Header, Lines, comment};
+use crate::change::undo::orphans::takes_parents;
 use crate::change::undo::{Direction, Request, Written};
 use crate::model::change::ChangeKind;
 use crate::model::foreign::Foreign;
@@ -139,6 +140,13 @@ impl Head<'_> {
                 });
             }
             _ => {}
+        }
+        if takes_parents(self.index, self.request) {
+            hazards.push(
+                "foreign keys are not checked around rows that others follow with CASCADE or SET NULL and that this \
+                 takes away, so that nothing goes with them; rows that refer to nothing are counted before and behind, \
+                 and more of them stop it",
+            );
         }
         hazards
     }

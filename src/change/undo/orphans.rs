@@ -1,8 +1,10 @@
 //! Rows that refer to nothing, counted before and after: where foreign keys are not checked, there must not be more.
 
+use crate::change::index::Index;
 use crate::change::script::{self, LEFT_NONE, ORPHANS};
-use crate::change::undo::Reference;
+use crate::change::undo::{Direction, Reference, Request};
 use crate::model::foreign::Foreign;
+use crate::model::script::Checks;
 use crate::sql::exact;
 use crate::sql::ident;
 
@@ -48,8 +50,28 @@ impl Orphans {
     }
 }
 
+/// Whether rows of a table may only be taken away while keys are not checked: a server would change rows of others with
+/// them that no log has, such as those that came since, or those of a REPLACE, which logs two changes of one parent.
+pub(super) fn takes_along(request: &Request<'_>, (schema, name): (&Foreign, &Foreign)) -> bool {
+    let is_it =
+        |reference: &&Reference| reference.takes_along && (&reference.parent.0, &reference.parent.1) == (schema, name);
+    request.checks == Checks::AsLogged && request.references.iter().any(|reference| is_it(&reference))
+}
+
+/// Whether the script takes rows of such tables away.
+pub(super) fn takes_parents(index: &Index, request: &Request<'_>) -> bool {
+    index.undone.iter().any(|(table, undone)| {
+        let taken = match request.direction {
+            Direction::Undo => undone.events.inserts,
+            Direction::Redo => undone.events.deletes,
+        };
+        let (schema, name) = (Foreign::new(table.schema.clone()), Foreign::new(table.table.clone()));
+        taken > 0 && takes_along(request, (&schema, &name))
+    })
+}
+
 fn is_whole(reference: &Reference) -> bool {
-    let Reference { child, columns, parent, keys } = reference;
+    let Reference { child, columns, parent, keys, .. } = reference;
     let tables = [&child.0, &child.1, &parent.0, &parent.1];
     let mut names = tables.into_iter().chain(columns).chain(keys);
     names.all(|name| name.raw_str().is_some_and(|name| !name.contains('\0')))

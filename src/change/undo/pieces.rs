@@ -7,7 +7,7 @@ use crate::change::error::BinlogError;
 use crate::change::index::{Index, RowView, Segments};
 use crate::change::reread::Doings;
 use crate::change::reverse::{Ask, Done, Hazard, Reason, Refusal, Refusals, Trouble, UndoTable};
-use crate::change::script::{self, GROUP, GUARD, Lines, ROWS, SHARED};
+use crate::change::script::{self, CHECK, GROUP, GUARD, Lines, ROWS, SHARED, UNCHECK};
 use crate::change::transactions::{Fate, RowsItem};
 use crate::change::undo::window::{Known, Tables, cells, events};
 use crate::change::undo::{Direction, Engines, Request, RowPlace, UndoError};
@@ -32,6 +32,8 @@ pub(super) struct Unit {
     pub hazards: BTreeSet<Hazard>,
     pub refusals: Refusals,
     pub error: Option<UndoError>,
+    /// Whether keys are not checked where its text ends.
+    is_unchecked: bool,
 }
 
 /// What a piece of script has of one transaction.
@@ -45,6 +47,8 @@ pub(super) struct Part {
     pub statements: u64,
     /// Statements behind the last place to stop at.
     pub loose: u64,
+    /// Whether keys are not checked around some of its statements.
+    pub unchecks: bool,
 }
 
 /// What was written for one row.
@@ -172,6 +176,7 @@ impl<'i> Desk<'i> {
         while nth < count {
             let piece = &seen.pieces[at(nth)];
             unit.begin(&seen.transactions[piece.transaction]);
+            unit.uncheck(self.is_unchecked(piece));
             let statements = if let Done::Statements(_, statements) = piece.done { statements } else { 1 };
             if loose + statements > GROUP as u64 {
                 script::lines(&mut unit.text, &[script::stop(self.lines)]);
@@ -197,10 +202,19 @@ impl<'i> Desk<'i> {
             *counts.entry((piece.table, kind)).or_default() += rows as u64;
             unit.end(statements, loose);
         }
+        unit.uncheck(false);
         for ((table, kind), rows) in counts {
             let name = self.tables.get(table).table.quoted().map_or("", |name| name);
             *unit.doings.entry((name.to_owned(), kind)).or_default() += rows;
         }
+    }
+
+    /// Whether a statement by itself runs while keys are not checked; all of a transaction may, too.
+    fn is_unchecked(&self, piece: &Piece) -> bool {
+        let number = self.seen.transactions[piece.transaction].0;
+        matches!(piece.done, Done::Statements(ChangeKind::Delete, _))
+            && self.tables.get(piece.table).takes_along
+            && !self.index.unchecked.has(number)
     }
 
     /// How many rows one statement can put back, from piece `nth` of the script's order on.
@@ -230,9 +244,20 @@ impl<'i> Desk<'i> {
 impl Unit {
     fn begin(&mut self, (number, file, transaction): &(u64, u32, Arc<TransactionFacts>)) {
         if self.parts.last().is_none_or(|part| part.number != *number) {
+            self.uncheck(false);
             let (number, file, transaction) = (*number, *file, transaction.clone());
-            self.parts.push(Part { number, file, transaction, end: self.text.len(), statements: 0, loose: 0 });
+            let end = self.text.len();
+            self.parts.push(Part { number, file, transaction, end, statements: 0, loose: 0, unchecks: false });
         }
+    }
+
+    /// Keys are checked for what follows of the last part, or not.
+    fn uncheck(&mut self, is_unchecked: bool) {
+        let Some(part) = self.parts.last_mut().filter(|_| self.is_unchecked != is_unchecked) else { return };
+        script::lines(&mut self.text, &[if is_unchecked { UNCHECK } else { CHECK }]);
+        self.is_unchecked = is_unchecked;
+        part.unchecks = true;
+        part.end = self.text.len();
     }
 
     fn end(&mut self, statements: u64, loose: u64) {

@@ -10,6 +10,7 @@ use crate::change::rows::RowCells;
 use crate::change::schema::Described;
 use crate::change::table::Table;
 use crate::change::transactions::{Fate, Item, RowsItem};
+use crate::change::undo::orphans::takes_along;
 use crate::change::undo::{Request, UndoError};
 use crate::model::script::Gaps;
 
@@ -72,6 +73,8 @@ pub(super) struct Known {
     pub table: Arc<UndoTable>,
     pub described: Arc<Described>,
     pub is_excluded: bool,
+    /// Whether its rows are taken away while foreign keys are not checked.
+    pub takes_along: bool,
     raw: Arc<Table>,
     epoch: usize,
 }
@@ -122,7 +125,8 @@ impl<'i> Tables<'i> {
                 let table = Arc::new(UndoTable::new(raw, &described, facts.map(|facts| &**facts)));
                 let names = (&table.schema, &table.name);
                 let is_excluded = self.request.choices.is_some_and(|choices| choices.leaves_out(names));
-                Known { table, described: Arc::new(described), is_excluded, raw: raw.clone(), epoch }
+                let takes_along = takes_along(self.request, names);
+                Known { table, described: Arc::new(described), is_excluded, takes_along, raw: raw.clone(), epoch }
             }
         };
         self.known.push(known);

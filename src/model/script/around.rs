@@ -113,10 +113,14 @@ pub struct ForeignKey {
     pub on_update: String,
 }
 
+/// Whether a rule of a foreign key changes children on its own, instead of keeping their parents as they are.
+pub fn acts(rule: &str) -> bool {
+    matches!(rule, "CASCADE" | "SET NULL" | "SET DEFAULT")
+}
+
 impl ForeignKey {
     /// Whether deleting or updating a parent changes children, without a word in most logs.
     pub fn cascades(&self) -> bool {
-        let acts = |rule: &str| matches!(rule, "CASCADE" | "SET NULL" | "SET DEFAULT");
         acts(&self.on_delete) || acts(&self.on_update)
     }
 }

@@ -7,7 +7,7 @@ use crate::change::query::TableName;
 use crate::change::undo::Reference;
 use crate::model::changes::{ChangesView, TableRef};
 use crate::model::foreign::Foreign;
-use crate::model::script::{Checks, ForeignKey, Offer, ScriptHazard, Surroundings, Trigger};
+use crate::model::script::{Checks, ForeignKey, Offer, ScriptHazard, Surroundings, Trigger, acts};
 use crate::model::units::Moment;
 use crate::sql::compare::quoted;
 use crate::work::catalog::Catalog;
@@ -55,7 +55,7 @@ pub fn cascades(made: &Made, around: &Surroundings, catalog: &Catalog) -> Vec<Sc
                 }
             }
         }
-        if undone.events.inserts > 0 && made.options.keys != Checks::Off {
+        if undone.events.inserts > 0 && made.options.keys == Checks::On {
             let taken = followed(around, &parent, |key| acts(&key.on_delete));
             found.extend(taken.into_iter().map(|key| taken_along(&parent, key)));
         }
@@ -71,6 +71,7 @@ pub fn references(keys: &[ForeignKey]) -> Vec<Reference> {
         columns: key.columns.clone(),
         parent: name(&key.parent),
         keys: key.refers_to.clone(),
+        takes_along: acts(&key.on_delete),
     };
     keys.iter().map(reference).collect()
 }
@@ -143,10 +144,6 @@ fn tables(made: &Made) -> BTreeSet<TableRef> {
 
 fn table_ref(name: &TableName) -> TableRef {
     TableRef { schema: Foreign::new(name.schema.clone()), table: Foreign::new(name.table.clone()) }
-}
-
-fn acts(rule: &str) -> bool {
-    matches!(rule, "CASCADE" | "SET NULL" | "SET DEFAULT")
 }
 
 /// The keys of a table that `first` means, and those of whatever goes with it.
@@ -249,7 +246,7 @@ fn unknown(made: &Made, tables: &BTreeSet<TableRef>) -> Option<ScriptHazard> {
     let names = missing.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
     let text = format!(
         "unknown: whether triggers would fire on {names}{more}, and whether foreign keys with CASCADE or SET NULL \
-         changed other tables beyond the log: the definitions at hand are of these tables alone; --server SERVER asks, \
+         changed other tables beyond the log, or would take rows of them along with this script: the definitions at hand are of these tables alone; --server SERVER asks, \
          or --schema gives a dump of all tables with their triggers"
     );
     Some(ScriptHazard { code: "around_unknown", text, offers: vec![] })

@@ -7,7 +7,7 @@ use crate::drill::random::Random;
 use crate::drill::state::{State, difference, state};
 use crate::drill::tables::{Table, tables};
 use crate::drill::work::{rows, work};
-use crate::drill::{Ask, Stopped, Undo, alone, apply, definitions, logs_since, mark, run, undo};
+use crate::drill::{Ask, Stopped, Undo, alone, apply, definitions, logs_since, mark, references, run, undo};
 use crate::support::databases::{Product, Server};
 
 /// What a log keeps of rows.
@@ -120,7 +120,9 @@ fn undone_since(
     for (nth, log) in logs.iter().enumerate() {
         keep(server, &format!("log.{nth}"), log);
     }
-    let mut undone = match undo(&logs, &definitions, &Ask::default()) {
+    let references = references(&definitions);
+    let request = || Request { references: &references, ..Request::default() };
+    let mut undone = match undo(&logs, &definitions, &Ask { request: request(), ..Ask::default() }) {
         Ok(undo) => undo,
         Err(Stopped::Damaged(error)) => panic!("{story}: {error}\n{}", String::from_utf8_lossy(&definitions)),
         Err(stopped) => {
@@ -138,7 +140,7 @@ fn undone_since(
     if applied.as_ref().is_err_and(|why| why.contains("ERROR 1451")) {
         // A row that refers to itself cannot be taken away while keys are checked; nothing else was done then.
         assert!(state(server, DATABASE) == left, "{story}: a part was applied");
-        let request = Request { checks: Checks::Off, ..Request::default() };
+        let request = Request { checks: Checks::Off, ..request() };
         undone = undo(&logs, &definitions, &Ask { request, ..Ask::default() }).unwrap();
         behind = mark(server);
         applied = apply(server, &format!("{session}\n{}", undone.text));
