@@ -10,6 +10,7 @@ pub use crate::change::query::meaning::meaning;
 pub(in crate::change) use crate::change::query::meaning::{other_tokens, tokens, without_wait};
 use crate::change::spoken;
 use crate::model::change as model;
+pub use crate::model::changes::WallVerb as DdlVerb;
 use crate::sql::ident;
 use crate::sql::lexer::{Charset, Dialect};
 use crate::sql::token::Token;
@@ -158,32 +159,6 @@ pub struct Ddl {
     pub opens: bool,
     /// Whether it does nothing where the table is there already: `CREATE TABLE IF NOT EXISTS`. Servers log it then too.
     pub only_if_missing: bool,
-}
-
-/// What a change of definitions does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DdlVerb {
-    /// `CREATE TABLE`.
-    Create,
-    /// `CREATE OR REPLACE TABLE`: what had the name goes with all rows.
-    Replace,
-    /// `ALTER TABLE`, `CREATE INDEX`, `DROP INDEX`.
-    Alter,
-    /// `ALTER TABLE` that takes rows away: with a partition or a tablespace, or as duplicates. A table that becomes a
-    /// partition, or comes of one, is the second that it names.
-    Purge,
-    /// `ALTER TABLE .. EXCHANGE PARTITION`: rows of the first table are the second's, and the other way round.
-    Exchange,
-    /// `DROP TABLE`: all rows go.
-    Drop,
-    /// `TRUNCATE TABLE`: all rows go.
-    Truncate,
-    /// `RENAME TABLE`.
-    Rename,
-    /// `DROP DATABASE`: all tables go.
-    DropDatabase,
-    /// A statement that is not understood: no table behind it is surely what it was.
-    Unknown,
 }
 
 /// A table's name with its database.

@@ -81,7 +81,10 @@ impl Head<'_> {
         if let Some(locks) = self.locks(back.saturating_add(set).saturating_add(rows(ChangeKind::Delete))) {
             line(locks);
         }
-        line(format!("transactions: {}; longest statement: {} bytes", written.transactions, written.longest));
+        line(format!(
+            "undone: {} transactions; the longest statement has {} bytes",
+            written.transactions, written.longest
+        ));
         written.hazards.iter().take(HAZARDS).for_each(|hazard| line(format!("hazard: {hazard}")));
         if written.hazards.len() > HAZARDS {
             line(format!("hazard: and {} more of these", written.hazards.len() - HAZARDS));

@@ -8,29 +8,30 @@ use crate::model::changes::TableRef;
 use crate::model::foreign::Foreign;
 use crate::model::units::Moment;
 
-/// What a change of definitions did to rows.
+/// What a change of definitions does, and so did to rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WallVerb {
-    /// A table came to be.
+    /// `CREATE TABLE`.
     Create,
-    /// A table came to be in the place of another of its name.
+    /// `CREATE OR REPLACE TABLE`: what had the name goes with all rows.
     Replace,
-    /// Its definition changed.
+    /// `ALTER TABLE`, `CREATE INDEX`, `DROP INDEX`.
     Alter,
-    /// With its definition rows went: of a partition or a file, or as duplicates.
+    /// `ALTER TABLE` that takes rows away: with a partition or a tablespace, or as duplicates. A table that becomes a
+    /// partition, or comes of one, is the second that it names.
     Purge,
-    /// Rows of a partition and of a table changed places.
+    /// `ALTER TABLE .. EXCHANGE PARTITION`: rows of the first table are the second's, and the other way round.
     Exchange,
-    /// It is gone with all its rows.
+    /// `DROP TABLE`: all rows go.
     Drop,
-    /// All its rows are gone.
+    /// `TRUNCATE TABLE`: all rows go.
     Truncate,
-    /// It is called otherwise.
+    /// `RENAME TABLE`.
     Rename,
-    /// A database is gone with all its tables.
+    /// `DROP DATABASE`: all tables go.
     DropDatabase,
-    /// A statement that is not understood: anything may have happened.
+    /// A statement that is not understood: no table behind it is surely what it was.
     Unknown,
 }
 

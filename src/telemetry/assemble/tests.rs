@@ -167,10 +167,9 @@ fn cycles_and_own_parents_lose_no_run() {
     assert_eq!(only(&ring).spans, 200);
 }
 
-#[test]
-fn two_runs_in_one_trace_are_two_runs() {
-    let mut spans = good();
-    let second = good().into_iter().map(|mut span| {
+/// A good run once more, a while later, in the same trace.
+fn again() -> impl Iterator<Item = Span> {
+    good().into_iter().map(|mut span| {
         span.id.0[0] += 100;
         span.parent = span.parent.map(|mut parent| {
             parent.0[0] += 100;
@@ -179,8 +178,13 @@ fn two_runs_in_one_trace_are_two_runs() {
         span.start_ns += 100_000_000_000;
         span.end_ns += 100_000_000_000;
         span
-    });
-    spans.extend(second);
+    })
+}
+
+#[test]
+fn two_runs_in_one_trace_are_two_runs() {
+    let mut spans = good();
+    spans.extend(again());
     let all = runs(TRACE, &spans, ARRIVAL);
     assert_eq!(
         all.iter().map(|run| (run.state, run.spans)).collect::<Vec<_>>(),
@@ -226,17 +230,7 @@ fn old_versions_without_attributes_are_grouped_by_target_and_name() {
 #[test]
 fn orphans_beside_a_whole_run_do_not_take_its_place() {
     let mut spans = good();
-    let second = good().into_iter().map(|mut span| {
-        span.id.0[0] += 100;
-        span.parent = span.parent.map(|mut parent| {
-            parent.0[0] += 100;
-            parent
-        });
-        span.start_ns += 100_000_000_000;
-        span.end_ns += 100_000_000_000;
-        span
-    });
-    spans.extend(second);
+    spans.extend(again());
     for id in [200, 201] {
         let mut orphan = span(id, 250, "upload", SpanStatus::Error);
         orphan.start_ns += 900_000_000_000;

@@ -1,12 +1,11 @@
 //! Walls: what a change of definitions destroyed, and the newest good backup that still has it.
 
-use crate::change::query::{Ddl, DdlVerb, TableName};
+use crate::change::query::{Ddl, TableName};
 use crate::change::transactions::StatementItem;
 use crate::model::change::Place;
 use crate::model::changes::{TableRef, Wall, WallBackup, WallVerb};
 use crate::model::foreign::Foreign;
 use crate::model::units::Moment;
-use crate::sql::token::Tokens;
 use crate::work::catalog::Catalog;
 use crate::work::ladder;
 
@@ -25,22 +24,6 @@ pub fn table_ref(name: &TableName) -> TableRef {
 
 /// A wall as it is shown; its backup is looked for later.
 pub fn wall(ddl: &Ddl, statement: &StatementItem<'_>, (file, place): (&Foreign, Place), entry: u64) -> Wall {
-    let rows_go = rows_go(ddl, statement);
-    let verb = match ddl.verb {
-        // The table that was there goes with all its rows; or some of them go.
-        DdlVerb::Create if rows_go => WallVerb::Drop,
-        DdlVerb::Alter if rows_go => WallVerb::Truncate,
-        DdlVerb::Create => WallVerb::Create,
-        DdlVerb::Replace => WallVerb::Replace,
-        DdlVerb::Purge => WallVerb::Purge,
-        DdlVerb::Exchange => WallVerb::Exchange,
-        DdlVerb::Unknown => WallVerb::Unknown,
-        DdlVerb::Alter => WallVerb::Alter,
-        DdlVerb::Drop => WallVerb::Drop,
-        DdlVerb::Truncate => WallVerb::Truncate,
-        DdlVerb::Rename => WallVerb::Rename,
-        DdlVerb::DropDatabase => WallVerb::DropDatabase,
-    };
     let tables: Vec<TableRef> = ddl.tables.iter().map(table_ref).collect();
     Wall {
         entry,
@@ -49,37 +32,12 @@ pub fn wall(ddl: &Ddl, statement: &StatementItem<'_>, (file, place): (&Foreign, 
         at: statement.facts.committed_at,
         thread: statement.facts.thread,
         gtid: statement.facts.gtid.clone(),
-        verb,
-        destroyed: match ddl.verb {
-            DdlVerb::Alter if rows_go => of_partitions(&tables),
-            _ => destroyed(verb, &tables),
-        },
+        verb: ddl.verb,
+        destroyed: destroyed(ddl.verb, &tables),
         tables,
         statement: text(statement.query.text),
         backup: None,
     }
-}
-
-/// Whether rows go with a statement whose verb does not say so: `CREATE OR REPLACE TABLE`, and an `ALTER TABLE` that
-/// drops or empties partitions, or throws a tablespace away.
-fn rows_go(ddl: &Ddl, statement: &StatementItem<'_>) -> bool {
-    if !matches!(ddl.verb, DdlVerb::Create | DdlVerb::Alter) {
-        return false;
-    }
-    let tokens = Tokens::code(statement.query.text, statement.query.dialect);
-    let follow =
-        |first: &[&str], second: &[&str]| tokens.windows(2).any(|two| two[0].is_any(first) && two[1].is_any(second));
-    match ddl.verb {
-        DdlVerb::Create => tokens.iter().take(3).any(|token| token.is("REPLACE")),
-        _ => {
-            follow(&["DROP", "TRUNCATE", "DISCARD"], &["PARTITION"]) || follow(&["DISCARD", "IMPORT"], &["TABLESPACE"])
-        }
-    }
-}
-
-fn of_partitions(tables: &[TableRef]) -> String {
-    let names: Vec<String> = tables.iter().take(1).map(TableRef::to_string).collect();
-    format!("rows of {}, as the statement says: the log does not have them", names.join(", "))
 }
 
 fn destroyed(verb: WallVerb, tables: &[TableRef]) -> String {

@@ -95,19 +95,25 @@ fn first_position(damaged: &Damaged, kind: &str) -> String {
     format!("{}:{}", row["file"].as_str().unwrap(), row["position"])
 }
 
+/// A table that a client makes, changes and damages; and the rows in front of that.
+fn altered(server: &'static Server, charset: &str, name: &[u8]) -> (Damaged, String) {
+    let say = |statement: &str| says(server, charset, &with(name, statement));
+    let mut before = String::new();
+    let damaged = Damaged::by(server, OTHERS, || {
+        say("CREATE TABLE ? (id INT PRIMARY KEY, a INT, b INT) ENGINE=InnoDB");
+        say("INSERT INTO ? VALUES (1,10,100),(2,20,200)");
+        say("ALTER TABLE ? MODIFY b INT AFTER id");
+        before = rows(server);
+        say("DELETE FROM ? WHERE id=1");
+    });
+    (damaged, before)
+}
+
 #[test]
 fn d45_definitions_by_a_client_of_another_character_set_are_followed_or_nothing_is_undone() {
     for server in alone().iter().copied() {
         for (charset, name) in SPOKEN {
-            let say = |statement: &str| says(server, charset, &with(name, statement));
-            let mut before = String::new();
-            let damaged = Damaged::by(server, OTHERS, || {
-                say("CREATE TABLE ? (id INT PRIMARY KEY, a INT, b INT) ENGINE=InnoDB");
-                say("INSERT INTO ? VALUES (1,10,100),(2,20,200)");
-                say("ALTER TABLE ? MODIFY b INT AFTER id");
-                before = rows(server);
-                say("DELETE FROM ? WHERE id=1");
-            });
+            let (damaged, before) = altered(server, charset, name);
             let deleted = first_position(&damaged, "delete");
             let file = damaged.home.path("undo.sql");
             let logs = damaged.logs.to_str().unwrap();
@@ -131,15 +137,7 @@ fn d45_names_that_the_log_says_itself_do_not_depend_on_a_client() {
     for server in alone().iter().copied() {
         server.sql("SET GLOBAL binlog_row_metadata=FULL");
         for (charset, name) in SPOKEN {
-            let say = |statement: &str| says(server, charset, &with(name, statement));
-            let mut before = String::new();
-            let damaged = Damaged::by(server, OTHERS, || {
-                say("CREATE TABLE ? (id INT PRIMARY KEY, a INT, b INT) ENGINE=InnoDB");
-                say("INSERT INTO ? VALUES (1,10,100),(2,20,200)");
-                say("ALTER TABLE ? MODIFY b INT AFTER id");
-                before = rows(server);
-                say("DELETE FROM ? WHERE id=1");
-            });
+            let (damaged, before) = altered(server, charset, name);
             let deleted = first_position(&damaged, "delete");
             let file = damaged.home.path("undo.sql");
             // The server is asked for the table: the log's definition of it is lost, and with it what it computes.

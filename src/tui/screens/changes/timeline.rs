@@ -100,7 +100,7 @@ pub fn view(
             let line = row(area, used);
             let is_last = nth + 1 == usize::from(shape.bar);
             let (role, label) = if is_last { (Role::Head, label.clone()) } else { (Role::Dim, short(most)) };
-            canvas.text(Rect { width: LABEL - 1, ..indent(line, 1) }, role, &label);
+            name(canvas, line, role, &label);
             canvas.text(indent(line, LABEL), Role::Gauge, &text);
             if is_last {
                 for column in unknown.iter().filter(|column| values[usize::from(**column)] == 0) {
@@ -153,10 +153,16 @@ fn unknown(view: &ChangesView, axis: &Axis) -> Vec<u16> {
     columns
 }
 
+/// What a line is, beside its bars and never touching them.
+fn name(canvas: &mut Canvas<'_>, line: Rect, role: Role, text: &str) {
+    let from = u16::from(text.chars().count() < usize::from(LABEL) - 1);
+    canvas.text(Rect { width: LABEL - 1, ..indent(line, from) }, role, text);
+}
+
 /// Times, and where the cursor is among them.
 fn axis_line(axis: &Axis, (here, end): (Option<Moment>, Moment), shape: &Shape, area: Rect, canvas: &mut Canvas<'_>) {
     if shape.kinds == Kinds::Apart {
-        canvas.text(Rect { width: LABEL - 1, ..indent(area, 1) }, Role::Dim, &axis.words());
+        name(canvas, area, Role::Dim, &axis.words());
     }
     for (column, text) in axis.ticks().into_iter().filter(|(column, _)| axis.moment(*column) <= end) {
         canvas.text(indent(area, LABEL + column), Role::Dim, &text);

@@ -5,7 +5,8 @@ use std::ops::Range;
 use crate::model::changes::Direction;
 use crate::model::script::ScriptStatement;
 use crate::report::{Report, Reportable};
-use crate::work::recover::handle::{RecoveryHandle, aside, statement};
+use crate::work::recover::handle::pages::statement;
+use crate::work::recover::handle::{RecoveryHandle, aside};
 use crate::work::recover::made::{Made, Wish};
 
 /// Statements that are looked at before a search tells how far it is.
