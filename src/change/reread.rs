@@ -5,18 +5,18 @@
 
 mod grammar;
 mod lex;
+mod pieces;
 mod shape;
 mod walk;
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Read};
-use std::ops::Range;
+use std::io::{self, BufRead, BufReader};
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use sha2::{Digest, Sha256};
 
 use crate::change::index::{Cursor, ReadAt};
-use crate::change::reread::grammar::Nobody;
-use crate::change::reread::lex::Lexed;
+use crate::change::reread::pieces::{Buffers, CHUNK, Piece, Text};
 use crate::change::reread::shape::Shape;
 pub use crate::change::reread::walk::{Condition, ConditionForm, ScriptStatement, Statements};
 use crate::change::undo::ordered;
@@ -26,8 +26,6 @@ use crate::model::change::ChangeKind;
 const BODY: &str = "-- body: ";
 /// In front of the digest of all lines of the header in front of it, in its last line.
 const DIGEST: &str = "-- digest: ";
-/// How much of a script is read at a time.
-const CHUNK: u64 = 1 << 20;
 
 /// What a script does: rows by table (its quoted name) and kind.
 pub type Doings = BTreeMap<(String, ChangeKind), u64>;
@@ -89,24 +87,40 @@ pub fn read(script: &dyn ReadAt, threads: usize) -> Result<Doings, RereadError> 
     let Head { lines, end, body } = Head::read(script)?;
     let mut shape = Shape::new();
     shape.taken = lines;
-    let mut hash = Sha256::new();
     let len = script.len().saturating_sub(end);
     let count = usize::try_from(len.div_ceil(CHUNK)).map_err(|_| shape.broken("it is too large"))?;
-    ordered(
-        (count, threads),
-        || (),
-        |(), nth| part(script, end, nth as u64),
-        |part| {
-            let Part { bytes, own, lexed } = part.map_err(|error| RereadError::Read(error.kind()))?;
-            hash.update(&bytes[own]);
-            shape.lexed(&lexed)
-        },
-    )?;
-    if hash.finalize().as_slice() != body {
+    let buffers = Buffers::default();
+    let found = std::thread::scope(|scope| {
+        // The digest is of the bytes in their order: it has a thread of its own, beside the lines in theirs.
+        let (hand, handed) = sync_channel(threads);
+        let hash = scope.spawn(|| hashed(handed, &buffers));
+        ordered(
+            (count, threads),
+            || (),
+            |(), nth| Piece::read(script, end, nth as u64, buffers.take()),
+            |piece| {
+                let Piece { text, lexed } = piece.map_err(|error| RereadError::Read(error.kind()))?;
+                let _ = hand.send(text); // whoever takes it has ended: its panic is told below
+                shape.lexed(&lexed)
+            },
+        )?;
+        drop(hand);
+        Ok(hash.join())
+    })?;
+    if found.map_err(|_| RereadError::Digest)?.as_slice() != body {
         return Err(RereadError::Digest);
     }
     shape.finish()?;
-    Ok(shape.doings)
+    Ok(shape.doings())
+}
+
+fn hashed(texts: Receiver<Text>, buffers: &Buffers) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update(text.own());
+        buffers.put(text);
+    }
+    hash.finalize().into()
 }
 
 /// A script's header.
@@ -177,48 +191,6 @@ impl Front {
     fn broken(&self, what: &'static str) -> RereadError {
         RereadError::Line { line: self.lines.max(1) as usize, what }
     }
-}
-
-/// The lines that begin in one of the pieces into which a script is cut.
-struct Part {
-    /// Its bytes, and those up to the end of its last line.
-    bytes: Vec<u8>,
-    /// Which of them are the piece.
-    own: Range<usize>,
-    lexed: Lexed,
-}
-
-fn part(script: &dyn ReadAt, from: u64, nth: u64) -> io::Result<Part> {
-    let start = from + nth * CHUNK;
-    let end = (start + CHUNK).min(script.len());
-    // One byte more in front tells whether a line begins with the first.
-    let front = u64::from(nth > 0);
-    let mut bytes = vec![];
-    Cursor::new(script, start - front, end).read_to_end(&mut bytes)?;
-    let own = front as usize..bytes.len();
-    let first = if nth == 0 { Some(0) } else { memchr::memchr(b'\n', &bytes).map(|at| at + 1) };
-    let mut lexed = Lexed::default();
-    if let Some(first) = first.filter(|first| *first < bytes.len()) {
-        finish_line(script, end, &mut bytes)?;
-        lexed.lines(&bytes[first..], &mut Nobody);
-    }
-    Ok(Part { bytes, own, lexed })
-}
-
-/// Reads on to the end of the line.
-fn finish_line(script: &dyn ReadAt, mut at: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let mut more = vec![0; 4096];
-    while bytes.last() != Some(&b'\n') {
-        let read = script.read_at(at, &mut more)?;
-        let end = memchr::memchr(b'\n', &more[..read]).map_or(read, |end| end + 1);
-        bytes.extend_from_slice(&more[..end]);
-        at += end as u64;
-        if read == 0 {
-            break;
-        }
-        more.resize((more.len() * 2).min(CHUNK as usize), 0);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -78,7 +78,16 @@ fn main() {
 }
 
 fn ours(what: &str, log: &Path, schema: &Path) -> bench::Run {
-    bench::run(&mut bench::myself(&format!("{what}\n{}\n{}", log.display(), schema.display())))
+    let run = bench::run(&mut bench::myself(&format!("{what}\n{}\n{}", log.display(), schema.display())));
+    // Nobody waits for this who wants a script.
+    if what != "index" {
+        std::fs::remove_file(script(log)).expect("it is ours");
+    }
+    run
+}
+
+fn script(log: &Path) -> PathBuf {
+    log.with_extension("sql")
 }
 
 fn work(job: &str) {
@@ -93,8 +102,7 @@ fn work(job: &str) {
     if what == "index" {
         return;
     }
-    let path = log.with_extension("sql");
-    let mut out = File::options().read(true).write(true).create(true).truncate(true).open(&path).expect("room");
+    let mut out = File::options().read(true).write(true).create_new(true).open(script(log)).expect("room");
     let request = Request { threads: 2, ..Request::default() };
     let written = undo::write(&index, &request, &mut out).expect("it can be undone");
     drop(index);
@@ -107,5 +115,4 @@ fn work(job: &str) {
             synced.join().expect("it does not panic").expect("it can be synced");
         });
     }
-    std::fs::remove_file(path).expect("it is ours");
 }

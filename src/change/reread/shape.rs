@@ -1,7 +1,7 @@
 //! The order in which lines of a script must stand.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use crate::change::reread::lex::{Lexed, Off, Token};
 use crate::change::reread::{Doings, RereadError};
@@ -19,8 +19,12 @@ type Fits<T = ()> = Result<T, &'static str>;
 pub(super) struct Shape {
     /// Lines taken.
     pub taken: u64,
-    /// What the script does, so far.
-    pub doings: Doings,
+    /// The numbers of the tables that it touches, by their quoted names.
+    tables: HashMap<Box<str>, usize>,
+    /// The one that was touched last.
+    last: Option<(Box<str>, usize)>,
+    /// Rows that were counted, by kind, of each table.
+    rows: Vec<[u64; 3]>,
     /// Statements that were counted.
     pub done: u64,
     /// How it commits, once that is seen.
@@ -54,7 +58,7 @@ enum Phase {
 
 #[derive(Debug)]
 struct Pending {
-    table: Box<str>,
+    table: usize,
     kind: ChangeKind,
     rows: u64,
     if_not_here: bool,
@@ -67,11 +71,11 @@ enum Over {
     /// The look itself comes next.
     Look,
     /// It was looked for in that table.
-    Looked(Box<str>),
+    Looked(usize),
     /// Not a row: rows that refer to nothing are asked for again.
     Orphans,
     /// It was set if it was there, and is put back if not.
-    Set(Box<str>),
+    Set(usize),
 }
 
 /// What a counted statement was, for those who walk over them.
@@ -92,7 +96,9 @@ impl Shape {
     pub fn new() -> Self {
         Self {
             taken: 0,
-            doings: Doings::new(),
+            tables: HashMap::new(),
+            last: None,
+            rows: vec![],
             done: 0,
             style: None,
             phase: Phase::Opening,
@@ -107,6 +113,28 @@ impl Shape {
             number: 0,
             is_open: false,
         }
+    }
+
+    /// What the script does, as far as it was read.
+    pub fn doings(&self) -> Doings {
+        let kinds = [ChangeKind::Insert, ChangeKind::Update, ChangeKind::Delete];
+        let of_table = |(name, table): (&Box<str>, &usize)| {
+            kinds.map(|kind| ((name.to_string(), kind), self.rows[*table][kind as usize]))
+        };
+        self.tables.iter().flat_map(of_table).filter(|(_, rows)| *rows > 0).collect()
+    }
+
+    /// The number by which a table is known here.
+    fn table(&mut self, table: usize, lexed: &Lexed) -> Fits<usize> {
+        let name = lexed.tables.get(table).ok_or("a table that is none")?;
+        if let Some((_, number)) = self.last.as_ref().filter(|(last, _)| last == name) {
+            return Ok(*number);
+        }
+        let new = self.tables.len();
+        let number = *self.tables.entry(name.clone()).or_insert(new);
+        self.rows.resize(self.tables.len(), [0; 3]);
+        self.last = Some((name.clone(), number));
+        Ok(number)
     }
 
     /// The number of the transaction that is open, where each has one of its own.
@@ -156,17 +184,17 @@ impl Shape {
     }
 
     fn running(&mut self, token: &Token, lexed: &Lexed) -> Fits {
-        let name = |table: usize| lexed.tables.get(table).cloned().ok_or("a table that is none");
         let is_hidden = match token {
             Token::Comment => return Ok(()),
             Token::Statement { table, kind, rows, if_not_here, is_hidden } => {
+                let table = self.table(*table, lexed)?;
                 self.begin_statement()?;
-                let (table, kind, rows, if_not_here) = (name(*table)?, *kind, *rows, *if_not_here);
+                let (kind, rows, if_not_here) = (*kind, *rows, *if_not_here);
                 self.pending = Some(Pending { table, kind, rows, if_not_here });
                 *is_hidden
             }
             Token::Existence { table, is_hidden } if self.over == Over::Look => {
-                self.over = Over::Looked(name(*table)?);
+                self.over = Over::Looked(self.table(*table, lexed)?);
                 *is_hidden
             }
             Token::Orphans { question, variable, is_hidden } => {
@@ -236,7 +264,7 @@ impl Shape {
             _ => return Err("another number of rows is expected than the statement has"),
         };
         if rows > 0 {
-            *self.doings.entry((of.table.into(), of.kind)).or_default() += rows;
+            self.rows[of.table][of.kind as usize] += rows;
         }
         if self.style == Some(Lines::Lasting) {
             self.expect(&[NARROW]);

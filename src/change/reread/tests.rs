@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::change::reread::grammar::statement;
+use crate::change::reread::grammar::{Nobody, statement};
 use crate::change::script::{
     self, CHECKS, CLOSING, CLOSING_EACH, COUNT, DECIDE, DECIDED, ENDED, ENDED_LASTING, FORGET, GROUP, Lines, NARROW,
     OPENING, RESTORING, RESUME, RESUMED, SETTLED, STOP, STOP_EACH, UNCHECK,
