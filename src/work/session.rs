@@ -1,32 +1,32 @@
 //! One session over one estate: the only thing that the doors hold.
 
+mod keys;
+mod records;
+
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::disk::audit_log::{AuditLog, Entry};
+use crate::disk::audit_log::AuditLog;
 use crate::disk::environment::Environment;
 use crate::disk::estate::Estate;
 use crate::disk::folder::read_bounded;
 use crate::disk::logs;
 use crate::disk::paths::Paths;
 use crate::disk::runs::Store;
-use crate::model::audit::{AuditRecord, ChainState};
 use crate::model::backup::{Backup, BackupId};
 use crate::model::foreign::Foreign;
 use crate::model::job::{Ending, JobId};
 use crate::model::plan::{Confirmed, RestorePlan};
-use crate::model::seal::{Fingerprint, KeyFacts};
 use crate::model::target::TargetName;
 use crate::model::trust::Rung;
 use crate::model::units::Moment;
 use crate::report::{Fault, Report, Reportable};
-use crate::seal::key::Key;
 use crate::seal::keyring::KeyRing;
 use crate::seal::secret::Secret;
 use crate::work::browse::Browser;
@@ -34,8 +34,6 @@ use crate::work::catalog::Catalog;
 use crate::work::changes::Handles;
 use crate::work::heads::Heads;
 use crate::work::jobs::{JobCtx, JobView};
-use crate::work::keys;
-use crate::work::keys::{KeySource, Loaded};
 use crate::work::news::{Changed, News};
 use crate::work::proofbook::ProofBook;
 use crate::work::questions::Board;
@@ -88,6 +86,8 @@ pub struct Armed {
     /// Why, as it was typed.
     pub reason: Foreign,
 }
+
+pub(in crate::work) use crate::work::session::records::entry;
 
 /// One session. Cheap to clone.
 #[derive(Clone)]
@@ -213,116 +213,6 @@ impl Session {
         crate::work::find::find(&self.catalog(), argument, self.0.ad_hoc.as_ref())
     }
 
-    /// Loads a private key.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with it, each case in its own words.
-    pub async fn load_key(&self, source: KeySource, passphrase: Option<Secret>) -> Result<Loaded, Report> {
-        let estate = self.0.estate.clone();
-        let source = self.held_key(source);
-        let opened = tokio::task::spawn_blocking(move || keys::open(&estate, source, passphrase.as_ref())).await;
-        let opened = opened.map_err(|_| Report::new(Fault::Failed, "keys::died", "loading the key died", ""))?;
-        match opened {
-            Ok(keys::Opened::Key(key)) => {
-                let facts = key.facts().clone();
-                self.add_key(*key, &facts)?;
-                Ok(Loaded::Key(facts))
-            }
-            Ok(keys::Opened::NeedsPassphrase(facts)) => Ok(Loaded::NeedsPassphrase(facts)),
-            Err(report) => {
-                let _ = self.event("key.load", "", "failed", &report.code);
-                Err(report)
-            }
-        }
-    }
-
-    /// A key whose text came with the configuration is taken from there.
-    fn held_key(&self, source: KeySource) -> KeySource {
-        match source {
-            KeySource::Estate(name) => match self.0.held_keys.get(&name) {
-                Some(text) => KeySource::Text { label: name, pem: Secret::new(text.expose().to_vec()) },
-                None => KeySource::Estate(name),
-            },
-            source => source,
-        }
-    }
-
-    fn add_key(&self, key: Key, facts: &KeyFacts) -> Result<(), Report> {
-        self.record("key.load", &facts.label.to_string(), "ok", &facts.container, facts.fingerprint.clone())?;
-        held(&self.0.ring).add(key);
-        self.touch();
-        self.keys_changed();
-        Ok(())
-    }
-
-    fn keys_changed(&self) {
-        let fingerprints = held(&self.0.ring).iter().filter_map(Key::fingerprint).collect();
-        self.0.browser.keys_changed(fingerprints);
-        self.0.news.tell(Changed::KEYS);
-    }
-
-    /// Loaded keys, public facts only.
-    pub fn keys(&self) -> Vec<KeyFacts> {
-        held(&self.0.ring).facts()
-    }
-
-    /// Whether the keys' memory could be locked against swapping.
-    pub fn keys_locking(&self) -> crate::seal::secret::Locking {
-        held(&self.0.ring).locking()
-    }
-
-    pub(super) fn private_keys(&self) -> Vec<Key> {
-        held(&self.0.ring).iter().cloned().collect()
-    }
-
-    /// Forgets all keys.
-    pub fn lock_keys(&self, how: LockHow) {
-        let had = {
-            let mut ring = held(&self.0.ring);
-            let had = !ring.is_empty();
-            ring.forget_all();
-            had
-        };
-        if how == LockHow::Now {
-            for job in held(&self.0.jobs).values().filter(|job| !job.has_ended()) {
-                job.cancel.cancel();
-            }
-        }
-        if had {
-            let why = if how == LockHow::Idle { "idle" } else { "asked" };
-            let _ = self.event("key.lock", "all keys", "ok", why);
-        }
-        self.keys_changed();
-    }
-
-    /// Somebody is there: the idle clock starts again.
-    pub fn touch(&self) {
-        *held(&self.0.touched) = Instant::now();
-    }
-
-    /// Locks the keys when nobody has been there for as long as the estate says.
-    pub(super) async fn watch_idle(self) {
-        let limit = self.0.estate.policy.idle_lock;
-        if limit.is_zero() {
-            return;
-        }
-        loop {
-            let idle = held(&self.0.touched).elapsed();
-            if idle >= limit {
-                if !held(&self.0.ring).is_empty() {
-                    self.lock_keys(LockHow::Idle);
-                }
-                self.touch();
-                continue;
-            }
-            tokio::select! {
-                () = self.0.cancel.cancelled() => return,
-                () = tokio::time::sleep(limit - idle) => {}
-            }
-        }
-    }
-
     /// All jobs of this session, oldest first.
     pub fn jobs(&self) -> Vec<JobView> {
         held(&self.0.jobs).values().map(JobCtx::view).collect()
@@ -445,66 +335,8 @@ impl Session {
         held(&self.0.armed).clone().filter(|armed| armed.until > now())
     }
 
-    /// The newest audit records, oldest first.
-    pub fn audit_tail(&self, count: usize) -> Vec<AuditRecord> {
-        self.0.audit.read_tail(count).unwrap_or_default()
-    }
-
-    /// Checks the whole chain, against a head hash where one is given.
-    ///
-    /// # Errors
-    ///
-    /// When the log cannot be read.
-    pub fn audit_state(&self, head: Option<&str>) -> Result<ChainState, Report> {
-        self.0.audit.verify(head).map_err(|error| error.report())
-    }
-
-    /// The hash of the last record.
-    pub fn audit_head(&self) -> Option<String> {
-        self.0.audit.head().ok()
-    }
-
-    /// The file that the audit log is.
-    pub fn audit_path(&self) -> &Path {
-        self.0.audit.path()
-    }
-
-    /// Records something that needs no intent.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be recorded; then it must not be done.
-    pub fn event(&self, action: &str, subject: &str, result: &str, detail: &str) -> Result<(), Report> {
-        self.record(action, subject, result, detail, None)
-    }
-
-    pub(super) fn record(
-        &self,
-        action: &str,
-        subject: &str,
-        result: &str,
-        detail: &str,
-        key: Option<Fingerprint>,
-    ) -> Result<(), Report> {
-        let entry = entry(action, subject, result, detail, key);
-        self.0.audit.event(entry).map_err(|error| error.report())?;
-        self.0.news.tell(Changed::AUDIT);
-        Ok(())
-    }
-
     /// How a job ended, as a door that waited for it sees it.
     pub fn ending(&self, id: JobId) -> Option<Ending> {
         self.job(id)?.ending
-    }
-}
-
-pub(super) fn entry(action: &str, subject: &str, result: &str, detail: &str, key: Option<Fingerprint>) -> Entry {
-    Entry {
-        at: now(),
-        action: action.to_owned(),
-        subject: subject.to_owned(),
-        result: result.to_owned(),
-        detail: detail.to_owned(),
-        key,
     }
 }

@@ -1,6 +1,7 @@
 //! Binary logs: every value of every row against what the vendors' own tools decode, and what damage does.
 
 mod demo;
+mod fuzz;
 mod hostile;
 mod meaning;
 mod pages;

@@ -2,6 +2,7 @@
 
 mod columns;
 mod damage;
+mod definitions;
 mod fixtures;
 mod ids;
 mod literals;

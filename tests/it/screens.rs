@@ -1,5 +1,6 @@
 //! What the screens show: two planes, what is written and what it means.
 
+mod anything;
 mod changes;
 mod flows;
 mod hostile;
@@ -10,6 +11,7 @@ mod reviewing;
 mod sample;
 mod stage;
 mod svg;
+mod wire;
 
 use breakglass::model::foreign::Foreign;
 use breakglass::model::sink::{Protection, Sink};

@@ -28,8 +28,9 @@ use breakglass::work::history::{
 };
 use breakglass::work::join::Joint;
 
-use super::flows::{Line, SIZE, said};
+use super::flows::{SIZE, said};
 use super::stage::Stage;
+use super::wire::Line;
 use super::{pictures, sample};
 
 const MINUTE: i64 = 60_000;
