@@ -453,7 +453,6 @@ pub fn hazard(hazard: &Hazard) -> ScriptHazard {
     let code = match hazard {
         Hazard::NoKey(_) => "no_key",
         Hazard::EngineUnknown(_) => "engine_unknown",
-        Hazard::JsonSigns(_) => "json_signs",
     };
     ScriptHazard { code, text: hazard.to_string(), offers: Vec::<Offer>::new() }
 }
