@@ -186,6 +186,7 @@ fn typed(out: &mut Vec<u8>, value: &JsonScalar) {
     let mut parts = |parts: &[&str]| parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
     match value {
         JsonScalar::Unsigned(number) => parts(&["CAST(", &number.to_string(), " AS UNSIGNED)"]),
+        JsonScalar::Signed(number) => parts(&["CAST(", &number.to_string(), " AS SIGNED)"]),
         JsonScalar::Date(text) => parts(&["CAST('", text, "' AS DATE)"]),
         JsonScalar::Time(text) => parts(&["CAST('", text, "' AS TIME(6))"]),
         JsonScalar::DateTime(text) => parts(&["CAST('", text, "' AS DATETIME(6))"]),

@@ -2,6 +2,7 @@
 
 mod columns;
 mod damage;
+mod documents;
 mod fixtures;
 mod ids;
 mod literals;

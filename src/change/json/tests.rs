@@ -206,8 +206,15 @@ fn numbers_without_a_sign_are_told_with_their_paths() {
         let Ok(Value::Json { types, .. }) = patched(&under(key), &[]) else { panic!("{path}") };
         assert_eq!(types, one(path, 5));
     }
-    let large = [&[10][..], &u64::MAX.to_le_bytes()].concat();
-    assert_eq!(places(&large), JsonTypes::Plain, "that has no sign anyway");
+    // What needs more than 32 bits is read without a sign, unless one stands there.
+    for (number, is_told) in [(u64::from(u32::MAX), false), (1 << 32, true), (u64::MAX, true)] {
+        let types = places(&[&[10][..], &number.to_le_bytes()].concat());
+        assert_eq!(types, if is_told { JsonTypes::Plain } else { one("$", number) });
+    }
+    for (number, is_told) in [(i64::from(u32::MAX), true), (1 << 32, false), (i64::MAX, false), (i64::MIN, true)] {
+        let types = places(&[&[9][..], &number.to_le_bytes()].concat());
+        assert_eq!(types != JsonTypes::Plain, !is_told, "{number}");
+    }
     assert_eq!(places(&[&[15, 252, 1][..], b"x"].concat()), JsonTypes::Untold);
 }
 

@@ -14,7 +14,9 @@ const VARBINARY: usize = 65_535;
 /// Whether a server that reads the text again makes the same of it.
 pub(super) fn is_told(value: &Scalar<'_>) -> bool {
     match value {
-        Scalar::UInt(number) => i64::try_from(*number).is_err(),
+        // Servers read what needs more than 32 bits as a number without a sign, unless one stands there.
+        Scalar::UInt(number) => u32::try_from(*number).is_err(),
+        Scalar::Int(number) => *number <= i64::from(u32::MAX),
         Scalar::Opaque(..) => false,
         _ => true,
     }
@@ -24,6 +26,7 @@ pub(super) fn is_told(value: &Scalar<'_>) -> bool {
 pub(super) fn of(value: &Scalar<'_>) -> Result<Option<JsonScalar>, Broken> {
     Ok(match *value {
         Scalar::UInt(number) => Some(JsonScalar::Unsigned(number)),
+        Scalar::Int(number) => Some(JsonScalar::Signed(number)),
         Scalar::Opaque(246, [precision, scale, packed @ ..]) => decimal(packed, *precision, *scale),
         Scalar::Opaque(kind @ (7 | 10 | 12), bytes) => day(kind, Bytes::new(bytes).u64()? as i64),
         Scalar::Opaque(11, bytes) => time(Bytes::new(bytes).u64()? as i64),

@@ -60,8 +60,10 @@ pub struct JsonPlace {
 /// A value whose type the text of a JSON document does not tell.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum JsonScalar {
-    /// A number without a sign that would fit one with a sign.
+    /// A number without a sign that is small enough to be read as one with a sign.
     Unsigned(u64),
+    /// A number with a sign that is large enough to be read as one without.
+    Signed(i64),
     /// A decimal.
     Decimal {
         /// All digits of its scale.
