@@ -3,6 +3,7 @@
 //! Windows of the index are read from the last to the first, several at a time, and each becomes a piece of text;
 //! the pieces are written in their order, so that the script does not depend on how many threads there are.
 
+mod around;
 mod body;
 mod head;
 mod orphans;
@@ -143,6 +144,9 @@ pub struct Request<'r> {
     pub header: Header,
     /// Foreign keys between its tables, as far as they are known.
     pub references: &'r [Reference],
+    /// Its tables (database and name) of which nobody knows what stands around them: it asks the server that it runs
+    /// on, and stops where that has triggers that would fire, or foreign keys that would take rows of others along.
+    pub unknown: &'r [(Foreign, Foreign)],
     /// How many threads make it; 0 is as 1.
     pub threads: usize,
     /// Who watches.

@@ -382,6 +382,12 @@ fn introduced(out: &mut Vec<u8>, bytes: &[u8], charset: Charset) -> Result<(), I
     Ok(())
 }
 
+/// Writes a text in UTF-8.
+pub fn utf8(out: &mut Vec<u8>, text: &str) {
+    // What is UTF-8 is never malformed in it.
+    let _ = introduced(out, text.as_bytes(), UTF8);
+}
+
 fn quoted(out: &mut Vec<u8>, mut bytes: &[u8]) {
     out.push(b'\'');
     while let Some(at) = memchr::memchr(b'\'', bytes) {

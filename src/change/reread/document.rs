@@ -35,7 +35,7 @@ impl<'a, S: See> Cursor<'a, '_, S> {
     }
 
     /// A text in UTF-8: what stands between its quotes, or what its digits are of.
-    fn utf8(&mut self) -> Read<Vec<u8>> {
+    pub(super) fn utf8(&mut self) -> Read<Vec<u8>> {
         self.must(b"_utf8mb4")?;
         if self.eat(b" X'") {
             let digits = self.taken(Self::digits)?;

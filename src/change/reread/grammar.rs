@@ -88,7 +88,11 @@ pub(super) struct Cursor<'a, 's, S> {
     see: &'s mut S,
 }
 
-impl<'a, S: See> Cursor<'a, '_, S> {
+impl<'a, 's, S: See> Cursor<'a, 's, S> {
+    pub(super) fn over(rest: &'a [u8], see: &'s mut S) -> Self {
+        Self { rest, see }
+    }
+
     pub(super) fn eat(&mut self, word: &[u8]) -> bool {
         let behind = self.rest.strip_prefix(word);
         self.rest = behind.unwrap_or(self.rest);
@@ -99,7 +103,7 @@ impl<'a, S: See> Cursor<'a, '_, S> {
         if self.eat(word) { Ok(()) } else { Err(std::str::from_utf8(word).unwrap_or("a word")) }
     }
 
-    fn end(&mut self) -> Read<()> {
+    pub(super) fn end(&mut self) -> Read<()> {
         self.must(b";")?;
         if self.rest.is_empty() { Ok(()) } else { Err("something stands behind the statement's end") }
     }
@@ -215,7 +219,7 @@ impl<'a, S: See> Cursor<'a, '_, S> {
     }
 
     /// How many there are; at least one.
-    fn list(&mut self, between: &[u8], mut one: impl FnMut(&mut Self) -> Read<()>) -> Read<u64> {
+    pub(super) fn list(&mut self, between: &[u8], mut one: impl FnMut(&mut Self) -> Read<()>) -> Read<u64> {
         let mut count = 0;
         loop {
             one(self)?;

@@ -131,8 +131,7 @@ impl RecoveryHandle {
             state.made = Some(made.clone());
             state.choices = choices;
         }
-        let references = self.stand_around(&made);
-        let everything = Wish { references, watch: Some(&*self.0.reading), ..Wish::default() };
+        let everything = Wish { watch: Some(&*self.0.reading), ..self.stand_around(&made) };
         // Whatever is left out later: numbers of statements count everything.
         let mut same = None;
         match made.tried(&everything) {
@@ -187,17 +186,19 @@ impl RecoveryHandle {
     /// The same, without what decides the statements.
     fn header<'r>(&self, made: &Made, state: &State) -> Wish<'r> {
         let header = words::header(made, &self.0.filter, state);
-        Wish { header, references: state.references.clone(), ..Wish::default() }
+        let (references, unknown) = (state.references.clone(), state.unknown.clone());
+        Wish { header, references, unknown, ..Wish::default() }
     }
 
     /// What definitions tell of what stands around the tables, until a server is asked: the keys by which rows that
-    /// refer to nothing are counted.
-    fn stand_around(&self, made: &Made) -> Arc<[Reference]> {
+    /// refer to nothing are counted, and the tables of which they tell nothing.
+    fn stand_around(&self, made: &Made) -> Wish<'static> {
         let defined = around::told(made, &self.0.session.catalog());
         let references: Arc<[Reference]> = around::defined_references(made).into();
+        let unknown = around::unknown(made).into_iter().map(|table| (table.schema, table.table)).collect();
         let mut state = self.state();
-        (state.defined, state.references) = (defined, references.clone());
-        references
+        (state.defined, state.references, state.unknown) = (defined, references.clone(), unknown);
+        Wish { references, unknown: state.unknown.clone(), ..Wish::default() }
     }
 
     /// Looks in a catalog that is known by now for the backups that still have what walls destroyed and cascades took.
@@ -382,8 +383,8 @@ impl RecoveryHandle {
             state.around = hazards;
             state.defined.clear();
             state.asked = Some((state.check.server.clone(), seen.clone()));
-            if state.references != references {
-                state.references = references;
+            if state.references != references || !state.unknown.is_empty() {
+                (state.references, state.unknown) = (references, Arc::new([]));
                 state.rework();
             }
         }

@@ -88,6 +88,8 @@ pub struct Wish<'r> {
     pub header: Header,
     /// Foreign keys between the tables.
     pub references: Arc<[Reference]>,
+    /// Tables of which nobody knows what stands around them.
+    pub unknown: Arc<[(Foreign, Foreign)]>,
     /// Who watches.
     pub watch: Option<&'r dyn Watch>,
 }
@@ -127,6 +129,7 @@ impl Made {
             choices: Some(&wish.choices),
             header: wish.header.clone(),
             references: &wish.references,
+            unknown: &wish.unknown,
             threads: threads(),
             watch: wish.watch,
         }

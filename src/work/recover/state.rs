@@ -68,6 +68,8 @@ pub struct State {
     pub asked: Option<(String, Surroundings)>,
     /// Foreign keys of the tables, as far as definitions or a server told them.
     pub references: Arc<[Reference]>,
+    /// Tables of which neither told what stands around them: the script asks where it runs.
+    pub unknown: Arc<[(Foreign, Foreign)]>,
     /// What the changes themselves tell, such as chains that do not hold.
     pub told: Vec<ScriptHazard>,
     pub written: Option<PathBuf>,
@@ -98,6 +100,7 @@ impl State {
             defined: vec![],
             asked: None,
             references: Arc::new([]),
+            unknown: Arc::new([]),
             told: vec![],
             written: None,
         }

@@ -50,15 +50,15 @@ fn leaf(random: &mut Random) -> String {
             let (whole, scale) = (random.between(1, 35), random.below(31));
             let fraction = "5".repeat(random.between(1, scale.max(1)) as usize);
             let sign = if random.one_in(2) { "-" } else { "" };
-            // Once out of an expression, once out of a column.
-            match random.below(3) {
-                0 => format!("{sign}{}.{fraction}", number % 1000),
-                1 => format!("CAST('{sign}{}.{fraction}' AS DECIMAL({},{scale}))", number % 10, whole + scale),
-                _ => format!(
-                    "(SELECT v FROM JSON_TABLE('[\"{sign}{}.{fraction}\"]','$[0]' COLUMNS(v DECIMAL({},{scale}) PATH '$')) d)",
-                    number % 10,
-                    whole + scale
-                ),
+            // Once by itself, once out of a column: casts keep zeros in front that only their size tells of.
+            if random.one_in(2) {
+                format!("{sign}{}.{fraction}", 1 + number % 999)
+            } else {
+                let (digit, precision) = (number % 10, whole + scale);
+                format!(
+                    "(SELECT v FROM JSON_TABLE('[\"{sign}{digit}.{fraction}\"]','$[0]' COLUMNS(v \
+                     DECIMAL({precision},{scale}) PATH '$')) d)"
+                )
             }
         }
         7 => format!("CAST('{}' AS DATE)", random.pick(&["2020-02-29", "0000-00-00", "2021-02-31", "9999-12-31"])),
