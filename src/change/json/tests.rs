@@ -145,7 +145,9 @@ fn differences_replace_insert_and_remove() {
         ([diff(2, "$.a[2]", None), diff(2, "$.zz", None)].concat(), r#"{"a": [1, 2], "b c": {"x": 1}}"#),
     ];
     for (differences, expected) in cases {
-        let Ok(Value::Json { text, types: JsonTypes::Plain }) = patched(&before, &differences) else { panic!("{expected}") };
+        let Ok(Value::Json { text, types: JsonTypes::Plain }) = patched(&before, &differences) else {
+            panic!("{expected}")
+        };
         assert_eq!(text, expected);
     }
     assert!(patched(&before, &diff(0, "$.nowhere", Some(1.into()))).is_err());
@@ -197,7 +199,9 @@ fn places(bytes: &[u8]) -> JsonTypes {
 
 #[test]
 fn numbers_without_a_sign_are_told_with_their_paths() {
-    let one = |path: &str, number| JsonTypes::At([JsonPlace { path: path.into(), value: JsonScalar::Unsigned(number) }].into());
+    let one = |path: &str, number| {
+        JsonTypes::At([JsonPlace { path: path.into(), value: JsonScalar::Unsigned(number) }].into())
+    };
     assert_eq!(places(&unsigned(7)), one("$", 7));
     let keys = [(&b"a"[..], "$.\"a\"[0]"), (b"", "$.\"\"[0]"), (b"\"\\\x01\n", r#"$."\"\\\u0001\n"[0]"#)];
     for (key, path) in keys.into_iter().chain([("\u{1f600}".as_bytes(), "$.\"\u{1f600}\"[0]")]) {

@@ -171,18 +171,24 @@ mod tests {
             assert_eq!(reads(value), value.starts_with("X'"), "{value} by itself");
             assert!(!reads(&format!("CAST(CAST({value} AS JSON) AS JSON)")), "{value}");
         }
-        let with = |path: &str, value: &str| reads(&format!("JSON_REPLACE(CAST(_utf8mb4'{{}}' AS JSON),{path},{value})"));
-        for path in ["$", "$.a", "$[*]", "$[last]", "$[]", "$**.\"a\"", "$.\"a", "$.\"a\"b", "[0]", "", "$[0 to 1]", "$.*"] {
+        let with =
+            |path: &str, value: &str| reads(&format!("JSON_REPLACE(CAST(_utf8mb4'{{}}' AS JSON),{path},{value})"));
+        for path in
+            ["$", "$.a", "$[*]", "$[last]", "$[]", "$**.\"a\"", "$.\"a", "$.\"a\"b", "[0]", "", "$[0 to 1]", "$.*"]
+        {
             assert!(!with(&format!("_utf8mb4'{path}'"), "X''"), "{path}");
         }
         for path in ["'$[0]'", "_latin1'$[0]'", "_utf8mb4 X'24", "@path", "_utf8mb4'$[0]'||'x'"] {
             assert!(!with(path, "X''"), "{path}");
         }
-        let values = ["5", "NULL", "CAST(-5 AS UNSIGNED)", "CAST('' AS DATE)", "CAST('x' AS DATE)", "CAST(5 AS INT)", "@v"];
+        let values =
+            ["5", "NULL", "CAST(-5 AS UNSIGNED)", "CAST('' AS DATE)", "CAST('x' AS DATE)", "CAST(5 AS INT)", "@v"];
         for value in values.iter().copied().chain(["SLEEP(9)", "(SELECT 1)", "'a'", "CAST(5 AS UNSIGNED),"]) {
             assert!(!with("_utf8mb4'$[0]'", value), "{value}");
         }
-        for (from, to) in [("-1.50", "1e5"), ("-1.50", "a"), (",2)", ")"), ("ERROR ON EMPTY ", ""), (" d)", ")"), ("10", "")] {
+        for (from, to) in
+            [("-1.50", "1e5"), ("-1.50", "a"), (",2)", ")"), ("ERROR ON EMPTY ", ""), (" d)", ")"), ("10", "")]
+        {
             assert!(!with("_utf8mb4'$[0]'", &DECIMAL.replacen(from, to, 1)), "{from} became {to}");
         }
         assert!(!reads("JSON_REPLACE(CAST(_utf8mb4'{}' AS JSON))"));

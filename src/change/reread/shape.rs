@@ -6,9 +6,9 @@ use std::collections::VecDeque;
 use crate::change::reread::lex::{Lexed, Off, Token};
 use crate::change::reread::{Doings, RereadError};
 use crate::change::script::{
-    AROUND_END, AROUND_NONE, CHECK, CHECKS, CLOSING, CLOSING_EACH, DECIDE, DECIDED, ENDED, ENDED_LASTING, FORGET, GROUP, HERE_NONE, LEFT_NONE,
-    Lines, NARROW, OPENING, RESTORING, RESUME, RESUMED, ROWS, RUN_HIDDEN, SETTLED, STOP, STOP_EACH, UNCHECK,
-    ended_each, guard_each, mark_each, off_by_orphans, tell_each,
+    AROUND_END, AROUND_NONE, CHECK, CHECKS, CLOSING, CLOSING_EACH, DECIDE, DECIDED, ENDED, ENDED_LASTING, FORGET,
+    GROUP, HERE_NONE, LEFT_NONE, Lines, NARROW, OPENING, RESTORING, RESUME, RESUMED, ROWS, RUN_HIDDEN, SETTLED, STOP,
+    STOP_EACH, UNCHECK, ended_each, guard_each, mark_each, off_by_orphans, tell_each,
 };
 use crate::model::change::ChangeKind;
 

@@ -3,8 +3,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::change::reread::grammar::statement;
 use crate::change::script::{
-    self, AROUND_END, AROUND_NONE, CHECKS, CLOSING, CLOSING_EACH, COUNT, DECIDE, DECIDED, ENDED, ENDED_LASTING, FORGET, GROUP, Lines, NARROW,
-    OPENING, RESTORING, RESUME, RESUMED, SETTLED, STOP, STOP_EACH, UNCHECK,
+    self, AROUND_END, AROUND_NONE, CHECKS, CLOSING, CLOSING_EACH, COUNT, DECIDE, DECIDED, ENDED, ENDED_LASTING, FORGET,
+    GROUP, Lines, NARROW, OPENING, RESTORING, RESUME, RESUMED, SETTLED, STOP, STOP_EACH, UNCHECK,
 };
 use crate::model::foreign::Foreign;
 

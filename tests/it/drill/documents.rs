@@ -75,7 +75,9 @@ fn leaf(random: &mut Random) -> String {
         ),
         11 => format!("X'{}'", "00FF27".repeat(random.below(40) as usize)),
         12 => (*random.pick(&["TRUE", "FALSE", "NULL", "CAST('null' AS JSON)"])).to_owned(),
-        13 => (*random.pick(&["18446744073709551615", "9223372036854775808", "0e0", "-0e0", "1e300", "1e0"])).to_owned(),
+        13 => {
+            (*random.pick(&["18446744073709551615", "9223372036854775808", "0e0", "-0e0", "1e300", "1e0"])).to_owned()
+        }
         14 => (*random.pick(&["CAST(0 AS UNSIGNED)", "CAST(9223372036854775807 AS UNSIGNED)"])).to_owned(),
         _ => (*random.pick(&["'text'", "''", "'5'", "_utf8mb4 X'225C0A27F09F9880'"])).to_owned(),
     }
@@ -229,8 +231,10 @@ fn d09_deep_documents_and_those_with_many_such_values_come_back_and_too_many_are
         );
         let reasons = Scene::new(server, &many, "DELETE FROM t;").reasons();
         assert!(reasons.len() == 1 && reasons[0].contains("more values inside"), "{reasons:?}");
-        let none = format!("{TABLE} CREATE TABLE b (b BLOB, i BIT(9)); INSERT INTO b VALUES (X'00',b'1'); \
-            INSERT INTO t SELECT 1, JSON_ARRAY(b) FROM b; INSERT INTO t SELECT 2, JSON_ARRAY(i) FROM b;");
+        let none = format!(
+            "{TABLE} CREATE TABLE b (b BLOB, i BIT(9)); INSERT INTO b VALUES (X'00',b'1'); \
+            INSERT INTO t SELECT 1, JSON_ARRAY(b) FROM b; INSERT INTO t SELECT 2, JSON_ARRAY(i) FROM b;"
+        );
         let reasons = Scene::new(server, &none, "DELETE FROM t;").reasons();
         assert!(reasons.len() == 2 && reasons[0].contains("no expression makes"), "{reasons:?}");
     });

@@ -469,11 +469,9 @@ fn d14_dates_and_times_in_the_old_form_are_read_or_refused_and_are_no_damage() {
 fn d14_a_number_in_a_document_comes_back_with_a_sign_or_without_one_as_it_was() {
     for server in alone().iter().copied().filter(|server| server.product == Product::Mysql) {
         let (unsigned, signed) = ("UNSIGNED INTEGER", "INTEGER");
-        for (number, kind) in [
-            ("CAST(5 AS UNSIGNED)", unsigned),
-            ("5", signed),
-            ("CAST(18446744073709551615 AS UNSIGNED)", unsigned),
-        ] {
+        for (number, kind) in
+            [("CAST(5 AS UNSIGNED)", unsigned), ("5", signed), ("CAST(18446744073709551615 AS UNSIGNED)", unsigned)]
+        {
             let table = "CREATE TABLE t (id INT PRIMARY KEY, j JSON) ENGINE=InnoDB;";
             server.sql(&format!(
                 "DROP DATABASE IF EXISTS told; CREATE DATABASE told; USE told; FLUSH BINARY LOGS; {table} \

@@ -167,7 +167,7 @@ fn d23_d24_what_nobody_knew_of_is_asked_for_where_the_script_runs_and_stops_it()
             let script = damaged.home.path(name);
             let mut asked = vec!["-o", script.to_str().unwrap(), "--table", "orders", "--table", "stock"];
             asked.extend(more);
-            let run = recover(&damaged, (!more.contains(&"--server")).then_some(&*file), &asked);
+            let run = recover(&damaged, Some(&file), &asked);
             assert_eq!(run.code, 0, "{run:?}");
             let review = damaged.home.run(&["review", script.to_str().unwrap()]);
             assert_eq!(review.code, 0, "{name}: {review:?}");
@@ -222,7 +222,7 @@ fn d24_tables_of_any_name_are_asked_for_and_what_stands_around_others_does_not_m
     for server in alone().iter().copied() {
         let tables = "CREATE TABLE `it's é\\` (id INT PRIMARY KEY, v INT) ENGINE=InnoDB CHARSET=utf8mb4;
             CREATE TABLE orders (id INT PRIMARY KEY) ENGINE=InnoDB CHARSET=utf8mb4;
-            CREATE TABLE stock (id INT PRIMARY KEY, o INT, FOREIGN KEY (o) REFERENCES orders (id) ON DELETE CASCADE) \
+            CREATE TABLE stock (item INT PRIMARY KEY, o INT, FOREIGN KEY (o) REFERENCES orders (id) ON DELETE CASCADE) \
             ENGINE=InnoDB; CREATE TRIGGER other BEFORE DELETE ON stock FOR EACH ROW SET @a=1; INSERT INTO orders VALUES (1);";
         let damaged = Damaged::new(server, tables, "INSERT INTO `it's é\\` VALUES (1,1),(2,2); DELETE FROM orders;");
         let file = damaged.home.path("alone.sql");

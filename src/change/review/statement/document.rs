@@ -49,7 +49,9 @@ impl Cursor<'_, '_> {
             self.eat_sign(b')');
         }
         match (inner, typed, self.eat_sign(b')')) {
-            (Some(Literal::Number(number)), Some(kind), true) if kind.is_any(&["UNSIGNED", "SIGNED"]) => Some(text(number)),
+            (Some(Literal::Number(number)), Some(kind), true) if kind.is_any(&["UNSIGNED", "SIGNED"]) => {
+                Some(text(number))
+            }
             (Some(Literal::Text { bytes, .. }), Some(kind), true) if kind.is_any(&["DATE", "TIME", "DATETIME"]) => {
                 Some(text(format!("\"{}\"", String::from_utf8_lossy(&bytes))))
             }
