@@ -218,6 +218,9 @@ proptest! {
         let _ = statement(&bytes, &mut Nobody);
         let front = b"DELETE FROM `a`.`b` WHERE @bg=CONNECTION_ID() AND ";
         let _ = statement(&[&front[..], &bytes].concat(), &mut Nobody);
+        let document = b"UPDATE `a`.`b` SET `c`=JSON_REPLACE(CAST(_utf8mb4'{}' AS JSON),_utf8mb4'$";
+        let _ = statement(&[&document[..], &bytes].concat(), &mut Nobody);
+        prop_assert!(around::question(&[&AROUND.as_bytes()[..AROUND.len() - 40], &bytes].concat()).is_err());
         prop_assert!(read(&whole(&bytes), 2).is_err());
     }
 
