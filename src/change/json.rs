@@ -2,6 +2,7 @@
 
 mod diff;
 mod read;
+mod typed;
 mod write;
 
 use std::borrow::Cow;
@@ -9,6 +10,7 @@ use std::borrow::Cow;
 use crate::change::error::Broken;
 pub use crate::change::json::diff::{describe, patched};
 use crate::change::json::read::{Node, Scalar, document};
+use crate::change::json::write::Page;
 use crate::model::change::Value;
 
 /// How deep documents may nest: the server's own limit.
@@ -20,28 +22,13 @@ const DEPTH: usize = 100;
 ///
 /// When the bytes are no document.
 pub fn text(bytes: &[u8]) -> Result<Value<'_>, Broken> {
-    let mut text = String::with_capacity(bytes.len());
-    let mut exact = true;
+    let mut page = Page::new(bytes.len());
     if bytes.is_empty() {
-        text.push_str("null"); // what old servers leave behind for a value that was never set
+        page.text.push_str("null"); // what old servers leave behind for a value that was never set
     } else {
-        write::document(bytes, &mut text, &mut exact)?;
+        write::document(bytes, &mut page)?;
     }
-    Ok(Value::Json { text: Cow::Owned(text), exact })
-}
-
-/// Whether a document has a number that was made UNSIGNED and is small enough to come back with a sign: it is the same
-/// number of the same text, but JSON_TYPE calls it INTEGER then. Of what is no document: no.
-pub fn loses_signs(bytes: &[u8]) -> bool {
-    fn has_one(tree: &Tree<'_>) -> bool {
-        match tree {
-            Tree::Scalar(Scalar::UInt(number)) => i64::try_from(*number).is_ok(),
-            Tree::Scalar(_) => false,
-            Tree::Array(members) => members.iter().any(has_one),
-            Tree::Object(members) => members.iter().any(|(_, member)| has_one(member)),
-        }
-    }
-    Tree::parse(bytes).is_ok_and(|tree| has_one(&tree))
+    Ok(page.value())
 }
 
 /// A document in memory, to apply differences to.
@@ -80,26 +67,26 @@ impl<'a> Tree<'a> {
         }
     }
 
-    fn write(&self, text: &mut String, exact: &mut bool) -> Result<(), Broken> {
+    fn write<'t>(&'t self, page: &mut Page<'t>) -> Result<(), Broken> {
         match self {
-            Self::Scalar(scalar) => write::scalar(scalar, text, exact)?,
+            Self::Scalar(scalar) => page.scalar(scalar)?,
             Self::Array(members) => {
-                text.push('[');
+                page.text.push('[');
                 for (at, member) in members.iter().enumerate() {
-                    text.push_str(if at == 0 { "" } else { ", " });
-                    member.write(text, exact)?;
+                    page.cell(at);
+                    member.write(page)?;
+                    page.leave();
                 }
-                text.push(']');
+                page.text.push(']');
             }
             Self::Object(members) => {
-                text.push('{');
+                page.text.push('{');
                 for (at, (key, member)) in members.iter().enumerate() {
-                    text.push_str(if at == 0 { "" } else { ", " });
-                    write::string(key, text)?;
-                    text.push_str(": ");
-                    member.write(text, exact)?;
+                    page.member(at, key)?;
+                    member.write(page)?;
+                    page.leave();
                 }
-                text.push('}');
+                page.text.push('}');
             }
         }
         Ok(())

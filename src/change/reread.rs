@@ -3,6 +3,8 @@
 //! It knows nothing of how literals and names are written elsewhere: what the writer gets wrong, this does not
 //! get wrong in the same way. Every line must be one of a few; whatever is not fails.
 
+mod around;
+mod document;
 mod grammar;
 mod lex;
 mod pieces;

@@ -172,17 +172,12 @@ pub enum Hazard {
     NoKey(Foreign),
     /// Nothing told the table's engine.
     EngineUnknown(Foreign),
-    /// Numbers in JSON documents of the table that are UNSIGNED come back with a sign.
-    JsonSigns(Foreign),
 }
 
 impl fmt::Display for Hazard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoKey(table) => write!(f, "{table} has no key: of equal rows, any one is taken"),
-            Self::JsonSigns(table) => {
-                write!(f, "UNSIGNED numbers in JSON of {table} come back as INTEGER, of the same value")
-            }
             Self::EngineUnknown(table) => write!(f, "the engine of {table} is not known; it must be transactional"),
         }
     }

@@ -40,6 +40,15 @@ pub const STOP: &str = "SET @bg_stop=IF(@bg=CONNECTION_ID() AND @bg_off=0,0,(SEL
 pub const ORPHANS: &str = " INTO @bg_orphans";
 /// In front of asking again: an error must leave nothing behind that looks like an answer.
 pub const LEFT_NONE: &str = "SET @bg_left=NULL;";
+/// In front of the question what would change other rows: an error must leave nothing behind that looks like an answer.
+pub const AROUND_NONE: &str = "SET @bg_around=NULL;";
+/// Behind it: anything is off, and a line says so.
+pub const AROUND_END: &[&str] = &[
+    "SET @bg_off=@bg_off+IFNULL(@bg_around,1);",
+    "SELECT CONCAT('NOT APPLIED: ',IFNULL(@bg_around,'unknown'),' triggers or foreign keys would change other rows, \
+     and were not known when this was made: make it again with --schema of all tables, or --server') AS `undo` \
+     FROM DUAL WHERE IFNULL(@bg_around,1)>0;",
+];
 /// As [`STOP`], where every transaction has a guard of its own.
 pub const STOP_EACH: &str = "SET @bg_stop=IF(@bg_me=CONNECTION_ID() AND @bg_off=0,0,(SELECT 1 UNION ALL SELECT 2));";
 /// Statements in front of all others.

@@ -3,6 +3,7 @@
 //! Windows of the index are read from the last to the first, several at a time, and each becomes a piece of text;
 //! the pieces are written in their order, so that the script does not depend on how many threads there are.
 
+mod around;
 mod body;
 mod head;
 mod orphans;
@@ -26,7 +27,7 @@ pub use crate::change::undo::pages::{Undoing, rows};
 pub(super) use crate::change::undo::threads::ordered;
 use crate::model::change::BinlogPos;
 use crate::model::foreign::Foreign;
-use crate::model::script::{Checks, Choice, Commits, Gaps, Mode};
+use crate::model::script::{Checks, Choice, Commits, Gaps, Mode, Surroundings};
 use crate::report::{Fault, Reportable};
 
 /// Names a row of the logs that an index is of, in their order.
@@ -143,6 +144,9 @@ pub struct Request<'r> {
     pub header: Header,
     /// Foreign keys between its tables, as far as they are known.
     pub references: &'r [Reference],
+    /// The foreign keys and triggers that are known to stand around its tables: it asks the server that it runs on,
+    /// and stops where there are more that would change other rows with it. `None`: it does not ask.
+    pub around: Option<&'r Surroundings>,
     /// How many threads make it; 0 is as 1.
     pub threads: usize,
     /// Who watches.

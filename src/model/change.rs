@@ -11,7 +11,7 @@ use serde::Serialize;
 
 pub use crate::model::change::decimal::Decimal;
 pub use crate::model::change::gtid::Gtid;
-pub use crate::model::change::value::{Charset, Date, Plain, Value};
+pub use crate::model::change::value::{Charset, Date, JsonPlace, JsonScalar, JsonTypes, Plain, Value};
 use crate::model::foreign::Foreign;
 use crate::model::units::Moment;
 

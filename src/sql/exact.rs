@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::model::change::{Charset, Value};
+use crate::model::change::{Charset, JsonPlace, JsonScalar, JsonTypes, Value};
 
 /// What a column's type says of its literals.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -40,9 +40,12 @@ pub enum Inexact {
     /// No label of that number is known.
     #[error("no label of that number is known")]
     Label,
-    /// A document with decimals, dates or bytes inside, which have no text of their own.
-    #[error("a JSON document with values inside that have no text")]
+    /// A document with values inside that neither text nor an expression makes, such as bytes out of a BLOB column.
+    #[error("a JSON document with values inside that no expression makes")]
     Document,
+    /// A document with more such values as its text does not tell than one statement should have.
+    #[error("a JSON document with more values inside whose types its text does not tell than a statement can have")]
+    Places,
     /// Only what was done to a document.
     #[error("the log only has what was done to the JSON document")]
     Patch,
@@ -79,12 +82,7 @@ pub fn write_literal(out: &mut Vec<u8>, value: &Value<'_>, form: &Form) -> Resul
             introduced(out, bytes, charset)?;
         }
         Value::Set(bits) => introduced(out, &labels(*bits, form)?, form.labels_in)?,
-        Value::Json { exact: false, .. } => return Err(Inexact::Document),
-        Value::Json { text, .. } => {
-            out.extend_from_slice(b"CAST(");
-            introduced(out, text.as_bytes(), UTF8)?;
-            out.extend_from_slice(b" AS JSON)");
-        }
+        Value::Json { text, types } => document(out, text, types)?,
         Value::JsonPatch(_) => return Err(Inexact::Patch),
         Value::Geometry(bytes) | Value::Vector(bytes) => hex(out, bytes, 0),
     }
@@ -149,6 +147,60 @@ pub fn write_lookup(out: &mut Vec<u8>, name: &[u8], value: &Value<'_>, form: &Fo
     }
     Ok(is_needed)
 }
+
+/// A document by its text, and behind it the values whose types the text does not tell, each at its place.
+fn document(out: &mut Vec<u8>, text: &str, types: &JsonTypes) -> Result<(), Inexact> {
+    let places: &[JsonPlace] = match types {
+        JsonTypes::Plain => &[],
+        JsonTypes::At(places) => places,
+        JsonTypes::Untold => return Err(Inexact::Document),
+        JsonTypes::Many => return Err(Inexact::Places),
+    };
+    if let Some(whole) = places.iter().find(|place| &*place.path == "$") {
+        out.extend_from_slice(b"CAST(");
+        typed(out, &whole.value);
+        out.extend_from_slice(b" AS JSON)");
+        return Ok(());
+    }
+    if !places.is_empty() {
+        out.extend_from_slice(b"JSON_REPLACE(");
+    }
+    out.extend_from_slice(b"CAST(");
+    introduced(out, text.as_bytes(), UTF8)?;
+    out.extend_from_slice(b" AS JSON)");
+    for place in places {
+        out.push(b',');
+        introduced(out, place.path.as_bytes(), UTF8)?;
+        out.push(b',');
+        typed(out, &place.value);
+    }
+    if !places.is_empty() {
+        out.push(b')');
+    }
+    Ok(())
+}
+
+/// An expression that has a value's type. A decimal comes out of a column: whatever else makes one gives it another
+/// number of digits.
+fn typed(out: &mut Vec<u8>, value: &JsonScalar) {
+    let mut parts = |parts: &[&str]| parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
+    match value {
+        JsonScalar::Unsigned(number) => parts(&["CAST(", &number.to_string(), " AS UNSIGNED)"]),
+        JsonScalar::Signed(number) => parts(&["CAST(", &number.to_string(), " AS SIGNED)"]),
+        JsonScalar::Date(text) => parts(&["CAST('", text, "' AS DATE)"]),
+        JsonScalar::Time(text) => parts(&["CAST('", text, "' AS TIME(6))"]),
+        JsonScalar::DateTime(text) => parts(&["CAST('", text, "' AS DATETIME(6))"]),
+        JsonScalar::Timestamp(text) => parts(&[COLUMN[0], text, COLUMN[1], "TIMESTAMP(6)", COLUMN[2]]),
+        JsonScalar::Decimal { text, precision, scale } => {
+            parts(&[COLUMN[0], text, COLUMN[1], &format!("DECIMAL({precision},{scale})"), COLUMN[2]]);
+        }
+        JsonScalar::Bytes(bytes) => hex(out, bytes, 0),
+    }
+}
+
+/// Around a text and the type of the column that it is read into: not being one is an error.
+const COLUMN: [&str; 3] =
+    ["(SELECT v FROM JSON_TABLE('[\"", "\"]','$[0]' COLUMNS(v ", " PATH '$' ERROR ON EMPTY ERROR ON ERROR)) d)"];
 
 const UTF8: Charset = Charset::Named("utf8mb4");
 
@@ -330,6 +382,12 @@ fn introduced(out: &mut Vec<u8>, bytes: &[u8], charset: Charset) -> Result<(), I
     Ok(())
 }
 
+/// Writes a text in UTF-8.
+pub fn utf8(out: &mut Vec<u8>, text: &str) {
+    // What is UTF-8 is never malformed in it.
+    let _ = introduced(out, text.as_bytes(), UTF8);
+}
+
 fn quoted(out: &mut Vec<u8>, mut bytes: &[u8]) {
     out.push(b'\'');
     while let Some(at) = memchr::memchr(b'\'', bytes) {
@@ -445,10 +503,32 @@ mod tests {
 
     #[test]
     fn d02_documents_that_lose_something_are_refused() {
-        let json = |exact| Value::Json { text: Cow::Borrowed("{\"a\": 1.0}"), exact };
-        assert_eq!(literal(&json(true), &Form::default()).unwrap(), "CAST(_utf8mb4'{\"a\": 1.0}' AS JSON)");
-        assert_eq!(literal(&json(false), &Form::default()), Err(Inexact::Document));
+        let json = |types| Value::Json { text: Cow::Borrowed("{\"a\": 1.0}"), types };
+        let form = Form::default();
+        assert_eq!(literal(&json(JsonTypes::Plain), &form).unwrap(), "CAST(_utf8mb4'{\"a\": 1.0}' AS JSON)");
+        assert_eq!(literal(&json(JsonTypes::Untold), &form), Err(Inexact::Document));
+        assert_eq!(literal(&json(JsonTypes::Many), &form), Err(Inexact::Places));
         assert_eq!(literal(&Value::JsonPatch(Cow::Borrowed("x")), &Form::default()), Err(Inexact::Patch));
+    }
+
+    #[test]
+    fn d09_types_inside_documents_are_written_at_their_places() {
+        let at = |path: &str, value| JsonPlace { path: path.into(), value };
+        let places = [
+            at("$.\"a\"[3]", JsonScalar::Unsigned(5)),
+            at("$.\"\\\"\"", JsonScalar::Decimal { text: "-1.50".into(), precision: 10, scale: 2 }),
+            at("$.\"d\"", JsonScalar::Date("2020-01-02".into())),
+            at("$.\"b\"", JsonScalar::Bytes([0, 255].into())),
+        ];
+        let of = |places: &[JsonPlace]| Value::Json { text: "{}".into(), types: JsonTypes::At(places.into()) };
+        assert_eq!(
+            literal(&of(&places), &Form::default()).unwrap(),
+            "JSON_REPLACE(CAST(_utf8mb4'{}' AS JSON),_utf8mb4'$.\"a\"[3]',CAST(5 AS UNSIGNED),\
+             _utf8mb4 X'242E225C2222',(SELECT v FROM JSON_TABLE('[\"-1.50\"]','$[0]' COLUMNS(v DECIMAL(10,2) PATH '$' \
+             ERROR ON EMPTY ERROR ON ERROR)) d),_utf8mb4'$.\"d\"',CAST('2020-01-02' AS DATE),_utf8mb4'$.\"b\"',X'00FF')"
+        );
+        let whole = of(&[at("$", JsonScalar::Unsigned(5))]);
+        assert_eq!(literal(&whole, &Form::default()).unwrap(), "CAST(CAST(5 AS UNSIGNED) AS JSON)");
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 mod columns;
 mod damage;
 mod definitions;
+mod documents;
 mod fixtures;
 mod ids;
 mod literals;

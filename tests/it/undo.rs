@@ -156,7 +156,7 @@ fn fixtures_are_undone_to_the_state_before_them() {
             Product::Mysql => "mysql",
             Product::Mariadb => "mariadb",
         };
-        // Documents with decimals and dates inside have no exact text, and a dump loses them too.
+        // A dump loses what decimals and dates inside documents are, so its rows are not those of the log.
         let left_out: &[&str] = match server.product {
             Product::Mysql => &["docs_opaque"],
             Product::Mariadb => &[],
@@ -204,6 +204,8 @@ fn d21_d22_d42_d43_d75_what_cannot_be_undone_is_refused_with_every_reason() {
         let unnamed = plan(&logs(&name("alltypes")), b"", &[]).expect_err("no definitions");
         assert!(unnamed.iter().all(|refusal| refusal.reason == Reason::Unnamed));
     }
-    let opaque = refused("mysql-alltypes", "mysql-alltypes");
-    assert!(!opaque.is_empty() && opaque.iter().all(|why| why.contains("JSON document")), "{opaque:?}");
+    // Decimals and dates inside documents are none.
+    let definitions = fixture_file("mysql-alltypes", "after.sql.gz");
+    let all = plan(&logs("mysql-alltypes"), &definitions, &[]).expect("nothing stands against it");
+    assert!(written(&all, &Request::default()).contains("JSON_REPLACE(CAST(_utf8mb4"));
 }

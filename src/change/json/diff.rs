@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use crate::change::bytes::Bytes;
 use crate::change::error::Broken;
-use crate::change::json::{DEPTH, Tree, write};
+use crate::change::json::write::{self, Page};
+use crate::change::json::{DEPTH, Tree};
 use crate::model::change::Value;
 
 /// One operation.
@@ -69,9 +70,9 @@ pub fn patched(before: &[u8], differences: &[u8]) -> Result<Value<'static>, Brok
         let diff = diff?;
         apply(&mut tree, diff)?;
     }
-    let (mut text, mut exact) = (String::with_capacity(before.len()), true);
-    tree.write(&mut text, &mut exact)?;
-    Ok(Value::Json { text: Cow::Owned(text), exact })
+    let mut page = Page::new(before.len());
+    tree.write(&mut page)?;
+    Ok(page.value())
 }
 
 /// The differences in words, for an update whose document before is not in the log.
@@ -91,8 +92,9 @@ pub fn describe(differences: &[u8]) -> Result<Value<'static>, Broken> {
         let separator = if text.is_empty() { "" } else { "\n" };
         let _ = write!(text, "{separator}{verb} {path}"); // a String takes everything
         if let Some(value) = value {
-            text.push_str(": ");
-            write::document(value, &mut text, &mut true)?;
+            let mut page = Page::new(value.len());
+            write::document(value, &mut page)?;
+            let _ = write!(text, ": {}", page.text);
         }
     }
     Ok(Value::JsonPatch(Cow::Owned(text)))

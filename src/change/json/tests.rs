@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::Value as Parsed;
 
 use super::*;
+use crate::model::change::{JsonPlace, JsonScalar, JsonTypes};
 
 /// Encodes a document as the server does, small containers only: written down a second time, from the description.
 fn encode(value: &Parsed) -> Vec<u8> {
@@ -60,7 +61,7 @@ fn container(members: Vec<(Option<&String>, &Parsed)>) -> Vec<u8> {
 
 fn printed(bytes: &[u8]) -> String {
     match text(bytes).unwrap() {
-        Value::Json { text, exact: true } => text.into_owned(),
+        Value::Json { text, .. } => text.into_owned(),
         other => panic!("{other:?}"),
     }
 }
@@ -144,7 +145,9 @@ fn differences_replace_insert_and_remove() {
         ([diff(2, "$.a[2]", None), diff(2, "$.zz", None)].concat(), r#"{"a": [1, 2], "b c": {"x": 1}}"#),
     ];
     for (differences, expected) in cases {
-        let Ok(Value::Json { text, exact: true }) = patched(&before, &differences) else { panic!("{expected}") };
+        let Ok(Value::Json { text, types: JsonTypes::Plain }) = patched(&before, &differences) else {
+            panic!("{expected}")
+        };
         assert_eq!(text, expected);
     }
     assert!(patched(&before, &diff(0, "$.nowhere", Some(1.into()))).is_err());
@@ -172,4 +175,60 @@ fn a_tiny_number_keeps_its_last_bit() {
     let number: f64 = "-5.3242350861941146e-114".parse().unwrap();
     let text = printed(&[&[11][..], &number.to_le_bytes()].concat());
     assert_eq!(text.parse::<f64>().unwrap().to_bits(), number.to_bits());
+}
+
+fn unsigned(number: u16) -> Vec<u8> {
+    [&[6][..], &number.to_le_bytes()].concat()
+}
+
+/// An object with one member that is an array of two: a number without a sign and one with one.
+fn under(key: &[u8]) -> Vec<u8> {
+    let array = [2, 0, 10, 0, 6, 5, 0, 5, 6, 0];
+    let (offset, len) = (11_u16, key.len() as u16);
+    let value = offset + len;
+    let head = [1_u16.to_le_bytes(), (value + array.len() as u16).to_le_bytes(), offset.to_le_bytes()].concat();
+    [&[0][..], &head, &len.to_le_bytes(), &[2], &value.to_le_bytes(), key, &array].concat()
+}
+
+fn places(bytes: &[u8]) -> JsonTypes {
+    match text(bytes).unwrap() {
+        Value::Json { types, .. } => types,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn numbers_without_a_sign_are_told_with_their_paths() {
+    let one = |path: &str, number| {
+        JsonTypes::At([JsonPlace { path: path.into(), value: JsonScalar::Unsigned(number) }].into())
+    };
+    assert_eq!(places(&unsigned(7)), one("$", 7));
+    let keys = [(&b"a"[..], "$.\"a\"[0]"), (b"", "$.\"\"[0]"), (b"\"\\\x01\n", r#"$."\"\\\u0001\n"[0]"#)];
+    for (key, path) in keys.into_iter().chain([("\u{1f600}".as_bytes(), "$.\"\u{1f600}\"[0]")]) {
+        assert_eq!(places(&under(key)), one(path, 5));
+        // As well in a document that differences were applied to.
+        let Ok(Value::Json { types, .. }) = patched(&under(key), &[]) else { panic!("{path}") };
+        assert_eq!(types, one(path, 5));
+    }
+    // What needs more than 32 bits is read without a sign, unless one stands there.
+    for (number, is_told) in [(u64::from(u32::MAX), false), (1 << 32, true), (u64::MAX, true)] {
+        let types = places(&[&[10][..], &number.to_le_bytes()].concat());
+        assert_eq!(types, if is_told { JsonTypes::Plain } else { one("$", number) });
+    }
+    for (number, is_told) in [(i64::from(u32::MAX), true), (1 << 32, false), (i64::MAX, false), (i64::MIN, true)] {
+        let types = places(&[&[9][..], &number.to_le_bytes()].concat());
+        assert_eq!(types != JsonTypes::Plain, !is_told, "{number}");
+    }
+    assert_eq!(places(&[&[15, 252, 1][..], b"x"].concat()), JsonTypes::Untold);
+}
+
+#[test]
+fn no_statement_has_more_places_than_a_server_sets_at_once() {
+    let array = |count: u32| {
+        let size = 8 + count * 5;
+        let entry = [&[6][..], &5_u32.to_le_bytes()].concat();
+        [&[3][..], &count.to_le_bytes(), &size.to_le_bytes(), &entry.repeat(count as usize)].concat()
+    };
+    assert!(matches!(places(&array(20_000)), JsonTypes::At(places) if places.len() == 20_000));
+    assert_eq!(places(&array(20_001)), JsonTypes::Many);
 }

@@ -1,72 +1,152 @@
 //! Text of documents, byte for byte as MySQL prints it.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use data_encoding::BASE64;
 
 use crate::change::bytes::Bytes;
 use crate::change::error::Broken;
-use crate::change::json::DEPTH;
 use crate::change::json::read::{Container, Node, Scalar, document as root};
+use crate::change::json::{DEPTH, typed};
 use crate::change::temporal;
-use crate::model::change::{Decimal, Plain, Value};
+use crate::model::change::{Decimal, JsonPlace, JsonTypes, Plain, Value};
 
 /// A document's text grows with its bytes: what prints to more is one whose parts share their bytes.
 const SWELL: usize = 64;
+/// The most values of one document that a statement sets one by one: a server takes a second for so many.
+const PLACES: usize = 20_000;
+/// The most bytes of their paths: each has all keys that its value is under.
+const PATHS: usize = 4 << 20;
 
-pub(super) fn document(bytes: &[u8], text: &mut String, exact: &mut bool) -> Result<(), Broken> {
-    let mut writer = Writer { text, exact, most: bytes.len().saturating_mul(SWELL).saturating_add(1024) };
-    writer.node(root(bytes)?, 0)
+pub(super) fn document<'a>(bytes: &'a [u8], page: &mut Page<'a>) -> Result<(), Broken> {
+    page.most = bytes.len().saturating_mul(SWELL).saturating_add(1024);
+    page.node(root(bytes)?)
 }
 
-struct Writer<'t> {
-    text: &'t mut String,
-    exact: &'t mut bool,
+/// A document's text while it is written, and the values in it whose types it does not tell.
+pub(super) struct Page<'a> {
+    pub text: String,
     most: usize,
+    /// Where the value that is written stands.
+    path: Vec<Leg<'a>>,
+    places: Vec<JsonPlace>,
+    /// Bytes of their paths.
+    paths: usize,
+    types: JsonTypes,
 }
 
-impl Writer<'_> {
-    fn node(&mut self, node: Node<'_>, depth: usize) -> Result<(), Broken> {
-        if depth > DEPTH || self.text.len() > self.most {
+/// One step of a path.
+#[derive(Clone, Copy)]
+enum Leg<'a> {
+    Member(&'a [u8]),
+    Cell(usize),
+}
+
+impl<'a> Page<'a> {
+    /// For a document of about so many bytes.
+    pub fn new(bytes: usize) -> Self {
+        let (text, types) = (String::with_capacity(bytes), JsonTypes::Plain);
+        Self { text, most: usize::MAX, path: vec![], places: vec![], paths: 0, types }
+    }
+
+    pub fn value(self) -> Value<'static> {
+        let types = match self.types {
+            JsonTypes::Plain if !self.places.is_empty() => JsonTypes::At(self.places.into()),
+            types => types,
+        };
+        Value::Json { text: Cow::Owned(self.text), types }
+    }
+
+    fn node(&mut self, node: Node<'a>) -> Result<(), Broken> {
+        if self.path.len() > DEPTH || self.text.len() > self.most {
             return Err(Broken("a JSON document that is nested too deep or holds itself"));
         }
         match node {
-            Node::Scalar(value) => scalar(&value, self.text, self.exact),
-            Node::Array(array) => self.members(array, ['[', ']'], depth, false),
-            Node::Object(object) => self.members(object, ['{', '}'], depth, true),
+            Node::Scalar(value) => self.scalar(&value),
+            Node::Array(array) => self.members(array, ['[', ']'], false),
+            Node::Object(object) => self.members(object, ['{', '}'], true),
         }
     }
 
-    fn members(&mut self, of: Container<'_>, around: [char; 2], depth: usize, keys: bool) -> Result<(), Broken> {
+    fn members(&mut self, of: Container<'a>, around: [char; 2], keys: bool) -> Result<(), Broken> {
         self.text.push(around[0]);
         for at in 0..of.len() {
-            self.text.push_str(if at == 0 { "" } else { ", " });
             if keys {
-                string(of.key(at)?, self.text)?;
-                self.text.push_str(": ");
+                self.member(at, of.key(at)?)?;
+            } else {
+                self.cell(at);
             }
-            self.node(of.value(at)?, depth + 1)?;
+            self.node(of.value(at)?)?;
+            self.leave();
         }
         self.text.push(around[1]);
         Ok(())
     }
-}
 
-pub(super) fn scalar(value: &Scalar<'_>, text: &mut String, exact: &mut bool) -> Result<(), Broken> {
-    match value {
-        Scalar::Null => text.push_str("null"),
-        Scalar::Bool(true) => text.push_str("true"),
-        Scalar::Bool(false) => text.push_str("false"),
-        Scalar::Int(number) => push(text, number),
-        Scalar::UInt(number) => push(text, number),
-        Scalar::Double(number) => double(*number, text)?,
-        Scalar::Text(bytes) => string(bytes, text)?,
-        Scalar::Opaque(kind, bytes) => {
-            *exact = false;
-            opaque(*kind, bytes, text)?;
-        }
+    /// Member number `at` of an object begins.
+    pub fn member(&mut self, at: usize, key: &'a [u8]) -> Result<(), Broken> {
+        self.cell(at);
+        self.path.pop();
+        self.path.push(Leg::Member(key));
+        string(key, &mut self.text)?;
+        self.text.push_str(": ");
+        Ok(())
     }
-    Ok(())
+
+    /// Cell number `at` of an array begins.
+    pub fn cell(&mut self, at: usize) {
+        self.text.push_str(if at == 0 { "" } else { ", " });
+        self.path.push(Leg::Cell(at));
+    }
+
+    /// Its value ends.
+    pub fn leave(&mut self) {
+        self.path.pop();
+    }
+
+    pub fn scalar(&mut self, value: &Scalar<'_>) -> Result<(), Broken> {
+        let text = &mut self.text;
+        match value {
+            Scalar::Null => text.push_str("null"),
+            Scalar::Bool(true) => text.push_str("true"),
+            Scalar::Bool(false) => text.push_str("false"),
+            Scalar::Int(number) => push(text, number),
+            Scalar::UInt(number) => push(text, number),
+            Scalar::Double(number) => double(*number, text)?,
+            Scalar::Text(bytes) => string(bytes, text)?,
+            Scalar::Opaque(kind, bytes) => opaque(*kind, bytes, text)?,
+        }
+        if typed::is_told(value) || self.types != JsonTypes::Plain {
+            return Ok(());
+        }
+        let Some(value) = typed::of(value)? else {
+            self.types = JsonTypes::Untold;
+            return Ok(());
+        };
+        let path = self.path_text()?;
+        self.paths += path.len();
+        if self.places.len() >= PLACES || self.paths > PATHS {
+            self.types = JsonTypes::Many;
+            return Ok(());
+        }
+        self.places.push(JsonPlace { path: path.into(), value });
+        Ok(())
+    }
+
+    fn path_text(&self) -> Result<String, Broken> {
+        let mut path = "$".to_owned();
+        for leg in &self.path {
+            match leg {
+                Leg::Cell(at) => push(&mut path, format_args!("[{at}]")),
+                Leg::Member(key) => {
+                    path.push('.');
+                    string(key, &mut path)?;
+                }
+            }
+        }
+        Ok(path)
+    }
 }
 
 fn push(text: &mut String, part: impl std::fmt::Display) {

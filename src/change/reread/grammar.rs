@@ -34,10 +34,8 @@ pub(super) struct Nobody;
 
 impl See for Nobody {}
 
-type Read<T> = Result<T, &'static str>;
+pub(super) type Read<T> = Result<T, &'static str>;
 
-/// How deep a literal may wrap another: `CAST(.. AS JSON)`.
-const DEPTH: u8 = 2;
 const GUARD: &[u8] = b"@bg=CONNECTION_ID()";
 
 /// Reads one whole statement, with its semicolon.
@@ -85,30 +83,34 @@ pub(super) fn orphans(text: &[u8]) -> Read<(&[u8], &[u8])> {
     cursor.end().map(|()| (question, variable))
 }
 
-struct Cursor<'a, 's, S> {
-    rest: &'a [u8],
+pub(super) struct Cursor<'a, 's, S> {
+    pub(super) rest: &'a [u8],
     see: &'s mut S,
 }
 
-impl<'a, S: See> Cursor<'a, '_, S> {
-    fn eat(&mut self, word: &[u8]) -> bool {
+impl<'a, 's, S: See> Cursor<'a, 's, S> {
+    pub(super) fn over(rest: &'a [u8], see: &'s mut S) -> Self {
+        Self { rest, see }
+    }
+
+    pub(super) fn eat(&mut self, word: &[u8]) -> bool {
         let behind = self.rest.strip_prefix(word);
         self.rest = behind.unwrap_or(self.rest);
         behind.is_some()
     }
 
-    fn must(&mut self, word: &'static [u8]) -> Read<()> {
+    pub(super) fn must(&mut self, word: &'static [u8]) -> Read<()> {
         if self.eat(word) { Ok(()) } else { Err(std::str::from_utf8(word).unwrap_or("a word")) }
     }
 
-    fn end(&mut self) -> Read<()> {
+    pub(super) fn end(&mut self) -> Read<()> {
         self.must(b";")?;
         if self.rest.is_empty() { Ok(()) } else { Err("something stands behind the statement's end") }
     }
 
     /// As many of these bytes as there are.
     #[inline]
-    fn run(&mut self, fits: impl Fn(u8) -> bool) -> &'a [u8] {
+    pub(super) fn run(&mut self, fits: impl Fn(u8) -> bool) -> &'a [u8] {
         let end = self.rest.iter().position(|byte| !fits(*byte)).unwrap_or(self.rest.len());
         let (run, rest) = self.rest.split_at(end);
         self.rest = rest;
@@ -127,7 +129,7 @@ impl<'a, S: See> Cursor<'a, '_, S> {
                 let column = cursor.name()?;
                 cursor.see.column(column);
                 cursor.must(b"=")?;
-                let literal = cursor.literal(0)?;
+                let literal = cursor.literal()?;
                 cursor.see.value(literal);
                 Ok(())
             })?;
@@ -153,7 +155,7 @@ impl<'a, S: See> Cursor<'a, '_, S> {
             cursor.must(b"SELECT ")?;
             cursor.see.row();
             let literals = cursor.list(b",", |cursor| {
-                let literal = cursor.literal(0)?;
+                let literal = cursor.literal()?;
                 cursor.see.value(literal);
                 Ok(())
             })?;
@@ -185,10 +187,10 @@ impl<'a, S: See> Cursor<'a, '_, S> {
         let (form, literal) = if form == ConditionForm::Same && self.eat(b" IS NULL") {
             (form, &b"NULL"[..])
         } else if form == ConditionForm::Same && self.eat(b"=") {
-            (ConditionForm::Lookup, self.literal(0)?)
+            (ConditionForm::Lookup, self.literal()?)
         } else {
             self.must(b" <=> ")?;
-            (form, self.literal(0)?)
+            (form, self.literal()?)
         };
         self.see.condition(column, form, literal);
         Ok(())
@@ -217,7 +219,7 @@ impl<'a, S: See> Cursor<'a, '_, S> {
     }
 
     /// How many there are; at least one.
-    fn list(&mut self, between: &[u8], mut one: impl FnMut(&mut Self) -> Read<()>) -> Read<u64> {
+    pub(super) fn list(&mut self, between: &[u8], mut one: impl FnMut(&mut Self) -> Read<()>) -> Read<u64> {
         let mut count = 0;
         loop {
             one(self)?;
@@ -252,13 +254,13 @@ impl<'a, S: See> Cursor<'a, '_, S> {
         }
     }
 
-    fn literal(&mut self, depth: u8) -> Read<&'a [u8]> {
+    fn literal(&mut self) -> Read<&'a [u8]> {
         let text = self.rest;
-        self.any_literal(depth)?;
+        self.any_literal()?;
         Ok(&text[..text.len() - self.rest.len()])
     }
 
-    fn any_literal(&mut self, depth: u8) -> Read<()> {
+    fn any_literal(&mut self) -> Read<()> {
         match self.rest.first() {
             Some(b'\'') => self.quoted(),
             Some(b'X') if self.eat(b"X'") => self.digits(),
@@ -271,14 +273,7 @@ impl<'a, S: See> Cursor<'a, '_, S> {
                 if self.eat(b" X'") { self.digits() } else { self.quoted() }
             }
             Some(b'N') => self.must(b"NULL"),
-            Some(b'C') => {
-                self.must(b"CAST(")?;
-                if depth >= DEPTH {
-                    return Err("a literal inside too many others");
-                }
-                self.any_literal(depth + 1)?;
-                self.must(b" AS JSON)")
-            }
+            Some(b'C' | b'J') => self.document(),
             Some(b'b') => {
                 self.must(b"b'")?;
                 self.run(|byte| matches!(byte, b'0' | b'1'));
@@ -288,7 +283,7 @@ impl<'a, S: See> Cursor<'a, '_, S> {
         }
     }
 
-    fn digits(&mut self) -> Read<()> {
+    pub(super) fn digits(&mut self) -> Read<()> {
         let end = memchr::memchr(b'\'', self.rest).ok_or("bytes without an end")?;
         let digits = &self.rest[..end];
         let is_digit = |byte: &u8| byte.is_ascii_digit() | (b'A'..=b'F').contains(byte);
@@ -300,7 +295,7 @@ impl<'a, S: See> Cursor<'a, '_, S> {
     }
 
     /// A string that reads the same whether backslashes escape or not: there are none.
-    fn quoted(&mut self) -> Read<()> {
+    pub(super) fn quoted(&mut self) -> Read<()> {
         self.must(b"'")?;
         loop {
             let end = memchr::memchr(b'\'', self.rest).ok_or("a string without an end")?;
@@ -315,7 +310,7 @@ impl<'a, S: See> Cursor<'a, '_, S> {
         }
     }
 
-    fn number(&mut self) -> Read<()> {
+    pub(super) fn number(&mut self) -> Read<()> {
         let is_digit = |byte: u8| byte.is_ascii_digit();
         self.eat(b"-");
         if self.run(is_digit).is_empty() {

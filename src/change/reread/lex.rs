@@ -1,5 +1,6 @@
 //! Lines of a script, each for itself.
 
+use crate::change::reread::around;
 use crate::change::reread::grammar::{self, See, Statement};
 use crate::change::script::{COUNT, COUNT_EACH, HIDDEN, ONE, PUT_OR_NOT, SET_OR_NOT, SET_OVER, TAKEN_OVER};
 use crate::model::change::ChangeKind;
@@ -23,6 +24,8 @@ pub(super) enum Token {
     Existence { table: usize, is_hidden: bool },
     /// Counts rows that refer to nothing: the question, and the variable it goes to.
     Orphans { question: Vec<u8>, variable: Vec<u8>, is_hidden: bool },
+    /// Asks for triggers and foreign keys.
+    Around,
     /// Counts the statement in front, in one of the two forms.
     Count { off: Off, is_each: bool },
     /// Some other line, which must be one that is expected there.
@@ -85,6 +88,9 @@ impl Lexed {
                 return Err("a statement is hidden that need not be");
             }
             return self.running(text.as_bytes(), true, see)?.ok_or("a statement of another kind");
+        }
+        if line.starts_with(b"SELECT (") || line.starts_with(b"SELECT GREATEST(") {
+            return around::question(line).map(|()| Token::Around);
         }
         if let Some(token) = self.running(line, false, see)? {
             return Ok(token);

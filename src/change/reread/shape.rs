@@ -6,9 +6,9 @@ use std::collections::{HashMap, VecDeque};
 use crate::change::reread::lex::{Lexed, Off, Token};
 use crate::change::reread::{Doings, RereadError};
 use crate::change::script::{
-    CHECK, CHECKS, CLOSING, CLOSING_EACH, DECIDE, DECIDED, ENDED, ENDED_LASTING, FORGET, GROUP, HERE_NONE, LEFT_NONE,
-    Lines, NARROW, OPENING, RESTORING, RESUME, RESUMED, ROWS, RUN_HIDDEN, SETTLED, STOP, STOP_EACH, UNCHECK,
-    ended_each, guard_each, mark_each, off_by_orphans, tell_each,
+    AROUND_END, AROUND_NONE, CHECK, CHECKS, CLOSING, CLOSING_EACH, DECIDE, DECIDED, ENDED, ENDED_LASTING, FORGET,
+    GROUP, HERE_NONE, LEFT_NONE, Lines, NARROW, OPENING, RESTORING, RESUME, RESUMED, ROWS, RUN_HIDDEN, SETTLED, STOP,
+    STOP_EACH, UNCHECK, ended_each, guard_each, mark_each, off_by_orphans, tell_each,
 };
 use crate::model::change::ChangeKind;
 
@@ -40,6 +40,8 @@ pub(super) struct Shape {
     /// Whether the last line was such a place.
     at_stop: bool,
     is_unchecked: bool,
+    /// Whether triggers and foreign keys were asked for.
+    was_asked: bool,
     /// Questions for rows that refer to nothing, and how many were asked again.
     orphans: (Vec<Vec<u8>>, usize),
     /// The script's name, and the number of its last transaction.
@@ -70,6 +72,10 @@ enum Over {
     None,
     /// The look itself comes next.
     Look,
+    /// Not a row: triggers and foreign keys are asked for.
+    Around,
+    /// They were, and a place to stop at comes next.
+    Asked,
     /// It was looked for in that table.
     Looked(usize),
     /// Not a row: rows that refer to nothing are asked for again.
@@ -108,6 +114,7 @@ impl Shape {
             loose: 0,
             at_stop: false,
             is_unchecked: false,
+            was_asked: false,
             orphans: (vec![], 0),
             name: String::new(),
             number: 0,
@@ -197,6 +204,11 @@ impl Shape {
                 self.over = Over::Looked(self.table(*table, lexed)?);
                 *is_hidden
             }
+            Token::Around if self.over == Over::Around => {
+                self.over = Over::Asked;
+                self.expect(AROUND_END);
+                false
+            }
             Token::Orphans { question, variable, is_hidden } => {
                 self.orphans(question, variable)?;
                 *is_hidden
@@ -214,7 +226,7 @@ impl Shape {
 
     fn begin_statement(&mut self) -> Fits {
         self.settle()?;
-        if matches!(self.over, Over::Look | Over::Orphans) {
+        if matches!(self.over, Over::Look | Over::Orphans | Over::Around | Over::Asked) {
             return Err("what is to be looked for is not");
         }
         if self.style == Some(Lines::Each) && !self.is_open {
@@ -273,6 +285,9 @@ impl Shape {
     }
 
     fn other(&mut self, line: &str, was_stop: bool) -> Fits {
+        if self.over == Over::Asked {
+            return self.asked(line);
+        }
         if self.over != Over::None {
             return Err("a row that is overwritten is not looked for, or nothing is done about it");
         }
@@ -300,6 +315,10 @@ impl Shape {
                 return Err("a script's name that is none");
             }
             (self.style, self.name) = (Some(Lines::Each), name.to_owned());
+            return Ok(());
+        }
+        if line == AROUND_NONE && self.phase == Phase::Head && !self.was_asked && self.orphans.0.is_empty() {
+            (self.over, self.was_asked) = (Over::Around, true);
             return Ok(());
         }
         self.settle()?;
@@ -335,6 +354,22 @@ impl Shape {
             }
             _ => Err("a line that may not stand there"),
         }
+    }
+
+    /// The line behind the answer to what stands around the tables: a place to stop at, in front of which nothing
+    /// applies any more where nothing rolls back.
+    fn asked(&mut self, line: &str) -> Fits {
+        self.over = Over::None;
+        match (line, self.style) {
+            (NARROW, None) => {
+                self.style = Some(Lines::Lasting);
+                self.expect(&[STOP]);
+            }
+            (STOP, None) => self.style = Some(Lines::Once),
+            (STOP_EACH, Some(Lines::Each)) => {}
+            _ => return Err("a place to stop at is missing"),
+        }
+        Ok(())
     }
 
     fn decide(&mut self, line: &str, was_stop: bool) -> Fits {

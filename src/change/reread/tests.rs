@@ -3,8 +3,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::change::reread::grammar::{Nobody, statement};
 use crate::change::script::{
-    self, CHECKS, CLOSING, CLOSING_EACH, COUNT, DECIDE, DECIDED, ENDED, ENDED_LASTING, FORGET, GROUP, Lines, NARROW,
-    OPENING, RESTORING, RESUME, RESUMED, SETTLED, STOP, STOP_EACH, UNCHECK,
+    self, AROUND_END, AROUND_NONE, CHECKS, CLOSING, CLOSING_EACH, COUNT, DECIDE, DECIDED, ENDED, ENDED_LASTING, FORGET,
+    GROUP, Lines, NARROW, OPENING, RESTORING, RESUME, RESUMED, SETTLED, STOP, STOP_EACH, UNCHECK,
 };
 use crate::model::foreign::Foreign;
 
@@ -13,6 +13,9 @@ const DELETE: &str =
 const UPDATE: &str = "UPDATE `s`.`t` SET `a`=NULL,`b``c`=_utf8mb4'it''s' WHERE @bg=CONNECTION_ID() AND `a`+0 <=> 5";
 const INSERT: &str = "INSERT INTO `s`.`t` (`a`,`b``c`) SELECT 1,CAST(_utf8mb4'{}' AS JSON) FROM DUAL WHERE \
     @bg=CONNECTION_ID() UNION ALL SELECT -1e-5,b'01' FROM DUAL WHERE @bg=CONNECTION_ID()";
+const AROUND: &str = "SELECT (SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE \
+    INSTR(EVENT_MANIPULATION,'DELETE')>0 AND (EVENT_OBJECT_SCHEMA,EVENT_OBJECT_TABLE) IN((_utf8mb4's',_utf8mb4't'))) \
+    INTO @bg_around;";
 const HIDDEN: &str = "DELETE FROM `s`.`\u{fc}` WHERE @bg=CONNECTION_ID() AND `\u{e4}` <=> '-1e-5'";
 const STATEMENTS: [(&str, usize); 4] = [(INSERT, 2), (UPDATE, 1), (DELETE, 1), (HIDDEN, 1)];
 
@@ -24,6 +27,14 @@ fn body(style: Lines, statements: &[(&str, usize)]) -> Vec<u8> {
     script::lines(&mut out, SETTLED);
     if style == Lines::Each {
         script::lines(&mut out, &[&format!("{RESUME}0a{RESUMED}")]);
+    }
+    script::lines(&mut out, &[AROUND_NONE, AROUND]);
+    script::lines(&mut out, AROUND_END);
+    if style == Lines::Lasting {
+        script::lines(&mut out, &[NARROW]);
+    }
+    script::lines(&mut out, &[script::stop(style)]);
+    if style == Lines::Each {
         script::lines(&mut out, &[&script::guard_each(1)]);
     }
     for (nth, (sql, rows)) in statements.iter().enumerate() {
@@ -105,7 +116,13 @@ fn forged(style: Lines, from: &str, to: &str) -> Vec<u8> {
 
 #[test]
 fn nothing_but_the_expected_statements_passes() {
-    let forgeries: [(&str, &str); 16] = [
+    let (twice, late) = (format!("{AROUND}\n{AROUND}"), format!("{STOP}\n{AROUND_NONE}"));
+    let forgeries: [(&str, &str); 21] = [
+        (AROUND, ""),
+        (AROUND, &twice),
+        (AROUND_NONE, "SET @bg_around=0;"),
+        ("IFNULL(@bg_around,1);", "0;"),
+        (STOP, &late),
         ("SET autocommit=0,completion_type=0;", "SET autocommit=1,completion_type=0;"),
         ("SET autocommit=0,completion_type=0;", "START TRANSACTION;"),
         ("DELETE FROM `s`.`u`", "DROP TABLE `s`.`u`"),
@@ -201,6 +218,9 @@ proptest! {
         let _ = statement(&bytes, &mut Nobody);
         let front = b"DELETE FROM `a`.`b` WHERE @bg=CONNECTION_ID() AND ";
         let _ = statement(&[&front[..], &bytes].concat(), &mut Nobody);
+        let document = b"UPDATE `a`.`b` SET `c`=JSON_REPLACE(CAST(_utf8mb4'{}' AS JSON),_utf8mb4'$";
+        let _ = statement(&[&document[..], &bytes].concat(), &mut Nobody);
+        prop_assert!(around::question(&[&AROUND.as_bytes()[..AROUND.len() - 40], &bytes].concat()).is_err());
         prop_assert!(read(&whole(&bytes), 2).is_err());
     }
 

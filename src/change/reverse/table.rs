@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::change::json;
 use crate::change::reverse::{Hazard, Reason};
-use crate::change::rows::{Cell, RowCells};
 use crate::change::schema::{Described, TableFacts, Unknown};
 use crate::change::table::{Layout, Table};
-use crate::change::undo::Direction;
 use crate::model::change::{ChangeKind, Charset};
 use crate::model::foreign::Foreign;
 use crate::sql::exact::Form;
@@ -129,22 +126,6 @@ impl UndoTable {
     pub fn hazards(&self, kind: ChangeKind) -> impl Iterator<Item = Hazard> {
         let no_key = (!self.has_key() && kind != ChangeKind::Insert).then(|| Hazard::NoKey(self.label()));
         no_key.into_iter().chain(self.engine.is_empty().then(|| Hazard::EngineUnknown(self.label())))
-    }
-
-    /// What a reviewer must know of a row that comes back, or is set back.
-    pub(in crate::change) fn row_hazard(&self, cells: &RowCells<'_>, direction: Direction) -> Option<Hazard> {
-        let (then, now) = match direction {
-            Direction::Undo => (&cells.before, &cells.after),
-            Direction::Redo => (&cells.after, &cells.before),
-        };
-        let comes_back = |at: usize| match (then.get(at), now.get(at)) {
-            (then, now) if then == now => false,
-            (Some(Cell::Bytes(document)), _) => json::loses_signs(document),
-            _ => false,
-        };
-        let is_document = |at: &usize| matches!(self.log.columns[*at].layout, Layout::Json(_));
-        let has_one = self.log.json_columns > 0 && (0..self.log.columns.len()).filter(is_document).any(comes_back);
-        has_one.then(|| Hazard::JsonSigns(self.label()))
     }
 
     fn label(&self) -> Foreign {

@@ -1,6 +1,7 @@
 //! INSERT, UPDATE and DELETE, as far as they compare columns with values.
 
 mod condition;
+mod document;
 
 use crate::change::review::literal::{self, Literal};
 use crate::model::change::ChangeKind;
@@ -174,25 +175,16 @@ impl<'t, 'a> Cursor<'t, 'a> {
     }
 
     fn literal(&mut self) -> Option<Literal> {
-        if self.peek().is_some_and(|token| token.is("CAST")) {
-            return self.cast_document();
+        if self.peek().is_some_and(|token| token.is_any(&["CAST", "JSON_REPLACE"])) {
+            return self.document();
         }
+        self.plain()
+    }
+
+    fn plain(&mut self) -> Option<Literal> {
         let (literal, taken) = literal::read(self.rest(), self.dialect)?;
         self.at += taken;
         Some(literal)
-    }
-
-    /// `CAST(literal AS JSON)`.
-    fn cast_document(&mut self) -> Option<Literal> {
-        let start = self.at;
-        self.at += 1;
-        let inner = self.eat_sign(b'(').then(|| self.literal()).flatten();
-        let closed = self.eat("AS") && self.eat("JSON") && self.eat_sign(b')');
-        if inner.is_none() || !closed {
-            self.at = start;
-            return None;
-        }
-        inner
     }
 
     fn set(&mut self, statement: &mut RowStatement) {
@@ -331,6 +323,26 @@ mod tests {
         let seen = [View::Bytes, View::TextBytes, View::Number, View::Hex].map(How::Seen);
         assert_eq!(hows, [&[How::Equals][..], &seen].concat());
 
+        let column = "(SELECT v FROM JSON_TABLE('[\"1.50\"]','$[0]' COLUMNS(v DECIMAL(10,2) PATH '$' ERROR ON EMPTY \
+            ERROR ON ERROR)) d)";
+        for (document, printed) in [
+            ("CAST(_utf8mb4'{}' AS JSON)".to_owned(), "{}"),
+            ("CAST(CAST(5 AS UNSIGNED) AS JSON)".to_owned(), "5"),
+            ("CAST(CAST('2020-01-02' AS DATE) AS JSON)".to_owned(), "\"2020-01-02\""),
+            (format!("CAST({column} AS JSON)"), "1.50"),
+            (
+                format!(
+                    "JSON_REPLACE(CAST(_utf8mb4'[5, 1.50]' AS JSON),_utf8mb4'$[0]',CAST(5 AS UNSIGNED),_utf8mb4'$[1]',\
+                     {column})"
+                ),
+                "[5, 1.50]",
+            ),
+        ] {
+            let read = one(&format!("UPDATE `d`.`t` SET `j`={document},`n`=1 WHERE @bg=CONNECTION_ID() AND `k`=1"));
+            assert!(!read.traits.computes && read.set.len() == 2, "{document}: {read:?}");
+            assert_eq!(read.set[0].value.text(), Some(printed.as_bytes()), "{document}");
+        }
+
         let rows = one("INSERT INTO t (a,b) VALUES (1,'x'),(2,NULL)");
         assert_eq!((rows.rows, rows.tuples.len(), rows.columns.len()), (2, 2, 2));
         assert!(!rows.traits.computes);
@@ -350,6 +362,9 @@ mod tests {
             ("DELETE FROM t WHERE id=1+a", false),
             ("DELETE FROM t WHERE id=(SELECT 1)", false),
             ("DELETE FROM t WHERE f(id)=1", false),
+            ("UPDATE t SET a=JSON_REPLACE(CAST('[]' AS JSON),'$[0]',SLEEP(9)) WHERE id=1", false),
+            ("UPDATE t SET a=JSON_REPLACE(b,'$[0]',1) WHERE id=1", false),
+            ("UPDATE t SET a=CAST(SLEEP(9) AS JSON) WHERE id=1", false),
             ("UPDATE t SET a=a+1 WHERE id=1", false),
             ("DELETE FROM t WHERE id=1 AND b IN (1,2)", true),
             ("DELETE FROM t WHERE (id=1) || b", true),

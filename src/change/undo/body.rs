@@ -11,6 +11,7 @@ use crate::change::script::{
     self, CHECK, CHECKS, CLOSING, CLOSING_EACH, DECIDE, DECIDED, ENDED, ENDED_LASTING, FORGET, Lines, OPENING,
     RESTORING, RESUME, RESUMED, SETTLED, UNCHECK, comment,
 };
+use crate::change::undo::around;
 use crate::change::undo::head::Head;
 use crate::change::undo::orphans::{Orphans, takes_parents};
 use crate::change::undo::pieces::{Desk, Part, Unit};
@@ -140,6 +141,8 @@ struct Body<'b> {
     name: &'b str,
     lines: Lines,
     orphans: Orphans,
+    /// Whether it asks what stands around its tables.
+    has_asked: bool,
     out: &'b mut dyn Write,
     /// What is not written yet.
     text: Vec<u8>,
@@ -169,6 +172,7 @@ impl<'b> Body<'b> {
             name,
             lines: lines(request),
             orphans: if unchecked { Orphans::of(request.references) } else { Orphans::default() },
+            has_asked: false,
             out,
             text: vec![],
             hash: Sha256::new(),
@@ -184,6 +188,7 @@ impl<'b> Body<'b> {
         if self.lines == Lines::Each {
             script::lines(&mut self.text, &[&format!("{RESUME}{}{RESUMED}", self.name)]);
         }
+        self.has_asked = around::ask(&mut self.text, self.index, self.request, self.lines);
         self.orphans.before(&mut self.text);
         self.flush()
     }
@@ -277,7 +282,7 @@ impl<'b> Body<'b> {
         } else {
             self.orphans.after(&mut self.text);
             self.decide();
-            let is_lasting = self.lines == Lines::Lasting && self.written.statements > 0;
+            let is_lasting = self.lines == Lines::Lasting && (self.written.statements > 0 || self.has_asked);
             script::lines(&mut self.text, CLOSING);
             script::lines(&mut self.text, RESTORING);
             script::lines(&mut self.text, &[if is_lasting { ENDED_LASTING } else { ENDED }]);

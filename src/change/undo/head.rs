@@ -35,7 +35,7 @@ impl Head<'_> {
         const MOST: u64 = u64::MAX;
         let label = |(schema, name): (&[u8], &[u8])| format!("{}.{}", Foreign::new(schema), Foreign::new(name));
         let labels = self.index.tables.keys().map(|name| Foreign::from(label((&name.schema, &name.table))));
-        let each = [Hazard::NoKey, Hazard::EngineUnknown, Hazard::JsonSigns];
+        let each = [Hazard::NoKey, Hazard::EngineUnknown];
         let all = labels.take(HAZARDS).flat_map(|label| each.map(|hazard| hazard(label.clone())));
         let doings =
             [ChangeKind::Insert, ChangeKind::Update, ChangeKind::Delete].map(|kind| ((String::new(), kind), MOST));

@@ -154,7 +154,6 @@ impl<'i> Desk<'i> {
                     let (end, transaction) = (seen.text.len(), seen.transactions.len() - 1);
                     unit.overwriting += u64::from(mode == Mode::Overwrite);
                     seen.pieces.push(Piece { end, table: number, transaction, done });
-                    unit.hazards.extend(known.table.row_hazard(&cells, self.request.direction));
                 }
                 Err(Trouble::Reason(reason)) => unit.refusals.push(refusal(self.index, (known, place), reason)),
                 Err(Trouble::Broken(broken)) => return Err(broken.at(place.position)),

@@ -34,6 +34,57 @@ impl fmt::Display for Date {
     }
 }
 
+/// Values inside a JSON document of which its text does not tell the types.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum JsonTypes {
+    /// There are none: a server that reads the text again gets the same document.
+    #[default]
+    Plain,
+    /// These, in the document's order.
+    At(Box<[JsonPlace]>),
+    /// Some that no expression makes, such as bytes out of a BLOB column.
+    Untold,
+    /// More than one statement should have.
+    Many,
+}
+
+/// A value inside a JSON document.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct JsonPlace {
+    /// Its path, with all keys in quotes: `$."a"[3]`; `$` is the whole document.
+    pub path: Box<str>,
+    /// What it is.
+    pub value: JsonScalar,
+}
+
+/// A value whose type the text of a JSON document does not tell.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum JsonScalar {
+    /// A number without a sign that is small enough to be read as one with a sign.
+    Unsigned(u64),
+    /// A number with a sign that is large enough to be read as one without.
+    Signed(i64),
+    /// A decimal.
+    Decimal {
+        /// All digits of its scale.
+        text: Box<str>,
+        /// Digits that it keeps: 1 to 65.
+        precision: u8,
+        /// Digits behind the point: 0 to 30.
+        scale: u8,
+    },
+    /// `YYYY-MM-DD`.
+    Date(Box<str>),
+    /// `HH:MM:SS.ffffff`.
+    Time(Box<str>),
+    /// `YYYY-MM-DD HH:MM:SS.ffffff`.
+    DateTime(Box<str>),
+    /// As well, out of a column of points in time.
+    Timestamp(Box<str>),
+    /// Bytes of a VARBINARY.
+    Bytes(Box<[u8]>),
+}
+
 /// One value of one column. `'a` is the binary log's own bytes; [`Value::into_owned`] lets go of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Value<'a> {
@@ -122,9 +173,8 @@ pub enum Value<'a> {
     Json {
         /// As the server prints it.
         text: Cow<'a, str>,
-        /// Whether a server that reads the text again gets the same document: decimals, dates and bytes
-        /// inside become other types.
-        exact: bool,
+        /// What a server that reads the text again would take for something else.
+        types: JsonTypes,
     },
     /// What an update did to a JSON document whose earlier state is not in the log, one operation a line.
     JsonPatch(Cow<'a, str>),
@@ -158,7 +208,7 @@ impl Value<'_> {
             Self::Text { bytes, charset } => Value::Text { bytes: Cow::Owned(bytes.into_owned()), charset },
             Self::Enum(number) => Value::Enum(number),
             Self::Set(bits) => Value::Set(bits),
-            Self::Json { text, exact } => Value::Json { text: Cow::Owned(text.into_owned()), exact },
+            Self::Json { text, types } => Value::Json { text: Cow::Owned(text.into_owned()), types },
             Self::JsonPatch(text) => Value::JsonPatch(Cow::Owned(text.into_owned())),
             Self::Geometry(bytes) => Value::Geometry(Cow::Owned(bytes.into_owned())),
             Self::Vector(bytes) => Value::Vector(Cow::Owned(bytes.into_owned())),

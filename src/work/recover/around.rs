@@ -26,7 +26,7 @@ pub fn told(made: &Made, catalog: &Catalog) -> Vec<ScriptHazard> {
     let known = surroundings(made);
     let mut found: Vec<ScriptHazard> = tables.iter().filter_map(|table| triggers(table, &known)).collect();
     found.extend(cascades(made, &known, catalog));
-    found.extend(unknown(made, &tables));
+    found.extend(of_unknown(made));
     found
 }
 
@@ -133,7 +133,8 @@ fn of_triggers(table: &TableRef, triggers: &[&Trigger]) -> ScriptHazard {
     ScriptHazard { code: "triggers", text, offers }
 }
 
-fn surroundings(made: &Made) -> Surroundings {
+/// Triggers and foreign keys, as far as definitions tell.
+pub fn surroundings(made: &Made) -> Surroundings {
     let around = &made.around.around;
     Surroundings { tables: vec![], triggers: around.triggers.clone(), keys: around.keys.clone() }
 }
@@ -229,16 +230,23 @@ fn reaches(view: &ChangesView, taken: Moment) -> bool {
 
 /// Tables of which the definitions at hand tell nothing but their own columns: triggers, and other tables that follow
 /// them, would be told by others.
-fn unknown(made: &Made, tables: &BTreeSet<TableRef>) -> Option<ScriptHazard> {
-    let around = &made.around.around;
+fn unknown(made: &Made) -> Vec<TableRef> {
+    let (around, tables) = (&made.around.around, tables(made));
     let is_beside = |other: &TableRef, table: &TableRef| other.schema == table.schema && !tables.contains(other);
     let is_known = |table: &&TableRef| {
         around.tables.iter().any(|other| is_beside(other, table))
             || around.keys.iter().any(|key| key.parent == **table)
             || around.triggers.iter().any(|trigger| trigger.table == **table)
     };
-    let missing: Vec<String> = tables.iter().filter(|table| !is_known(table)).map(TableRef::to_string).collect();
-    if made.around.is_whole || missing.is_empty() {
+    if made.around.is_whole {
+        return vec![];
+    }
+    tables.iter().filter(|table| !is_known(table)).cloned().collect()
+}
+
+fn of_unknown(made: &Made) -> Option<ScriptHazard> {
+    let missing: Vec<String> = unknown(made).iter().map(TableRef::to_string).collect();
+    if missing.is_empty() {
         return None;
     }
     let more = missing.len().saturating_sub(NAMED);
@@ -246,8 +254,9 @@ fn unknown(made: &Made, tables: &BTreeSet<TableRef>) -> Option<ScriptHazard> {
     let names = missing.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
     let text = format!(
         "unknown: whether triggers would fire on {names}{more}, and whether foreign keys with CASCADE or SET NULL \
-         changed other tables beyond the log, or would take rows of them along with this script: the definitions at hand are of these tables alone; --server SERVER asks, \
-         or --schema gives a dump of all tables with their triggers"
+         changed other tables beyond the log, or would take rows of them along with this script: the definitions at \
+         hand are of these tables alone; the script asks the server that it runs on, and stops before anything else \
+         where there are any; --server SERVER asks now, or --schema gives a dump of all tables with their triggers"
     );
     Some(ScriptHazard { code: "around_unknown", text, offers: vec![] })
 }

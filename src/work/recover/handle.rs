@@ -131,8 +131,7 @@ impl RecoveryHandle {
             state.made = Some(made.clone());
             state.choices = choices;
         }
-        let references = self.stand_around(&made);
-        let everything = Wish { references, watch: Some(&*self.0.reading), ..Wish::default() };
+        let everything = Wish { watch: Some(&*self.0.reading), ..self.stand_around(&made) };
         // Whatever is left out later: numbers of statements count everything.
         let mut same = None;
         match made.tried(&everything) {
@@ -187,17 +186,19 @@ impl RecoveryHandle {
     /// The same, without what decides the statements.
     fn header<'r>(&self, made: &Made, state: &State) -> Wish<'r> {
         let header = words::header(made, &self.0.filter, state);
-        Wish { header, references: state.references.clone(), ..Wish::default() }
+        let (references, known) = (state.references.clone(), state.known.clone());
+        Wish { header, references, known, ..Wish::default() }
     }
 
     /// What definitions tell of what stands around the tables, until a server is asked: the keys by which rows that
-    /// refer to nothing are counted.
-    fn stand_around(&self, made: &Made) -> Arc<[Reference]> {
+    /// refer to nothing are counted, and what a script expects where it runs.
+    fn stand_around(&self, made: &Made) -> Wish<'static> {
         let defined = around::told(made, &self.0.session.catalog());
         let references: Arc<[Reference]> = around::defined_references(made).into();
+        let known = Arc::new(around::surroundings(made));
         let mut state = self.state();
-        (state.defined, state.references) = (defined, references.clone());
-        references
+        (state.defined, state.references, state.known) = (defined, references.clone(), known.clone());
+        Wish { references, known, ..Wish::default() }
     }
 
     /// Looks in a catalog that is known by now for the backups that still have what walls destroyed and cascades took.
@@ -375,6 +376,8 @@ impl RecoveryHandle {
         seen: &Surroundings,
     ) -> Result<(), Report> {
         let references: Arc<[Reference]> = around::references(&seen.keys).into();
+        let known = Surroundings { tables: vec![], triggers: seen.triggers.clone(), keys: seen.keys.clone() };
+        let known = Arc::new(known);
         let made = self.ready()?;
         hazards.extend(around::cascades(&made, seen, &self.0.session.catalog()));
         {
@@ -382,8 +385,8 @@ impl RecoveryHandle {
             state.around = hazards;
             state.defined.clear();
             state.asked = Some((state.check.server.clone(), seen.clone()));
-            if state.references != references {
-                state.references = references;
+            if state.references != references || state.known != known {
+                (state.references, state.known) = (references, known);
                 state.rework();
             }
         }

@@ -17,7 +17,7 @@ use crate::change::undo::{
 use crate::model::change::Change;
 use crate::model::changes::{ChangesView, Rows, Shown, TableRef};
 use crate::model::foreign::Foreign;
-use crate::model::script::{Extent, Mode, ScriptDigest, ScriptOptions};
+use crate::model::script::{Extent, Mode, ScriptDigest, ScriptOptions, Surroundings};
 use crate::work::changes::KnownAround;
 use crate::work::recover::error::RecoverError;
 
@@ -88,6 +88,8 @@ pub struct Wish<'r> {
     pub header: Header,
     /// Foreign keys between the tables.
     pub references: Arc<[Reference]>,
+    /// What is known to stand around its tables, but for the tables themselves.
+    pub known: Arc<Surroundings>,
     /// Who watches.
     pub watch: Option<&'r dyn Watch>,
 }
@@ -127,6 +129,7 @@ impl Made {
             choices: Some(&wish.choices),
             header: wish.header.clone(),
             references: &wish.references,
+            around: Some(&wish.known),
             threads: threads(),
             watch: wish.watch,
         }

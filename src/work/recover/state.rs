@@ -68,6 +68,8 @@ pub struct State {
     pub asked: Option<(String, Surroundings)>,
     /// Foreign keys of the tables, as far as definitions or a server told them.
     pub references: Arc<[Reference]>,
+    /// Triggers and foreign keys that either told: the script stops where the server that it runs on has more.
+    pub known: Arc<Surroundings>,
     /// What the changes themselves tell, such as chains that do not hold.
     pub told: Vec<ScriptHazard>,
     pub written: Option<PathBuf>,
@@ -98,6 +100,7 @@ impl State {
             defined: vec![],
             asked: None,
             references: Arc::new([]),
+            known: Arc::default(),
             told: vec![],
             written: None,
         }
@@ -453,7 +456,6 @@ pub fn hazard(hazard: &Hazard) -> ScriptHazard {
     let code = match hazard {
         Hazard::NoKey(_) => "no_key",
         Hazard::EngineUnknown(_) => "engine_unknown",
-        Hazard::JsonSigns(_) => "json_signs",
     };
     ScriptHazard { code, text: hazard.to_string(), offers: Vec::<Offer>::new() }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use breakglass::change::frame::Limits;
 use breakglass::change::schema::{ColumnDef, Timeline};
 use breakglass::change::transactions::{Fate, Item, LogFile, Transactions};
-use breakglass::model::change::{Charset, Date, Decimal, Place, Value};
+use breakglass::model::change::{Charset, Date, Decimal, JsonTypes, Place, Value};
 use breakglass::model::foreign::Foreign;
 use breakglass::sql::exact::{self, Form, Inexact};
 
@@ -247,7 +247,7 @@ fn shapes(random: &mut Random, product: Product) -> Vec<Case> {
                 "\"it's \\\\ \\\" \\n \\u0000 \u{1f600}\"",
                 "{\"a\": 1, \"bb\": [true, null, \"x\"], \"ccc\": {\"d\": -1.25}}",
             ];
-            let json = |text: &&str| Value::Json { text: Cow::Owned((*text).to_owned()), exact: true };
+            let json = |text: &&str| Value::Json { text: Cow::Owned((*text).to_owned()), types: JsonTypes::Plain };
             cases.push(Case::new("JSON", documents.iter().map(json).collect()));
         }
         Product::Mariadb => {
