@@ -103,6 +103,19 @@ pub struct SeriesPast {
     pub runs: Vec<Foreign>,
     /// Verifications of our own, oldest first, as far as they are read.
     pub checks: Vec<Checked>,
+    /// Where those are that are older.
+    pub more_checks: MoreChecks,
+}
+
+/// Where verifications are kept that are older than those that were read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MoreChecks {
+    /// The names of their series.
+    pub names: Vec<Foreign>,
+    /// Before when they began; `None`: there are none.
+    pub before: Option<Moment>,
+    /// Only those of backups that are listed in the series are of it: others share its names.
+    pub own: bool,
 }
 
 /// One verification of our own.
