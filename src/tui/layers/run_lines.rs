@@ -45,7 +45,7 @@ fn said(series: &SeriesPast, line: &RunLine) -> Vec<(Role, String)> {
     let mut said: Vec<(Role, String)> = about.map(|judged| (Role::Warn, judged.short())).collect();
     said.extend(line.odd.iter().map(|odd| (Role::Warn, odd.clone())));
     if line.kept == Kept::Gone {
-        said.push((Role::Dim, "says it made one".to_owned()));
+        said.push((Role::Dim, "made, it says".to_owned()));
     }
     said
 }

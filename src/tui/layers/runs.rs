@@ -348,7 +348,7 @@ impl Runs {
         let key = |command| scene.key(Context::Runs, command);
         let problem = self.problem(scene.world).map(|problem| format!("{problem}."));
         let more = self.has_more(series, scene.world);
-        let older = more.then(|| format!("Older ones are not read yet: {} reads them.", key(Command::Last)));
+        let older = more.then(|| format!("Older ones may not be read yet: {} reads them.", key(Command::Last)));
         let advice = problem.into_iter().chain(older).collect::<Vec<_>>().join(" ");
         let clear = format!("{} shows all again.", key(Command::Back));
         let headline = format!("No run matches `{}`.", self.filter);
