@@ -1,7 +1,6 @@
 //! What the console knows of the past: plain data that messages replace. No I/O, no clock.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::model::backup::BackupId;
@@ -321,25 +320,11 @@ pub fn lines(series: &SeriesPast, past: &Past) -> Vec<RunLine> {
     lines.sort_by_key(|line| line.at);
     lines.reverse();
     lines.extend(older.into_iter().flat_map(|older| older.runs.iter().map(RunLine::from)));
-    let checks = older_checks(series, past);
-    if !checks.is_empty() {
-        lines.extend(checks);
+    if let Some(older) = past.older_checks.as_ref().filter(|older| older.series == series.key) {
+        lines.extend(series.own_checks(&older.checks).into_iter().map(RunLine::from));
         lines.sort_by_key(|line| Reverse(line.at));
     }
     lines
-}
-
-/// Verifications that are older than those of the view, as far as they were asked for.
-fn older_checks(series: &SeriesPast, past: &Past) -> Vec<RunLine> {
-    let Some(older) = past.older_checks.as_ref().filter(|older| older.series == series.key) else { return vec![] };
-    let listed: HashSet<&BackupId> = match series.more_checks.own {
-        true => series.points.iter().filter_map(|point| point.backup.as_ref()).collect(),
-        false => HashSet::new(),
-    };
-    let own = |checked: &&Checked| {
-        !series.more_checks.own || checked.backup.as_ref().is_some_and(|backup| listed.contains(backup))
-    };
-    older.checks.iter().filter(own).map(RunLine::from).collect()
 }
 
 /// Before which time older verifications are to be asked for; `None`: all of them are known, or there are none.
