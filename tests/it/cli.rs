@@ -18,7 +18,7 @@ mod spans;
 mod truth;
 mod unfinished;
 mod untold;
-mod verified;
+pub mod verified;
 mod watching;
 
 use std::ffi::OsStr;

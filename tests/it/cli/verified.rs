@@ -25,18 +25,10 @@ fn verifications(home: &Home, since: &str) -> usize {
     lines.iter().filter(|line| line["kind"] == "verification").count()
 }
 
-#[test]
-fn every_verification_since_then_is_a_line_however_many_they_are() {
-    let (target, home) = {
-        let target = scratch();
-        fs::write(target.path().join("shop-2026-11-21.sql"), DUMP).unwrap();
-        let home = Home::with_targets(&[("nas", target.path())]);
-        (target, home)
-    };
-    let verified = home.run(&["verify", "nas:shop-2026-11-21.sql", "--to", "whole"]);
+/// One verification of that backup, and so many like it before, one every hour; when the first of them began.
+pub fn verified_hourly(home: &Home, backup: &str, count: i64) -> Moment {
+    let verified = home.run(&["verify", backup, "--to", "whole"]);
     assert_eq!(verified.code, 0, "{verified:?}");
-    assert_eq!(verifications(&home, "90d"), 1);
-    // The same one, every hour before.
     let folder = found(&home.path("state"), "history.sqlite").unwrap().parent().unwrap().to_owned();
     let estate = folder.file_name().unwrap().to_str().unwrap();
     let store = Store::open(&State::open(folder.parent().unwrap(), estate).unwrap(), Keep::default()).unwrap();
@@ -47,11 +39,18 @@ fn every_verification_since_then_is_a_line_however_many_they_are() {
         let id = RunId::of("test", &[&hours.to_le_bytes()]);
         Run { id, started: earlier(one.started), ended: earlier(one.ended), ..one.clone() }
     };
-    let runs: Vec<Run> = (1..=1500).map(before).collect();
-    let arrived = one.ended.unwrap();
+    let runs: Vec<Run> = (1..=count).map(before).collect();
+    let (first, arrived) = (runs.last().unwrap().at(), one.ended.unwrap());
     store.put(&[Intake { feed: Feed::Verification, arrived, spans: vec![], runs }], &|_| vec![]).unwrap();
-    drop(store);
+    first
+}
+
+#[test]
+fn every_verification_since_then_is_a_line_however_many_they_are() {
+    let target = scratch();
+    fs::write(target.path().join("shop-2026-11-21.sql"), DUMP).unwrap();
+    let home = Home::with_targets(&[("nas", target.path())]);
+    verified_hourly(&home, "nas:shop-2026-11-21.sql", 1500);
     assert_eq!(verifications(&home, "90d"), 1501);
     assert_eq!(verifications(&home, "479h"), 479, "the newest and those of so many hours before it");
-    drop(target);
 }
