@@ -152,6 +152,26 @@ pub struct Column {
     pub nullable: bool,
 }
 
+impl Column {
+    /// One of which nothing else is known.
+    pub(in crate::change) fn of(layout: Layout, width: u16) -> Self {
+        Self {
+            layout,
+            unsigned: None,
+            charset: Charset::Unknown,
+            width,
+            name: None,
+            labels: vec![],
+            key_part: None,
+            key_prefix: None,
+            geometry: None,
+            dimensions: None,
+            visible: None,
+            nullable: true,
+        }
+    }
+}
+
 /// A table map.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
@@ -250,20 +270,7 @@ impl Table {
 
 fn column(kind: u8, parameters: &mut Bytes<'_>) -> Result<Column, Broken> {
     let (layout, width) = layout(kind, parameters)?;
-    Ok(Column {
-        layout,
-        unsigned: None,
-        charset: Charset::Unknown,
-        width,
-        name: None,
-        labels: vec![],
-        key_part: None,
-        key_prefix: None,
-        geometry: None,
-        dimensions: None,
-        visible: None,
-        nullable: true,
-    })
+    Ok(Column::of(layout, width))
 }
 
 /// Layout and width by the type's number and its parameters.

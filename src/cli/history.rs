@@ -1,5 +1,7 @@
 //! `history`: what ran, what it left, and what the past of every series says.
 
+use std::sync::Arc;
+
 use clap::Args as ArgGroup;
 use serde::Serialize;
 
@@ -16,6 +18,7 @@ use crate::model::trust::{Finding, Rung, Weight};
 use crate::model::units::{Moment, parse_span};
 use crate::report::Report;
 use crate::work::history::{Certainty, Checked, HistoryView, Outcome, Point, SeriesPast, fits};
+use crate::work::session::Session;
 
 /// Arguments of `history`.
 #[derive(Debug, ArgGroup)]
@@ -52,6 +55,8 @@ pub async fn run(door: &Door, args: HistoryArgs) -> Result<u8, Report> {
     let history = door.waited(session.history()).await??;
     let from = since(&args.since, history.at)?;
     history.remarks.iter().for_each(|remark| door.printer().say(remark));
+    let one_by_one = !args.judgements && (args.runs || door.printer().form() == Form::Json);
+    let history = if one_by_one { with_checks(door, &session, history, from).await? } else { history };
     let chosen: Vec<&SeriesPast> = chosen(&history, args.series.as_deref())?;
     match (door.printer().form(), args.judgements) {
         (Form::Json, true) => {
@@ -74,6 +79,28 @@ pub async fn run(door: &Door, args: HistoryArgs) -> Result<u8, Report> {
         (Form::Text, false) => door.printer().text(&history_text::strips(&chosen, from, history.at))?,
     }
     Ok(code)
+}
+
+/// The past with every verification since a time: at first only the newest are read.
+async fn with_checks(
+    door: &Door,
+    session: &Session,
+    mut history: Arc<HistoryView>,
+    from: Moment,
+) -> Result<Arc<HistoryView>, Report> {
+    const PAGE: usize = 1000;
+    for series in Arc::make_mut(&mut history).series.iter_mut().filter(|series| series.more_checks.before > Some(from))
+    {
+        let series = Arc::make_mut(series);
+        while let Some(before) = series.more_checks.before.filter(|before| *before > from) {
+            let named = (series.key.clone(), series.more_checks.names.clone());
+            let (older, next) = door.waited(session.older_checks(named, (before, PAGE))).await??;
+            let own: Vec<Checked> = series.own_checks(&older).into_iter().rev().cloned().collect();
+            series.checks.splice(0..0, own);
+            series.more_checks.before = next;
+        }
+    }
+    Ok(history)
 }
 
 fn since(text: &str, now: Moment) -> Result<Moment, Report> {

@@ -12,6 +12,7 @@ use crate::model::run::{Run, Span, SpanStatus};
 use crate::model::trust::{Finding, Proof, Rung, Weight};
 use crate::model::units::{ByteSize, Moment, long_span, short_span};
 use crate::work::history::strip::{Mark, Zoom, strip};
+use crate::work::history::waterfall::no_spans;
 use crate::work::history::{Certainty, Checked, Point, RunDetail, SeriesPast};
 
 /// Columns that fit everywhere.
@@ -222,6 +223,9 @@ pub fn run(detail: &RunDetail, width: usize) -> String {
     }
     for finding in &detail.findings {
         fact("finding", finding.text.clone());
+    }
+    if detail.fall.rows.is_empty() {
+        text.push_str(&format!("{:<9} none: {}\n", "spans", no_spans(run.feed)));
     }
     text.push_str(&waterfall(detail, width));
     text

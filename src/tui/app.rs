@@ -226,6 +226,9 @@ impl App {
         {
             return vec![span(Role::Warn, problem.clone())];
         }
+        if let Some(problem) = self.top().problem(&self.world) {
+            return vec![span(Role::Warn, problem)];
+        }
         for target in &self.world.targets {
             if let TargetState::Failed(report) = &target.state {
                 return vec![
@@ -244,7 +247,7 @@ impl App {
     fn filter_words(&self) -> Span {
         let below = self.layers.iter().rev().nth(1).map_or_else(|| self.home.pane(), |layer| layer.as_ref());
         if let Some(tokens) = below.tokens() {
-            return span(Role::Dim, tokens);
+            return below.problem(&self.world).map_or_else(|| span(Role::Dim, tokens), |text| span(Role::Warn, text));
         }
         let tokens = |tokens: &[&str]| tokens.iter().map(|token| format!("{token}:")).collect::<Vec<_>>().join(" ");
         let (problem, words) = match self.home.place {

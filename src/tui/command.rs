@@ -143,6 +143,8 @@ pub enum Command {
     Hazards,
     /// What a monitor would be told.
     Checks,
+    /// Everything that the past of a series says.
+    Sayings,
     /// The backup that a run left.
     ShowBackup,
 }
@@ -184,7 +186,7 @@ const fn entry(command: Command, name: &'static str, hint: &'static str, title: 
 }
 
 /// The list.
-pub const COMMANDS: [Entry; 70] = [
+pub const COMMANDS: [Entry; 71] = [
     entry(Command::Open, "open", "open", "open what is under the cursor", 1),
     entry(Command::Start, "start", "start", "start what the plan says", 0),
     entry(Command::Yes, "yes", "yes, do it", "yes, do it", 1),
@@ -239,6 +241,7 @@ pub const COMMANDS: [Entry; 70] = [
     entry(Command::Review, "review", "open a script", "read a script that was written before", 12),
     entry(Command::Hazards, "hazards", "hazards", "hazards, and what cannot be undone, with every reason", 8),
     entry(Command::Checks, "checks", "checks", "what `check` would tell a monitor, with its reasons", 6),
+    entry(Command::Sayings, "sayings", "said", "everything that the past of a series says, also what is over", 12),
     entry(Command::ShowBackup, "show-backup", "backup", "the backup that this run left", 4),
     entry(Command::LoadKey, "load-key", "load key", "load a private key", 4),
     entry(Command::LockKeys, "lock-keys", "lock keys", "lock: forget all keys; jobs go on", 7),
@@ -320,8 +323,8 @@ pub fn of_context(context: Context) -> &'static [Command] {
             C::Last,
         ],
         Context::Backups | Context::Detail => &[C::Verify, C::Restore, C::Salvage, C::Rehearse],
-        Context::History => &[C::ZoomIn, C::ZoomOut, C::Checks],
-        Context::Runs => &[C::ShowBackup, C::Verify, C::Restore, C::ZoomIn, C::ZoomOut],
+        Context::History => &[C::ZoomIn, C::ZoomOut, C::Sayings, C::Checks],
+        Context::Runs => &[C::Sayings, C::ShowBackup, C::Verify, C::Restore, C::ZoomIn, C::ZoomOut],
         Context::Run => &[C::ShowBackup, C::Verify, C::Restore],
         Context::Checks => &[],
         Context::Keys => &[],

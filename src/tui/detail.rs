@@ -51,8 +51,21 @@ pub fn badge(rung: Rung, glyphs: &Glyphs) -> String {
 
 /// The TRUST cell: badge and word, or what is wrong. Where the column is narrow the badge goes, never the word.
 pub fn trust(backup: &Backup, glyphs: &Glyphs, width: u16) -> Line {
+    fitted(backup, glyphs, width, standing)
+}
+
+/// How far a backup is proven, and nothing else that is said of it, unless there is nothing in it.
+pub fn proven(backup: &Backup, glyphs: &Glyphs, width: u16) -> Line {
+    fitted(backup, glyphs, width, |backup, rung| match worst(backup) {
+        Some(finding) if finding.weight == Weight::Fatal => standing(backup, rung),
+        _ => climbed(backup, rung),
+    })
+}
+
+/// The longest of the words that fit, with its badge where that fits too.
+fn fitted(backup: &Backup, glyphs: &Glyphs, width: u16, words: fn(&Backup, Rung) -> Standing) -> Line {
     let rung = backup.proof.as_deref().map_or(Rung::Listed, Proof::reached);
-    let (role, badged, words) = standing(backup, rung);
+    let (role, badged, words) = words(backup, rung);
     let badge = badge(rung, glyphs);
     let with_badge = |word: &String| format!("{badge} {word}");
     let mut tries: Vec<String> = if badged == Badged::Yes { words.iter().map(with_badge).collect() } else { vec![] };
@@ -69,19 +82,29 @@ enum Badged {
 }
 
 /// How a backup stands, in words from long to short.
-fn standing(backup: &Backup, rung: Rung) -> (Role, Badged, Vec<String>) {
-    let one = |role, text: &str| (role, Badged::Yes, vec![text.to_owned()]);
-    if let Some(proof) = backup.proof.as_deref().filter(|proof| proof.outcome.is_bad()) {
-        return one(Role::Danger, proof.outcome.word());
+type Standing = (Role, Badged, Vec<String>);
+
+/// What matters most: that it is damaged, else what is found in it, else how far it is proven.
+fn standing(backup: &Backup, rung: Rung) -> Standing {
+    if backup.proof.as_deref().is_some_and(|proof| proof.outcome.is_bad()) {
+        return climbed(backup, rung);
     }
     match worst(backup) {
         Some(finding) if finding.weight == Weight::Fatal => {
-            return (Role::Danger, Badged::No, vec![finding.text.clone(), clause(&finding.text)]);
+            (Role::Danger, Badged::No, vec![finding.text.clone(), clause(&finding.text)])
         }
-        Some(finding) => return (Role::Warn, Badged::Yes, vec![finding.text.clone(), clause(&finding.text)]),
-        None => {}
+        Some(finding) => (Role::Warn, Badged::Yes, vec![finding.text.clone(), clause(&finding.text)]),
+        None => climbed(backup, rung),
     }
+}
+
+/// What its proof says.
+fn climbed(backup: &Backup, rung: Rung) -> Standing {
+    let one = |role, text: &str| (role, Badged::Yes, vec![text.to_owned()]);
     let Some(proof) = backup.proof.as_deref() else { return one(Role::Dim, Rung::Listed.word()) };
+    if proof.outcome.is_bad() {
+        return one(Role::Danger, proof.outcome.word());
+    }
     let word = rung.word();
     match (proof.outcome, rung >= Rung::Whole, proof.content) {
         (VerdictOutcome::Ok, _, _) if backup.stale => (Role::Warn, Badged::Yes, vec![format!("{word}, stale")]),

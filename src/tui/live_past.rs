@@ -13,7 +13,7 @@ use crate::model::trust::Rung;
 use crate::model::units::Moment;
 use crate::report::Report;
 use crate::tui::msg::Msg;
-use crate::tui::past::{Older, PastAsk, PastNews};
+use crate::tui::past::{Older, OlderChecks, PastAsk, PastNews};
 use crate::work::check::Wants;
 use crate::work::history::SeriesKey;
 use crate::work::session::Session;
@@ -138,6 +138,10 @@ pub(super) async fn read(session: &Session, ask: PastAsk) -> Result<PastNews, Re
         PastAsk::View => PastNews::View(session.history().await?),
         PastAsk::Older { series, names, before, limit } => {
             PastNews::Older(older(session, series, names, (before, limit)).await?)
+        }
+        PastAsk::Checks { series, names, before, limit } => {
+            let (checks, before) = session.older_checks((series.clone(), names), (before, limit)).await?;
+            PastNews::Checks(OlderChecks { series, checks, before })
         }
         PastAsk::Run(id) => PastNews::Run(session.run_detail(id.as_str()).await?),
         PastAsk::Check => {

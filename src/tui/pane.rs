@@ -161,6 +161,11 @@ pub trait Pane {
         None
     }
 
+    /// Which word of its filter means nothing.
+    fn problem(&self, _world: &World) -> Option<String> {
+        None
+    }
+
     /// The headless command that shows or does the same.
     fn twin(&self, _world: &World) -> Option<String> {
         None

@@ -1,5 +1,6 @@
 //! What the console knows of the past: plain data that messages replace. No I/O, no clock.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::model::backup::BackupId;
@@ -20,6 +21,8 @@ pub struct Past {
     pub unreadable: Option<Box<Report>>,
     /// Runs of one series that are older than those of the view, as far as they were asked for.
     pub older: Option<Older>,
+    /// The same of verifications of our own.
+    pub older_checks: Option<OlderChecks>,
     /// The run that was opened last.
     pub run: Option<Arc<RunDetail>>,
     /// What `check` said last.
@@ -35,6 +38,17 @@ pub struct Older {
     pub runs: Vec<RunBrief>,
     /// Whether there are none that are older still.
     pub complete: bool,
+}
+
+/// Older verifications of one series, newest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OlderChecks {
+    /// Which series.
+    pub series: SeriesKey,
+    /// Newest first.
+    pub checks: Vec<Checked>,
+    /// Before when those began that are older still; `None`: there are none.
+    pub before: Option<Moment>,
 }
 
 /// What is asked for.
@@ -53,6 +67,17 @@ pub enum PastAsk {
         /// How many.
         limit: usize,
     },
+    /// Verifications of a series that began before this.
+    Checks {
+        /// Which series.
+        series: SeriesKey,
+        /// The names under which they are kept.
+        names: Vec<Foreign>,
+        /// Before when.
+        before: Moment,
+        /// How many.
+        limit: usize,
+    },
     /// One run.
     Run(RunId),
     /// What `check` would say of a listing that is made now.
@@ -65,6 +90,7 @@ impl PastAsk {
         match self {
             Self::View => "history".to_owned(),
             Self::Older { series, before, .. } => format!("runs of {series} before {}", before.minute()),
+            Self::Checks { series, before, .. } => format!("verifications of {series} before {}", before.minute()),
             Self::Run(id) => format!("run {id}"),
             Self::Check => "check".to_owned(),
         }
@@ -79,6 +105,8 @@ pub enum PastNews {
     Unreadable(Box<Report>),
     /// More of the older runs of a series.
     Older(Older),
+    /// More of the older verifications of a series.
+    Checks(OlderChecks),
     /// One run.
     Run(Arc<RunDetail>),
     /// What `check` says.
@@ -91,6 +119,8 @@ impl Past {
         match news {
             PastNews::View(view) => {
                 self.older = self.older.take().and_then(|older| carried(older, self.view.as_deref(), &view));
+                self.older_checks =
+                    self.older_checks.take().and_then(|it| carried_checks(it, self.view.as_deref(), &view));
                 self.unreadable = None;
                 self.view = Some(view);
             }
@@ -101,6 +131,13 @@ impl Past {
                     known.complete = more.complete;
                 }
                 None => self.older = Some(more),
+            },
+            PastNews::Checks(more) => match self.older_checks.as_mut().filter(|known| known.series == more.series) {
+                Some(known) => {
+                    known.checks.extend(more.checks);
+                    known.before = more.before;
+                }
+                None => self.older_checks = Some(more),
             },
             PastNews::Run(run) => self.run = Some(run),
             PastNews::Check(report) => self.check = Some(report),
@@ -121,6 +158,16 @@ fn carried(mut older: Older, before: Option<&HistoryView>, now: &HistoryView) ->
     let dropped: Vec<RunBrief> = dropped.filter_map(|point| brief(&older.series, point)).collect();
     older.runs.splice(0..0, dropped);
     (from <= until).then_some(older)
+}
+
+/// The same for verifications.
+fn carried_checks(mut older: OlderChecks, before: Option<&HistoryView>, now: &HistoryView) -> Option<OlderChecks> {
+    let (before, now) = (before?.get(&older.series)?, now.get(&older.series)?);
+    let until = now.more_checks.before?;
+    older.checks.splice(0..0, before.checks.iter().rev().cloned());
+    older.checks.retain(|checked| checked.at < until);
+    // Where more came meanwhile than one reading holds, nobody knows what lies between the two.
+    before.checks.last().is_some_and(|newest| newest.at >= until).then_some(older)
 }
 
 /// A run that left nothing which is listed, as the list of older ones has it.
@@ -266,13 +313,24 @@ fn odd(code: &str) -> Option<&'static str> {
 }
 
 /// All lines of a series that are known, newest first.
-pub fn lines(series: &SeriesPast, older: Option<&Older>) -> Vec<RunLine> {
-    let older = older.filter(|older| older.series == series.key);
-    let mut before: Vec<RunLine> = series.points.iter().map(RunLine::from).collect();
-    before.extend(series.checks.iter().map(RunLine::from));
-    before.sort_by_key(|line| line.at);
-    before.reverse();
-    before.into_iter().chain(older.into_iter().flat_map(|older| older.runs.iter().map(RunLine::from))).collect()
+pub fn lines(series: &SeriesPast, past: &Past) -> Vec<RunLine> {
+    let older = past.older.as_ref().filter(|older| older.series == series.key);
+    let mut lines: Vec<RunLine> = series.points.iter().map(RunLine::from).collect();
+    lines.extend(series.checks.iter().map(RunLine::from));
+    lines.sort_by_key(|line| line.at);
+    lines.reverse();
+    lines.extend(older.into_iter().flat_map(|older| older.runs.iter().map(RunLine::from)));
+    if let Some(older) = past.older_checks.as_ref().filter(|older| older.series == series.key) {
+        lines.extend(series.own_checks(&older.checks).into_iter().map(RunLine::from));
+        lines.sort_by_key(|line| Reverse(line.at));
+    }
+    lines
+}
+
+/// Before which time older verifications are to be asked for; `None`: all of them are known, or there are none.
+pub fn checks_before(series: &SeriesPast, older: Option<&OlderChecks>) -> Option<Moment> {
+    let read = older.filter(|older| older.series == series.key);
+    read.map_or(series.more_checks.before, |older| older.before)
 }
 
 /// Before which time older runs are to be asked for; `None`: all of them are known, or there are none.

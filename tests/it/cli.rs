@@ -18,6 +18,7 @@ mod spans;
 mod truth;
 mod unfinished;
 mod untold;
+pub mod verified;
 mod watching;
 
 use std::ffi::OsStr;

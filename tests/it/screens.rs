@@ -6,6 +6,7 @@ mod flows;
 mod hostile;
 mod incident;
 mod past;
+mod past_rows;
 mod questions;
 mod reviewing;
 mod sample;
@@ -25,7 +26,11 @@ use stage::Stage;
 const SIZES: [(u16, u16); 3] = [(60, 16), (80, 24), (120, 40)];
 
 fn pictures(name: &str, make: impl Fn((u16, u16)) -> Stage) {
-    for size in SIZES {
+    pictures_of(name, &SIZES, make);
+}
+
+fn pictures_of(name: &str, sizes: &[(u16, u16)], make: impl Fn((u16, u16)) -> Stage) {
+    for &size in sizes {
         let picture = make(size).picture();
         insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
             insta::assert_snapshot!(format!("{name}_{}x{}", size.0, size.1), picture);

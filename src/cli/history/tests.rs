@@ -9,7 +9,7 @@ use crate::model::judgement::{PruneFault, What};
 use crate::model::run::RunId;
 use crate::model::target::TargetName;
 use crate::work::history::view::Inside;
-use crate::work::history::{Kept, Rhythm, SeriesKey};
+use crate::work::history::{Kept, MoreChecks, Rhythm, SeriesKey};
 
 const README: &str = include_str!("../../../README.md");
 
@@ -34,6 +34,7 @@ fn shop() -> SeriesPast {
         findings: vec![],
         runs: vec![],
         checks: vec![],
+        more_checks: MoreChecks::default(),
         grace: 0,
     }
 }

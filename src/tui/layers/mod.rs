@@ -25,6 +25,7 @@ pub mod run;
 pub mod run_lines;
 pub mod runs;
 pub mod salvage;
+pub mod sayings;
 pub mod sink;
 pub mod span_sheet;
 pub mod table_choice;

@@ -24,7 +24,7 @@ use crate::tui::widgets::table::scrolled;
 use crate::tui::widgets::waterfall::bar;
 use crate::tui::world::World;
 use crate::work::history::RunDetail;
-use crate::work::history::waterfall::Waterfall;
+use crate::work::history::waterfall::{Waterfall, no_spans};
 
 /// One run.
 pub struct OneRun {
@@ -213,8 +213,10 @@ impl Pane for OneRun {
         let cursor = self.at.min(items.len().saturating_sub(1));
         let top = scrolled(self.window.get().0, cursor, usize::from(list.height));
         self.window.set((top, usize::from(list.height)));
-        if items.is_empty() {
-            canvas.text(indent(row(list, 0), 3), Role::Dim, "It is known from a feed that tells no spans.");
+        if run.fall.rows.is_empty() {
+            let below = (items.len() - top.min(items.len())) as u16;
+            let place = Rect { height: 1, ..row(list, below + u16::from(below > 0)) };
+            canvas.text(indent(place, 3), Role::Dim, &format!("no spans: {}", no_spans(run.run.feed)));
         }
         for ((nth, item), place) in items.iter().enumerate().skip(top).zip(list.rows()) {
             match item {
@@ -303,7 +305,7 @@ fn left(left: Left<'_>, world: &World, area: Rect, canvas: &mut Canvas<'_>) {
     let trust = match left {
         Left::Listed(backup, certainty) => {
             let mut trust = match world.backup(&backup.id) {
-                Some(backup) => detail::trust(backup, canvas.glyphs, 24),
+                Some(backup) => detail::proven(backup, canvas.glyphs, 24),
                 None => vec![span(Role::Warn, "no longer listed")],
             };
             if certainty != Certainty::Exact {

@@ -1,11 +1,12 @@
 //! The lines of the list of runs: what they show, and what a filter finds in them.
 
 use crate::model::run::RunState;
-use crate::model::units::ByteSize;
+use crate::model::units::{ByteSize, Moment};
 use crate::tui::canvas::{Canvas, Line, Span, span};
 use crate::tui::detail;
 use crate::tui::past::RunLine;
 use crate::tui::screens::history::draw::took;
+use crate::tui::screens::history::words::{SAYS, STATE, Word};
 use crate::tui::theme::Role;
 use crate::tui::widgets::table::{Column, Layout, Side};
 use crate::tui::world::World;
@@ -18,7 +19,7 @@ pub const COLUMNS: [Column; 6] = [
     Column { title: "SIZE", least: 5, most: 5, side: Side::Right, rank: 1 },
     Column { title: "TOOK", least: 6, most: 7, side: Side::Right, rank: 3 },
     Column { title: "LEFT", least: 13, most: 24, side: Side::Left, rank: 0 },
-    Column { title: "SAID OF IT", least: 10, most: 80, side: Side::Left, rank: 4 },
+    Column { title: "SAID OF IT", least: 13, most: 80, side: Side::Left, rank: 4 },
 ];
 
 /// A line with what the past of its series says of it.
@@ -27,51 +28,107 @@ pub struct Told {
     pub line: RunLine,
     /// What is said of it, in few words each.
     pub said: Vec<(Role, String)>,
+    look: Look,
+}
+
+impl Told {
+    /// A line of a series whose oldest listed backup is of that time.
+    pub fn of(series: &SeriesPast, line: RunLine, oldest: Option<Moment>) -> Self {
+        let said = said(series, &line);
+        Self { look: look(&line, &said, oldest), said, line }
+    }
 }
 
 /// What the past of a series says of one attempt: what began with it.
-pub fn said(series: &SeriesPast, line: &RunLine) -> Vec<(Role, String)> {
+fn said(series: &SeriesPast, line: &RunLine) -> Vec<(Role, String)> {
     let about = series.said_of(line.at).filter(|_| line.check.is_none());
     let mut said: Vec<(Role, String)> = about.map(|judged| (Role::Warn, judged.short())).collect();
     said.extend(line.odd.iter().map(|odd| (Role::Warn, odd.clone())));
     if line.kept == Kept::Gone {
-        said.push((Role::Dim, "says it made one".to_owned()));
+        said.push((Role::Dim, "made, it says".to_owned()));
     }
     said
 }
 
-/// Whether a line has a word: anywhere, or, behind `state:` or `says:`, there; `-` turns it round.
-pub fn matches(told: &Told, world: &World, word: &str) -> bool {
+/// What stands in front of a colon in the filter of runs.
+pub const TOKENS: [&str; 2] = [STATE, SAYS];
+/// What [`states`] come to, of backups and of verifications of our own.
+pub const STATES: [&str; 12] = [
+    "ok",
+    "failed",
+    "unfinished",
+    "unknown",
+    "no run",
+    "damaged",
+    "gone",
+    "proven",
+    "verified",
+    "opened",
+    "checked",
+    "undecided",
+];
+
+/// Whether a line has a word: anywhere, or, behind `state:` or `says:`, there.
+pub fn has(told: &Told, world: &World, word: &Word) -> bool {
     let line = &told.line;
-    let (word, wanted) = match word.strip_prefix('-') {
-        Some(rest) if !rest.is_empty() => (rest, false),
-        _ => (word, true),
-    };
-    let says = |word: &str| told.said.iter().any(|(_, text)| text.contains(word));
-    let found = match word.split_once(':') {
-        Some(("state", rest)) => state(line).text.contains(rest),
-        Some(("says", rest)) => says(rest),
-        _ => {
+    let says = || told.said.iter().any(|(_, text)| word.is_in(text));
+    match word.token {
+        Some(STATE) => word.begins(states(line)),
+        Some(_) => says(),
+        None => {
             let left = line.backup.as_ref().and_then(|id| world.backup(id));
-            line.at.second().contains(word)
-                || state(line).text.contains(word)
-                || line.kept.word().contains(word)
-                || says(word)
-                || left.is_some_and(|backup| backup.key.to_string().to_lowercase().contains(word))
+            word.is_in(&line.at.second())
+                || word.is_in(&state(line).text)
+                || word.is_in(line.kept.word())
+                || says()
+                || left.is_some_and(|backup| word.is_in(&backup.key.to_string()))
         }
+    }
+}
+
+/// What a line came to, in the words of its column, its margin and the strip.
+pub fn states(line: &RunLine) -> impl Iterator<Item = &'static str> + use<> {
+    let own = line.check.or(line.state.map(RunState::word)).unwrap_or("no run");
+    let came_to = match (line.check, line.outcome, line.kept) {
+        (Some(_), ..) => None,
+        (None, Outcome::Failed, _) => Some("failed"),
+        (None, _, kept @ (Kept::Bad | Kept::Gone)) => Some(kept.word()),
+        (None, ..) => None,
     };
-    found == wanted
+    [own].into_iter().chain(came_to)
+}
+
+/// How much a line needs a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Look {
+    None,
+    Worth,
+    Bad,
+}
+
+fn look(line: &RunLine, said: &[(Role, String)], oldest: Option<Moment>) -> Look {
+    // What is older than everything that is there was pruned in its time.
+    let gone = line.kept == Kept::Gone && oldest.is_none_or(|oldest| line.at > oldest);
+    let unsure = line.state == Some(RunState::Unfinished) || gone || said.iter().any(|(role, _)| *role == Role::Warn);
+    match line.outcome {
+        Outcome::Failed => Look::Bad,
+        _ if line.kept == Kept::Bad => Look::Bad,
+        _ if unsure => Look::Worth,
+        _ => Look::None,
+    }
+}
+
+/// Whether a line is worth a look.
+pub fn is_worth(told: &Told) -> bool {
+    told.look > Look::None
 }
 
 /// The sign in the margin of a run.
 pub fn margin(told: &Told) -> Span {
-    let line = &told.line;
-    let unsure = line.state == Some(RunState::Unfinished) || line.kept == Kept::Gone || !told.said.is_empty();
-    match line.outcome {
-        Outcome::Failed => span(Role::Danger, "x"),
-        _ if line.kept == Kept::Bad => span(Role::Danger, "x"),
-        _ if unsure => span(Role::Warn, "!"),
-        _ => span(Role::Text, " "),
+    match told.look {
+        Look::Bad => span(Role::Danger, "x"),
+        Look::Worth => span(Role::Warn, "!"),
+        Look::None => span(Role::Text, " "),
     }
 }
 
@@ -102,7 +159,7 @@ fn state_role(state: RunState) -> Role {
 /// What a run left: its trust, or that nothing of it is listed.
 fn left(line: &RunLine, world: &World, canvas: &Canvas<'_>, width: u16) -> Line {
     match line.backup.as_ref().map(|id| world.backup(id)) {
-        Some(Some(backup)) => detail::trust(backup, canvas.glyphs, width),
+        Some(Some(backup)) => detail::proven(backup, canvas.glyphs, width),
         Some(None) => vec![span(Role::Warn, "no longer listed")],
         None if line.kept == Kept::Gone => vec![span(Role::Warn, "gone")],
         None if line.outcome == Outcome::Failed => vec![span(Role::Dim, "nothing")],

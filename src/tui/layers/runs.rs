@@ -15,12 +15,14 @@ use crate::tui::keymap::Context;
 use crate::tui::layers::detail::Detail;
 use crate::tui::layers::filter::Filter;
 use crate::tui::layers::run::OneRun;
-use crate::tui::layers::run_lines::{COLUMNS, Told, cells, margin, matches, said};
+use crate::tui::layers::run_lines::{COLUMNS, STATES, TOKENS, Told, cells, has, is_worth, margin};
+use crate::tui::layers::sayings::sayings;
 use crate::tui::layers::sink::Destination;
 use crate::tui::msg::Effect;
 use crate::tui::pane::{Flow, Pane, Scene};
-use crate::tui::past::{PastAsk, RunLine, lines, newest_made, older_than};
-use crate::tui::screens::history::draw::{judged, known, ticks, took};
+use crate::tui::past::{PastAsk, RunLine, checks_before, lines, newest_made, older_than};
+use crate::tui::screens::history::draw::{canvas_text, judged, known, ticks, took};
+use crate::tui::screens::history::words::{Word, problem, words};
 use crate::tui::screens::history::{first, stretched};
 use crate::tui::screens::{backups, moved};
 use crate::tui::theme::Role;
@@ -37,6 +39,7 @@ const NEAR: usize = 60;
 const PAGE: usize = 500;
 /// The same where the cursor goes to the end.
 const ALL: usize = 100_000;
+const NO_MORE: &str = "no more findings that way";
 
 /// The runs of one series.
 pub struct Runs {
@@ -49,6 +52,8 @@ pub struct Runs {
     order: Order,
     /// Before which time older runs were asked for.
     asked: Option<Moment>,
+    /// The same of verifications.
+    asked_checks: Option<Moment>,
     /// The time that charts and strip show.
     stretch: Stretch,
     columns: Cell<u16>,
@@ -84,6 +89,7 @@ impl Runs {
             filter: String::new(),
             order: Order::Newest,
             asked: None,
+            asked_checks: None,
             stretch,
             columns: Cell::new(1),
         }
@@ -95,10 +101,9 @@ impl Runs {
 
     /// Lines that pass the filter, as sorted.
     fn rows(&self, series: &SeriesPast, world: &World) -> Vec<Told> {
-        let words: Vec<String> = self.filter.split_whitespace().map(str::to_lowercase).collect();
-        let all = lines(series, world.past.older.as_ref()).into_iter();
-        let told = all.map(|line| Told { said: said(series, &line), line });
-        let mut rows: Vec<Told> = told.filter(|told| words.iter().all(|word| matches(told, world, word))).collect();
+        let words = words(&self.filter, &TOKENS);
+        let mut rows = self.all(series, world);
+        rows.retain(|told| words.iter().all(|word| word.passes(has(told, world, word))));
         match self.order {
             Order::Newest => {}
             Order::Oldest => rows.reverse(),
@@ -106,6 +111,11 @@ impl Runs {
             Order::Longest => rows.sort_by_key(|told| Reverse(told.line.took)),
         }
         rows
+    }
+
+    fn all(&self, series: &SeriesPast, world: &World) -> Vec<Told> {
+        let oldest = series.points.iter().find(|point| point.kept.is_listed()).map(|point| point.at);
+        lines(series, &world.past).into_iter().map(|line| Told::of(series, line, oldest)).collect()
     }
 
     fn row(&self, rows: &[Told]) -> usize {
@@ -119,20 +129,47 @@ impl Runs {
     }
 
     /// More of them, where the cursor comes near the end of what is known; all of them, where it goes to the end.
-    fn more(&mut self, command: Command, series: &SeriesPast, left: usize, world: &World) -> Flow {
-        let Some(before) = older_than(series, world.past.older.as_ref()) else { return Flow::Stay };
-        let near = left <= NEAR || command == Command::Last;
-        if !near || self.asked == Some(before) {
-            return Flow::Stay;
+    fn more(&mut self, command: Command, series: &SeriesPast, rows: &[Told], world: &World) -> Flow {
+        let (to_end, at) = (command == Command::Last, self.row(rows));
+        let limit = if to_end { ALL } else { PAGE };
+        let ahead = rows.get(at..).unwrap_or_default();
+        let near_end = to_end || ahead.len() <= NEAR;
+        let mut asks = vec![];
+        let runs = older_than(series, world.past.older.as_ref()).filter(|_| near_end);
+        if let Some(before) = runs.filter(|before| self.asked.replace(*before) != Some(*before)) {
+            let names = series.runs.clone();
+            asks.push(Effect::Past(PastAsk::Older { series: self.series.clone(), names, before, limit }));
         }
-        self.asked = Some(before);
-        let limit = if command == Command::Last { ALL } else { PAGE };
-        Flow::Do(vec![Effect::Past(PastAsk::Older {
-            series: self.series.clone(),
-            names: series.runs.clone(),
-            before,
-            limit,
-        })])
+        let near = |before: &Moment| near_end || ahead.iter().take(NEAR).any(|told| told.line.at <= *before);
+        let checks = checks_before(series, world.past.older_checks.as_ref()).filter(near);
+        if let Some(before) = checks.filter(|before| self.asked_checks.replace(*before) != Some(*before)) {
+            let names = series.more_checks.names.clone();
+            asks.push(Effect::Past(PastAsk::Checks { series: self.series.clone(), names, before, limit }));
+        }
+        if asks.is_empty() { Flow::Stay } else { Flow::Do(asks) }
+    }
+
+    /// To the next line that is worth a look, or the one before.
+    fn seek(&mut self, command: Command, series: &SeriesPast, rows: &[Told], world: &World) -> Flow {
+        let at = self.row(rows);
+        let worth = |row: &usize| rows.get(*row).is_some_and(is_worth);
+        let found = match command {
+            Command::Next => (at + 1..rows.len()).find(worth),
+            _ => (0..at.min(rows.len())).rev().find(worth),
+        };
+        let Some(row) = found else {
+            let more = command == Command::Next && self.has_more(series, world);
+            let words = if more { "no more findings in what is read; G reads older ones" } else { NO_MORE };
+            return Flow::Say(words.to_owned());
+        };
+        self.chosen = rows.get(row).map(|told| told.line.at);
+        self.more(command, series, rows, world)
+    }
+
+    /// Whether there are older ones that are not read yet.
+    fn has_more(&self, series: &SeriesPast, world: &World) -> bool {
+        let runs = older_than(series, world.past.older.as_ref());
+        runs.or_else(|| checks_before(series, world.past.older_checks.as_ref())).is_some()
     }
 
     fn backup<'a>(&self, world: &'a World) -> Option<&'a Arc<Backup>> {
@@ -174,7 +211,9 @@ impl Pane for Runs {
     }
 
     fn offers(&self, world: &World) -> Vec<Offer> {
-        offers_of(self.current(world).is_some(), self.backup(world), world)
+        let mut offers = offers_of(self.current(world).is_some(), self.backup(world), world);
+        offers.push((Command::Sayings, Ok(())));
+        offers
     }
 
     fn update(&mut self, command: Command, world: &World) -> Flow {
@@ -182,9 +221,11 @@ impl Pane for Runs {
         let rows = self.rows(series, world);
         if let Some(row) = moved(command, self.row(&rows), rows.len(), self.window.get().1) {
             self.chosen = rows.get(row).map(|told| told.line.at);
-            return self.more(command, series, rows.len() - row, world);
+            return self.more(command, series, &rows, world);
         }
         match command {
+            Command::Last => self.more(command, series, &rows, world),
+            Command::Next | Command::Previous => self.seek(command, series, &rows, world),
             Command::Left | Command::Right | Command::ZoomIn | Command::ZoomOut => {
                 let now = world.past.view.as_ref().map_or(world.now, |view| view.at);
                 stretched(&mut self.stretch, command, (now, self.columns.get()), first(series))
@@ -194,6 +235,7 @@ impl Pane for Runs {
                 self.order = order;
                 Flow::Say(format!("sorted {words}"))
             }
+            Command::Sayings => Flow::Open(Box::new(sayings(series))),
             Command::Filter => Flow::Open(Box::new(Filter::new(&self.filter))),
             Command::Back if !self.filter.is_empty() => {
                 self.filter.clear();
@@ -223,7 +265,13 @@ impl Pane for Runs {
     }
 
     fn tokens(&self) -> Option<&'static str> {
-        Some("words, or state:failed says:smaller")
+        Some("words, or state:failed|no|verified|.. says:smaller|..")
+    }
+
+    fn problem(&self, world: &World) -> Option<String> {
+        let series = self.known(world)?;
+        let found = |word: &Word| self.all(series, world).iter().any(|told| has(told, world, word));
+        problem(&words(&self.filter, &TOKENS), &TOKENS, &STATES, found)
     }
 
     fn point(&mut self, hit: &Hit, _world: &World) -> Flow {
@@ -251,6 +299,7 @@ impl Pane for Runs {
             Command::Verify,
             Command::Restore,
             Command::Back,
+            Command::Sayings,
             Command::ZoomOut,
             Command::ZoomIn,
             Command::Filter,
@@ -270,9 +319,7 @@ impl Pane for Runs {
         let rows = self.rows(series, world);
         let list = below(area, self.top(scene, series, rows.len(), area, canvas));
         if rows.is_empty() {
-            let text = if self.filter.is_empty() { "No run of it is known." } else { "No run matches." };
-            canvas.text(indent(row(list, 1), 3), Role::Text, text);
-            return;
+            return self.empty(scene, series, list, canvas);
         }
         let layout = Layout::fit(&COLUMNS, list.width.saturating_sub(4));
         layout.heads(&COLUMNS, indent(row(list, 0), 3), canvas);
@@ -293,13 +340,29 @@ impl Pane for Runs {
 }
 
 impl Runs {
+    /// Why there is no line, and what shows some.
+    fn empty(&self, scene: &Scene<'_>, series: &SeriesPast, area: Rect, canvas: &mut Canvas<'_>) {
+        if self.filter.is_empty() {
+            return canvas_text(area, canvas, "No run of it is known.", "");
+        }
+        let key = |command| scene.key(Context::Runs, command);
+        let problem = self.problem(scene.world).map(|problem| format!("{problem}."));
+        let more = self.has_more(series, scene.world);
+        let older = more.then(|| format!("Older ones may not be read yet: {} reads them.", key(Command::Last)));
+        let advice = problem.into_iter().chain(older).collect::<Vec<_>>().join(" ");
+        let clear = format!("{} shows all again.", key(Command::Back));
+        let headline = format!("No run matches `{}`.", self.filter);
+        canvas_text(area, canvas, &headline, format!("{advice} {clear}").trim_start());
+    }
+
     /// What is said of the series, and its sizes and durations as bars; returns the rows used.
     fn top(&self, scene: &Scene<'_>, series: &SeriesPast, count: usize, area: Rect, canvas: &mut Canvas<'_>) -> u16 {
-        self.head(scene, series, count, row(area, 0), canvas);
         let mut at = 1;
         let inner = indent(area, 1);
         let most = usize::from(area.height / 5).max(1);
-        for line in &judged(series, usize::from(inner.width.saturating_sub(2)), most).0 {
+        let (said, more) = judged(series, usize::from(inner.width.saturating_sub(2)), most);
+        self.head(scene, series, (count, more), row(area, 0), canvas);
+        for line in &said {
             canvas.spans(row(inner, at), line);
             at += 1;
         }
@@ -334,18 +397,29 @@ impl Runs {
         at + 2
     }
 
-    fn head(&self, scene: &Scene<'_>, series: &SeriesPast, count: usize, area: Rect, canvas: &mut Canvas<'_>) {
+    fn head(
+        &self,
+        scene: &Scene<'_>,
+        series: &SeriesPast,
+        (count, unsaid): (usize, usize),
+        area: Rect,
+        canvas: &mut Canvas<'_>,
+    ) {
         let inner = indent(area, 1);
+        let total = known(series);
+        let passing = format!("{count} of {}", grouped(total.max(count as u64)));
         if let Some((text, column)) = scene.typing {
-            canvas.spans(inner, &[span(Role::Key, "/ "), span(Role::Input, text)]);
-            let x = (inner.x + 2 + column as u16).min(inner.right().saturating_sub(1));
+            let start = inner.width.saturating_sub(passing.len() as u16 + 1);
+            canvas.text(indent(inner, start), Role::Text, &passing);
+            let left = Rect { width: start.saturating_sub(1), ..inner };
+            canvas.spans(left, &[span(Role::Key, "/ "), span(Role::Input, text)]);
+            let x = (left.x + 2 + column as u16).min(left.right().saturating_sub(1));
             canvas.cursor = Some(Position { x, y: inner.y });
             return;
         }
-        let total = known(series);
         let mut line = vec![];
         if !self.filter.is_empty() {
-            let text = format!("{}   {count} of {}   ", self.filter, grouped(total.max(count as u64)));
+            let text = format!("{}   {passing}   ", self.filter);
             line.extend([span(Role::Dim, "/ "), span(Role::Text, text)]);
         }
         let now = scene.world.past.view.as_ref().map(|view| view.at).unwrap_or_default();
@@ -358,6 +432,9 @@ impl Runs {
         let rhythm = series.rhythm.period().map_or_else(|| series.rhythm.words(), |_| series.rhythm.word());
         let head = format!("  {rhythm}, {}; {good}", counted(total, "run"));
         line.extend([span(Role::Title, series.label.clone()), span(Role::Text, head)]);
+        if unsaid > 0 {
+            line.push(span(Role::Dim, format!("; {unsaid} more: {}", scene.key(Context::Runs, Command::Sayings))));
+        }
         canvas.spans(inner, &line);
     }
 }

@@ -1,6 +1,7 @@
 //! The past of every series: what came, what failed, what never came, and how far each can be trusted.
 
 pub mod draw;
+pub mod words;
 
 use std::cell::Cell;
 use std::cmp::Reverse;
@@ -14,10 +15,13 @@ use crate::tui::command::{Command, Offer, Reason};
 use crate::tui::keymap::Context;
 use crate::tui::layers::checks::Checks;
 use crate::tui::layers::filter::Filter;
+use crate::tui::layers::run_lines;
 use crate::tui::layers::runs::Runs;
+use crate::tui::layers::sayings::sayings;
 use crate::tui::msg::Effect;
 use crate::tui::pane::{Flow, Pane, Scene};
-use crate::tui::past::{PastAsk, gravest, newest_made, sizes, trouble};
+use crate::tui::past::{PastAsk, RunLine, gravest, is_late, newest_made, sizes, trouble};
+use crate::tui::screens::history::words::{SAYS, STATE, Word, problem, words};
 use crate::tui::screens::moved;
 use crate::tui::widgets::strip::{Axis, Stretch};
 use crate::tui::world::World;
@@ -74,8 +78,8 @@ pub struct History {
 impl History {
     /// Series that pass the filter, as sorted.
     pub fn rows<'a>(&self, view: &'a HistoryView) -> Vec<&'a Arc<SeriesPast>> {
-        let words: Vec<String> = self.filter.split_whitespace().map(str::to_lowercase).collect();
-        let passes = |series: &&Arc<SeriesPast>| words.iter().all(|word| matches(series, word));
+        let words = words(&self.filter, &TOKENS);
+        let passes = |series: &&Arc<SeriesPast>| words.iter().all(|word| word.passes(has(series, word, view.at)));
         let mut rows: Vec<&Arc<SeriesPast>> = view.series.iter().filter(passes).collect();
         match self.order {
             Order::Trouble => rows.sort_by_key(|series| Reverse(trouble(series))),
@@ -150,29 +154,36 @@ pub fn first(series: &SeriesPast) -> Option<Moment> {
     day.into_iter().chain(series.points.first().map(|point| point.at)).min()
 }
 
-/// Whether a series has a word: anywhere, or, behind `db:`, `target:` or `says:`, there; `-` turns it round.
-fn matches(series: &SeriesPast, word: &str) -> bool {
-    let (word, wanted) = match word.strip_prefix('-') {
-        Some(rest) if !rest.is_empty() => (rest, false),
-        _ => (word, true),
-    };
-    let has = |text: &str, word: &str| text.to_lowercase().contains(word);
-    let target = |word: &str| series.key.target.as_ref().is_some_and(|target| target.as_str().contains(word));
-    let found = match word.split_once(':') {
-        Some(("db", rest)) => {
-            has(&series.label, rest) || series.databases.iter().any(|name| has(&name.to_string(), rest))
+/// Whether a series has a word: anywhere, or, behind `db:`, `target:`, `state:` or `says:`, there.
+fn has(series: &SeriesPast, word: &Word, now: Moment) -> bool {
+    let target = || series.key.target.as_ref().is_some_and(|target| word.is_in(target.as_str()));
+    match word.token {
+        Some("db") => word.is_in(&series.label) || series.databases.iter().any(|name| word.is_in(&name.to_string())),
+        Some("target") => target(),
+        Some(STATE) => word.begins(states(series, now)),
+        Some(SAYS) => {
+            let judged = series.judgements.iter().filter(|judged| judged.stands()).any(|judged| {
+                let texts = [judged.what.code(), judged.severity.word(), &judged.short()];
+                texts.iter().any(|text| word.is_in(text))
+            });
+            judged || series.findings.iter().any(|found| word.is_in(&found.code) || word.is_in(&found.text))
         }
-        Some(("target", rest)) => target(rest),
-        Some(("says", rest)) => series.judgements.iter().any(|judged| {
-            judged.stands() && (judged.what.code().contains(rest) || judged.severity.word().contains(rest))
-        }),
-        _ => has(&series.label, word) || target(word) || has(&series.key.name.to_string(), word),
-    };
-    found == wanted
+        _ => word.is_in(&series.label) || target() || word.is_in(&series.key.to_string()),
+    }
 }
 
+/// What the newest attempt of a series came to, and whether the next one is late.
+fn states(series: &SeriesPast, now: Moment) -> impl Iterator<Item = &'static str> {
+    let newest = series.points.iter().rev().find(|point| point.at <= now);
+    let states = newest.map(|point| run_lines::states(&RunLine::from(point)));
+    states.into_iter().flatten().chain(is_late(series).then_some("late"))
+}
+
+const TOKENS: [&str; 4] = ["db", "target", STATE, SAYS];
+/// What [`states`] come to.
+const STATES: [&str; 8] = ["ok", "failed", "unfinished", "unknown", "no run", "damaged", "gone", "late"];
 /// Words that the status line offers while the filter is typed.
-pub const TOKENS: &str = "words, or db: target: says:late|missing|failed|shrunk|critical";
+const OFFERED: &str = "words, or db: target: state:failed|late|.. says:missing|shrunk|critical|..";
 
 impl Pane for History {
     fn context(&self) -> Context {
@@ -186,7 +197,12 @@ impl Pane for History {
     fn offers(&self, world: &World) -> Vec<Offer> {
         let read = world.past.view.as_ref().map(|_| ()).ok_or_else(|| Reason::plain("the history is being read"));
         let some = self.current(world).map(|_| ()).ok_or_else(|| Reason::plain("no series is under the cursor"));
-        vec![(Command::Open, some), (Command::ZoomIn, read.clone()), (Command::ZoomOut, read)]
+        vec![
+            (Command::Open, some.clone()),
+            (Command::Sayings, some),
+            (Command::ZoomIn, read.clone()),
+            (Command::ZoomOut, read),
+        ]
     }
 
     fn update(&mut self, command: Command, world: &World) -> Flow {
@@ -215,6 +231,10 @@ impl Pane for History {
                 Some(series) => Flow::Open(Box::new(Runs::new(series, self.stretch))),
                 None => Flow::Pass,
             },
+            Command::Sayings => match rows.get(self.row(&rows)) {
+                Some(series) => Flow::Open(Box::new(sayings(series))),
+                None => Flow::Pass,
+            },
             _ => Flow::Pass,
         }
     }
@@ -229,7 +249,13 @@ impl Pane for History {
     }
 
     fn tokens(&self) -> Option<&'static str> {
-        Some(TOKENS)
+        Some(OFFERED)
+    }
+
+    fn problem(&self, world: &World) -> Option<String> {
+        let view = world.past.view.as_ref()?;
+        let found = |word: &Word| view.series.iter().any(|series| has(series, word, view.at));
+        problem(&words(&self.filter, &TOKENS), &TOKENS, &STATES, found)
     }
 
     fn point(&mut self, hit: &Hit, _world: &World) -> Flow {
@@ -256,6 +282,7 @@ impl Pane for History {
             Command::ZoomOut,
             Command::ZoomIn,
             Command::Checks,
+            Command::Sayings,
             Command::Filter,
             Command::GoBackups,
             Command::Sort,

@@ -11,12 +11,14 @@ use crate::model::join::Certainty;
 use crate::model::run::{Run, RunBrief, RunId, RunQuery};
 use crate::model::target::TargetName;
 use crate::model::trust::Finding;
+use crate::model::units::Moment;
 use crate::report::{Fault, Report, Reportable};
 use crate::work::catalog::{Catalog, backup_id};
 use crate::work::check::{CheckReport, Wants, check};
+use crate::work::history::checks::older;
 use crate::work::history::load::{Ground, Told, told, view};
 use crate::work::history::rows::Depth;
-use crate::work::history::view::HistoryView;
+use crate::work::history::view::{Checked, HistoryView, SeriesKey};
 use crate::work::history::waterfall::Waterfall;
 use crate::work::join::{Joint, join};
 use crate::work::news::Changed;
@@ -138,6 +140,25 @@ impl Session {
     pub async fn run_briefs(&self, query: RunQuery) -> Result<Vec<RunBrief>, Report> {
         let session = self.clone();
         blocking(move || session.runs()?.briefs(&query).map_err(|error| error.report())).await
+    }
+
+    /// Verifications of a series under these names that began before a time, newest first, out of `limit` that are read
+    /// of each name; and before when those began that were not read, where there are any.
+    ///
+    /// # Errors
+    ///
+    /// When the store of runs cannot be read.
+    pub async fn older_checks(
+        &self,
+        (key, names): (SeriesKey, Vec<Foreign>),
+        (before, limit): (Moment, usize),
+    ) -> Result<(Vec<Checked>, Option<Moment>), Report> {
+        let session = self.clone();
+        blocking(move || {
+            let (store, catalog) = (session.runs()?, session.catalog());
+            older((&store, &catalog), (&key, &names), (before, limit)).map_err(|error| error.report())
+        })
+        .await
     }
 
     /// Everything about one run, by its id or a unique beginning of it, or by the tool's own id.

@@ -11,6 +11,7 @@ use crate::model::seen::SeenTarget;
 use crate::model::target::TargetName;
 use crate::model::units::Moment;
 use crate::work::catalog::Catalog;
+use crate::work::history::checks::VERIFIED;
 use crate::work::history::rows::{Depth, Sources, build};
 use crate::work::history::view::HistoryView;
 
@@ -28,8 +29,6 @@ const MONTH: i64 = 30 * 86_400_000;
 /// Runs that a wrong clock dates later than this are no past: a few are read, to tell of that clock.
 const AHEAD: i64 = 5 * 60_000;
 const FUTURE: usize = 2;
-/// Verifications of our own that are read of one series.
-const VERIFIED: usize = 200;
 
 /// What the store of runs told.
 #[derive(Debug, Default)]

@@ -1,5 +1,6 @@
 //! The past of every series: what ran, what it left, what became of it, and what that says.
 
+mod checks;
 mod door;
 mod expected;
 pub mod load;
@@ -17,7 +18,7 @@ pub mod waterfall;
 
 pub use self::door::RunDetail;
 pub use self::rows::fits;
-pub use self::view::{Checked, HistoryView, Kept, Point, SeriesKey, SeriesPast};
+pub use self::view::{Checked, HistoryView, Kept, MoreChecks, Point, SeriesKey, SeriesPast};
 pub use crate::model::join::Certainty;
 pub use crate::telemetry::signals::attempt::Outcome;
 pub use crate::telemetry::signals::rhythm::Rhythm;

@@ -1,6 +1,6 @@
 //! The past of one series: its attempts, its rhythm, and what they say.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::format::names;
@@ -16,7 +16,7 @@ use crate::telemetry::signals::rhythm::{Habit, Rhythm, Schedule};
 use crate::telemetry::signals::{Past, judge, slots, standing};
 use crate::work::history::points::{Alone, mark_silent, of_backup, of_run, pair};
 use crate::work::history::rows::{Depth, Row, Sources};
-use crate::work::history::view::{Checked, Kept, Point, SeriesKey, SeriesPast};
+use crate::work::history::view::{Kept, Point, SeriesKey, SeriesPast};
 use crate::work::join::Joined;
 
 /// How far the database's own note of its last backup may be from its newest object.
@@ -66,7 +66,7 @@ impl Builder<'_, '_> {
         let server = self.own_runs().find_map(|run| run.source.server_uuid.clone());
         let hearsay = self.hearsay();
         let label = self.label(&databases);
-        let checks = self.checks();
+        let (checks, more_checks) = self.checks();
         let runs = self.row.runs.iter().map(|name| (*name).clone()).collect();
         SeriesPast {
             label,
@@ -82,6 +82,7 @@ impl Builder<'_, '_> {
             findings,
             runs,
             checks,
+            more_checks,
             grace,
             rhythm,
             key: self.key,
@@ -218,34 +219,6 @@ impl Builder<'_, '_> {
         if self.sources.depth == Depth::Standing {
             judgements.retain(Judgement::stands);
         }
-    }
-
-    /// Verifications of what lies or lay there, oldest first.
-    fn checks(&self) -> Vec<Checked> {
-        let mut series: BTreeSet<&Foreign> = self.row.backups.iter().map(|backup| &backup.series).collect();
-        series.extend(self.row.seen.iter().map(|(_, series)| &series.name));
-        let runs = series.into_iter().filter_map(|name| self.runs.get(name)).flatten();
-        let checked = runs.filter(|run| run.kind == RunKind::Verification).filter_map(|run| {
-            let place = self.joined.verified.get(&run.id)?;
-            let here = match &self.key.target {
-                Some(target) if self.row.server.is_none() => place.target == *target,
-                _ => self.row.backups.iter().any(|backup| Some(&backup.id) == place.backup.as_ref()),
-            };
-            here.then(|| Checked {
-                at: run.at(),
-                took: run.took().and_then(|took| i64::try_from(took.as_millis()).ok()),
-                bytes: run.bytes,
-                state: run.state,
-                reached: run.reached,
-                said: run.failure.as_ref().map(|failure| failure.text.clone()),
-                run: run.id.clone(),
-                backup: place.backup.clone(),
-                target: Some(place.target.clone()),
-            })
-        });
-        let mut checked: Vec<Checked> = checked.collect();
-        checked.sort_by_key(|checked| checked.at);
-        checked
     }
 
     fn findings(&self, points: &[Point], silent: usize) -> Vec<Finding> {

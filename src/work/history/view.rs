@@ -1,5 +1,6 @@
 //! What the doors show of the past: plain data.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -103,6 +104,19 @@ pub struct SeriesPast {
     pub runs: Vec<Foreign>,
     /// Verifications of our own, oldest first, as far as they are read.
     pub checks: Vec<Checked>,
+    /// Where those are that are older.
+    pub more_checks: MoreChecks,
+}
+
+/// Where verifications are kept that are older than those that were read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MoreChecks {
+    /// The names of their series.
+    pub names: Vec<Foreign>,
+    /// Before when they began; `None`: there are none.
+    pub before: Option<Moment>,
+    /// Only those of backups that are listed in the series are of it: others share its names.
+    pub own: bool,
 }
 
 /// One verification of our own.
@@ -243,6 +257,16 @@ impl SeriesPast {
     /// The newest good copy.
     pub fn newest_good(&self) -> Option<&Point> {
         self.points.iter().rev().find(|point| matches!(point.kept, Kept::Good(_)))
+    }
+
+    /// Those of some verifications under its names that are of it, and not of another series with the same names.
+    pub fn own_checks<'a>(&self, checks: &'a [Checked]) -> Vec<&'a Checked> {
+        if !self.more_checks.own {
+            return checks.iter().collect();
+        }
+        let listed: HashSet<&BackupId> = self.points.iter().filter_map(|point| point.backup.as_ref()).collect();
+        let own = |checked: &&Checked| checked.backup.as_ref().is_some_and(|backup| listed.contains(backup));
+        checks.iter().filter(own).collect()
     }
 
     /// The gravest judgement that stands: what happened, before that nothing of it is known to be good.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::model::run::{Span, SpanId};
+use crate::model::run::{Feed, Span, SpanId};
 use crate::model::units::Moment;
 
 /// Deeper ones are drawn at this depth.
@@ -74,6 +74,19 @@ impl Waterfall {
     /// When it all began.
     pub fn began(&self) -> Option<Moment> {
         (self.from_ns > 0).then(|| Moment(i64::try_from(self.from_ns / 1_000_000).unwrap_or(i64::MAX)))
+    }
+}
+
+/// Why no span of a run is known, by what told of it.
+pub fn no_spans(feed: Feed) -> &'static str {
+    match feed {
+        Feed::Otlp | Feed::CollectorFile | Feed::TraceStderr => "none of its spans is kept",
+        Feed::Logrus => "log lines told of it, and they hold none",
+        Feed::DbackedMetadata => "DBacked's metadata object told of it, and holds none",
+        Feed::DbackedTable => "DBacked's table in the database told of it, and holds none",
+        Feed::Beacon => "DBacked's check request told of it, and holds none",
+        Feed::Analytics => "DBacked's analytics request told of it, and holds none",
+        Feed::Verification => "it is a verification of our own, of which the result alone is kept",
     }
 }
 

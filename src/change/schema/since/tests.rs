@@ -1,20 +1,7 @@
 use super::*;
 
 fn column(layout: Layout, unsigned: Option<bool>, charset: Charset, width: u16) -> Column {
-    Column {
-        layout,
-        unsigned,
-        charset,
-        width,
-        name: None,
-        labels: vec![],
-        key_part: None,
-        key_prefix: None,
-        geometry: None,
-        dimensions: None,
-        visible: None,
-        nullable: false,
-    }
+    Column { unsigned, charset, nullable: false, ..Column::of(layout, width) }
 }
 
 fn now(full: &str, charset: Option<&str>, bytes: Option<u64>) -> ColumnNowFacts {

@@ -10,7 +10,7 @@ use crate::model::units::{ByteSize, counted, grouped, long_span, short_span};
 use crate::tui::canvas::{Canvas, Hit, Line, Span, below, indent, row, span, wrap};
 use crate::tui::command::Command;
 use crate::tui::keymap::Context;
-use crate::tui::pane::Scene;
+use crate::tui::pane::{Pane, Scene};
 use crate::tui::past::{durations, gravest, is_late, newest_made, sizes};
 use crate::tui::screens::history::{History, first};
 use crate::tui::theme::Role;
@@ -107,9 +107,7 @@ impl History {
             return self.empty(scene, view, below(area, 1), canvas);
         }
         let roomy = area.height >= 16;
-        let said = if area.height >= 30 { 7 } else { 3 };
-        let foot = said + 1 + u16::from(roomy);
-        let list = Rect { height: area.height.saturating_sub(foot + 2), ..below(area, 2) };
+        let list = Rect { height: list_height(area.height, rows.len()), ..below(area, 2) };
         let cursor = self.row(&rows);
         let height = usize::from(list.height).max(1);
         let top = scrolled(self.window.get().0, cursor, height).min(rows.len().saturating_sub(1));
@@ -135,11 +133,14 @@ impl History {
             canvas.clickable(line, Hit::Series(series.key.clone()));
         }
         if let Some(series) = rows.get(cursor) {
-            let place = below(area, area.height - foot);
+            let place = below(area, list.height + 2);
             if roomy {
                 canvas.rule(row(place, 0));
             }
-            about(series, Rect { height: said, ..below(place, u16::from(roomy)) }, canvas);
+            let text = below(place, u16::from(roomy));
+            let is_small = area.height < 30;
+            let key = scene.key(Context::History, Command::Sayings);
+            about(series, (is_small, &key), Rect { height: text.height.saturating_sub(1), ..text }, canvas);
         }
         let place = indent(row(area, area.height - 1), 3);
         canvas.spans(place, &legend(usize::from(place.width)));
@@ -171,7 +172,8 @@ impl History {
         if !self.filter.is_empty() {
             let clear = scene.key(Context::History, Command::Back);
             let headline = format!("No series matches `{}`.", self.filter);
-            let advice = format!("{clear} shows all {} again.", grouped(view.series.len() as u64));
+            let wrong = self.problem(scene.world).map_or_else(String::new, |problem| format!("{problem}. "));
+            let advice = format!("{wrong}{clear} shows all {} again.", grouped(view.series.len() as u64));
             return canvas_text(area, canvas, &headline, &advice);
         }
         let go = scene.key(Context::History, Command::GoBackups);
@@ -191,8 +193,16 @@ impl History {
     }
 }
 
+/// Rows of the list of series: what is said of the one under the cursor has those that it leaves, and some in any case.
+fn list_height(height: u16, series: usize) -> u16 {
+    let (roomy, said) = (u16::from(height >= 16), if height >= 30 { 7 } else { 3 });
+    // Beside the two lines in front of it, a rule and the legend.
+    let room = height.saturating_sub(2 + roomy + said + 1);
+    room.min(u16::try_from(series).unwrap_or(room))
+}
+
 /// A headline and what can be done about it.
-fn canvas_text(area: Rect, canvas: &mut Canvas<'_>, headline: &str, advice: &str) {
+pub fn canvas_text(area: Rect, canvas: &mut Canvas<'_>, headline: &str, advice: &str) {
     let inner = indent(below(area, 1), 3);
     canvas.text(row(inner, 0), Role::Text, headline);
     for (nth, part) in wrap(advice, usize::from(inner.width.saturating_sub(3))).iter().enumerate() {
@@ -308,6 +318,14 @@ fn target(series: &SeriesPast) -> &str {
     series.key.target.as_ref().map_or("", |target| target.as_str())
 }
 
+/// Where a series lies, behind its name.
+pub fn placed(series: &SeriesPast) -> String {
+    match target(series) {
+        "" => ", in no target of this estate".to_owned(),
+        target => format!(" on {target}"),
+    }
+}
+
 /// `5h  whole`, or what stands against it: `9h  late by 8h`.
 fn last_good(series: &SeriesPast, view: &HistoryView) -> Line {
     let newest = newest_made(series);
@@ -342,19 +360,16 @@ pub fn known(series: &SeriesPast) -> u64 {
 }
 
 /// The series under the cursor: its rhythm, and what its past says.
-fn about(series: &SeriesPast, area: Rect, canvas: &mut Canvas<'_>) {
+fn about(series: &SeriesPast, (is_small, key): (bool, &str), area: Rect, canvas: &mut Canvas<'_>) {
     let since = first(series).map_or(String::new(), |since| format!(" since {}", since.day()));
-    let targets = match target(series) {
-        "" => ", in no target of this estate".to_owned(),
-        target => format!(" on {target}"),
-    };
+    let targets = placed(series);
     let runs = counted(known(series), "run");
     let inner = indent(area, 3);
     let place = indent(below(area, 1), 1);
     let (lines, more) = judged(series, usize::from(place.width.saturating_sub(1)), usize::from(place.height));
-    let more = if more > 0 { format!("; {more} more below enter") } else { String::new() };
+    let more = if more > 0 { format!("; {more} more: {key}") } else { String::new() };
     // On a small screen, which may hang on a slow line, only what is not in the row.
-    let known = if area.height > 3 { format!("; {runs}{since}") } else { String::new() };
+    let known = if is_small { String::new() } else { format!("; {runs}{since}") };
     let head = format!("{targets}, {}{known}{more}", series.rhythm.words());
     canvas.spans(row(inner, 0), &[span(Role::Title, series.label.clone()), span(Role::Dim, head)]);
     for (line, at) in lines.iter().zip(place.rows()) {
