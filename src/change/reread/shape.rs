@@ -125,10 +125,12 @@ impl Shape {
     /// What the script does, as far as it was read.
     pub fn doings(&self) -> Doings {
         let kinds = [ChangeKind::Insert, ChangeKind::Update, ChangeKind::Delete];
-        let of_table = |(name, table): (&Box<str>, &usize)| {
-            kinds.map(|kind| ((name.to_string(), kind), self.rows[*table][kind as usize]))
+        let of_table = |(name, rows): (String, &[u64; 3])| {
+            let rows = *rows;
+            kinds.map(|kind| ((name.clone(), kind), rows[kind as usize]))
         };
-        self.tables.iter().flat_map(of_table).filter(|(_, rows)| *rows > 0).collect()
+        let tables = self.tables.iter().map(|(name, table)| (name.to_string(), &self.rows[*table]));
+        tables.flat_map(of_table).filter(|(_, rows)| *rows > 0).collect()
     }
 
     /// The number by which a table is known here.
