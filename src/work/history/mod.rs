@@ -11,6 +11,7 @@ pub mod rows;
 pub(in crate::work) mod samples;
 pub(in crate::work) mod seen;
 mod split;
+mod strays;
 pub mod strip;
 pub mod view;
 pub mod waterfall;

@@ -1,6 +1,6 @@
 //! The past of one series: its attempts, its rhythm, and what they say.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::format::names;
@@ -8,10 +8,11 @@ use crate::model::backup::Backup;
 use crate::model::foreign::Foreign;
 use crate::model::judgement::{Judgement, Severity, What};
 use crate::model::run::{Day, EARLIEST, Feed, Run, RunBrief, RunId, RunKind, RunState, Tool};
+use crate::model::seen::SeenSeries;
 use crate::model::target::TargetName;
 use crate::model::trust::{Finding, Weight};
 use crate::model::units::{Moment, counted};
-use crate::telemetry::signals::attempt::Attempt;
+use crate::telemetry::signals::attempt::{Attempt, Outcome};
 use crate::telemetry::signals::rhythm::{Habit, Rhythm, Schedule};
 use crate::telemetry::signals::{Past, judge, slots, standing};
 use crate::work::history::points::{Alone, mark_silent, of_backup, of_run, pair};
@@ -39,7 +40,9 @@ impl Builder<'_, '_> {
         let Self { sources, .. } = self;
         let (mut points, attempts) = self.points();
         let silent = self.mark_silent(&mut points);
-        let rhythm = self.rhythm(&attempts, remarks);
+        let mut unusable = vec![];
+        let rhythm = self.rhythm(&attempts, &mut unusable, remarks);
+        remarks.extend(unusable.iter().cloned());
         let removals = self.removals(&attempts);
         let mut past = Past {
             attempts: &attempts,
@@ -58,13 +61,19 @@ impl Builder<'_, '_> {
                 (judge(&past, Moment(i64::MIN)), slots::slots(&past, Moment(i64::MIN)))
             }
         };
-        self.settle(&mut judgements);
-        judgements.splice(0..0, self.wiped());
         let databases = self.databases();
-        let findings = self.findings(&points, silent);
         let expected = self.expected(&databases);
-        let server = self.own_runs().find_map(|run| run.source.server_uuid.clone());
-        let hearsay = self.hearsay();
+        judgements.splice(0..0, self.stopped(&past, &points, &expected));
+        self.settle(&mut judgements);
+        let retired = self.retired(&points);
+        if !retired.is_empty() && points.iter().filter_map(|point| point.target.as_ref()).all(|it| retired.contains(it))
+        {
+            judgements.retain(|judged| !matches!(judged.what, What::Late { .. } | What::NoGoodBackup { .. }));
+        }
+        judgements.splice(0..0, self.wiped());
+        let findings = self.findings(&points, silent);
+        let server = self.own_runs().find_map(server_of);
+        let grounds = self.grounds();
         let label = self.label(&databases);
         let checks = self.checks();
         let runs = self.row.runs.iter().map(|name| (*name).clone()).collect();
@@ -73,7 +82,7 @@ impl Builder<'_, '_> {
             databases,
             expected,
             server,
-            hearsay,
+            grounds,
             points,
             slots,
             days: self.days(),
@@ -81,6 +90,8 @@ impl Builder<'_, '_> {
             each,
             findings,
             runs,
+            retired,
+            remarks: unusable,
             checks,
             grace,
             rhythm,
@@ -94,37 +105,46 @@ impl Builder<'_, '_> {
         named.flatten().copied().filter(|run| run.kind == RunKind::Backup)
     }
 
-    fn rhythm(&self, attempts: &[Attempt], remarks: &mut Vec<String>) -> Rhythm {
+    /// Its runs in brief, by its names.
+    pub(super) fn briefs(&self) -> impl Iterator<Item = &RunBrief> {
+        let named = self.row.runs.iter().filter_map(|name| self.sources.briefs.get(*name)).flatten();
+        named.filter(|brief| !self.row.placed.contains(&brief.id)).chain(self.row.strays.iter().copied())
+    }
+
+    /// What of the estate's rule for it cannot be used goes to `unusable`, what of the runs' own words to `remarks`.
+    fn rhythm(&self, attempts: &[Attempt], unusable: &mut Vec<String>, remarks: &mut Vec<String>) -> Rhythm {
         let dbacked = self.row.backups.iter().rev().take(5).any(|backup| names::dbacked_name(&backup.key).is_some());
-        let mut read = |pattern: &str, zone: Option<&str>, dbacked: bool| match Schedule::parse(pattern, zone) {
-            Ok(schedule) if dbacked => Some(Rhythm::Dbacked(schedule)),
-            Ok(schedule) => Some(Rhythm::Cron(schedule)),
-            Err(error) => {
-                remarks.push(format!("{}: {error}", self.key));
-                None
-            }
+        let read = |pattern: &str, zone: Option<&str>, dbacked: bool| match Schedule::parse(pattern, zone) {
+            Ok(schedule) if dbacked => Ok(Rhythm::Dbacked(schedule)),
+            Ok(schedule) => Ok(Rhythm::Cron(schedule)),
+            Err(error) => Err(format!("{}: {error}", self.key)),
         };
         let rule = self.row.rule.and_then(|rule| Some((rule, rule.cron.as_deref()?)));
         let ruled = rule.and_then(|(rule, cron)| {
             let utc = rule.tz.as_deref().is_none_or(|tz| tz == "UTC");
-            read(cron, rule.tz.as_deref(), dbacked && utc)
+            read(cron, rule.tz.as_deref(), dbacked && utc).map_err(|why| unusable.push(why)).ok()
         });
         let told = || self.own_runs().find_map(|run| Some((run.tool, run.source.cron.as_ref()?.raw_str()?)));
-        let ruled = ruled.or_else(|| told().and_then(|(tool, cron)| read(cron, None, tool == Tool::Dbacked)));
-        ruled.unwrap_or_else(|| {
-            let until = self.sources.now.0.saturating_add(AHEAD);
-            let made = attempts.iter().filter(|it| it.made() && it.at.0 <= until).map(|attempt| attempt.at);
-            Habit::of(made.collect::<Vec<_>>().into_iter()).map_or(Rhythm::Unknown, Rhythm::Habit)
-        })
+        let told = told()
+            .filter(|_| ruled.is_none())
+            .and_then(|(tool, cron)| read(cron, None, tool == Tool::Dbacked).map_err(|why| remarks.push(why)).ok());
+        let ruled = ruled.or(told);
+        ruled.unwrap_or_else(|| self.habit(attempts))
+    }
+
+    fn habit(&self, attempts: &[Attempt]) -> Rhythm {
+        let until = self.sources.now.0.saturating_add(AHEAD);
+        let made = attempts.iter().filter(|it| it.made() && it.at.0 <= until).map(|attempt| attempt.at);
+        Habit::of(made.collect::<Vec<_>>().into_iter()).map_or(Rhythm::Unknown, Rhythm::Habit)
     }
 
     /// What was tried, oldest first: once for people, once for the judges.
     fn points(&self) -> (Vec<Point>, Vec<Attempt>) {
-        let mut briefs: Vec<&RunBrief> =
-            self.row.runs.iter().filter_map(|name| self.sources.briefs.get(*name)).flatten().collect();
+        let mut briefs: Vec<&RunBrief> = self.briefs().collect();
         briefs.sort_by_key(|brief| (brief.at, brief.feed));
         let pairs = pair(&self.row.backups, &briefs, self.joined);
-        let full: HashMap<&RunId, &Run> = self.own_runs().map(|run| (&run.id, run)).collect();
+        let strays = self.row.strays.iter().filter_map(|stray| self.runs.get(&stray.series)).flatten().copied();
+        let full: HashMap<&RunId, &Run> = self.own_runs().chain(strays).map(|run| (&run.id, run)).collect();
         let mut both: Vec<(Point, Attempt)> = vec![];
         for (nth, backup) in self.row.backups.iter().enumerate() {
             let brief = pairs.of_backup[nth].map(|at| briefs[at]);
@@ -184,24 +204,94 @@ impl Builder<'_, '_> {
     }
 
     fn mark_silent(&self, points: &mut [Point]) -> usize {
-        let briefs = self.row.runs.iter().filter_map(|name| self.sources.briefs.get(*name)).flatten();
-        mark_silent(points, &briefs.map(|brief| (&brief.id, brief.feed)).collect())
+        mark_silent(points, &self.briefs().map(|brief| (&brief.id, brief.feed)).collect())
     }
 
-    /// Targets in which some of it once lay and nothing does now.
+    /// Targets in which some of it once lay and nothing does now; of a rule that gathers several namings, each of them.
     fn wiped(&self) -> Vec<Judgement> {
         let lies = |target: &TargetName| self.row.backups.iter().any(|backup| backup.target == *target);
-        let mut found: BTreeMap<&TargetName, (u64, Moment, Moment)> = BTreeMap::new();
-        for (target, series) in self.row.seen.iter().filter(|(target, _)| !lies(target)) {
-            let (backups, newest, seen) = found.entry(target).or_default();
+        let mut found: BTreeMap<(&TargetName, Vec<Foreign>), (u64, Moment, Moment)> = BTreeMap::new();
+        for (target, series) in self.gone() {
+            let only = match &series.databases[..] {
+                _ if !lies(target) => vec![],
+                [] => vec![series.name.clone()],
+                known => known.to_vec(),
+            };
+            let (backups, newest, seen) = found.entry((target, only)).or_default();
             *backups = backups.saturating_add(series.backups);
             (*newest, *seen) = (series.newest.max(*newest), series.at.max(*seen));
         }
-        let judged = found.into_iter().map(|(target, (backups, newest, seen))| {
-            let what = What::Wiped { target: target.to_string(), backups, newest, seen };
+        let judged = found.into_iter().map(|((target, only), (backups, newest, seen))| {
+            let what = What::Wiped { target: target.to_string(), backups, newest, seen, only };
             Judgement { what, severity: Severity::Critical, since: seen, until: None }
         });
         judged.collect()
+    }
+
+    /// What once lay in a target and does not any more, but for what goes on there under another name.
+    pub(super) fn gone(&self) -> Vec<(&TargetName, &SeenSeries)> {
+        let here: HashSet<(&TargetName, &Foreign)> =
+            self.row.backups.iter().map(|backup| (&backup.target, &backup.series)).collect();
+        let goes_on = |target: &TargetName, series: &SeenSeries| {
+            let newer = || self.row.backups.iter().rev().take_while(|backup| backup.taken.at > series.newest);
+            let held = |database: &Foreign| {
+                newer().any(|backup| backup.target == *target && backup.databases.contains(database))
+            };
+            !series.databases.is_empty() && series.databases.iter().all(held)
+        };
+        let gone = self.row.seen.iter().filter(|(target, series)| !here.contains(&(*target, &series.name)));
+        gone.filter(|(target, series)| !goes_on(target, series)).copied().collect()
+    }
+
+    /// Targets all of whose backups somebody said to be the last; a newer one, or a newer run, takes that back.
+    fn retired(&self, points: &[Point]) -> Vec<TargetName> {
+        let said = self.row.seen.iter().filter_map(|(target, series)| Some(((*target, &series.name), series.retired?)));
+        let said: HashMap<(&TargetName, &Foreign), Moment> = said.collect();
+        let newest = said.values().max().copied();
+        if newest.is_none_or(|newest| points.iter().any(|point| point.backup.is_none() && point.at > newest)) {
+            return vec![];
+        }
+        let is_last = |backup: &Arc<Backup>| {
+            said.get(&(&backup.target, &backup.series)).is_some_and(|newest| backup.taken.at <= *newest)
+        };
+        let places = |last: bool| -> BTreeSet<&TargetName> {
+            let such = self.row.backups.iter().filter(|backup| is_last(backup) == last);
+            such.map(|backup| &backup.target).collect()
+        };
+        let (retired, goes_on) = (places(true), places(false));
+        retired.difference(&goes_on).map(|target| (*target).clone()).collect()
+    }
+
+    /// Databases whose own backups are late, where those of others under the same rule are not.
+    fn stopped(&self, past: &Past<'_>, points: &[Point], expected: &[Foreign]) -> Vec<Judgement> {
+        if self.row.rule.is_none() || expected.len() < 2 || slots::late(past).is_some() {
+            return vec![];
+        }
+        // What is older than any backup is no attempt.
+        let points = &points[points.len().saturating_sub(past.attempts.len())..];
+        let late = expected.iter().filter_map(|database| {
+            let holds = |point: &Point| point.inside.may_hold(database, expected);
+            if points.iter().all(holds) {
+                return None;
+            }
+            let of_it = past.attempts.iter().zip(points).map(|(attempt, point)| match holds(point) {
+                true => attempt.clone(),
+                false => Attempt { outcome: Outcome::Open, complained: false, ..attempt.clone() },
+            });
+            let attempts: Vec<Attempt> = of_it.collect();
+            let late = |rhythm: &Rhythm| slots::late(&Past { attempts: &attempts, rhythm, ..*past });
+            // The pattern may be that of the others: what comes at its own hour is not late.
+            let by_habit = match self.habit(&attempts) {
+                Rhythm::Habit(habit) => Some(late(&Rhythm::Habit(habit))?),
+                _ => None,
+            };
+            let mut judged = if past.rhythm.schedule().is_some() { late(past.rhythm)? } else { by_habit? };
+            if let What::Late { only, .. } = &mut judged.what {
+                *only = Some(database.clone());
+            }
+            Some(judged)
+        });
+        late.collect()
     }
 
     /// A database that the estate no longer lists was dropped on purpose.
@@ -299,4 +389,17 @@ impl Builder<'_, '_> {
             Some(_) => None,
         }
     }
+}
+
+/// The server of a run: by its own id, else, of one that has none, by its address.
+fn server_of(run: &Run) -> Option<Foreign> {
+    let source = &run.source;
+    let told = |text: &&Foreign| !text.raw_bytes().is_empty();
+    source.server_uuid.as_ref().filter(told).cloned().or_else(|| {
+        let server = source.server.as_ref().filter(told)?;
+        Some(match source.port {
+            Some(port) if port != 3306 => Foreign::new([server.raw_bytes(), format!(":{port}").as_bytes()].concat()),
+            _ => server.clone(),
+        })
+    })
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::judgement::{PruneFault, What};
+use crate::model::judgement::{Judgement, PruneFault, What};
 use crate::model::run::{PrunedTarget, RunState};
 use crate::telemetry::signals::attempt::Outcome;
 use crate::telemetry::signals::rhythm::Rhythm;
@@ -89,6 +89,23 @@ fn an_object_between_runs_that_no_run_made_is_told() {
         silent.map(|point| point.at).collect()
     };
     assert_eq!(odd(&past), [at("2026-11-18 03:00")], "and it stands on that very object");
+}
+
+#[test]
+fn nights_whose_backups_are_gone_though_older_ones_are_there_are_no_good_nights() {
+    let lies = nightly("shop", 20, "2026-11-21 03:00");
+    // As a container names the place, which is none of the estate's.
+    let inside = |it: &crate::work::history::samples::Lies| {
+        let mut run = leaving(run("mysql:all:5c0e", Moment(it.written.0 - 660_000), RunState::Ok), "nas", &it.key);
+        run.objects[0].target = Some("file:///backup".into());
+        run.objects[0].bytes = Some(it.size);
+        run
+    };
+    let runs: Vec<Run> = lies.iter().map(inside).collect();
+    // Retention has taken the oldest three, nobody knows who the newest five.
+    let past = history(&catalog(&[("offsite", lies[3..15].to_vec())]), &runs, &[]);
+    let shop = past.series.iter().find(|series| series.key.to_string() == "offsite:shop").unwrap();
+    assert_eq!(drawn(shop, Zoom::Day, "2026-11-01", 22), format!(" {}!!!!! ", "o".repeat(15)));
 }
 
 #[test]
@@ -294,6 +311,24 @@ fn dumps_of_two_databases_under_one_rule_are_not_each_other_s_measure() {
     let [all] = &past.series[..] else { panic!("{past:?}") };
     let odd = |code: &&str| matches!(*code, "grown" | "shrunk" | "database_vanished" | "database_appeared");
     assert!(!codes(all).iter().any(odd), "{:?}", all.judgements);
+}
+
+#[test]
+fn one_of_the_databases_of_a_rule_that_stopped_is_late_by_its_name() {
+    let story = |crm: &str, cron: bool| {
+        let lies = [nightly("shop", 30, "2026-11-21 03:00"), nightly("crm", 26, crm)].concat();
+        let mut rule = rule("all", "nas:*", &["shop", "crm"]);
+        rule.cron = rule.cron.filter(|_| cron);
+        let past = history(&catalog(&[("nas", whole(lies))]), &[], &[rule]);
+        let [all] = &past.series[..] else { panic!("{past:?}") };
+        all.judgements.iter().filter(|judged| judged.stands()).map(Judgement::words).collect::<Vec<_>>()
+    };
+    for cron in [true, false] {
+        let late = story("2026-11-17 03:00", cron);
+        assert_eq!(late.len(), 1, "{late:?}");
+        assert!(late[0].starts_with("crm: late by 3d05h: due 2026-11-18 03:00 UTC (daily"), "{late:?}");
+        assert_eq!(story("2026-11-21 03:00", cron), [""; 0]);
+    }
 }
 
 #[test]
