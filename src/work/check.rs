@@ -28,6 +28,10 @@ const FUTURE: i64 = 5 * MINUTE;
 const USUAL_AGE: i64 = 26 * HOUR;
 /// So long a failure of something that nobody can name is told.
 const WEEK: i64 = 7 * 24 * HOUR;
+/// So long one of something that left no backup is.
+const MONTH: i64 = 30 * 24 * HOUR;
+/// What came again after so long is no single attempt of somebody.
+const AGAIN: i64 = 20 * HOUR;
 /// Subjects that are named in the one line of output.
 const NAMED: usize = 4;
 

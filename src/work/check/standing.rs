@@ -9,7 +9,7 @@ use crate::model::units::Moment;
 use crate::telemetry::signals::attempt::Outcome;
 use crate::telemetry::signals::rhythm::{Rhythm, sparse};
 use crate::work::check::subjects::Name;
-use crate::work::check::{FUTURE, State, Subject, TargetCheck, USUAL_AGE, WEEK, Wants, span};
+use crate::work::check::{AGAIN, FUTURE, State, Subject, TargetCheck, USUAL_AGE, WEEK, Wants, span};
 use crate::work::history::view::{Emptied, Grounds, Kept, Point, SeriesPast};
 
 pub(super) struct Ask<'a> {
@@ -74,7 +74,15 @@ impl Ask<'_> {
             return vec![];
         }
         let others = standings.iter().filter(|it| !std::ptr::eq(*it, best));
-        others.flat_map(|other| self.beside(name, best, other)).map(|why| (State::Warning, why)).collect()
+        let said = |other: &Standing<'_>| {
+            // What lies there under another rule is not missed there.
+            let held = standings.iter().any(|it| it.place == other.place && it.newest.is_some());
+            let missed = other.place.filter(|_| !held && other.newest.is_none() && wiped(other, name).is_none());
+            let missed = missed.filter(|place| self.targets.iter().any(|it| it.listed && it.name == **place));
+            let missed = missed.map(|place| format!("there is no copy on {place}"));
+            missed.into_iter().chain(self.beside(name, best, other)).collect::<Vec<_>>()
+        };
+        others.flat_map(said).map(|why| (State::Warning, why)).collect()
     }
 
     /// What is to be said of one of them.
@@ -84,13 +92,15 @@ impl Ask<'_> {
             let found = other.series.findings.iter().filter(|finding| finding.code == "newest_gone");
             return found.map(|finding| format!("{}: {}", other.series.label, finding.text)).collect();
         };
-        let listed = self.targets.iter().any(|target| target.listed && target.name == *place);
         let mut said: Vec<String> = other.bad.map(|point| damaged(place.as_str(), point)).into_iter().collect();
         let fresh = self.fresh(other.newest, other.limit);
         match other.newest {
             Some(_) if fresh => {}
+            Some(newest) if best.place == other.place => {
+                let (label, age) = (&other.series.label, span(self.age(newest)));
+                said.push(format!("the copies of {label} on {place} are {age} old"));
+            }
             Some(newest) => said.push(format!("the copies on {place} are {} old", span(self.age(newest)))),
-            None if listed && wiped(other, name).is_none() => said.push(format!("there is no copy on {place}")),
             None => {}
         }
         // What stands against a series that is the best one's own is said of that.
@@ -208,9 +218,9 @@ impl Ask<'_> {
         newest.is_some_and(|point| point.outcome == Outcome::Failed)
     }
 
-    /// Whether anything of it was tried within a week.
-    pub fn is_recent(&self, series: &SeriesPast) -> bool {
-        series.points.iter().any(|point| self.age(point) <= WEEK)
+    /// Whether anything of it was tried within so long.
+    pub fn is_recent(&self, series: &SeriesPast, within: i64) -> bool {
+        series.points.iter().any(|point| self.age(point) <= within)
     }
 
     fn age(&self, point: &Point) -> i64 {
@@ -285,11 +295,18 @@ impl Ask<'_> {
                 let fresh = self.fresh(elsewhere, best.limit);
                 let why = "its runs wrote into no target of this estate".to_owned();
                 let old = || format!("{why}, the newest {} ago", self.aged(elsewhere));
-                if fresh { (State::Warning, why) } else { (state, old()) }
+                match fresh {
+                    true => (State::Warning, why),
+                    false if came_again(best.series) => (state, old()),
+                    false => (State::Warning, old()),
+                }
             }
             () if all_gone => (state, "its runs say that they made backups, and none is there".to_owned()),
-            () if failed && best.series.grounds != Grounds::Firm => {
+            () if failed && !matches!(best.series.grounds, Grounds::Firm | Grounds::Told) => {
                 (State::Warning, only_runs(best.series.grounds).to_owned())
+            }
+            () if failed && best.series.grounds == Grounds::Told && !came_again(best.series) => {
+                (State::Warning, "its only run failed, and no backup is there".to_owned())
             }
             () if failed => (state, "its newest run failed, and no backup is there".to_owned()),
             () => (state, "there is no backup".to_owned()),
@@ -323,8 +340,16 @@ fn only_runs(grounds: Grounds) -> &'static str {
     match grounds {
         Grounds::Nameless => "its newest run failed before it told what it is of",
         Grounds::Begun => "its runs began, and the end of none was seen",
-        Grounds::Hearsay | Grounds::Firm => "the newest run that its log lines tell of failed; they name no place",
+        Grounds::Hearsay | Grounds::Told | Grounds::Firm => {
+            "the newest run that its log lines tell of failed; they name no place"
+        }
     }
+}
+
+/// Whether there were runs on several days: what somebody tried once, or twice within the hour, is no series.
+fn came_again(series: &SeriesPast) -> bool {
+    let ends = series.points.first().zip(series.points.last());
+    ends.is_some_and(|(first, last)| last.at.0.saturating_sub(first.at.0) >= AGAIN)
 }
 
 fn damaged(place: &str, point: &Point) -> String {

@@ -7,7 +7,7 @@ use crate::model::target::TargetName;
 use crate::model::units::counted;
 use crate::work::catalog::{Catalog, TargetState};
 use crate::work::check::standing::{Ask, is_wiped};
-use crate::work::check::{State, Subject};
+use crate::work::check::{MONTH, State, Subject, WEEK};
 use crate::work::history::rows::fits;
 use crate::work::history::view::{Grounds, SeriesPast};
 
@@ -38,8 +38,14 @@ impl Ask<'_> {
         // What is only heard of says nothing about a database, unless the last that was heard of it is a failure.
         let heard = match series.grounds {
             Grounds::Firm => true,
-            Grounds::Hearsay | Grounds::Begun => self.newest_failed(series),
-            Grounds::Nameless => self.newest_failed(series) && self.is_recent(series),
+            Grounds::Hearsay => self.newest_failed(series),
+            Grounds::Nameless => self.newest_failed(series) && self.is_recent(series, WEEK),
+            Grounds::Begun => self.newest_failed(series) && self.is_recent(series, MONTH),
+            // What nobody has tried for a month, and for some of its periods, is no more.
+            Grounds::Told => {
+                let period = series.rhythm.period().unwrap_or_default();
+                self.is_recent(series, MONTH.max(period.saturating_mul(3)))
+            }
         };
         in_target && heard && !names(series, &self.wants.series).is_empty()
     }

@@ -93,8 +93,10 @@ impl Builder<'_, '_> {
         match () {
             () if self.briefs().all(silent) && !self.own_runs().any(named) => Grounds::Hearsay,
             () if self.row.nameless => Grounds::Nameless,
+            // By its own account something of it lay in that target.
+            () if self.key.target.is_some() => Grounds::Firm,
             () if self.briefs().all(|brief| brief.state == RunState::Unfinished) => Grounds::Begun,
-            () => Grounds::Firm,
+            () => Grounds::Told,
         }
     }
 }

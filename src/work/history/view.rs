@@ -112,8 +112,10 @@ pub struct SeriesPast {
 /// What is known of a series that would make somebody look for its backups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grounds {
-    /// Backups lie or lay there, the estate expects them, or runs tell of what they made.
+    /// Backups lie or lay there, or the estate expects them.
     Firm,
+    /// Only runs tell of it.
+    Told,
     /// Only messages tell of it, and none of them names a place or a database.
     Hearsay,
     /// Its runs do not tell what they are of.
