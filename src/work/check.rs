@@ -30,6 +30,8 @@ const USUAL_AGE: i64 = 26 * HOUR;
 const WEEK: i64 = 7 * 24 * HOUR;
 /// So long one of something that left no backup is.
 const MONTH: i64 = 30 * 24 * HOUR;
+/// The same of something that made backups elsewhere, on several days.
+const QUARTER: i64 = 92 * 24 * HOUR;
 /// What came again after so long is no single attempt of somebody.
 const AGAIN: i64 = 20 * HOUR;
 /// Subjects that are named in the one line of output.

@@ -27,6 +27,7 @@ fn shop() -> SeriesPast {
         grounds: Grounds::Firm,
         remarks: vec![],
         retired: vec![],
+        beside_others: false,
         rhythm: Rhythm::Unknown,
         points: vec![],
         slots: vec![],

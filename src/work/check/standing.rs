@@ -270,8 +270,8 @@ impl Ask<'_> {
 
     /// What has not come for long may not be meant to come.
     fn way_out(&self, best: &Standing<'_>, newest: &Point) -> Option<String> {
-        let long = self.age(newest) > WEEK.max(best.bearable.saturating_mul(3));
-        let place = best.place.filter(|_| long)?;
+        let long = self.age(newest) > (2 * WEEK).max(best.bearable.saturating_mul(3));
+        let place = best.place.filter(|_| long && !best.series.beside_others)?;
         let key = &best.series.key;
         let named = if key.target.is_some() { key.to_string() } else { format!("{place}:{}", key.name) };
         Some(format!("if no more are meant to come: --retire {named}"))
@@ -347,7 +347,7 @@ fn only_runs(grounds: Grounds) -> &'static str {
 }
 
 /// Whether there were runs on several days: what somebody tried once, or twice within the hour, is no series.
-fn came_again(series: &SeriesPast) -> bool {
+pub(super) fn came_again(series: &SeriesPast) -> bool {
     let ends = series.points.first().zip(series.points.last());
     ends.is_some_and(|(first, last)| last.at.0.saturating_sub(first.at.0) >= AGAIN)
 }

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::foreign::Foreign;
 use crate::model::target::TargetName;
 use crate::model::units::counted;
+use crate::telemetry::signals::attempt::Outcome;
 use crate::work::catalog::{Catalog, TargetState};
-use crate::work::check::standing::{Ask, is_wiped};
-use crate::work::check::{MONTH, State, Subject, WEEK};
+use crate::work::check::standing::{Ask, came_again, is_wiped};
+use crate::work::check::{MONTH, QUARTER, State, Subject, WEEK};
 use crate::work::history::rows::fits;
 use crate::work::history::view::{Grounds, SeriesPast};
 
@@ -41,10 +42,12 @@ impl Ask<'_> {
             Grounds::Hearsay => self.newest_failed(series),
             Grounds::Nameless => self.newest_failed(series) && self.is_recent(series, WEEK),
             Grounds::Begun => self.newest_failed(series) && self.is_recent(series, MONTH),
-            // What nobody has tried for a month, and for some of its periods, is no more.
+            // What somebody tried, and what once went on elsewhere, comes to its end.
             Grounds::Told => {
+                let made = series.points.iter().any(|point| point.outcome == Outcome::Made);
                 let period = series.rhythm.period().unwrap_or_default();
-                self.is_recent(series, MONTH.max(period.saturating_mul(3)))
+                let least = if made && came_again(series) { QUARTER } else { MONTH };
+                self.is_recent(series, least.max(period.saturating_mul(3)))
             }
         };
         in_target && heard && !names(series, &self.wants.series).is_empty()

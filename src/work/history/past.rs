@@ -17,7 +17,7 @@ use crate::telemetry::signals::rhythm::{Habit, Rhythm, Schedule};
 use crate::telemetry::signals::{Past, judge, slots, standing};
 use crate::work::history::points::{Alone, mark_silent, of_backup, of_run, pair};
 use crate::work::history::rows::{Depth, Row, Sources};
-use crate::work::history::view::{Checked, Kept, Point, SeriesKey, SeriesPast};
+use crate::work::history::view::{Checked, Grounds, Kept, Point, SeriesKey, SeriesPast};
 use crate::work::join::Joined;
 
 /// How far the database's own note of its last backup may be from its newest object.
@@ -70,10 +70,14 @@ impl Builder<'_, '_> {
         {
             judgements.retain(|judged| !matches!(judged.what, What::Late { .. } | What::NoGoodBackup { .. }));
         }
+        let grounds = self.grounds();
+        if matches!(grounds, Grounds::Hearsay | Grounds::Nameless | Grounds::Begun) {
+            // Nobody can look for its backups.
+            judgements.retain(|judged| !matches!(judged.what, What::NoGoodBackup { .. }));
+        }
         judgements.splice(0..0, self.wiped());
         let findings = self.findings(&points, silent);
         let server = self.own_runs().find_map(server_of);
-        let grounds = self.grounds();
         let label = self.label(&databases);
         let checks = self.checks();
         let runs = self.row.runs.iter().map(|name| (*name).clone()).collect();
@@ -90,6 +94,7 @@ impl Builder<'_, '_> {
             each,
             findings,
             runs,
+            beside_others: self.row.server.is_some(),
             retired,
             remarks: unusable,
             checks,

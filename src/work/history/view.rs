@@ -101,6 +101,8 @@ pub struct SeriesPast {
     pub findings: Vec<Finding>,
     /// The names under which telemetry knows it.
     pub runs: Vec<Foreign>,
+    /// It is one of several servers that write under one naming.
+    pub beside_others: bool,
     /// The targets into which no more of it are meant to come, as somebody said, and none did since.
     pub retired: Vec<TargetName>,
     /// What of the estate's rule for it could not be used, safe to draw.

@@ -99,6 +99,7 @@ fn series(name: &str, target: &str, (cron, every, count): (&str, i64, usize), ne
         grounds: Grounds::Firm,
         remarks: vec![],
         retired: vec![],
+        beside_others: false,
         rhythm: Rhythm::Cron(Schedule::parse(cron, None).unwrap()),
         points: points.into_iter().flatten().collect(),
         slots,

@@ -109,6 +109,40 @@ fn nights_whose_backups_are_gone_though_older_ones_are_there_are_no_good_nights(
 }
 
 #[test]
+fn a_server_without_telemetry_beside_one_that_has_it_is_a_series_of_its_own() {
+    let lies = |minutes: i64, nights: std::ops::Range<i64>| -> Vec<crate::work::history::samples::Lies> {
+        let one = |ago: i64| {
+            let taken = Moment(at("2026-11-21 03:00").0 - ago * DAY + minutes * 60_000);
+            let key = format!("db_backup_{}:00Z.tgz", taken.minute().replace(' ', "T"));
+            let written = Moment(taken.0 + 60_000);
+            crate::work::history::samples::Lies { key, size: 1000, written, proof: None, inside: vec![] }
+        };
+        nights.rev().map(one).collect()
+    };
+    let story = |told: &dyn Fn(i64) -> bool, others: Vec<crate::work::history::samples::Lies>| {
+        let own = lies(0, 0..30);
+        let runs: Vec<Run> = (0..30)
+            .filter(|ago| told(*ago))
+            .map(|ago| {
+                let began = Moment(at("2026-11-21 03:00").0 - ago * DAY);
+                leaving(run("mysql:all:5c0e", began, RunState::Ok), "nas", &own[29 - ago as usize].key)
+            })
+            .collect();
+        let past = history(&catalog(&[("nas", [own, others].concat())]), &runs, &[]);
+        let late = |series: &SeriesPast| codes(series).contains(&"late");
+        past.series.iter().map(|it| (it.label.clone(), it.points.len(), late(it))).collect::<Vec<_>>()
+    };
+    let own = |count| ("db_backup".to_owned(), count, false);
+    let other = |count, late| ("db_backup without runs".to_owned(), count, late);
+    assert_eq!(story(&|_| true, lies(15, 0..30)), [own(30), other(30, false)]);
+    assert_eq!(story(&|_| true, lies(15, 10..30)), [own(30), other(20, true)], "it stopped");
+    // Telemetry that was lost for some nights, or for every other one, and a few by hand, are no second server.
+    assert_eq!(story(&|ago| !(8..16).contains(&ago), vec![]), [own(30)]);
+    assert_eq!(story(&|ago| ago % 2 == 0, vec![]), [own(30)]);
+    assert_eq!(story(&|_| true, lies(200, 12..15)), [own(33)]);
+}
+
+#[test]
 fn without_telemetry_of_that_time_no_object_is_said_to_be_without_a_run() {
     let lies = nightly("shop", 10, "2026-11-21 03:00");
     let listed = catalog(&[("offsite", lies.clone()), ("nas", nightly("crm", 10, "2026-11-21 03:00"))]);
