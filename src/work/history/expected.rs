@@ -17,13 +17,12 @@ impl Builder<'_, '_> {
         if let Some(rule) = self.row.rule {
             return escape(&rule.name);
         }
+        let name = self.key.name.to_string();
+        let name = name.strip_prefix("databacker:").unwrap_or(&name);
         match databases {
-            [] => self
-                .key
-                .name
-                .to_string()
-                .strip_prefix("databacker:")
-                .map_or_else(|| self.key.name.to_string(), str::to_owned),
+            [one] if self.row.untold => format!("{one} without runs"),
+            _ if self.row.untold => name.to_owned(),
+            [] => name.to_owned(),
             few if few.len() <= 3 => few.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
             many => format!("{} {} and {} more", many[0], many[1], many.len() - 2),
         }

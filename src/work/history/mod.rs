@@ -2,6 +2,7 @@
 
 mod door;
 mod expected;
+mod gone;
 pub mod load;
 mod past;
 mod points;

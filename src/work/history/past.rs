@@ -1,6 +1,6 @@
 //! The past of one series: its attempts, its rhythm, and what they say.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::format::names;
@@ -8,13 +8,13 @@ use crate::model::backup::Backup;
 use crate::model::foreign::Foreign;
 use crate::model::judgement::{Judgement, Severity, What};
 use crate::model::run::{Day, EARLIEST, Feed, Run, RunBrief, RunId, RunKind, RunState, Tool};
-use crate::model::seen::SeenSeries;
 use crate::model::target::TargetName;
 use crate::model::trust::{Finding, Weight};
 use crate::model::units::{Moment, counted};
 use crate::telemetry::signals::attempt::{Attempt, Outcome};
 use crate::telemetry::signals::rhythm::{Habit, Rhythm, Schedule};
-use crate::telemetry::signals::{Past, judge, slots, standing};
+use crate::telemetry::signals::slots::{self, Slot};
+use crate::telemetry::signals::{Past, judge, standing};
 use crate::work::history::points::{Alone, mark_silent, of_backup, of_run, pair};
 use crate::work::history::rows::{Depth, Row, Sources};
 use crate::work::history::view::{Checked, Grounds, Kept, Point, SeriesKey, SeriesPast};
@@ -44,7 +44,7 @@ impl Builder<'_, '_> {
         let rhythm = self.rhythm(&attempts, &mut unusable, remarks);
         remarks.extend(unusable.iter().cloned());
         let removals = self.removals(&attempts);
-        let mut past = Past {
+        let past = Past {
             attempts: &attempts,
             rhythm: &rhythm,
             removals: &removals,
@@ -54,28 +54,10 @@ impl Builder<'_, '_> {
             now: sources.now,
         };
         let grace = slots::grace(&past);
-        let ((mut judgements, each), slots) = match sources.depth {
-            Depth::Standing => ((standing(&past), vec![]), vec![]),
-            Depth::All => {
-                past.dense_from = slots::dense_from(&past);
-                (judge(&past, Moment(i64::MIN)), slots::slots(&past, Moment(i64::MIN)))
-            }
-        };
         let databases = self.databases();
         let expected = self.expected(&databases);
-        judgements.splice(0..0, self.stopped(&past, &points, &expected));
-        self.settle(&mut judgements);
-        let retired = self.retired(&points);
-        if !retired.is_empty() && points.iter().filter_map(|point| point.target.as_ref()).all(|it| retired.contains(it))
-        {
-            judgements.retain(|judged| !matches!(judged.what, What::Late { .. } | What::NoGoodBackup { .. }));
-        }
-        let grounds = self.grounds();
-        if matches!(grounds, Grounds::Hearsay | Grounds::Nameless | Grounds::Begun) {
-            // Nobody can look for its backups.
-            judgements.retain(|judged| !matches!(judged.what, What::NoGoodBackup { .. }));
-        }
-        judgements.splice(0..0, self.wiped());
+        let (grounds, retired) = (self.grounds(), self.retired(&points));
+        let (judgements, each, slots) = self.judged(past, &points, &expected, (grounds, &retired));
         let findings = self.findings(&points, silent);
         let server = self.own_runs().find_map(server_of);
         let label = self.label(&databases);
@@ -94,7 +76,7 @@ impl Builder<'_, '_> {
             each,
             findings,
             runs,
-            beside_others: self.row.server.is_some(),
+            beside_others: self.row.server.is_some() || self.row.untold,
             retired,
             remarks: unusable,
             checks,
@@ -102,6 +84,36 @@ impl Builder<'_, '_> {
             rhythm,
             key: self.key,
         }
+    }
+
+    /// What its past says, of all of it and of single attempts, and what became of the times at which one was due.
+    fn judged(
+        &self,
+        mut past: Past<'_>,
+        points: &[Point],
+        expected: &[Foreign],
+        (grounds, retired): (Grounds, &[TargetName]),
+    ) -> (Vec<Judgement>, Vec<Judgement>, Vec<Slot>) {
+        let ((mut judgements, each), slots) = match self.sources.depth {
+            Depth::Standing => ((standing(&past), vec![]), vec![]),
+            Depth::All => {
+                past.dense_from = slots::dense_from(&past);
+                (judge(&past, Moment(i64::MIN)), slots::slots(&past, Moment(i64::MIN)))
+            }
+        };
+        judgements.splice(0..0, self.stopped(&past, points, expected));
+        self.settle(&mut judgements);
+        let mut places = points.iter().filter_map(|point| point.target.as_ref());
+        let ended = !retired.is_empty() && places.all(|place| retired.contains(place));
+        // Or nobody can look for its backups.
+        let unknown = matches!(grounds, Grounds::Hearsay | Grounds::Nameless | Grounds::Begun);
+        judgements.retain(|judged| match judged.what {
+            What::Late { .. } => !ended,
+            What::NoGoodBackup { .. } => !ended && !unknown,
+            _ => true,
+        });
+        judgements.splice(0..0, self.wiped());
+        (judgements, each, slots)
     }
 
     /// The newest runs of this series, newest first within each of its names.
@@ -210,61 +222,6 @@ impl Builder<'_, '_> {
 
     fn mark_silent(&self, points: &mut [Point]) -> usize {
         mark_silent(points, &self.briefs().map(|brief| (&brief.id, brief.feed)).collect())
-    }
-
-    /// Targets in which some of it once lay and nothing does now; of a rule that gathers several namings, each of them.
-    fn wiped(&self) -> Vec<Judgement> {
-        let lies = |target: &TargetName| self.row.backups.iter().any(|backup| backup.target == *target);
-        let mut found: BTreeMap<(&TargetName, Vec<Foreign>), (u64, Moment, Moment)> = BTreeMap::new();
-        for (target, series) in self.gone() {
-            let only = match &series.databases[..] {
-                _ if !lies(target) => vec![],
-                [] => vec![series.name.clone()],
-                known => known.to_vec(),
-            };
-            let (backups, newest, seen) = found.entry((target, only)).or_default();
-            *backups = backups.saturating_add(series.backups);
-            (*newest, *seen) = (series.newest.max(*newest), series.at.max(*seen));
-        }
-        let judged = found.into_iter().map(|((target, only), (backups, newest, seen))| {
-            let what = What::Wiped { target: target.to_string(), backups, newest, seen, only };
-            Judgement { what, severity: Severity::Critical, since: seen, until: None }
-        });
-        judged.collect()
-    }
-
-    /// What once lay in a target and does not any more, but for what goes on there under another name.
-    pub(super) fn gone(&self) -> Vec<(&TargetName, &SeenSeries)> {
-        let here: HashSet<(&TargetName, &Foreign)> =
-            self.row.backups.iter().map(|backup| (&backup.target, &backup.series)).collect();
-        let goes_on = |target: &TargetName, series: &SeenSeries| {
-            let newer = || self.row.backups.iter().rev().take_while(|backup| backup.taken.at > series.newest);
-            let held = |database: &Foreign| {
-                newer().any(|backup| backup.target == *target && backup.databases.contains(database))
-            };
-            !series.databases.is_empty() && series.databases.iter().all(held)
-        };
-        let gone = self.row.seen.iter().filter(|(target, series)| !here.contains(&(*target, &series.name)));
-        gone.filter(|(target, series)| !goes_on(target, series)).copied().collect()
-    }
-
-    /// Targets all of whose backups somebody said to be the last; a newer one, or a newer run, takes that back.
-    fn retired(&self, points: &[Point]) -> Vec<TargetName> {
-        let said = self.row.seen.iter().filter_map(|(target, series)| Some(((*target, &series.name), series.retired?)));
-        let said: HashMap<(&TargetName, &Foreign), Moment> = said.collect();
-        let newest = said.values().max().copied();
-        if newest.is_none_or(|newest| points.iter().any(|point| point.backup.is_none() && point.at > newest)) {
-            return vec![];
-        }
-        let is_last = |backup: &Arc<Backup>| {
-            said.get(&(&backup.target, &backup.series)).is_some_and(|newest| backup.taken.at <= *newest)
-        };
-        let places = |last: bool| -> BTreeSet<&TargetName> {
-            let such = self.row.backups.iter().filter(|backup| is_last(backup) == last);
-            such.map(|backup| &backup.target).collect()
-        };
-        let (retired, goes_on) = (places(true), places(false));
-        retired.difference(&goes_on).map(|target| (*target).clone()).collect()
     }
 
     /// Databases whose own backups are late, where those of others under the same rule are not.

@@ -70,6 +70,8 @@ pub(super) struct Row<'a> {
     pub server: Option<&'a Foreign>,
     /// Its runs are of a database of DBacked, and there are backups of DBacked that carry other names.
     pub aliased: bool,
+    /// No runs tell of what lies there, beside what runs of another server do.
+    pub untold: bool,
     /// Runs beside those, which do not tell what they are of.
     pub strays: Vec<&'a RunBrief>,
     /// None of its runs tells what it is of.
