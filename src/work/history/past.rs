@@ -94,7 +94,7 @@ impl Builder<'_, '_> {
         expected: &[Foreign],
         (grounds, retired): (Grounds, &[TargetName]),
     ) -> (Vec<Judgement>, Vec<Judgement>, Vec<Slot>) {
-        let ((mut judgements, each), slots) = match self.sources.depth {
+        let ((mut judgements, each), mut slots) = match self.sources.depth {
             Depth::Standing => ((standing(&past), vec![]), vec![]),
             Depth::All => {
                 past.dense_from = slots::dense_from(&past);
@@ -105,6 +105,9 @@ impl Builder<'_, '_> {
         self.settle(&mut judgements);
         let mut places = points.iter().filter_map(|point| point.target.as_ref());
         let ended = !retired.is_empty() && places.all(|place| retired.contains(place));
+        if let Some(last) = points.last().filter(|_| ended) {
+            slots.retain(|slot| slot.due <= last.at);
+        }
         // Or nobody can look for its backups.
         let unknown = matches!(grounds, Grounds::Hearsay | Grounds::Nameless | Grounds::Begun);
         judgements.retain(|judged| match judged.what {

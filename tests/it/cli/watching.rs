@@ -377,6 +377,8 @@ fn what_is_meant_to_come_no_more_is_not_asked_about_until_it_comes() {
     assert!(home.run(&["audit", "--json"]).out.contains("check.retire"));
     let past = home.run(&["history", "--judgements", "--json", "--series", "legacy"]).lines();
     assert!(past.iter().all(|line| !["late", "no_good_backup"].contains(&line["code"].as_str().unwrap())), "{past:?}");
+    let strip = home.run(&["history", "--series", "legacy"]);
+    assert!(!strip.out.contains("- missing"), "{}", strip.out);
     // It is missed where it is gone, and asked about again once one comes.
     night(&home, "legacy", 3, &dump(10));
     assert_eq!(listed(&home, &[]).code, 2);

@@ -54,7 +54,8 @@ fn a_run_that_was_killed_is_told_on_its_series_until_the_next_good_one() {
     }
     // The one of last night was killed, and it is the next night now.
     let (mut lies, mut runs) = told();
-    (lies.pop(), runs.pop());
+    lies.pop();
+    runs.pop();
     runs.push(old("databacker", at("2026-11-21 03:00"), RunState::Unfinished));
     let listed = catalog(&[("offsite", lies)]);
     let later = at("2026-11-22 03:30");
