@@ -6,6 +6,8 @@ use crate::work::history::samples::{
     DAY, Lies, at, catalog, history, history_at, leaving, nightly, now, rule, run, whole,
 };
 
+mod named;
+mod seldom;
 mod wiped;
 
 const HOURS_26: Duration = Duration::from_secs(26 * 3600);

@@ -3,6 +3,7 @@
 mod checks;
 mod door;
 mod expected;
+mod gone;
 pub mod load;
 mod past;
 mod points;
@@ -12,6 +13,7 @@ pub mod rows;
 pub(in crate::work) mod samples;
 pub(in crate::work) mod seen;
 mod split;
+mod strays;
 pub mod strip;
 pub mod view;
 pub mod waterfall;
