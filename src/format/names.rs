@@ -22,7 +22,7 @@ const PREFIXES: [&[u8]; 2] = [b"dbacked_", b"backup_"];
 pub struct NameFacts {
     /// The alias or database; may be empty.
     pub naming: Foreign,
-    /// The time in it, as UTC; of a day the beginning.
+    /// The time in it; as UTC where it names no zone; of a day the beginning.
     pub at: Moment,
     /// How exactly it tells the time.
     pub exact: Exactness,
@@ -31,8 +31,10 @@ pub struct NameFacts {
 /// How exactly a name tells when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exactness {
-    /// To the minute or better.
-    Time,
+    /// To the minute or better, in a zone that it names: so many minutes east of UTC.
+    Time(i16),
+    /// To the minute or better, by a clock whose zone it does not name.
+    Clock,
     /// Only the day, by whatever clock and zone its writer had.
     Day,
 }
@@ -74,7 +76,7 @@ pub fn dbacked_name(key: &Foreign) -> Option<NameFacts> {
     let number = |at: usize, length: usize| number(&digits[at..at + length]);
     let (day, month, year) = (number(0, 2)?, number(2, 2)?, number(4, 4)?);
     let at = moment([year, month, day, number(8, 2)?, number(10, 2)?, 0])?;
-    Some(NameFacts { naming: Foreign::new(naming), at, exact: Exactness::Time })
+    Some(NameFacts { naming: Foreign::new(naming), at, exact: Exactness::Time(0) })
 }
 
 /// Reads the name of a plain dump: `shop-2026-11-21.sql.gz`, `shop_20261121_0300.sql`, `2026-11-21-shop.sql`.
@@ -90,7 +92,11 @@ pub fn dated_name(key: &Foreign) -> Option<NameFacts> {
         (naming, b"") | (b"", naming) => naming.to_vec(),
         (before, after) => [before, b"-", after].concat(),
     };
-    Some(NameFacts { naming: Foreign::new(naming), at: moment(fields)?, exact })
+    let east = match exact {
+        Exactness::Time(east) => i64::from(east) * 60_000,
+        Exactness::Clock | Exactness::Day => 0,
+    };
+    Some(NameFacts { naming: Foreign::new(naming), at: Moment(moment(fields)?.0 - east), exact })
 }
 
 /// Whether a name is one that databacker gives, in any of its generations.
@@ -185,7 +191,11 @@ fn date(stem: &[u8], at: usize) -> Option<([u16; 6], usize, Exactness)> {
     if let Some(([hour, minute, second], after)) = time {
         let with_time = [day[0], day[1], day[2], hour, minute, second];
         if moment(with_time).is_some() {
-            return Some((with_time, after, Exactness::Time));
+            let (exact, after) = match zone(&stem[after..]) {
+                Some((east, length)) => (Exactness::Time(east), after + length),
+                None => (Exactness::Clock, after),
+            };
+            return Some((with_time, after, exact));
         }
     }
     Some((fields, end, Exactness::Day))
@@ -204,7 +214,7 @@ fn behind(stem: &[u8], end: usize) -> Option<usize> {
     parted.then_some(end + 1)
 }
 
-/// `0300`, `030007`, `03-00`, `03:00:07`, perhaps with a `Z` behind.
+/// `0300`, `030007`, `03-00`, `03:00:07`.
 fn clock(stem: &[u8], at: usize) -> Option<([u16; 3], usize)> {
     let run = stem.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let pick = |from: usize| number(stem.get(from..from + 2)?);
@@ -218,8 +228,22 @@ fn clock(stem: &[u8], at: usize) -> Option<([u16; 3], usize)> {
         }
         _ => return None,
     };
-    let zulu = stem.get(end).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'Z'));
-    Some((time, end + usize::from(zulu)))
+    Some((time, end))
+}
+
+/// A zone behind a time, in minutes east of UTC, and its length: `Z`, `+0530`, `+05:30`, `-08:00`. What a dash begins
+/// without a colon may be anything.
+fn zone(text: &[u8]) -> Option<(i16, usize)> {
+    let (east, length) = match text {
+        [b'Z' | b'z', ..] => (0, 1),
+        [sign @ (b'+' | b'-'), a, b, b':', c, d, ..] | [sign @ b'+', a, b, b'-', c, d, ..] => {
+            (databacker::offset(&[*sign, *a, *b, b':', *c, *d])?, 6)
+        }
+        [sign @ b'+', a, b, c, d, ..] => (databacker::offset(&[*sign, *a, *b, b':', *c, *d])?, 5),
+        _ => return None,
+    };
+    let ends = text.get(length).is_none_or(|byte| !byte.is_ascii_digit());
+    (ends && i64::from(east).abs() * 60_000 <= ZONES).then_some((east, length))
 }
 
 fn number(digits: &[u8]) -> Option<u16> {
@@ -305,8 +329,22 @@ mod tests {
         {
             assert_eq!(facts(day).exact, Exactness::Day, "{day}");
         }
-        for time in ["shop_20261121_0000.sql", "shop-202611210300.sql", "all 2026-11-21 03:00.sql"] {
-            assert_eq!(facts(time).exact, Exactness::Time, "{time}");
+        for time in
+            ["shop_20261121_0000.sql", "shop-202611210300.sql", "all 2026-11-21 03:00-0800.sql", "a_202611210300+9"]
+        {
+            assert_eq!(facts(time).exact, Exactness::Clock, "{time}");
+        }
+        for (name, east) in [
+            ("shop_20261121T030000Z.sql", 0),
+            ("shop_2026-11-21T03:00:00+05:30.sql.gz", 330),
+            ("shop_2026-11-21T03-00-00+05-30.sql.gz", 330),
+            ("shop-20261121T0300+0100.sql", 60),
+            ("shop_2026-11-21_03:00:00-08:00.sql", -480),
+        ] {
+            let told = facts(name);
+            let at = facts("shop_20261121_0300.sql").at.0 - east * 60_000;
+            assert_eq!((told.exact, told.at.0), (Exactness::Time(east as i16), at), "{name}");
+            assert_eq!(told.naming, Foreign::from("shop"), "{name}");
         }
         let shop = facts("shop-2026-11-21.sql.gz");
         let hours = |hours: i64| shop.may_be_of(Moment(shop.at.0 + hours * 3_600_000));

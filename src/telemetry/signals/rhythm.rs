@@ -111,6 +111,14 @@ impl Schedule {
         found
     }
 
+    /// The time at which clocks of its zone show what `wall` is in UTC; of two the first one.
+    pub fn of_wall(&self, wall: Moment) -> Moment {
+        let Ok(stamp) = Timestamp::from_millisecond(wall.0) else { return wall };
+        let civil = stamp.to_zoned(TimeZone::UTC).datetime();
+        let zoned = self.zone.to_ambiguous_zoned(civil).compatible();
+        zoned.map_or(wall, |zoned| moment(&zoned))
+    }
+
     fn zoned(&self, at: Moment) -> Option<jiff::Zoned> {
         // Whole seconds: a pattern knows no parts of them.
         let stamp = Timestamp::from_second(at.0.div_euclid(1000)).ok()?;

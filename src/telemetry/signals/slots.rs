@@ -96,6 +96,7 @@ fn fate(here: &[Attempt], due: Moment, grace: i64, closed: bool, now: Moment) ->
     match here.iter().find(|attempt| attempt.made()) {
         Some(made) if made.at.0 > limit && made.at_is != AtIs::Day => Fate::CameLate(made.at),
         Some(_) => Fate::Kept,
+        None if here.iter().any(Attempt::is_being_written) => Fate::Open,
         None if here.iter().any(|attempt| attempt.outcome == Outcome::Failed) => Fate::Failed,
         None if closed || now.0 > limit => Fate::Missing,
         None => Fate::Open,
@@ -122,7 +123,7 @@ fn by_habit(past: &Past<'_>, habit: &Habit, from: Moment) -> Vec<Slot> {
         last = Some(made.at);
     }
     if let Some(last) = last {
-        let late = past.now.0.saturating_sub(last.0) > habit.longest;
+        let late = asked_of(past).0.saturating_sub(last.0) > habit.longest;
         let open = Slot { due: Moment(last.0.saturating_add(habit.every)), fate: Fate::Open };
         let overdue = between(past, habit, last, Moment(past.now.0.saturating_add(habit.every / 2)));
         match late {
@@ -186,25 +187,32 @@ fn missing(gap: &[Moment], until: Moment) -> Option<Judgement> {
     Some(Judgement { what, severity: Severity::Warning, since: first, until: Some(until) })
 }
 
+/// The time of which is asked what is late: now, or when what is being written right now began.
+fn asked_of(past: &Past<'_>) -> Moment {
+    let newest = past.attempts.last().filter(|attempt| attempt.is_being_written());
+    newest.map_or(past.now, |attempt| attempt.at.min(past.now))
+}
+
 /// Whether a backup is due and has not come.
 pub(super) fn late(past: &Past<'_>) -> Option<Judgement> {
     let newest = past.made().next_back();
+    let asked_of = asked_of(past);
     let first = past.attempts.first()?;
     let (due, missed, grace) = match past.rhythm {
         Rhythm::Cron(schedule) | Rhythm::Dbacked(schedule) => {
             let after = newest.map_or(first.at.0.saturating_sub(EARLY), |made| made.at.0.saturating_add(EARLY));
-            let firings = schedule.firings(Moment(after.saturating_add(1)), past.now);
+            let firings = schedule.firings(Moment(after.saturating_add(1)), asked_of);
             (*firings.first()?, firings.len() as i64, grace(past))
         }
         Rhythm::Habit(habit) => {
             let newest = newest?;
-            let gap = past.now.0.saturating_sub(newest.at.0);
+            let gap = asked_of.0.saturating_sub(newest.at.0);
             let grace = habit.longest.saturating_sub(habit.every);
             (Moment(newest.at.0.saturating_add(habit.every)), gap / habit.every.max(1), grace)
         }
         Rhythm::Unknown => return None,
     };
-    let overdue = past.now.0.saturating_sub(due.0);
+    let overdue = asked_of.0.saturating_sub(due.0);
     let missed = u32::try_from(missed.max(1)).unwrap_or(u32::MAX);
     let severity = graveness(past.rhythm, overdue, missed, grace)?;
     let what = What::Late { due, overdue, missed, newest: newest.map(|made| made.at), rhythm: past.rhythm.words() };

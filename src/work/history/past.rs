@@ -14,7 +14,7 @@ use crate::model::units::{Moment, counted};
 use crate::telemetry::signals::attempt::Attempt;
 use crate::telemetry::signals::rhythm::{Habit, Rhythm, Schedule};
 use crate::telemetry::signals::{Past, judge, slots, standing};
-use crate::work::history::points::{Alone, mark_silent, of_backup, of_run, pair};
+use crate::work::history::points::{Alone, Writing, mark_silent, of_backup, of_run, pair};
 use crate::work::history::rows::{Depth, Row, Sources};
 use crate::work::history::view::{Checked, Kept, Point, SeriesKey, SeriesPast};
 use crate::work::join::Joined;
@@ -125,11 +125,13 @@ impl Builder<'_, '_> {
         briefs.sort_by_key(|brief| (brief.at, brief.feed));
         let pairs = pair(&self.row.backups, &briefs, self.joined);
         let full: HashMap<&RunId, &Run> = self.own_runs().map(|run| (&run.id, run)).collect();
+        let states: Vec<_> = pairs.of_backup.iter().map(|at| at.map(|at| briefs[at].state)).collect();
+        let writing = Writing::among(&self.row.backups, &states, self.sources.now);
         let mut both: Vec<(Point, Attempt)> = vec![];
         for (nth, backup) in self.row.backups.iter().enumerate() {
             let brief = pairs.of_backup[nth].map(|at| briefs[at]);
             let run = brief.and_then(|brief| full.get(&brief.id).copied());
-            both.push(of_backup(backup, brief, run, self.joined, self.sources.now));
+            both.push(of_backup(backup, brief, run, self.joined, self.sources.now, writing.of_backup[nth]));
         }
         let alone = briefs.iter().zip(&pairs.taken).filter(|(_, taken)| !**taken).map(|(brief, _)| *brief);
         for brief in alone.filter(|brief| !self.is_of_another_place(brief)) {

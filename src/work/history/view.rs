@@ -237,7 +237,8 @@ impl Kept {
 impl SeriesPast {
     /// The newest backup that was made and is there.
     pub fn newest(&self) -> Option<&Point> {
-        self.points.iter().rev().find(|point| point.kept.is_listed() && point.kept != Kept::Bad)
+        let made = |point: &&Point| point.kept != Kept::Bad && point.outcome != Outcome::Open;
+        self.points.iter().rev().filter(|point| point.kept.is_listed()).find(made)
     }
 
     /// The newest good copy.
