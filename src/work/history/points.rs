@@ -83,8 +83,8 @@ pub(super) fn pair(backups: &[&Arc<Backup>], briefs: &[&RunBrief], joined: &Join
     pairs
 }
 
-/// Whether something is being written right now: the newest of its naming in its target, written to a moment ago and long
-/// after the one before it was, of which neither a run nor a verification says that it is complete.
+/// Whether something is being written right now: the newest of its naming in its target, smaller than the one before it,
+/// written to a moment ago and long after that was, of which neither a run nor a verification says that it is complete.
 pub(super) struct Writing {
     /// For each backup of a row.
     pub of_backup: Vec<bool>,
@@ -101,23 +101,25 @@ impl Writing {
             *known = (nth, Some(known.0).filter(|before| *before != nth));
         }
         for (nth, before) in newest.into_values() {
-            let before = before.and_then(|before| backups[before].stamp.modified);
             let ended = matches!(states[nth], Some(RunState::Ok | RunState::Failed));
-            of_backup[nth] = !ended && before.is_some_and(|before| grows(backups[nth], before, now));
+            of_backup[nth] = !ended && before.is_some_and(|before| grows(backups[nth], backups[before], now));
         }
         Self { of_backup }
     }
 }
 
 /// Objects with an ETag appear as a whole. What got its time together with the one before it was copied.
-fn grows(backup: &Backup, before: Moment, now: Moment) -> bool {
-    let Some(written) = backup.stamp.modified.filter(|_| backup.stamp.etag.is_none()) else { return false };
+fn grows(backup: &Backup, before: &Backup, now: Moment) -> bool {
+    let times = backup.stamp.modified.zip(before.stamp.modified);
+    let Some((written, written_before)) = times.filter(|_| backup.stamp.etag.is_none()) else { return false };
+    let small = backup.stamp.size < before.stamp.size / 10 * 9;
     let told = backup.proof.is_some() || matches!(backup.metadata, Metadata::Read(_));
     let began = backup.taken.at.0;
-    !told
+    small
+        && !told
         && (-AGREE..GROWS).contains(&(now.0.saturating_sub(written.0)))
         && (-AGREE..DIED).contains(&(now.0.saturating_sub(began)))
-        && before.0 <= began.saturating_add(AGREE)
+        && written_before.0 <= began.saturating_add(AGREE)
 }
 
 pub(super) fn of_backup(

@@ -85,7 +85,7 @@ pub struct SeriesPast {
     pub hearsay: bool,
     /// When backups are due.
     pub rhythm: Rhythm,
-    /// How long after it is due one becomes late, in milliseconds: where only ends are known, with the time that it takes.
+    /// How long after it is due one becomes late, in milliseconds, with the time that it takes.
     pub grace: i64,
     /// What was tried, oldest first: every listed backup, and the newest runs.
     pub points: Vec<Point>,

@@ -80,12 +80,29 @@ fn what_somebody_says_is_complete_is_judged_at_once() {
 }
 
 #[test]
-fn copies_made_a_moment_ago_are_complete_and_so_is_the_first_one() {
-    let mut copied = tonight(4 << 20, HOUR, MINUTE);
+fn copies_made_a_moment_ago_are_complete_and_so_is_what_is_as_large_as_usual() {
+    let mut copied = tonight(3 << 20, HOUR, MINUTE);
     copied.iter_mut().for_each(|lies| lies.written = Moment(now().0 - MINUTE));
     let listed = Wants { min_trust: Rung::Listed, ..wants() };
     let report = checked(&[("nas", copied)], &listed);
     assert_eq!(report.databases[0].newest_at, Some(at("2026-11-21 07:00")));
-    let first = tonight(4 << 20, 2 * MINUTE, MINUTE).split_off(30);
+    let as_usual = tonight(4 << 20, 2 * MINUTE, MINUTE);
+    assert_eq!(checked(&[("nas", as_usual)], &listed).databases[0].newest_at, Some(at("2026-11-21 07:58")));
+    let first = tonight(200_000, 2 * MINUTE, MINUTE).split_off(30);
     assert_eq!(checked(&[("nas", first)], &listed).state, State::Ok);
+}
+
+#[test]
+fn a_dump_of_hours_is_no_more_late_than_usual() {
+    let mut lies = whole(nightly("shop", 29, "2026-11-20 03:00"));
+    lies.iter_mut().for_each(|lies| lies.written = Moment(lies.written.0 + 169 * MINUTE));
+    let listed = catalog(&[("nas", lies)]);
+    let at_time = |now: &str, rules: &[crate::disk::estate::SeriesRule]| {
+        check(&listed, &history_at(&listed, &[], rules, at(now)), &Wants { max_age: None, ..wants() }).state
+    };
+    let by_cron = [rule("shop", "nas:*", &["shop"])];
+    let states = ["2026-11-21 04:30", "2026-11-21 06:30", "2026-11-21 07:01"].map(|now| at_time(now, &by_cron));
+    assert_eq!(states, [State::Ok, State::Ok, State::Critical]);
+    let states = ["2026-11-21 06:00", "2026-11-21 08:00", "2026-11-21 08:30"].map(|now| at_time(now, &[]));
+    assert_eq!(states, [State::Ok, State::Ok, State::Critical]);
 }
