@@ -10,10 +10,12 @@ const FAR: f64 = 5.0;
 const NORMAL: f64 = 1.4826;
 /// Figures of the past among which a rare one may have been seen before.
 const RARE: usize = 40;
-/// So many alike in a row are a new habit.
-const NEW_HABIT: usize = 3;
-/// So many where they are less than a tenth: an empty dump is no habit soon.
-const NEW_TINY: usize = 14;
+/// So many alike in a row, over so many days, are a new habit: a night of an hourly series is none.
+const NEW_HABIT: (usize, f64) = (3, 3.0);
+/// The same where they are less than a tenth: an empty dump is no habit soon.
+const NEW_TINY: (usize, f64) = (14, 14.0);
+/// Nightly ones come some hours earlier at times, in days.
+const JITTER: f64 = 0.2;
 
 /// What would have been no news.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,14 +74,16 @@ impl Watch {
         place
     }
 
-    /// Strange figures that are alike become the habit when they are `enough`.
-    fn wonder(&mut self, point: (f64, f64), enough: usize) {
+    /// Strange figures that are alike become the habit when they are enough, and over enough days.
+    fn wonder(&mut self, point: (f64, f64), (enough, days): (usize, f64)) {
         if self.strange.last().is_some_and(|last| (last.1 - point.1).abs() >= 2.0 * self.floor) {
             self.strange.clear();
         }
         self.strange.push(point);
-        if self.strange.len() >= enough {
-            self.habit = std::mem::take(&mut self.strange);
+        if self.strange.len() >= enough && point.0 - self.strange[0].0 + JITTER >= days {
+            let newest = self.strange.len().saturating_sub(MEMORY);
+            self.habit = self.strange.split_off(newest);
+            self.strange.clear();
         }
     }
 
@@ -197,9 +201,9 @@ mod tests {
     }
 
     #[test]
-    fn a_new_level_is_news_three_times_and_then_a_habit() {
+    fn a_new_level_is_news_for_three_days_and_then_a_habit() {
         let figures: Vec<f64> = (0..40).map(|day| if day < 20 { 1000.0 } else { 500.0 }).collect();
-        assert_eq!(news(&figures), [20, 21, 22]);
+        assert_eq!(news(&figures), [20, 21, 22, 23]);
         let figures: Vec<f64> = (0..30).map(|day| if day < 20 { 1e9 } else { 20.0 }).collect();
         assert_eq!(news(&figures), (20..30).collect::<Vec<_>>(), "empty dumps stay news for two weeks");
     }

@@ -214,7 +214,7 @@ fn asked_of(past: &Past<'_>) -> Moment {
 }
 
 /// Whether a backup is due and has not come.
-pub(super) fn late(past: &Past<'_>) -> Option<Judgement> {
+pub fn late(past: &Past<'_>) -> Option<Judgement> {
     let newest = past.made().next_back();
     let asked_of = asked_of(past);
     let first = past.attempts.first()?;
@@ -233,8 +233,15 @@ pub(super) fn late(past: &Past<'_>) -> Option<Judgement> {
     };
     let overdue = asked_of.0.saturating_sub(due.0);
     let missed = u32::try_from(missed.max(1)).unwrap_or(u32::MAX);
-    let severity = graveness(past.rhythm, overdue, missed, grace)?;
-    let what = What::Late { due, overdue, missed, newest: newest.map(|made| made.at), rhythm: past.rhythm.words() };
+    let severity = match past.rhythm {
+        // A few gaps say that it is late, and not how much that matters.
+        Rhythm::Habit(habit) if habit.every.saturating_add(overdue) <= habit.bearable => {
+            graveness(past.rhythm, overdue, missed, grace)?.min(Severity::Warning)
+        }
+        _ => graveness(past.rhythm, overdue, missed, grace)?,
+    };
+    let (newest, rhythm) = (newest.map(|made| made.at), past.rhythm.words());
+    let what = What::Late { due, overdue, missed, newest, rhythm, only: None };
     Some(Judgement { what, severity, since: due, until: None })
 }
 

@@ -7,6 +7,8 @@ use crate::work::history::samples::{
 };
 
 mod clocks;
+mod named;
+mod seldom;
 mod wiped;
 mod writing;
 
