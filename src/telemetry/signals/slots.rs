@@ -16,6 +16,8 @@ const DBACKED_NOTE: i64 = 30 * MINUTE;
 const CRITICAL: i64 = 30 * DAY;
 /// So many in a row that have not come are critical, if that makes a day.
 const MISSED: u32 = 3;
+/// So many of a habit that have not come may be what somebody meant.
+const CHANGED: u32 = 2;
 /// The newest ones, over which it is measured how long they take.
 const LENGTHS: usize = 9;
 /// Of a rhythm by habit at most so many slots stand in one gap.
@@ -57,7 +59,8 @@ pub fn slots(past: &Past<'_>, from: Moment) -> Vec<Slot> {
 }
 
 /// From when on the slots of a series say something: where old backups have been thinned out to every few of them, two
-/// long gaps stand beside each other with next to nothing in between, which no outage looks like.
+/// long gaps stand beside each other with next to nothing in between, and nothing dense before them: outages look like
+/// that behind nights on which all went well.
 pub fn dense_from(past: &Past<'_>) -> Moment {
     const LONG: usize = 3;
     const FEW: usize = 2;
@@ -65,7 +68,10 @@ pub fn dense_from(past: &Past<'_>) -> Moment {
     let runs = slots.chunk_by(|a, b| (a.fate == Fate::Missing) == (b.fate == Fate::Missing));
     let runs: Vec<&[Slot]> = runs.collect();
     let is_gap = |run: &[Slot]| run[0].fate == Fate::Missing && run.len() >= LONG;
-    let thinned = runs.windows(3).rposition(|three| is_gap(three[0]) && three[1].len() <= FEW && is_gap(three[2]));
+    let is_dense = |run: &&[Slot]| run[0].fate != Fate::Missing && run.len() > FEW;
+    let first_dense = runs.iter().position(is_dense).unwrap_or(runs.len());
+    let before = &runs[..first_dense];
+    let thinned = before.windows(3).rposition(|three| is_gap(three[0]) && is_gap(three[2]));
     let first_kept = thinned.and_then(|at| runs.get(at + 3)).map(|run| run[0].due);
     first_kept.unwrap_or(past.dense_from)
 }
@@ -240,7 +246,9 @@ pub fn late(past: &Past<'_>) -> Option<Judgement> {
         }
         _ => graveness(past.rhythm, overdue, missed, grace)?,
     };
-    let (newest, rhythm) = (newest.map(|made| made.at), past.rhythm.words());
+    let cure = matches!(past.rhythm, Rhythm::Habit(_)) && missed >= CHANGED;
+    let cure = if cure { "; if that was changed: cron in [series.NAME]" } else { "" };
+    let (newest, rhythm) = (newest.map(|made| made.at), format!("{}{cure}", past.rhythm.words()));
     let what = What::Late { due, overdue, missed, newest, rhythm, only: None };
     Some(Judgement { what, severity, since: due, until: None })
 }

@@ -45,3 +45,41 @@ fn the_end_of_a_long_dump_is_not_late_where_only_its_end_is_known() {
     assert_eq!(story.codes(), []);
     assert_eq!(story.now("2026-11-22 06:59").standing(), []);
 }
+
+#[test]
+fn two_outages_with_one_backup_between_them_are_no_thinning() {
+    let gone = |nth: usize| (40..46).contains(&nth) || (47..53).contains(&nth);
+    let story = Story::nightly().without(gone);
+    let mut past = story.past();
+    past.dense_from = dense_from(&past);
+    let codes: Vec<_> = judge(&past, Moment(0)).0.iter().map(|judged| judged.what.code()).collect();
+    assert_eq!(codes, ["missing", "missing"]);
+    // Thinned to every seventh: what lies in between was there once.
+    let story = Story::nightly().without(|nth| nth < NIGHTS - 14 && nth % 7 != 0);
+    let mut past = story.past();
+    past.dense_from = dense_from(&past);
+    assert_eq!(judge(&past, Moment(0)).0, []);
+}
+
+#[test]
+fn a_schedule_that_was_made_rarer_wakes_nobody_once_three_gaps_say_so() {
+    let story = |weeks: i64, days: i64| {
+        let mut story = Story::nightly();
+        let last = story.attempts.last().unwrap().clone();
+        let later = (1..=weeks).map(|week| Attempt {
+            at: Moment(last.at.0 + week * 7 * DAY),
+            ended: None,
+            written: None,
+            ..last.clone()
+        });
+        story.attempts.extend(later);
+        story.now = Moment(story.attempts.last().unwrap().at.0 + days * DAY);
+        story.unplanned()
+    };
+    let late = |weeks, days| story(weeks, days).standing().into_iter().find(|(code, _)| *code == "late");
+    assert_eq!(late(2, 4), Some(("late", Severity::Critical)));
+    assert_eq!(late(3, 4), Some(("late", Severity::Warning)));
+    assert_eq!(late(3, 9), Some(("late", Severity::Critical)), "nor has the next of those come");
+    let words = |days| story(2, days).judged().iter().find(|it| it.what.code() == "late").unwrap().words();
+    assert!(words(4).contains("gaps says; if that was changed: cron in [series.NAME])"), "{}", words(4));
+}
