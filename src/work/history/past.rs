@@ -240,7 +240,7 @@ impl Builder<'_, '_> {
             }
             let of_it = past.attempts.iter().zip(points).map(|(attempt, point)| match holds(point) {
                 true => attempt.clone(),
-                false => Attempt { outcome: Outcome::Open, complained: false, ..attempt.clone() },
+                false => Attempt { outcome: Outcome::Open, complained: false, written: None, ..attempt.clone() },
             });
             let attempts: Vec<Attempt> = of_it.collect();
             let late = |rhythm: &Rhythm| slots::late(&Past { attempts: &attempts, rhythm, ..*past });
