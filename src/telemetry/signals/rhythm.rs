@@ -27,6 +27,8 @@ const GAPS: usize = 60;
 const ENOUGH: usize = 4;
 /// Fewer of them are none before gaps that show what was thinned out.
 const FEW: usize = 2;
+/// So many alike may be what somebody changed the schedule to.
+const CHANGED: usize = 3;
 /// Nobody thins out to one in more than so many at once: hours to days, days to months.
 const LEAP: i64 = 32;
 
@@ -132,6 +134,14 @@ impl Schedule {
         found
     }
 
+    /// The time at which clocks of its zone show what `wall` is in UTC; of two the first one.
+    pub fn of_wall(&self, wall: Moment) -> Moment {
+        let Ok(stamp) = Timestamp::from_millisecond(wall.0) else { return wall };
+        let civil = stamp.to_zoned(TimeZone::UTC).datetime();
+        let zoned = self.zone.to_ambiguous_zoned(civil).compatible();
+        zoned.map_or(wall, |zoned| moment(&zoned))
+    }
+
     fn zoned(&self, at: Moment) -> Option<jiff::Zoned> {
         // Whole seconds: a pattern knows no parts of them.
         let stamp = Timestamp::from_second(at.0.div_euclid(1000)).ok()?;
@@ -182,6 +192,7 @@ impl Habit {
         if gaps.len() < ENOUGH {
             return None;
         }
+        let newest: Vec<i64> = gaps.iter().take(CHANGED).copied().collect();
         let few = few(&gaps);
         let before = few.and_then(|count| gaps[count..].iter().take(FEW).max().copied()).unwrap_or_default();
         gaps.truncate(few.unwrap_or_else(|| dense(&gaps)));
@@ -194,9 +205,17 @@ impl Habit {
         off.sort_unstable();
         let spread = off[off.len() / 2].saturating_mul(4);
         let longest = usual.saturating_add((usual / 10).max(HOUR).max(spread));
-        let bearable = longest.max(stretched(before));
+        let bearable = longest.max(stretched(before)).max(stretched(rarer(&newest, every).unwrap_or_default()));
         Some(Self { every, longest, bearable, over: u32::try_from(gaps.len()).unwrap_or(u32::MAX) })
     }
+}
+
+/// The gap of a schedule that somebody seems to have made rarer: the newest ones are alike, and some times as long as it
+/// was usual.
+fn rarer(newest: &[i64], every: i64) -> Option<i64> {
+    let first = *newest.first()?;
+    let alike = newest.len() == CHANGED && newest.iter().all(|gap| (gap - first).abs() <= first / 10);
+    (alike && first >= every.saturating_mul(9) / 5).then_some(first)
 }
 
 /// How long a gap may be that is to be as long as another.

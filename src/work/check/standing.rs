@@ -34,6 +34,8 @@ struct Standing<'a> {
     bad: Option<&'a Point>,
     /// There are backups, and none of them holds the database.
     without: bool,
+    /// Right now: it says nothing yet, and the one before it counts.
+    writing: Option<&'a Point>,
 }
 
 impl Ask<'_> {
@@ -158,7 +160,8 @@ impl Ask<'_> {
 
     fn standing<'a>(&self, name: &Name, series: &'a SeriesPast, place: Option<&'a TargetName>) -> Standing<'a> {
         let until = self.now.0.saturating_add(FUTURE);
-        let there = |point: &&Point| point.kept.is_listed() && point.target.as_ref() == place && point.at.0 <= until;
+        let lies = |point: &&Point| point.kept.is_listed() && point.target.as_ref() == place && point.at.0 <= until;
+        let there = |point: &&Point| lies(point) && point.outcome != Outcome::Open;
         let holds = |point: &&Point| {
             let holds = |database: &Foreign| point.inside.may_hold(database, &series.expected);
             name.database.as_ref().is_none_or(holds)
@@ -169,8 +172,13 @@ impl Ask<'_> {
         let bad = listed().next().filter(|point| !usable(point));
         let trusted = listed().filter(usable).find(|point| self.trusts(point.kept));
         let without = listed().next().is_none() && series.points.iter().any(|point| there(&point));
-        let (limit, bearable) = self.limits(series);
-        Standing { series, place, limit, bearable, newest, trusted, bad, without }
+        let writing = series.points.iter().rev().filter(lies).find(holds).filter(|it| it.outcome == Outcome::Open);
+        // Whether the one before it was too old is asked of when it began.
+        let asked_of = writing.map_or(self.now, |point| point.at.min(self.now));
+        let since = self.now.0 - asked_of.0;
+        let (limit, bearable) = self.limits(series, asked_of);
+        let (limit, bearable) = (limit.saturating_add(since), bearable.saturating_add(since));
+        Standing { series, place, limit, bearable, newest, trusted, bad, without, writing }
     }
 
     fn fresh(&self, point: Option<&Point>, limit: i64) -> bool {
@@ -186,8 +194,8 @@ impl Ask<'_> {
         }
     }
 
-    /// How old a backup of a series may be, and how old without waking anybody, in milliseconds.
-    fn limits(&self, series: &SeriesPast) -> (i64, i64) {
+    /// How old a backup of a series might be at some time, and how old without waking anybody, in milliseconds.
+    fn limits(&self, series: &SeriesPast, at: Moment) -> (i64, i64) {
         let same = |limit: i64| (limit, limit);
         if let Some(age) = self.wants.max_age {
             return same(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
@@ -195,8 +203,8 @@ impl Ask<'_> {
         let grace = series.grace;
         match &series.rhythm {
             Rhythm::Cron(schedule) | Rhythm::Dbacked(schedule) => {
-                let due = schedule.previous(Moment(self.now.0.saturating_sub(grace).saturating_sub(1)));
-                same(due.map_or(USUAL_AGE, |due| self.now.0.saturating_sub(due.0).saturating_add(FUTURE)))
+                let due = schedule.previous(Moment(at.0.saturating_sub(grace).saturating_sub(1)));
+                same(due.map_or(USUAL_AGE, |due| at.0.saturating_sub(due.0).saturating_add(FUTURE)))
             }
             Rhythm::Habit(habit) => {
                 let limit = habit.every.saturating_add(grace);
@@ -235,7 +243,6 @@ impl Ask<'_> {
     /// or one that is damaged with none beside it, is critical; none at all is unknown while a target is not listed.
     fn verdict(&self, name: &Name, best: &Standing<'_>) -> (State, Vec<String>) {
         let wanted = self.wants.min_trust.word();
-        let allowed = span(best.limit);
         let place = best.place.map_or_else(|| "its targets".to_owned(), ToString::to_string);
         let damaged = best.bad.map(|point| damaged(&place, point));
         let mut reasons: Vec<String> = damaged.into_iter().collect();
@@ -255,8 +262,8 @@ impl Ask<'_> {
                 (State::Warning, reasons)
             }
             (None, None, Some(newest)) => {
-                reasons
-                    .push(format!("the newest on {place} is {} old, {allowed} are allowed", self.aged(Some(newest))));
+                let (age, allowed) = unlike(self.age(newest), best.limit);
+                reasons.push(format!("the newest on {place} is {age} old, {allowed} are allowed"));
                 reasons.extend(self.way_out(best, newest));
                 (if self.age(newest) > best.bearable { State::Critical } else { State::Warning }, reasons)
             }
@@ -325,6 +332,16 @@ fn wiped(standing: &Standing<'_>, name: &Name) -> Option<String> {
     Some(format!("{} (if that was meant: --forget {})", judged.words(), standing.series.key))
 }
 
+/// Two spans, the longer one first, in words that differ.
+fn unlike(longer: i64, shorter: i64) -> (String, String) {
+    let units = [(3_600_000, 'h'), (60_000, 'm'), (1000, 's')];
+    let words =
+        |(millis, unit): (i64, char)| (format!("{}{unit}", longer / millis), format!("{}{unit}", shorter / millis));
+    let all = std::iter::once((span(longer), span(shorter))).chain(units.map(words));
+    let mut unlike = all.filter(|(longer, shorter)| longer != shorter);
+    unlike.next().unwrap_or_else(|| (span(longer), span(shorter)))
+}
+
 fn wiping<'a>(series: &'a SeriesPast, place: &'a TargetName) -> impl Iterator<Item = &'a Judgement> {
     let here = |judged: &&Judgement| matches!(&judged.what, What::Wiped { target, .. } if target == place.as_str());
     series.judgements.iter().filter(here)
@@ -368,7 +385,12 @@ fn remarks(name: &Name, best: &Standing<'_>) -> Vec<(State, String)> {
     // What is odd about one object is said of the copy that counts, not of the newest anywhere.
     let odd = best.newest.and_then(|point| point.odd.as_ref()).filter(|odd| !is_told(odd));
     let found = about_all(best.series).chain(odd).filter(|finding| finding.weight >= Weight::Warning);
-    judged.chain(found.map(|finding| (State::Warning, finding.text.clone()))).collect()
+    let place = best.place.map_or_else(String::new, |place| format!(" on {place}"));
+    let writing = best
+        .writing
+        .map(|point| format!("the one{place} of {} UTC is being written: the one before it counts", point.at.minute()));
+    let found = found.map(|finding| (State::Warning, finding.text.clone()));
+    judged.chain(found).chain(writing.map(|why| (State::Ok, why))).collect()
 }
 
 /// Judgements that freshness and trust do not say already.

@@ -15,7 +15,7 @@ use crate::telemetry::signals::attempt::{Attempt, Outcome};
 use crate::telemetry::signals::rhythm::{Habit, Rhythm, Schedule};
 use crate::telemetry::signals::slots::{self, Slot};
 use crate::telemetry::signals::{Past, judge, standing};
-use crate::work::history::points::{Alone, mark_silent, of_backup, of_run, pair};
+use crate::work::history::points::{Alone, Writing, mark_silent, of_backup, of_run, pair};
 use crate::work::history::rows::{Depth, Row, Sources};
 use crate::work::history::view::{Grounds, Kept, Point, SeriesKey, SeriesPast};
 use crate::work::join::Joined;
@@ -166,11 +166,13 @@ impl Builder<'_, '_> {
         let pairs = pair(&self.row.backups, &briefs, self.joined);
         let strays = self.row.strays.iter().filter_map(|stray| self.runs.get(&stray.series)).flatten().copied();
         let full: HashMap<&RunId, &Run> = self.own_runs().chain(strays).map(|run| (&run.id, run)).collect();
+        let states: Vec<_> = pairs.of_backup.iter().map(|at| at.map(|at| briefs[at].state)).collect();
+        let writing = Writing::among(&self.row.backups, &states, self.sources.now);
         let mut both: Vec<(Point, Attempt)> = vec![];
         for (nth, backup) in self.row.backups.iter().enumerate() {
             let brief = pairs.of_backup[nth].map(|at| briefs[at]);
             let run = brief.and_then(|brief| full.get(&brief.id).copied());
-            both.push(of_backup(backup, brief, run, self.joined, self.sources.now));
+            both.push(of_backup(backup, brief, run, self.joined, self.sources.now, writing.of_backup[nth]));
         }
         let alone = briefs.iter().zip(&pairs.taken).filter(|(_, taken)| !**taken).map(|(brief, _)| *brief);
         for brief in alone.filter(|brief| !self.is_of_another_place(brief)) {
@@ -242,7 +244,7 @@ impl Builder<'_, '_> {
             }
             let of_it = past.attempts.iter().zip(points).map(|(attempt, point)| match holds(point) {
                 true => attempt.clone(),
-                false => Attempt { outcome: Outcome::Open, complained: false, ..attempt.clone() },
+                false => Attempt { outcome: Outcome::Open, complained: false, written: None, ..attempt.clone() },
             });
             let attempts: Vec<Attempt> = of_it.collect();
             let late = |rhythm: &Rhythm| slots::late(&Past { attempts: &attempts, rhythm, ..*past });

@@ -86,7 +86,7 @@ pub struct SeriesPast {
     pub grounds: Grounds,
     /// When backups are due.
     pub rhythm: Rhythm,
-    /// How long after it is due one becomes late, in milliseconds: where only ends are known, with the time that it takes.
+    /// How long after it is due one becomes late, in milliseconds, with the time that it takes.
     pub grace: i64,
     /// What was tried, oldest first: every listed backup, and the newest runs.
     pub points: Vec<Point>,
@@ -272,7 +272,8 @@ impl Kept {
 impl SeriesPast {
     /// The newest backup that was made and is there.
     pub fn newest(&self) -> Option<&Point> {
-        self.points.iter().rev().find(|point| point.kept.is_listed() && point.kept != Kept::Bad)
+        let made = |point: &&Point| point.kept != Kept::Bad && point.outcome != Outcome::Open;
+        self.points.iter().rev().filter(|point| point.kept.is_listed()).find(made)
     }
 
     /// The newest good copy.
