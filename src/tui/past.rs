@@ -200,7 +200,7 @@ pub struct RunLine {
     pub outcome: Outcome,
     /// What a verification of our own came to; `None` for backups.
     pub check: Option<&'static str>,
-    /// What is odd about it, in few words.
+    /// What is odd about it, in few words; of what is gone, why that is as it should be.
     pub odd: Option<String>,
 }
 
@@ -261,6 +261,7 @@ fn odd(code: &str) -> Option<&'static str> {
     match code {
         "no_run" => Some("made by no run"),
         "size_differs" => Some("its run counted otherwise"),
+        PRUNED => Some("by a prune"),
         _ => None,
     }
 }

@@ -3,6 +3,7 @@
 //! Only what was listed just now counts; neither a cache nor telemetry makes a backup exist.
 
 mod forget;
+mod rotation;
 mod standing;
 mod subjects;
 
@@ -163,8 +164,11 @@ pub fn check(catalog: &Catalog, history: &HistoryView, wants: &Wants) -> CheckRe
     if !remarks.is_empty() {
         state = state.max(State::Warning);
     }
-    let words = words(state, &databases, &targets, &remarks);
-    CheckReport { state, words, at: history.at, history: Heard::Read, databases, targets, remarks }
+    let (words, at) = (String::new(), history.at);
+    let mut report = CheckReport { state, words, at, history: Heard::Read, databases, targets, remarks };
+    rotation::explain(&mut report, history);
+    report.words = words_of(&report);
+    report
 }
 
 fn targets(catalog: &Catalog, wants: &Wants) -> Vec<TargetCheck> {
@@ -186,7 +190,8 @@ fn span(millis: i64) -> String {
     short_span(Duration::from_millis(millis.max(0).unsigned_abs()))
 }
 
-fn words(state: State, subjects: &[Subject], targets: &[TargetCheck], remarks: &[String]) -> String {
+fn words_of(report: &CheckReport) -> String {
+    let CheckReport { state, databases: subjects, targets, remarks, .. } = report;
     let unlisted = targets
         .iter()
         .filter(|target| !target.listed)
@@ -195,7 +200,7 @@ fn words(state: State, subjects: &[Subject], targets: &[TargetCheck], remarks: &
     worst.sort_by_key(|subject| std::cmp::Reverse(subject.state));
     let named = worst.iter().take(NAMED).map(|it| format!("{}: {}", it.name, it.reasons.join(", ")));
     let mut parts: Vec<String> =
-        if state == State::Unknown { unlisted.chain(named).collect() } else { named.chain(unlisted).collect() };
+        if *state == State::Unknown { unlisted.chain(named).collect() } else { named.chain(unlisted).collect() };
     if worst.len() > NAMED {
         parts.push(format!("{} more", worst.len() - NAMED));
     }

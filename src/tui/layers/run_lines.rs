@@ -33,9 +33,9 @@ pub struct Told {
 pub fn said(series: &SeriesPast, line: &RunLine) -> Vec<(Role, String)> {
     let about = series.said_of(line.at).filter(|_| line.check.is_none());
     let mut said: Vec<(Role, String)> = about.map(|judged| (Role::Warn, judged.short())).collect();
-    said.extend(line.odd.iter().map(|odd| (Role::Warn, odd.clone())));
-    if line.kept == Kept::Gone {
-        said.push((Role::Dim, "says it made one".to_owned()));
+    match (line.kept, &line.odd) {
+        (Kept::Gone, why) => said.push((Role::Dim, why.clone().unwrap_or_else(|| "says it made one".to_owned()))),
+        (_, odd) => said.extend(odd.iter().map(|odd| (Role::Warn, odd.clone()))),
     }
     said
 }
@@ -66,7 +66,10 @@ pub fn matches(told: &Told, world: &World, word: &str) -> bool {
 /// The sign in the margin of a run.
 pub fn margin(told: &Told) -> Span {
     let line = &told.line;
-    let unsure = line.state == Some(RunState::Unfinished) || line.kept == Kept::Gone || !told.said.is_empty();
+    // What a prune removed is gone as it should be.
+    let gone = line.kept == Kept::Gone && line.odd.is_none();
+    let warned = told.said.iter().any(|(role, _)| *role == Role::Warn);
+    let unsure = line.state == Some(RunState::Unfinished) || gone || warned;
     match line.outcome {
         Outcome::Failed => span(Role::Danger, "x"),
         _ if line.kept == Kept::Bad => span(Role::Danger, "x"),
@@ -104,6 +107,7 @@ fn left(line: &RunLine, world: &World, canvas: &Canvas<'_>, width: u16) -> Line 
     match line.backup.as_ref().map(|id| world.backup(id)) {
         Some(Some(backup)) => detail::trust(backup, canvas.glyphs, width),
         Some(None) => vec![span(Role::Warn, "no longer listed")],
+        None if line.kept == Kept::Gone && line.odd.is_some() => vec![span(Role::Dim, "removed")],
         None if line.kept == Kept::Gone => vec![span(Role::Warn, "gone")],
         None if line.outcome == Outcome::Failed => vec![span(Role::Dim, "nothing")],
         None => vec![span(Role::Dim, "not listed")],

@@ -20,7 +20,7 @@ use crate::tui::layers::sink::Destination;
 use crate::tui::msg::Effect;
 use crate::tui::pane::{Flow, Pane, Scene};
 use crate::tui::past::{PastAsk, RunLine, lines, newest_made, older_than};
-use crate::tui::screens::history::draw::{judged, known, ticks, took};
+use crate::tui::screens::history::draw::{judged, known, noun, ticks, took};
 use crate::tui::screens::history::{first, stretched};
 use crate::tui::screens::{backups, moved};
 use crate::tui::theme::Role;
@@ -356,7 +356,7 @@ impl Runs {
             format!("newest {}, {age} old, {kept}", point.at.minute())
         });
         let rhythm = series.rhythm.period().map_or_else(|| series.rhythm.words(), |_| series.rhythm.word());
-        let head = format!("  {rhythm}, {}; {good}", counted(total, "run"));
+        let head = format!("  {rhythm}, {}; {good}", counted(total, noun(series)));
         line.extend([span(Role::Title, series.label.clone()), span(Role::Text, head)]);
         canvas.spans(inner, &line);
     }

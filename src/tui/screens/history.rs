@@ -75,7 +75,8 @@ impl History {
     /// Series that pass the filter, as sorted.
     pub fn rows<'a>(&self, view: &'a HistoryView) -> Vec<&'a Arc<SeriesPast>> {
         let words: Vec<String> = self.filter.split_whitespace().map(str::to_lowercase).collect();
-        let passes = |series: &&Arc<SeriesPast>| words.iter().all(|word| matches(series, word));
+        let from = self.axis(view).start;
+        let passes = |series: &&Arc<SeriesPast>| words.iter().all(|word| matches(series, word, from));
         let mut rows: Vec<&Arc<SeriesPast>> = view.series.iter().filter(passes).collect();
         match self.order {
             Order::Trouble => rows.sort_by_key(|series| Reverse(trouble(series))),
@@ -150,8 +151,9 @@ pub fn first(series: &SeriesPast) -> Option<Moment> {
     day.into_iter().chain(series.points.first().map(|point| point.at)).min()
 }
 
-/// Whether a series has a word: anywhere, or, behind `db:`, `target:` or `says:`, there; `-` turns it round.
-fn matches(series: &SeriesPast, word: &str) -> bool {
+/// Whether a series has a word: anywhere, or, behind `db:`, `target:` or `says:`, there; `-` turns it round. Strips
+/// show what was since `from`.
+fn matches(series: &SeriesPast, word: &str, from: Moment) -> bool {
     let (word, wanted) = match word.strip_prefix('-') {
         Some(rest) if !rest.is_empty() => (rest, false),
         _ => (word, true),
@@ -163,8 +165,10 @@ fn matches(series: &SeriesPast, word: &str) -> bool {
             has(&series.label, rest) || series.databases.iter().any(|name| has(&name.to_string(), rest))
         }
         Some(("target", rest)) => target(rest),
-        Some(("says", rest)) => series.judgements.iter().any(|judged| {
-            judged.stands() && (judged.what.code().contains(rest) || judged.severity.word().contains(rest))
+        Some(("says", rest)) => series.judgements.iter().any(|judged| match judged.stands() {
+            true => judged.what.code().contains(rest) || judged.severity.word().contains(rest),
+            // What is over is found by its own word where the strip shows it.
+            false => judged.what.code() == rest && judged.until.is_some_and(|until| until >= from),
         }),
         _ => has(&series.label, word) || target(word) || has(&series.key.name.to_string(), word),
     };

@@ -41,11 +41,13 @@ impl Builder<'_, '_> {
         let silent = self.mark_silent(&mut points);
         let rhythm = self.rhythm(&attempts, remarks);
         let removals = self.removals(&attempts);
+        let keep = self.key.target.as_ref().and_then(|target| (sources.keep)(target));
+        self.mark_pruned(&mut points, &removals, keep);
         let mut past = Past {
             attempts: &attempts,
             rhythm: &rhythm,
             removals: &removals,
-            keep: self.key.target.as_ref().and_then(|target| (sources.keep)(target)),
+            keep,
             good_within: sources.good_within,
             dense_from: Moment(i64::MIN),
             now: sources.now,
