@@ -9,7 +9,7 @@ use crate::model::run::{Feed, RunBrief, RunId, RunKind, RunState, Tool};
 use crate::model::units::Moment;
 use crate::report::Report;
 use crate::work::check::CheckReport;
-use crate::work::history::{Checked, HistoryView, Kept, Outcome, Point, RunDetail, SeriesKey, SeriesPast};
+use crate::work::history::{Checked, HistoryView, Kept, Outcome, PRUNED, Point, RunDetail, SeriesKey, SeriesPast};
 
 /// Everything that the History screen and its layers show.
 #[derive(Default)]

@@ -282,7 +282,12 @@ mod tests {
     /// With work for each scheme that grows with what follows it, these would take most of an hour.
     #[test]
     fn schemes_without_number_are_read_once() {
-        for piece in ["://", "%3a%2f%2f", "%253a%252f%252f", "\"://a:b/\\", "://a:b/", "'://", "://x@"] {
+        let schemes = ["://", "%3a%2f%2f", "%253a%252f%252f", "\"://a:b/\\", "://a:b/", "'://", "://x@"];
+        let shells =
+            ["echo a ", "echo 'a|", "openssl ", "mysql -x ", "vault write a ", "net use a ", "<<<", "/user:a "];
+        let pairs =
+            ["value:\"", "value=a name=", "<a ", "&{a ", "name=a ", "%41", "&#65;", "pass ", "p\u{430}ss", "<("];
+        for piece in schemes.into_iter().chain(shells).chain(pairs) {
             let cleaned = clean(&piece.repeat((1 << 20) / piece.len()));
             assert!(cleaned.len() <= 1 << 20, "{piece}");
         }

@@ -17,7 +17,7 @@ pub mod waterfall;
 
 pub use self::door::RunDetail;
 pub use self::rows::fits;
-pub use self::view::{Checked, HistoryView, Kept, Point, SeriesKey, SeriesPast};
+pub use self::view::{Checked, HistoryView, Kept, PRUNED, Point, SeriesKey, SeriesPast};
 pub use crate::model::join::Certainty;
 pub use crate::telemetry::signals::attempt::Outcome;
 pub use crate::telemetry::signals::rhythm::Rhythm;
