@@ -10,14 +10,14 @@ use super::values::{Ends, length};
 /// Any of these must be in a text that announces a secret.
 static HINTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let words = "pass|pwd|secret|token|cred|sig|key|auth|cookie|sas|pw|jwt|identified|bearer|basic|-u|--user|redis";
-    let words = format!("{words}|pin|sess|openssl|ldap|literal|/user|net use|-p|vault");
+    let words = format!(r#"{words}|pin|sess|openssl|ldap|literal|/user|net\s+use|[\s"']-p"#);
     Regex::new(&format!("(?i-u:{words})")).ok()
 });
 
 /// A name and what stands between it and its value: `password: `, `"pass":`, `--pass `, `pass%3D`, `password is `.
 static NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let mark = "=>|:=|=+|:|%(?:25)*3[dD]|%(?:25)*3[aA]|,";
-    let between = format!(r#"\\*(?:\[\w*)?["'`\])]*\s*(?:{mark})\s*|\s+(?:is|was)\s+|\\*["'`]?(?:\s|%(?:25)*20)+"#);
+    let between = format!(r#"\\*(?:\[\d*)?["'`\])]*\s*(?:{mark})\s*|\s+(?:is|was)\s+|\\*["'`]?(?:\s|%(?:25)*20)+"#);
     Regex::new(&format!("([A-Za-z0-9_.-]*[A-Za-z0-9_])({between})")).ok()
 });
 
@@ -39,7 +39,7 @@ static WORDS: LazyLock<Vec<(Regex, Ends, &str)>> = LazyLock::new(|| {
         (r"<ldap\w+\b[^|;&\n]*?\s-w\s*".to_owned(), Ends::Argument, ""),
         (r"<lftp\b[^|;&\n]*?\s-u\s*[^\s,]+,".to_owned(), Ends::Argument, ""),
         (r"--from-literal[=\s]+[\w.-]+=".to_owned(), Ends::Argument, ""),
-        (r"(?i)\s/user:\S+\s+".to_owned(), Ends::Argument, "-/"),
+        (r"(?i)(?:<net\s+use|\\\\)[^|;&\n]*?\s/user:\S+\s+".to_owned(), Ends::Argument, "-/"),
         (r"(?i)<net\s+use\s+\S+\s+\\\S+\s+".to_owned(), Ends::Argument, "-/"),
         (r"(?i)<sshpass\s+(?:-v\s+)?-p\s*".to_owned(), Ends::Argument, ""),
         (r"(?i)<redis-cli\b.*?\s-a\s+".to_owned(), Ends::Argument, ""),
@@ -157,11 +157,14 @@ fn announced(text: &str, found: &Captures<'_>) -> Option<Ends> {
 /// `password hunter2`, with nothing between: what follows is none of the words that people write there.
 fn looks_secret(value: &str) -> bool {
     const LEAST: usize = 6;
+    const KINDS: [&str; 12] =
+        ["sha", "aes", "rsa", "md5", "ed25519", "x25519", "x509", "pkcs", "base64", "utf8", "mysql", "mariadb"];
     let word = value.split(|c: char| c.is_whitespace() || ",;.\"'".contains(c)).next().unwrap_or_default();
     let word = word.trim_end_matches([':', ')', ']']);
     let plain = word.bytes().all(|byte| byte.is_ascii_graphic() && !b"/:=()[]{}<>".contains(&byte));
     let has = |of: fn(&u8) -> bool| word.as_bytes().iter().any(of);
-    word.len() >= LEAST && plain && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
+    let kind = KINDS.iter().any(|kind| word.get(..kind.len()).is_some_and(|it| it.eq_ignore_ascii_case(kind)));
+    word.len() >= LEAST && plain && !kind && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
 }
 
 /// A name without what an escape before it has left: `\npass`, `%26pass`.

@@ -173,6 +173,9 @@ mod tests {
         for text in [
             "mkdir -p /backup/shop && mysqldump shop",
             "ssh -p 22 nas ls",
+            "signature sha256 differs, secret aes256 key is none",
+            "GET /user:1 200",
+            "bucket shop-prod, run of my-pins",
             "sort -k 2 sizes.txt",
             "7 tests pass now, 2 do not",
             "the password was rejected by server db2",
