@@ -86,7 +86,11 @@ pub fn dated_name(key: &Foreign) -> Option<NameFacts> {
     let digit = |at: usize| stem.get(at).is_some_and(u8::is_ascii_digit);
     let starts = (0..stem.len()).rev().filter(|at| digit(*at) && (*at == 0 || !digit(at - 1)));
     let (start, (fields, end, exact)) = starts.filter_map(|at| Some((at, date(stem, at)?))).next()?;
-    let naming = loose::naming(&stem[..start], &stem[end..]);
+    let (before, after) = loose::without_day(trim(&stem[..start]), trim(&stem[end..]));
+    let naming = match (before, after) {
+        (naming, b"") | (b"", naming) => naming.to_vec(),
+        (before, after) => [before, b"-", after].concat(),
+    };
     Some(NameFacts { naming: Foreign::new(naming), at: moment(fields)?, exact })
 }
 
@@ -224,6 +228,13 @@ fn clock(stem: &[u8], at: usize) -> Option<([u16; 3], usize)> {
     Some((time, end + usize::from(zulu)))
 }
 
+fn number(digits: &[u8]) -> Option<u16> {
+    digits.iter().try_fold(0u16, |sum, byte| {
+        let digit = byte.is_ascii_digit().then(|| u16::from(byte - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    })
+}
+
 /// `h07m` behind the hour.
 fn hour_and_minute(stem: &[u8], at: usize) -> bool {
     matches!(stem.get(at..at + 4), Some([b'h', a, b, b'm']) if a.is_ascii_digit() && b.is_ascii_digit())
@@ -233,13 +244,6 @@ fn hour_and_minute(stem: &[u8], at: usize) -> bool {
 fn fraction(stem: &[u8], end: usize) -> usize {
     let digits = stem.get(end + 1..).map_or(0, |rest| rest.iter().take_while(|it| it.is_ascii_digit()).count());
     if stem.get(end) == Some(&b'.') && (3..=9).contains(&digits) { digits + 1 } else { 0 }
-}
-
-fn number(digits: &[u8]) -> Option<u16> {
-    digits.iter().try_fold(0u16, |sum, byte| {
-        let digit = byte.is_ascii_digit().then(|| u16::from(byte - b'0'))?;
-        sum.checked_mul(10)?.checked_add(digit)
-    })
 }
 
 /// Year, month, day, hour, minute, second as UTC.
@@ -307,7 +311,8 @@ mod tests {
         assert_eq!(plain("x-2026-11-21-9999.sql"), pair("x-9999", "2026-11-21 00:00:00"));
         assert_eq!(plain("mybackup-20261005_160000.tar.gz"), pair("mybackup", "2026-10-05 16:00:00"));
         assert_eq!(plain("daily_shop_2026-11-22_06h25m_Sunday.sql.gz"), pair("daily_shop", "2026-11-22 06:25:00"));
-        assert_eq!(plain("2026-11-22_06h25m.Sunday.shop.sql.gz"), pair("Sunday.shop", "2026-11-22 06:25:00"));
+        assert_eq!(plain("2026-11-22_06h25m.Sunday.shop.sql.gz"), pair("shop", "2026-11-22 06:25:00"));
+        assert_eq!(plain("sun-2026-11-22.sql"), pair("sun", "2026-11-22 00:00:00"));
         assert_eq!(plain("shop_2026-11-22_12-37-41.123456.sql"), pair("shop", "2026-11-22 12:37:41"));
         for (key, naming) in
             [("a/shop_22-11-2026.sql.gz", "shop"), ("shop.sql", "shop"), ("22-11-2026.sql", "22-11-2026")]

@@ -2,8 +2,8 @@
 //!
 //! Only what was listed just now counts; neither a cache nor telemetry makes a backup exist.
 
+mod cures;
 mod forget;
-mod rotation;
 mod standing;
 mod subjects;
 
@@ -153,6 +153,7 @@ pub fn check(catalog: &Catalog, history: &HistoryView, wants: &Wants) -> CheckRe
     let ask = Ask { wants, targets: &targets, emptied: &history.emptied, all_listed, now: history.at };
     let rows: Vec<&SeriesPast> = history.series.iter().map(Arc::as_ref).filter(|row| ask.wanted(row)).collect();
     let mut databases: Vec<Subject> = ask.subjects(&rows).iter().map(|(name, rows)| ask.subject(name, rows)).collect();
+    cures::explain(&mut databases, history);
     let found = !databases.is_empty();
     databases.extend(ask.unmet(&rows, catalog, found));
     let mut state = databases.iter().map(|subject| subject.state).max().unwrap_or(State::Critical);
@@ -164,11 +165,8 @@ pub fn check(catalog: &Catalog, history: &HistoryView, wants: &Wants) -> CheckRe
     if !remarks.is_empty() {
         state = state.max(State::Warning);
     }
-    let (words, at) = (String::new(), history.at);
-    let mut report = CheckReport { state, words, at, history: Heard::Read, databases, targets, remarks };
-    rotation::explain(&mut report, history);
-    report.words = words_of(&report);
-    report
+    let words = words(state, &databases, &targets, &remarks);
+    CheckReport { state, words, at: history.at, history: Heard::Read, databases, targets, remarks }
 }
 
 fn targets(catalog: &Catalog, wants: &Wants) -> Vec<TargetCheck> {
@@ -190,8 +188,7 @@ fn span(millis: i64) -> String {
     short_span(Duration::from_millis(millis.max(0).unsigned_abs()))
 }
 
-fn words_of(report: &CheckReport) -> String {
-    let CheckReport { state, databases: subjects, targets, remarks, .. } = report;
+fn words(state: State, subjects: &[Subject], targets: &[TargetCheck], remarks: &[String]) -> String {
     let unlisted = targets
         .iter()
         .filter(|target| !target.listed)
@@ -200,7 +197,7 @@ fn words_of(report: &CheckReport) -> String {
     worst.sort_by_key(|subject| std::cmp::Reverse(subject.state));
     let named = worst.iter().take(NAMED).map(|it| format!("{}: {}", it.name, it.reasons.join(", ")));
     let mut parts: Vec<String> =
-        if *state == State::Unknown { unlisted.chain(named).collect() } else { named.chain(unlisted).collect() };
+        if state == State::Unknown { unlisted.chain(named).collect() } else { named.chain(unlisted).collect() };
     if worst.len() > NAMED {
         parts.push(format!("{} more", worst.len() - NAMED));
     }

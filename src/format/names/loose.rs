@@ -31,16 +31,29 @@ pub(super) fn around(stem: &[u8]) -> Option<Vec<u8>> {
     Some(naming(&stem[..start], &stem[end..]))
 }
 
-/// A name from what stands before and behind its date. The day of the week is no part of it.
-pub(super) fn naming(before: &[u8], after: &[u8]) -> Vec<u8> {
-    match (without_day(trim(before)), without_day(trim(after))) {
+/// A name from what stands before and behind its date.
+fn naming(before: &[u8], after: &[u8]) -> Vec<u8> {
+    match without_day(trim(before), trim(after)) {
         (naming, b"") | (b"", naming) => naming.to_vec(),
         (before, after) => [before, b"-", after].concat(),
     }
 }
 
-fn without_day(text: &[u8]) -> &[u8] {
-    if DAYS.iter().any(|day| text.eq_ignore_ascii_case(day)) { b"" } else { text }
+/// The same two parts of a name without the day of the week beside the date. What is nothing else may be a database.
+pub(super) fn without_day<'t>(before: &'t [u8], after: &'t [u8]) -> (&'t [u8], &'t [u8]) {
+    let is_day = |text: &[u8]| DAYS.iter().any(|day| text.eq_ignore_ascii_case(day));
+    match (before, after) {
+        (before, day) if is_day(day) && !before.is_empty() => (before, b""),
+        (day, after) if is_day(day) && !after.is_empty() => (b"", after),
+        (before, after) => (before, behind_day(after)),
+    }
+}
+
+/// Without a whole name of a day at its beginning: `Sunday.shop`.
+fn behind_day(text: &[u8]) -> &[u8] {
+    let begins = |day: &&&[u8]| text.get(..day.len()).is_some_and(|start| start.eq_ignore_ascii_case(day));
+    let behind = DAYS.iter().filter(|day| day.len() > 3).find(begins).map(|day| &text[day.len()..]);
+    behind.filter(|rest| rest.len() > 1 && b"-_. ".contains(&rest[0])).map_or(text, trim)
 }
 
 /// How many bytes are a day, a month and a year that no reader of dates knows the order of.

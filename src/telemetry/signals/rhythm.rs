@@ -178,6 +178,35 @@ impl Habit {
     }
 }
 
+/// How many of the newest gaps are left of a series that is thinned out soon: a few that are alike, before gaps nearly
+/// all of which are whole multiples of them, so that their ends fall on the same times of the day. Extra backups that
+/// somebody made by hand fall on others. `gaps` is newest first.
+fn few(gaps: &[i64]) -> Option<usize> {
+    let first = *gaps.first()?;
+    let alike = |gap: &&i64| (**gap - first).abs() <= first / 10;
+    let count = gaps.iter().take_while(alike).count();
+    let (newer, older) = gaps.split_at(count);
+    let every = newer.iter().sum::<i64>() / newer.len().max(1) as i64;
+    let off = |gap: i64| (gap - (gap + every / 2) / every * every).abs();
+    let thinned = |gap: &&i64| **gap >= every * 9 / 5 && off(**gap) <= (every / 10).min(90 * MINUTE);
+    let kept = older.iter().filter(thinned).count();
+    let near = older.iter().any(|gap| *gap <= every.saturating_mul(LEAP));
+    ((FEW..ENOUGH).contains(&count) && older.len() >= FEW && near && kept * 8 >= older.len() * 7).then_some(count)
+}
+
+/// How many of the newest gaps come before those of backups that have been thinned out to every few of them: nearly all
+/// of which are much longer than what was usual since. `gaps` is newest first.
+fn dense(gaps: &[i64]) -> usize {
+    let thinned = |cut: &usize| {
+        let (newer, older) = gaps.split_at(*cut);
+        let mut newer = newer.to_vec();
+        newer.sort_unstable();
+        let long = newer[newer.len() / 2].saturating_mul(9) / 5;
+        older.iter().filter(|gap| **gap < long).count() * 8 <= older.len()
+    };
+    (ENOUGH..gaps.len()).find(thinned).unwrap_or(gaps.len())
+}
+
 /// The newest gaps, newest first, without those inside of bursts: dozens of backups within an hour, on a few days among
 /// many, make no rhythm of their own.
 fn without_bursts(times: impl DoubleEndedIterator<Item = Moment>) -> Vec<i64> {
@@ -215,35 +244,6 @@ fn by_time(gaps: &[(Moment, i64)]) -> i64 {
         before >= half
     });
     middle.copied().unwrap_or_default()
-}
-
-/// How many of the newest gaps are left of a series that is thinned out soon: a few that are alike, before gaps nearly
-/// all of which are whole multiples of them, so that their ends fall on the same times of the day. Extra backups that
-/// somebody made by hand fall on others. `gaps` is newest first.
-fn few(gaps: &[i64]) -> Option<usize> {
-    let first = *gaps.first()?;
-    let alike = |gap: &&i64| (**gap - first).abs() <= first / 10;
-    let count = gaps.iter().take_while(alike).count();
-    let (newer, older) = gaps.split_at(count);
-    let every = newer.iter().sum::<i64>() / newer.len().max(1) as i64;
-    let off = |gap: i64| (gap - (gap + every / 2) / every * every).abs();
-    let thinned = |gap: &&i64| **gap >= every * 9 / 5 && off(**gap) <= (every / 10).min(90 * MINUTE);
-    let kept = older.iter().filter(thinned).count();
-    let near = older.iter().any(|gap| *gap <= every.saturating_mul(LEAP));
-    ((FEW..ENOUGH).contains(&count) && older.len() >= FEW && near && kept * 8 >= older.len() * 7).then_some(count)
-}
-
-/// How many of the newest gaps come before those of backups that have been thinned out to every few of them: nearly all
-/// of which are much longer than what was usual since. `gaps` is newest first.
-fn dense(gaps: &[i64]) -> usize {
-    let thinned = |cut: &usize| {
-        let (newer, older) = gaps.split_at(*cut);
-        let mut newer = newer.to_vec();
-        newer.sort_unstable();
-        let long = newer[newer.len() / 2].saturating_mul(9) / 5;
-        older.iter().filter(|gap| **gap < long).count() * 8 <= older.len()
-    };
-    (ENOUGH..gaps.len()).find(thinned).unwrap_or(gaps.len())
 }
 
 /// When backups of a series are due.

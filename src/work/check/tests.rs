@@ -83,7 +83,7 @@ fn an_alarm_over_names_of_a_rotation_names_its_cure() {
     let report = checked(&[("nas", rotation.clone())], &wants());
     assert_eq!(report.state, State::Critical, "they may be seven databases: {}", report.words);
     let cure = "7 named like it lie there once each: if they are of one database, [series.NAME] with match = \"nas:shop-*\" says so";
-    assert!(report.words.contains(cure), "{}", report.words);
+    assert_eq!(report.words.matches(cure).count(), 1, "{}", report.words);
     assert!(report.databases.iter().filter(|it| it.state == State::Ok).all(|it| it.reasons.is_empty()));
     let listed = catalog(&[("nas", rotation)]);
     let cured = check(&listed, &history(&listed, &[], &[rule("shop", "nas:shop-*", &["shop"])]), &wants());
@@ -92,6 +92,18 @@ fn an_alarm_over_names_of_a_rotation_names_its_cure() {
     let together: Vec<Lies> = (1..4).map(|nth| one(&format!("shop{nth}"), 50)).collect();
     let report = checked(&[("nas", together)], &wants());
     assert!(report.state == State::Critical && !report.words.contains("named like it"), "{}", report.words);
+}
+
+#[test]
+fn an_alarm_by_habit_says_how_another_rhythm_is_told() {
+    let asked = Wants { max_age: None, ..wants() };
+    let words = |rules: &[crate::disk::estate::SeriesRule]| {
+        let listed = catalog(&[("nas", shop("2026-11-17 03:00"))]);
+        check(&listed, &history(&listed, &[], rules), &asked).words
+    };
+    assert!(words(&[]).contains("if that was changed on purpose: cron in [series.NAME]"), "{}", words(&[]));
+    let ruled = words(&[rule("shop", "nas:*", &["shop"])]);
+    assert!(ruled.contains("late by") && !ruled.contains("on purpose"), "{ruled}");
 }
 
 #[test]

@@ -38,16 +38,15 @@ impl Builder<'_, '_> {
     pub fn past(self, remarks: &mut Vec<String>) -> SeriesPast {
         let Self { sources, .. } = self;
         let (mut points, attempts) = self.points();
+        self.mark_pruned(&mut points);
         let silent = self.mark_silent(&mut points);
         let rhythm = self.rhythm(&attempts, remarks);
         let removals = self.removals(&attempts);
-        let keep = self.key.target.as_ref().and_then(|target| (sources.keep)(target));
-        self.mark_pruned(&mut points, &removals, keep);
         let mut past = Past {
             attempts: &attempts,
             rhythm: &rhythm,
             removals: &removals,
-            keep,
+            keep: self.key.target.as_ref().and_then(|target| (sources.keep)(target)),
             good_within: sources.good_within,
             dense_from: Moment(i64::MIN),
             now: sources.now,

@@ -90,8 +90,11 @@ impl Builder<'_, '_> {
     }
 
     /// Says of runs whose object a told prune removed, or the retention of its target by now, that this is as it should be.
-    pub(super) fn mark_pruned(&self, points: &mut [Point], removals: &[Removal], keep: Option<Keep>) {
-        let removed: HashSet<&[u8]> = removals.iter().map(|it| names::base(it.name.raw_bytes())).collect();
+    pub(super) fn mark_pruned(&self, points: &mut [Point]) {
+        let keep = self.key.target.as_ref().and_then(|target| (self.sources.keep)(target));
+        let pruned = self.own_runs().flat_map(|run| run.pruned.iter().filter(|pruned| self.is_here(run, pruned)));
+        let removed: HashSet<&[u8]> =
+            pruned.flat_map(|it| &it.candidates).map(|name| names::base(name.raw_bytes())).collect();
         let newer = |at: Moment| self.row.backups.len() - self.row.backups.partition_point(|it| it.taken.at <= at);
         let outlived = |at: Moment| match keep {
             Some(Keep::Hours(hours)) => self.sources.now.0.saturating_sub(at.0) > i64::from(hours) * HOUR,

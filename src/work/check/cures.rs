@@ -1,12 +1,15 @@
-//! Names that are places in a rotation, `shop-Mon` to `shop-Sun` or `shop.1` to `shop.6`, and dates that nobody reads.
+//! What would end an alarm for good, where that may be a misunderstanding.
 //!
-//! Whether such names are places or databases only whoever gave them knows: `shop1` and `shop2` may be two. So they stay
-//! what they are, and the alarm says what would make one series of them.
+//! Names like `shop-Mon` to `shop-Sun` or `shop.1` to `shop.6` may be places in a rotation, and dates that nobody reads;
+//! whether they are that or databases only whoever gave them knows: `shop1` and `shop2` may be two. A series that comes
+//! less often than it did may have been meant to. So both stay alarms, and say what is to be written down.
 
 use std::collections::BTreeMap;
 
+use crate::model::judgement::What;
 use crate::model::target::TargetName;
-use crate::work::check::{CheckReport, State};
+use crate::telemetry::signals::rhythm::Rhythm;
+use crate::work::check::{State, Subject};
 use crate::work::history::view::{HistoryView, SeriesPast};
 
 const HOUR: i64 = 3_600_000;
@@ -54,8 +57,22 @@ const WORDS: [&str; 38] = [
     "dec",
 ];
 
-/// Says of what is not fine, and is named like others that lie there once each, how they would be one.
-pub(super) fn explain(report: &mut CheckReport, history: &HistoryView) {
+/// Says it of what is not fine.
+pub(super) fn explain(databases: &mut [Subject], history: &HistoryView) {
+    rotations(databases, history);
+    for series in history.series.iter().filter(|series| matches!(series.rhythm, Rhythm::Habit(_))) {
+        let Some(late) = series.judgements.iter().find(|it| it.stands() && matches!(it.what, What::Late { .. })) else {
+            continue;
+        };
+        let words = late.words();
+        for subject in databases.iter_mut().filter(|it| it.reasons.contains(&words)) {
+            subject.reasons.push("if that was changed on purpose: cron in [series.NAME]".to_owned());
+        }
+    }
+}
+
+/// What is named like others that lie there once each, and how they would be one.
+fn rotations(databases: &mut [Subject], history: &HistoryView) {
     let mut alike: BTreeMap<(&TargetName, String), Vec<&SeriesPast>> = BTreeMap::new();
     for series in history.series.iter().map(AsRef::as_ref) {
         let listed = series.points.iter().filter(|point| point.kept.is_listed()).count();
@@ -71,8 +88,10 @@ pub(super) fn explain(report: &mut CheckReport, history: &HistoryView) {
             places.len()
         );
         let is_one = |name: &str| places.iter().any(|series| series.label == name);
-        for subject in report.databases.iter_mut().filter(|it| it.state > State::Ok && is_one(&it.name)) {
-            subject.reasons.push(cure.clone());
+        let alarmed = databases.iter_mut().filter(|it| it.state > State::Ok && is_one(&it.name));
+        // Once is enough: with the first of the gravest, which stands first in the line.
+        if let Some(first) = alarmed.reduce(|first, it| if it.state > first.state { it } else { first }) {
+            first.reasons.push(cure);
         }
     }
 }
