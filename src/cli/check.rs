@@ -31,6 +31,9 @@ pub struct CheckArgs {
     /// That this is gone was meant: forget TARGET:SERIES, or an empty TARGET; may be given several times
     #[arg(long, value_name = "TARGET:SERIES")]
     forget: Vec<String>,
+    /// No more backups of TARGET:SERIES are meant to come: not asked about until one does; may be given several times
+    #[arg(long, value_name = "TARGET:SERIES")]
+    retire: Vec<String>,
 }
 
 fn span(text: &str) -> Result<Duration, String> {
@@ -80,7 +83,12 @@ async fn answer(door: &Door, args: CheckArgs) -> Result<u8, Report> {
         let forgotten = door.aside(move || mine.forget_gone(&wanted)).await?;
         forgotten.iter().for_each(|it| door.printer().say(&format!("forgotten: {it}")));
     }
-    let CheckArgs { max_age, min_trust, series, .. } = CheckArgs { forget: vec![], ..args };
+    for wanted in args.retire {
+        let mine = session.clone();
+        let retired = door.aside(move || mine.retire(&wanted)).await?;
+        retired.iter().for_each(|it| door.printer().say(&format!("retired: {it}")));
+    }
+    let CheckArgs { max_age, min_trust, series, .. } = CheckArgs { forget: vec![], retire: vec![], ..args };
     let report = door.waited(session.check(Wants { max_age, min_trust, targets, series })).await??;
     let told = match door.printer().form() {
         Form::Json => door.printer().json(&report),

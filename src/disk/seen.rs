@@ -92,6 +92,19 @@ impl SeenBook {
         })
     }
 
+    /// Notes that no more of a series are meant to come into a target than those up to `newest`.
+    ///
+    /// # Errors
+    ///
+    /// As [`note`](Self::note).
+    pub fn retire(&self, url: &str, series: &Foreign, newest: Moment) -> Result<(), StateError> {
+        self.change(|targets| {
+            let of_it = targets.iter_mut().filter(|target| target.url == url).flat_map(|target| &mut target.series);
+            of_it.filter(|known| known.name == *series).for_each(|known| known.retired = Some(newest));
+            true
+        })
+    }
+
     fn change(&self, change: impl FnOnce(&mut Vec<SeenTarget>) -> bool) -> Result<(), StateError> {
         let _held = folder::lock(&self.lock).map_err(StateError::io(&self.lock))?;
         let mut targets = self.read()?;
@@ -118,7 +131,7 @@ fn note(targets: &mut Vec<SeenTarget>, now: SeenTarget) -> bool {
     for series in now.series {
         match places.get(&series.name).map(|at| &mut known.series[*at]) {
             Some(known) if is_same(known, &series) && !is_old(known.at, series.at) => {}
-            Some(known) => (*known, changed) = (series, true),
+            Some(known) => (*known, changed) = (SeenSeries { retired: known.retired, ..series }, true),
             None => {
                 known.series.push(series);
                 changed = true;
@@ -171,7 +184,7 @@ mod tests {
 
     fn series(name: &str, backups: u64) -> SeenSeries {
         let (name, key) = (Foreign::from(name), Foreign::from(format!("{name}-2026-11-21.sql")));
-        SeenSeries { databases: vec![name.clone()], name, backups, newest: NOW, key, at: NOW }
+        SeenSeries { databases: vec![name.clone()], name, backups, newest: NOW, key, at: NOW, retired: None }
     }
 
     fn target(series: Vec<SeenSeries>) -> SeenTarget {
@@ -190,6 +203,9 @@ mod tests {
         assert_eq!((nas.objects, &nas.series[..]), (21, &[series("shop", 21), series("crm", 9)][..]));
         book.forget(&nas.url, Some(&Foreign::from("shop"))).unwrap();
         assert_eq!(book.read().unwrap()[0].series, [series("crm", 9)]);
+        book.retire(&nas.url, &Foreign::from("crm"), NOW).unwrap();
+        book.note(vec![target(vec![series("crm", 8)])]).unwrap();
+        assert_eq!(book.read().unwrap()[0].series[0].retired, Some(NOW), "it stays so whatever is listed");
         book.forget(&nas.url, None).unwrap();
         assert_eq!(book.read().unwrap(), []);
     }

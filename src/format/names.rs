@@ -23,7 +23,7 @@ const PREFIXES: [&[u8]; 2] = [b"dbacked_", b"backup_"];
 pub struct NameFacts {
     /// The alias or database; may be empty.
     pub naming: Foreign,
-    /// The time in it, as UTC; of a day the beginning.
+    /// The time in it; as UTC where it names no zone; of a day the beginning.
     pub at: Moment,
     /// How exactly it tells the time.
     pub exact: Exactness,
@@ -32,8 +32,10 @@ pub struct NameFacts {
 /// How exactly a name tells when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exactness {
-    /// To the minute or better.
-    Time,
+    /// To the minute or better, in a zone that it names: so many minutes east of UTC.
+    Time(i16),
+    /// To the minute or better, by a clock whose zone it does not name.
+    Clock,
     /// Only the day, by whatever clock and zone its writer had.
     Day,
 }
@@ -75,7 +77,7 @@ pub fn dbacked_name(key: &Foreign) -> Option<NameFacts> {
     let number = |at: usize, length: usize| number(&digits[at..at + length]);
     let (day, month, year) = (number(0, 2)?, number(2, 2)?, number(4, 4)?);
     let at = moment([year, month, day, number(8, 2)?, number(10, 2)?, 0])?;
-    Some(NameFacts { naming: Foreign::new(naming), at, exact: Exactness::Time })
+    Some(NameFacts { naming: Foreign::new(naming), at, exact: Exactness::Time(0) })
 }
 
 /// Reads the name of a plain dump: `shop-2026-11-21.sql.gz`, `shop_20261121_0300.sql`, `2026-11-21-shop.sql`.
@@ -84,14 +86,22 @@ pub fn dbacked_name(key: &Foreign) -> Option<NameFacts> {
 pub fn dated_name(key: &Foreign) -> Option<NameFacts> {
     let (stem, _) = split_extensions(base(key.raw_bytes()));
     let digit = |at: usize| stem.get(at).is_some_and(u8::is_ascii_digit);
-    let starts = (0..stem.len()).rev().filter(|at| digit(*at) && (*at == 0 || !digit(at - 1)));
-    let (start, (fields, end, exact)) = starts.filter_map(|at| Some((at, date(stem, at)?))).next()?;
+    let starts = || (0..stem.len()).rev().filter(|at| digit(*at) && (*at == 0 || !digit(at - 1)));
+    let whole = starts().find_map(|at| Some((at, date(stem, at)?)));
+    let short = || starts().find_map(|at| Some((at, short_date(stem, at).or_else(|| since_1970(stem, at))?)));
+    // Behind a date of another order six digits are a time.
+    let short = || loose::around(stem).map_or_else(short, |_| None);
+    let (start, (fields, end, exact)) = whole.or_else(short)?;
     let (before, after) = loose::without_day(trim(&stem[..start]), trim(&stem[end..]));
     let naming = match (before, after) {
         (naming, b"") | (b"", naming) => naming.to_vec(),
         (before, after) => [before, b"-", after].concat(),
     };
-    Some(NameFacts { naming: Foreign::new(naming), at: moment(fields)?, exact })
+    let east = match exact {
+        Exactness::Time(east) => i64::from(east) * 60_000,
+        Exactness::Clock | Exactness::Day => 0,
+    };
+    Some(NameFacts { naming: Foreign::new(naming), at: Moment(moment(fields)?.0 - east), exact })
 }
 
 /// Whether a name is one that databacker gives, in any of its generations.
@@ -189,10 +199,37 @@ fn date(stem: &[u8], at: usize) -> Option<([u16; 6], usize, Exactness)> {
     if let Some(([hour, minute, second], after)) = time {
         let with_time = [day[0], day[1], day[2], hour, minute, second];
         if moment(with_time).is_some() {
-            return Some((with_time, after, Exactness::Time));
+            let (exact, after) = match zone(&stem[after..]) {
+                Some((east, length)) => (Exactness::Time(east), after + length),
+                None => (Exactness::Clock, after),
+            };
+            return Some((with_time, after, exact));
         }
     }
     Some((fields, end, Exactness::Day))
+}
+
+/// `261122`, for what has no whole date: a year from 2015 to 2040, a month, a day, perhaps a time.
+fn short_date(stem: &[u8], at: usize) -> Option<([u16; 6], usize, Exactness)> {
+    let run = stem[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let apart = |at: usize| stem.get(at).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    let stands_alone = run == 6 && (at == 0 || apart(at - 1)) && apart(at + 6);
+    let year = number(stem.get(at..at + 2)?).filter(|year| stands_alone && (15..=40).contains(year))?;
+    let long = [b"20", &stem[at..]].concat();
+    let (fields, end, exact) = date(&long, 0)?;
+    (fields[0] == 2000 + year).then_some((fields, at + end - 2, exact))
+}
+
+/// `1795353421`: seconds since 1970, from 2015 to 2036.
+fn since_1970(stem: &[u8], at: usize) -> Option<([u16; 6], usize, Exactness)> {
+    let digits = stem[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let apart = at == 0 || !stem[at - 1].is_ascii_alphanumeric();
+    let text = stem.get(at..at + 10).filter(|_| digits == 10 && apart)?;
+    let seconds = text.iter().fold(0_i64, |sum, byte| sum * 10 + i64::from(byte - b'0'));
+    let shown = Moment((1_420_070_400..2_100_000_000).contains(&seconds).then_some(seconds)? * 1000).second();
+    let pick = |from: usize, length: usize| number(shown.as_bytes().get(from..from + length)?);
+    let fields = [pick(0, 4)?, pick(5, 2)?, pick(8, 2)?, pick(11, 2)?, pick(14, 2)?, pick(17, 2)?];
+    Some((fields, at + 10, Exactness::Time(0)))
 }
 
 /// Two digits behind a separator, and no third digit.
@@ -208,7 +245,7 @@ fn behind(stem: &[u8], end: usize) -> Option<usize> {
     parted.then_some(end + 1)
 }
 
-/// `0300`, `030007`, `03-00`, `03:00:07`, perhaps with a `Z` behind.
+/// `0300`, `030007`, `03-00`, `03:00:07`.
 fn clock(stem: &[u8], at: usize) -> Option<([u16; 3], usize)> {
     let run = stem.get(at..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let pick = |from: usize| number(stem.get(from..from + 2)?);
@@ -224,8 +261,29 @@ fn clock(stem: &[u8], at: usize) -> Option<([u16; 3], usize)> {
         }
         _ => return None,
     };
-    let zulu = stem.get(end).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'Z'));
-    Some((time, end + usize::from(zulu)))
+    Some((time, end))
+}
+
+/// A zone behind a time, in minutes east of UTC, and its length: `Z`, `_UTC`, `+0530`, `+05:30`, `-08:00`. What a dash begins
+/// without a colon may be anything.
+fn zone(text: &[u8]) -> Option<(i16, usize)> {
+    let (east, length) = match text {
+        [b'Z' | b'z', ..] => (0, 1),
+        [b'-' | b'_' | b' ' | b'.', name @ ..] if is_utc(name) => (0, 4),
+        [sign @ (b'+' | b'-'), a, b, b':', c, d, ..] | [sign @ b'+', a, b, b'-', c, d, ..] => {
+            (databacker::offset(&[*sign, *a, *b, b':', *c, *d])?, 6)
+        }
+        [sign @ b'+', a, b, c, d, ..] => (databacker::offset(&[*sign, *a, *b, b':', *c, *d])?, 5),
+        _ => return None,
+    };
+    let ends = text.get(length).is_none_or(|byte| !byte.is_ascii_digit());
+    (ends && i64::from(east).abs() * 60_000 <= ZONES).then_some((east, length))
+}
+
+fn is_utc(text: &[u8]) -> bool {
+    let (name, after) = text.split_at(text.len().min(3));
+    let named = name.eq_ignore_ascii_case(b"UTC") || name.eq_ignore_ascii_case(b"GMT");
+    named && after.first().is_none_or(|byte| !byte.is_ascii_alphanumeric())
 }
 
 fn number(digits: &[u8]) -> Option<u16> {
@@ -319,6 +377,12 @@ mod tests {
         {
             assert_eq!(stem(&Foreign::from(key)).to_string(), naming, "{key}");
         }
+        assert_eq!(plain("shop_261121.sql.gz"), pair("shop", "2026-11-21 00:00:00"));
+        assert_eq!(plain("261121_0300-shop.sql.gz"), pair("shop", "2026-11-21 03:00:00"));
+        assert_eq!(plain("shop_20261121_201105.sql.gz"), pair("shop", "2026-11-21 20:11:05"), "no second date");
+        for wrong in ["shop_261321.sql", "shop_990101.sql", "v261121.sql", "shop-5795230000.sql", "shop_261121a.sql"] {
+            assert_eq!(plain(wrong), None, "{wrong}");
+        }
         for wrong in ["shop.sql", "shop-2026-13-21.sql", "shop-99999999.sql", "", "123456789.sql", "v2026-1-2.sql"] {
             assert_eq!(plain(wrong), None, "{wrong}");
         }
@@ -331,8 +395,24 @@ mod tests {
         {
             assert_eq!(facts(day).exact, Exactness::Day, "{day}");
         }
-        for time in ["shop_20261121_0000.sql", "shop-202611210300.sql", "all 2026-11-21 03:00.sql"] {
-            assert_eq!(facts(time).exact, Exactness::Time, "{time}");
+        for time in
+            ["shop_20261121_0000.sql", "shop-202611210300.sql", "all 2026-11-21 03:00-0800.sql", "a_202611210300+9"]
+        {
+            assert_eq!(facts(time).exact, Exactness::Clock, "{time}");
+        }
+        for (name, east) in [
+            ("shop_20261121T030000Z.sql", 0),
+            ("shop_2026-11-21_03-00_UTC.sql.gz", 0),
+            ("shop-1795230000.sql.gz", 0),
+            ("shop_2026-11-21T03:00:00+05:30.sql.gz", 330),
+            ("shop_2026-11-21T03-00-00+05-30.sql.gz", 330),
+            ("shop-20261121T0300+0100.sql", 60),
+            ("shop_2026-11-21_03:00:00-08:00.sql", -480),
+        ] {
+            let told = facts(name);
+            let at = facts("shop_20261121_0300.sql").at.0 - east * 60_000;
+            assert_eq!((told.exact, told.at.0), (Exactness::Time(east as i16), at), "{name}");
+            assert_eq!(told.naming, Foreign::from("shop"), "{name}");
         }
         let shop = facts("shop-2026-11-21.sql.gz");
         let hours = |hours: i64| shop.may_be_of(Moment(shop.at.0 + hours * 3_600_000));

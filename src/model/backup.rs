@@ -126,8 +126,27 @@ pub struct Taken {
     pub at: Moment,
     /// Where it is known from.
     pub from: TakenFrom,
-    /// The offset from UTC that it was written with, in minutes east, where its name carries one.
+    /// The offset from UTC that it was written with, in minutes east, where its name carries one or where it is shown
+    /// by the own times of objects that are named alike.
     pub offset: Option<i16>,
+    /// What is known of the zone in which the name tells it.
+    #[serde(default)]
+    pub zone: Zone,
+}
+
+/// What is known of the zone in which a name tells a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Zone {
+    /// It stands there; or the time is not a name's.
+    #[default]
+    Written,
+    /// It does not; the own times of the objects, or a rule of the estate, show it.
+    Shown,
+    /// It does not and nothing shows it: read as UTC.
+    Assumed,
+    /// It does not, and the objects' own times fit no zone well: those tell better when.
+    Unclear,
 }
 
 impl Taken {

@@ -88,6 +88,8 @@ pub enum What {
         newest: Option<Moment>,
         /// The rhythm that says so: `daily, as its cron says`.
         rhythm: String,
+        /// The database of which that is said, where there are backups of others; `None`: all of the series.
+        only: Option<Foreign>,
     },
     /// A backup came after its time.
     CameLate {
@@ -190,6 +192,8 @@ pub enum What {
         newest: Moment,
         /// When they were listed last.
         seen: Moment,
+        /// The databases of which that is said, or the naming, where backups of others lie there; empty: all.
+        only: Vec<Foreign>,
     },
     /// For a long time there has been no backup that is whole with its content checked.
     NoGoodBackup {
@@ -251,7 +255,7 @@ impl Judgement {
     /// In few words, for a column: `late by 8h`, `97% smaller`.
     pub fn short(&self) -> String {
         match &self.what {
-            What::Late { overdue, .. } => format!("late by {}", short(*overdue)),
+            What::Late { overdue, only, .. } => format!("{}late by {}", of(only), short(*overdue)),
             What::CameLate { after, .. } => format!("came {} late", short(*after)),
             What::Missing { count: 1, .. } => "missing".to_owned(),
             What::Missing { count, .. } => format!("{count} missing"),
@@ -275,7 +279,9 @@ impl Judgement {
     /// One sentence with the evidence. Safe to draw.
     pub fn words(&self) -> String {
         match &self.what {
-            What::Late { due, overdue, missed, newest, rhythm } => late(*due, *overdue, *missed, *newest, rhythm),
+            What::Late { due, overdue, missed, newest, rhythm, only } => {
+                format!("{}{}", of(only), late(*due, *overdue, *missed, *newest, rhythm))
+            }
             What::CameLate { due, after } => {
                 format!("the backup due {} UTC came {} late", due.minute(), long(*after))
             }
@@ -316,9 +322,16 @@ impl Judgement {
             What::NoGoodBackup { newest: None, age, .. } => {
                 format!("none is known to be good in the {} that backups are known of", short(*age))
             }
-            What::Wiped { target, backups, newest, seen } => wiped(target, *backups, *newest, *seen),
+            What::Wiped { target, backups, newest, seen, only } => {
+                let of = if only.is_empty() { String::new() } else { format!(" of {}", listed(only, 8)) };
+                wiped(target, &of, *backups, *newest, *seen)
+            }
         }
     }
+}
+
+fn of(database: &Option<Foreign>) -> String {
+    database.as_ref().map_or_else(String::new, |name| format!("{name}: "))
 }
 
 fn late(due: Moment, overdue: i64, missed: u32, newest: Option<Moment>, rhythm: &str) -> String {
@@ -327,10 +340,10 @@ fn late(due: Moment, overdue: i64, missed: u32, newest: Option<Moment>, rhythm: 
     format!("late by {}: due {} UTC ({rhythm}){more}; {newest}", long(overdue), due.minute())
 }
 
-fn wiped(target: &str, backups: u64, newest: Moment, seen: Moment) -> String {
+fn wiped(target: &str, of: &str, backups: u64, newest: Moment, seen: Moment) -> String {
     let (all, are) = match backups {
-        1 => ("the 1 backup".to_owned(), "is gone: it lay"),
-        more => (format!("all {more} backups"), "are gone: they lay"),
+        1 => (format!("the 1 backup{of}"), "is gone: it lay"),
+        more => (format!("all {more} backups{of}"), "are gone: they lay"),
     };
     format!("{all} on {target} {are} there {} UTC, the newest of {}", seen.minute(), newest.minute())
 }

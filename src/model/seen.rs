@@ -33,4 +33,7 @@ pub struct SeenSeries {
     pub databases: Vec<Foreign>,
     /// When it was listed.
     pub at: Moment,
+    /// Somebody said that no more of it are meant to come: when the newest of them was taken then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retired: Option<Moment>,
 }

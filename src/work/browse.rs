@@ -489,8 +489,8 @@ impl Browser {
         for slot in &self.0.slots {
             let one = state.targets.get(&slot.target.name);
             if let Some(one) = one {
-                let pattern = slot.rules.pattern.as_ref();
-                backups.extend(catalog::assemble_named(&slot.target, &one.listing, &known, pattern));
+                let names = slot.rules.names();
+                backups.extend(catalog::assemble_named(&slot.target, &one.listing, &known, names));
                 pruners.extend(Pruner::new(&slot.target, &slot.rules, one.pruned.as_deref()));
                 pending += one.queue.len() + one.urgent.len() + one.running;
             }

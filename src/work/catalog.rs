@@ -7,7 +7,9 @@ use sha2::{Digest, Sha256};
 
 use crate::format::names::{DatabackerName, Exactness, NameFacts, NamePattern};
 use crate::format::{names, sidecar};
-use crate::model::backup::{Backup, BackupId, Basis, Format, Metadata, MetadataFacts, Opens, Shape, Taken, TakenFrom};
+use crate::model::backup::{
+    Backup, BackupId, Basis, Format, Metadata, MetadataFacts, Opens, Shape, Taken, TakenFrom, Zone,
+};
 use crate::model::foreign::Foreign;
 use crate::model::seal::{Fingerprint, Recipient, RecipientSource};
 use crate::model::target::{History, Location, Object, Stamp, Target, TargetName};
@@ -16,6 +18,10 @@ use crate::model::units::Moment;
 use crate::report::Report;
 use crate::work::series;
 use crate::work::series::SeriesView;
+
+mod zones;
+
+pub use zones::Ruled;
 
 /// A snapshot: it does not change any more; a newer one replaces it.
 #[derive(Debug, Clone, Default)]
@@ -160,24 +166,33 @@ pub fn id_at(canonical_url: &str, object: &Object) -> BackupId {
 
 /// Every backup of one target, unsorted and not yet judged.
 pub fn assemble(target: &Target, listing: &Listing, known: &Beside<'_>) -> Vec<Backup> {
-    assemble_named(target, listing, known, None)
+    assemble_named(target, listing, known, Names::default())
 }
 
-/// As [`assemble`], in a target where mysql-backup names by a configured pattern.
-pub fn assemble_named(
-    target: &Target,
-    listing: &Listing,
-    known: &Beside<'_>,
-    pattern: Option<&NamePattern>,
-) -> Vec<Backup> {
-    let place = Place { target, url: target.canonical_url(), pattern };
+/// How the names of a target are read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Names<'a> {
+    /// By which pattern mysql-backup names there, where one is configured.
+    pub pattern: Option<&'a NamePattern>,
+    /// What the estate says of when its series are due, and in which zone.
+    pub ruled: &'a [Ruled],
+}
+
+/// As [`assemble`], in a target of which the estate says how its names are read.
+pub fn assemble_named(target: &Target, listing: &Listing, known: &Beside<'_>, names: Names<'_>) -> Vec<Backup> {
+    let place = Place { target, url: target.canonical_url(), pattern: names.pattern };
     let mut backups = Vec::with_capacity(listing.objects.len());
-    let mut described = 0;
+    let (mut described, mut clocks) = (0, vec![]);
     for object in &listing.objects {
         let metadata = listing.beside(object);
         described += usize::from(metadata.is_some());
-        backups.push(backup(&place, object, metadata, known));
+        let made = backup(&place, object, metadata, known);
+        if made.taken.zone == Zone::Assumed {
+            clocks.push(backups.len());
+        }
+        backups.push(made);
     }
+    zones::settle(&mut backups, &mut clocks, names.ruled, known.now);
     // Looking for metadata without a backup costs as much as all the rest: only where there must be some.
     if described < listing.metadata.len() {
         let listed = listing.objects.iter().filter(|object| object.history == History::Current);
@@ -244,8 +259,11 @@ fn naming(place: &Place<'_>, object: &Object, facts: Option<&MetadataFacts>) -> 
     let dbacked = names::dbacked_name(&object.key);
     if let Some(name) = place.databacker(&object.key).filter(|_| dbacked.is_none()) {
         let (taken, doubt) = match name.time.beside(written) {
-            Ok(dated) => (Taken { at: dated.at, from: TakenFrom::Name, offset: dated.offset }, None),
-            Err(why) => (Taken { at: written.unwrap_or_default(), from: TakenFrom::Object, offset: None }, Some(why)),
+            Ok(dated) => {
+                let zone = if dated.offset.is_some() { Zone::Written } else { Zone::Assumed };
+                (Taken { at: dated.at, from: TakenFrom::Name, offset: dated.offset, zone }, None)
+            }
+            Err(why) => (by_object(written), Some(why)),
         };
         return Naming { series: place.series(&name), databases: vec![], taken, doubt };
     }
@@ -361,14 +379,23 @@ fn taken(object: &Object, facts: Option<&MetadataFacts>, name: Option<&NameFacts
     let plausible =
         |at: &Moment| *at >= YEAR_2000 && written.is_none_or(|written| at.0.saturating_sub(written.0) <= DAY);
     if let Some(at) = facts.and_then(|facts| facts.started).filter(plausible) {
-        return Taken { at, from: TakenFrom::Metadata, offset: None };
+        return Taken { at, from: TakenFrom::Metadata, offset: None, zone: Zone::Written };
     }
     match name {
         Some(name) if !written.is_some_and(|written| name.may_be_of(written)) => {
-            Taken { at: name.at, from: TakenFrom::Name, offset: None }
+            let (offset, zone) = match name.exact {
+                Exactness::Time(east) => (Some(east).filter(|east| *east != 0), Zone::Written),
+                Exactness::Clock => (None, Zone::Assumed),
+                Exactness::Day => (None, Zone::Written),
+            };
+            Taken { at: name.at, from: TakenFrom::Name, offset, zone }
         }
-        _ => Taken { at: written.unwrap_or_default(), from: TakenFrom::Object, offset: None },
+        _ => by_object(written),
     }
+}
+
+fn by_object(written: Option<Moment>) -> Taken {
+    Taken { at: written.unwrap_or_default(), from: TakenFrom::Object, offset: None, zone: Zone::Written }
 }
 
 /// The series that a key belongs to by its name alone, in a target without a configured pattern.
@@ -465,7 +492,7 @@ mod tests {
     fn the_true_time_is_that_of_metadata_then_name_then_object_and_lies_are_not_believed() {
         let written = object("k", NAMED.0 + 60_000);
         let from = |facts: Option<&MetadataFacts>, name: Option<Moment>| {
-            let name = name.map(|at| NameFacts { naming: Foreign::from("k"), at, exact: Exactness::Time });
+            let name = name.map(|at| NameFacts { naming: Foreign::from("k"), at, exact: Exactness::Time(0) });
             taken(&written, facts, name.as_ref()).from
         };
         assert_eq!(from(Some(&claims(Some(NAMED.0))), Some(NAMED)), TakenFrom::Metadata);

@@ -27,6 +27,14 @@ const HOUR: i64 = 60 * MINUTE;
 const FUTURE: i64 = 5 * MINUTE;
 /// Without an age that was asked for and without a rhythm.
 const USUAL_AGE: i64 = 26 * HOUR;
+/// So long a failure of something that nobody can name is told.
+const WEEK: i64 = 7 * 24 * HOUR;
+/// So long one of something that left no backup is.
+const MONTH: i64 = 30 * 24 * HOUR;
+/// The same of something that made backups elsewhere, on several days.
+const QUARTER: i64 = 92 * 24 * HOUR;
+/// What came again after so long is no single attempt of somebody.
+const AGAIN: i64 = 20 * HOUR;
 /// Subjects that are named in the one line of output.
 const NAMED: usize = 4;
 
@@ -151,21 +159,27 @@ pub fn check(catalog: &Catalog, history: &HistoryView, wants: &Wants) -> CheckRe
     let targets = targets(catalog, wants);
     let all_listed = targets.iter().all(|target| target.listed);
     let ask = Ask { wants, targets: &targets, emptied: &history.emptied, all_listed, now: history.at };
-    let rows: Vec<&SeriesPast> = history.series.iter().map(Arc::as_ref).filter(|row| ask.wanted(row)).collect();
+    let wanted = history.series.iter().map(Arc::as_ref).filter(|row| ask.wanted(row));
+    let (retired, rows): (Vec<&SeriesPast>, Vec<&SeriesPast>) = wanted.partition(|row| ask.is_retired(row));
     let mut databases: Vec<Subject> = ask.subjects(&rows).iter().map(|(name, rows)| ask.subject(name, rows)).collect();
     cures::explain(&mut databases, history);
     let found = !databases.is_empty();
-    databases.extend(ask.unmet(&rows, catalog, found));
-    let mut state = databases.iter().map(|subject| subject.state).max().unwrap_or(State::Critical);
+    databases.extend(ask.unmet(&[&rows[..], &retired].concat(), catalog, found));
+    // What was meant to end leaves nothing to be asked for.
+    let none = if retired.is_empty() { State::Critical } else { State::Ok };
+    let mut state = databases.iter().map(|subject| subject.state).max().unwrap_or(none);
     if !all_listed {
-        state = if found { state.max(State::Unknown) } else { State::Unknown };
+        state = if found || !retired.is_empty() { state.max(State::Unknown) } else { State::Unknown };
     }
-    let remarks: Vec<String> =
-        history.forgotten.iter().map(|why| format!("what was wiped is not known: {why}")).collect();
+    let forgotten = history.forgotten.iter().map(|why| format!("what was wiped is not known: {why}"));
+    let remarks: Vec<String> = forgotten.chain(rows.iter().flat_map(|row| row.remarks.iter().cloned())).collect();
     if !remarks.is_empty() {
         state = state.max(State::Warning);
     }
-    let words = words(state, &databases, &targets, &remarks);
+    let mut words = words(state, &databases, &targets, &remarks);
+    if !retired.is_empty() {
+        words = format!("{words}; {} series retired", retired.len());
+    }
     CheckReport { state, words, at: history.at, history: Heard::Read, databases, targets, remarks }
 }
 

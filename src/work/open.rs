@@ -136,7 +136,7 @@ fn slots(estate: &Estate, secrets: &HeldSecrets, questions: &Board) -> (Vec<Slot
                 let asking = Ssh { asker: Some(Arc::new(questions.clone())), ..Ssh::default() };
                 let store = target::open_asking(target, credentials.as_ref(), (Patience::default(), asking));
                 let store = store.map_err(|error| error.report());
-                let rules = TargetRules::of(estate.habits_of(&target.name));
+                let rules = TargetRules::of(estate.habits_of(&target.name), &estate.series);
                 let as_pruned = rules.as_pruned(target);
                 let as_pruned = as_pruned.and_then(|target| target::open(&target, credentials.as_ref()).ok());
                 slots.push(Slot { target: target.clone(), store, rules, as_pruned });

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use crate::disk::estate::TargetHabits;
+use crate::disk::estate::{SeriesRule, TargetHabits};
 use crate::format::names;
 use crate::format::names::NamePattern;
 use crate::model::backup::{Backup, Format};
@@ -15,25 +15,33 @@ use crate::model::retention::{Keep, Nearness, Prune, PruneAt, Retention};
 use crate::model::target::{History, Location, S3Location, Target, TargetName};
 use crate::model::trust::{Finding, Weight};
 use crate::model::units::Moment;
+use crate::work::catalog::{Names, Ruled};
 
 const HOUR: i64 = 3_600_000;
 /// What is near enough to warn of.
 const SOON: i64 = 24 * HOUR;
 
-/// How mysql-backup names and prunes in one target.
+/// How backups are named in one target, and what mysql-backup prunes there.
 #[derive(Debug, Clone, Default)]
 pub struct TargetRules {
     /// Recognises the configured names; `None`: the default ones only.
     pub pattern: Option<NamePattern>,
     /// What its prune keeps.
     pub retention: Option<Retention>,
+    /// When series are due, and in which zone.
+    pub ruled: Vec<Ruled>,
 }
 
 impl TargetRules {
     /// From what the estate says; a pattern that cannot be read was told when the estate was.
-    pub fn of(habits: Option<&TargetHabits>) -> Self {
+    pub fn of(habits: Option<&TargetHabits>, rules: &[SeriesRule]) -> Self {
         let pattern = habits.and_then(|habits| NamePattern::read(habits.filename_pattern.as_deref()?).ok());
-        Self { pattern, retention: habits.and_then(|habits| habits.retention.clone()) }
+        Self { pattern, retention: habits.and_then(|habits| habits.retention.clone()), ruled: Ruled::all(rules) }
+    }
+
+    /// How the names there are read.
+    pub fn names(&self) -> Names<'_> {
+        Names { pattern: self.pattern.as_ref(), ruled: &self.ruled }
     }
 
     /// The target as the prune lists it, where that is another list than ours.

@@ -8,7 +8,7 @@ use crate::model::foreign::Foreign;
 use crate::model::judgement::{PruneFault, What};
 use crate::model::run::RunId;
 use crate::model::target::TargetName;
-use crate::work::history::view::Inside;
+use crate::work::history::view::{Grounds, Inside};
 use crate::work::history::{Kept, Rhythm, SeriesKey};
 
 const README: &str = include_str!("../../../README.md");
@@ -24,7 +24,10 @@ fn shop() -> SeriesPast {
         databases: vec![],
         expected: vec![],
         server: None,
-        hearsay: false,
+        grounds: Grounds::Firm,
+        remarks: vec![],
+        retired: vec![],
+        beside_others: false,
         rhythm: Rhythm::Unknown,
         points: vec![],
         slots: vec![],
@@ -64,8 +67,8 @@ fn judgements() -> Vec<(What, Value)> {
     let day = 86_400_000;
     vec![
         (
-            What::Late { due, overdue: day, missed: 2, newest: Some(newest), rhythm: "daily".into() },
-            json!({ "due": "2026-11-21T03:00:00.000Z", "overdue": day, "missed": 2, "newest": "2026-11-20T03:00:00.000Z", "rhythm": "daily" }),
+            What::Late { due, overdue: day, missed: 2, newest: Some(newest), rhythm: "daily".into(), only: None },
+            json!({ "due": "2026-11-21T03:00:00.000Z", "overdue": day, "missed": 2, "newest": "2026-11-20T03:00:00.000Z", "rhythm": "daily", "only": null }),
         ),
         (What::CameLate { due, after: 7_200_000 }, json!({ "due": "2026-11-21T03:00:00.000Z", "after": 7_200_000 })),
         (
@@ -94,8 +97,8 @@ fn judgements() -> Vec<(What, Value)> {
             json!({ "removed": 3, "example": "x.tgz", "fault": "older_was_kept" }),
         ),
         (
-            What::Wiped { target: "nas".into(), backups: 20, newest, seen: due },
-            json!({ "target": "nas", "backups": 20, "newest": "2026-11-20T03:00:00.000Z", "seen": "2026-11-21T03:00:00.000Z" }),
+            What::Wiped { target: "nas".into(), backups: 20, newest, seen: due, only: vec!["crm".into()] },
+            json!({ "target": "nas", "backups": 20, "newest": "2026-11-20T03:00:00.000Z", "seen": "2026-11-21T03:00:00.000Z", "only": ["crm"] }),
         ),
         (
             What::NoGoodBackup { newest: None, age: 9 * day, limit: 7 * day },

@@ -100,6 +100,11 @@ impl Attempt {
         self.outcome == Outcome::Failed || self.complained
     }
 
+    /// Whether an object grows there right now.
+    pub fn is_being_written(&self) -> bool {
+        self.outcome == Outcome::Open && self.written.is_some()
+    }
+
     /// How long it took, in milliseconds; nothing for what ended before it began.
     pub fn took(&self) -> Option<i64> {
         let took = self.ended?.0.checked_sub(self.at.0)?;

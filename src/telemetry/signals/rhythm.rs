@@ -17,6 +17,10 @@ const DAY: i64 = 24 * HOUR;
 
 /// Firings of one pattern that are looked at, at most.
 const FIRINGS: usize = 20_000;
+/// Firings that say how far apart those of a pattern are: if the first few of them are not alike.
+const LOOKED_AT: usize = 61;
+const EVEN: usize = 6;
+const YEAR: i64 = 400 * DAY;
 /// Gaps that say what the habit is: the newest ones.
 const GAPS: usize = 60;
 /// Backups among which bursts are looked for, at most, and for how long.
@@ -30,6 +34,8 @@ const LEAST_OF_BURST: usize = 10;
 const ENOUGH: usize = 4;
 /// Fewer of them are none before gaps that show what was thinned out.
 const FEW: usize = 2;
+/// So many alike may be what somebody changed the schedule to.
+const CHANGED: usize = 3;
 /// Nobody thins out to one in more than so many at once: hours to days, days to months.
 const LEAP: i64 = 32;
 
@@ -85,11 +91,28 @@ impl Schedule {
         };
         let zone_name = escape(zone_words);
         let mut made = Self { cron, zone, text: pattern.to_owned(), zone_name, period: DAY };
-        let first = made.next(Moment(1_767_225_600_000)); // 2026-01-01: any day, away from changes of the clock
-        let second = first.and_then(|first| made.next(first));
-        let (Some(first), Some(second)) = (first, second) else { return Err(RhythmError::Never(escape(pattern))) };
-        made.period = (second.0 - first.0).max(MINUTE);
+        made.period = made.usual_gap().ok_or_else(|| RhythmError::Never(escape(pattern)))?;
         Ok(made)
+    }
+
+    /// The gap between most of its firings; where none is that of most, or most stand together and then a long one
+    /// follows, what they are on average. `None` for what never comes twice.
+    fn usual_gap(&self) -> Option<i64> {
+        let mut firings = vec![self.next(Moment(1_767_225_600_000))?]; // 2026-01-01: any day, away from changes of the clock
+        let gaps = |firings: &[Moment]| firings.windows(2).map(|two| two[1].0 - two[0].0).collect::<Vec<i64>>();
+        while let Some(next) = firings.last().and_then(|last| self.next(*last)) {
+            firings.push(next);
+            let even = firings.len() == EVEN && gaps(&firings).windows(2).all(|two| two[0] == two[1]);
+            if even || firings.len() == LOOKED_AT || next.0 - firings[0].0 > YEAR {
+                break;
+            }
+        }
+        let mut gaps = gaps(&firings);
+        gaps.sort_unstable();
+        let median = *gaps.get(gaps.len() / 2)?;
+        let mean = gaps.iter().sum::<i64>() / gaps.len() as i64;
+        let alike = gaps.iter().filter(|gap| (**gap - median).abs() <= median / 10).count();
+        Some(if alike * 2 > gaps.len() && median >= mean / 4 { median } else { mean }.max(MINUTE))
     }
 
     /// The pattern as it was written.
@@ -116,6 +139,14 @@ impl Schedule {
         let mut found: Vec<Moment> = newest_first.take_while(|at| *at >= from).take(FIRINGS).collect();
         found.reverse();
         found
+    }
+
+    /// The time at which clocks of its zone show what `wall` is in UTC; of two the first one.
+    pub fn of_wall(&self, wall: Moment) -> Moment {
+        let Ok(stamp) = Timestamp::from_millisecond(wall.0) else { return wall };
+        let civil = stamp.to_zoned(TimeZone::UTC).datetime();
+        let zoned = self.zone.to_ambiguous_zoned(civil).compatible();
+        zoned.map_or(wall, |zoned| moment(&zoned))
     }
 
     fn zoned(&self, at: Moment) -> Option<jiff::Zoned> {
@@ -150,6 +181,8 @@ pub struct Habit {
     pub every: i64,
     /// The longest gap that is still no news.
     pub longest: i64,
+    /// The longest gap that is still no reason to wake anybody: where few gaps say what is usual, that of the older ones.
+    pub bearable: i64,
     /// How many gaps say so.
     pub over: u32,
 }
@@ -164,7 +197,10 @@ impl Habit {
         if gaps.len() < ENOUGH {
             return None;
         }
-        gaps.truncate(few(&gaps).unwrap_or_else(|| dense(&gaps)));
+        let newest: Vec<i64> = gaps.iter().take(CHANGED).copied().collect();
+        let few = few(&gaps);
+        let before = few.and_then(|count| gaps[count..].iter().take(FEW).max().copied()).unwrap_or_default();
+        gaps.truncate(few.unwrap_or_else(|| dense(&gaps)));
         gaps.sort_unstable();
         let every = gaps[gaps.len() / 2];
         let usual = gaps[(gaps.len() * 17 / 20).min(gaps.len() - 1)];
@@ -174,8 +210,32 @@ impl Habit {
         off.sort_unstable();
         let spread = off[off.len() / 2].saturating_mul(4);
         let longest = usual.saturating_add((usual / 10).max(HOUR).max(spread));
-        Some(Self { every, longest, over: u32::try_from(gaps.len()).unwrap_or(u32::MAX) })
+        let bearable = longest.max(stretched(before)).max(stretched(rarer(&newest, every).unwrap_or_default()));
+        Some(Self { every, longest, bearable, over: u32::try_from(gaps.len()).unwrap_or(u32::MAX) })
     }
+}
+
+/// The gap of a schedule that somebody seems to have made rarer: the newest ones are alike, and some times as long as it
+/// was usual.
+fn rarer(newest: &[i64], every: i64) -> Option<i64> {
+    let first = *newest.first()?;
+    let alike = newest.len() == CHANGED && newest.iter().all(|gap| (gap - first).abs() <= first / 10);
+    (alike && first >= every.saturating_mul(9) / 5).then_some(first)
+}
+
+/// How long a gap may be that is to be as long as another.
+fn stretched(gap: i64) -> i64 {
+    gap.saturating_add((gap / 10).max(HOUR))
+}
+
+/// What is known of the gaps between too few backups for a habit: the middle one and the longest, each with what it may
+/// be longer. `None` for fewer than two backups. `times` is oldest first.
+pub fn sparse(times: impl Iterator<Item = Moment>) -> Option<(i64, i64)> {
+    let times: Vec<Moment> = times.collect();
+    let mut gaps: Vec<i64> = times.windows(2).map(|pair| pair[1].0.saturating_sub(pair[0].0)).collect();
+    gaps.retain(|gap| *gap >= MINUTE);
+    gaps.sort_unstable();
+    Some((stretched(*gaps.get(gaps.len() / 2)?), stretched(*gaps.last()?)))
 }
 
 /// How many of the newest gaps are left of a series that is thinned out soon: a few that are alike, before gaps nearly
@@ -190,8 +250,11 @@ fn few(gaps: &[i64]) -> Option<usize> {
     let off = |gap: i64| (gap - (gap + every / 2) / every * every).abs();
     let thinned = |gap: &&i64| **gap >= every * 9 / 5 && off(**gap) <= (every / 10).min(90 * MINUTE);
     let kept = older.iter().filter(thinned).count();
+    // The one next to them, above all: what was made by hand begins at any hour.
+    let begins = older.first().is_some_and(|gap| thinned(&gap));
     let near = older.iter().any(|gap| *gap <= every.saturating_mul(LEAP));
-    ((FEW..ENOUGH).contains(&count) && older.len() >= FEW && near && kept * 8 >= older.len() * 7).then_some(count)
+    ((FEW..ENOUGH).contains(&count) && older.len() >= FEW && begins && near && kept * 8 >= older.len() * 7)
+        .then_some(count)
 }
 
 /// How many of the newest gaps come before those of backups that have been thinned out to every few of them: nearly all
@@ -360,6 +423,13 @@ mod tests {
             ["0 3 * * *", "5 * * * *", "0 */6 * * *", "0 3 * * 1", "0 3 1 * *"].map(word),
             ["daily", "hourly", "every 6h", "weekly", "monthly"]
         );
+        // Two firings a day an hour apart are no hourly series, and the hours of working days are one.
+        assert_eq!(
+            ["0 9,10 * * *", "0 9,10,11 * * *", "0 8-18 * * 1-5", "0 3 * * 1-5", "0 3 1,15 * *"].map(word),
+            ["every 12h", "every 8h", "hourly", "daily", "every 14d"]
+        );
+        let grace = |cron| Rhythm::Cron(Schedule::parse(cron, None).unwrap()).grace();
+        assert_eq!(["0 9,10 * * *", "0 * * * *", "0 3 * * *"].map(grace), [HOUR, HOUR / 2, HOUR]);
         assert_eq!((Rhythm::Unknown.word(), Rhythm::Unknown.words()), ("unknown".into(), "no rhythm known yet".into()));
     }
 

@@ -16,6 +16,10 @@ const DBACKED_NOTE: i64 = 30 * MINUTE;
 const CRITICAL: i64 = 30 * DAY;
 /// So many in a row that have not come are critical, if that makes a day.
 const MISSED: u32 = 3;
+/// So many of a habit that have not come may be what somebody meant.
+const CHANGED: u32 = 2;
+/// The newest ones, over which it is measured how long they take.
+const LENGTHS: usize = 9;
 /// Of a rhythm by habit at most so many slots stand in one gap.
 const SLOTS_IN_GAP: i64 = 1_000;
 
@@ -55,7 +59,8 @@ pub fn slots(past: &Past<'_>, from: Moment) -> Vec<Slot> {
 }
 
 /// From when on the slots of a series say something: where old backups have been thinned out to every few of them, two
-/// long gaps stand beside each other with next to nothing in between, which no outage looks like.
+/// long gaps stand beside each other with next to nothing in between, and nothing dense before them: outages look like
+/// that behind nights on which all went well.
 pub fn dense_from(past: &Past<'_>) -> Moment {
     const LONG: usize = 3;
     const FEW: usize = 2;
@@ -63,20 +68,39 @@ pub fn dense_from(past: &Past<'_>) -> Moment {
     let runs = slots.chunk_by(|a, b| (a.fate == Fate::Missing) == (b.fate == Fate::Missing));
     let runs: Vec<&[Slot]> = runs.collect();
     let is_gap = |run: &[Slot]| run[0].fate == Fate::Missing && run.len() >= LONG;
-    let thinned = runs.windows(3).rposition(|three| is_gap(three[0]) && three[1].len() <= FEW && is_gap(three[2]));
+    let is_dense = |run: &&[Slot]| run[0].fate != Fate::Missing && run.len() > FEW;
+    let first_dense = runs.iter().position(is_dense).unwrap_or(runs.len());
+    let before = &runs[..first_dense];
+    let thinned = before.windows(3).rposition(|three| is_gap(three[0]) && is_gap(three[2]));
     let first_kept = thinned.and_then(|at| runs.get(at + 3)).map(|run| run[0].due);
     first_kept.unwrap_or(past.dense_from)
 }
 
-/// How long after it is due a backup of the series becomes late.
+/// How long after it is due a backup of the series becomes late: one that takes hours is not seen before it has ended.
 pub fn grace(past: &Past<'_>) -> i64 {
     let lag = past.rhythm.schedule().map_or(0, |schedule| lag(past, schedule));
-    past.rhythm.grace().saturating_add(lag)
+    past.rhythm.grace().saturating_add(lag.max(usual_length(past)))
+}
+
+/// How long the backups of a series usually take, by their runs or by what dates the objects, where that is more than
+/// half of the grace. Nothing where most were copied later, or all at once.
+fn usual_length(past: &Past<'_>) -> i64 {
+    let newest: Vec<&Attempt> =
+        past.made().rev().filter(|attempt| attempt.at_is == AtIs::Begin).take(LENGTHS).collect();
+    let took = |attempt: &&&Attempt| attempt.written.max(attempt.ended).map_or(-1, |end| end.0 - attempt.at.0);
+    let known: Vec<&&Attempt> = newest.iter().filter(|attempt| (0..=DAY).contains(&took(attempt))).collect();
+    let mut lengths: Vec<i64> = known.iter().map(took).collect();
+    lengths.sort_unstable();
+    let span = known.first().zip(known.last()).map_or(0, |(last, first)| last.at.0 - first.at.0);
+    let spread = lengths.last().zip(lengths.first()).map_or(0, |(most, least)| most - least);
+    let believed = lengths.len() * 2 > newest.len() && (lengths.len() == 1 || spread * 2 <= span);
+    let usual = lengths.get(lengths.len() / 2).copied().filter(|_| believed);
+    usual.filter(|usual| *usual > past.rhythm.grace() / 2).unwrap_or(0)
 }
 
 fn fired(past: &Past<'_>, schedule: &Schedule, from: Moment) -> Vec<Slot> {
     let firings = schedule.firings(from, past.now);
-    let grace = grace(past);
+    let graces = (past.rhythm.grace(), grace(past));
     let mut next =
         past.attempts.partition_point(|attempt| firings.first().is_some_and(|due| attempt.at.0 < due.0 - EARLY));
     let mut found = Vec::with_capacity(firings.len());
@@ -86,16 +110,19 @@ fn fired(past: &Past<'_>, schedule: &Schedule, from: Moment) -> Vec<Slot> {
         let here = &rest[..rest.partition_point(|attempt| attempt.at.0 < end)];
         next += here.len();
         let closed = nth + 1 < firings.len();
-        found.push(Slot { due: *due, fate: fate(here, *due, grace, closed, past.now) });
+        found.push(Slot { due: *due, fate: fate(here, *due, graces, closed, past.now) });
     }
     found
 }
 
-fn fate(here: &[Attempt], due: Moment, grace: i64, closed: bool, now: Moment) -> Fate {
-    let limit = due.0.saturating_add(grace);
+/// `graces`: for its beginning, and for its end.
+fn fate(here: &[Attempt], due: Moment, graces: (i64, i64), closed: bool, now: Moment) -> Fate {
+    let (begin, limit) = (due.0.saturating_add(graces.0), due.0.saturating_add(graces.1));
     match here.iter().find(|attempt| attempt.made()) {
-        Some(made) if made.at.0 > limit && made.at_is != AtIs::Day => Fate::CameLate(made.at),
+        Some(made) if made.at_is == AtIs::Begin && made.at.0 > begin => Fate::CameLate(made.at),
+        Some(made) if made.at_is == AtIs::End && made.at.0 > limit => Fate::CameLate(made.at),
         Some(_) => Fate::Kept,
+        None if here.iter().any(Attempt::is_being_written) => Fate::Open,
         None if here.iter().any(|attempt| attempt.outcome == Outcome::Failed) => Fate::Failed,
         None if closed || now.0 > limit => Fate::Missing,
         None => Fate::Open,
@@ -104,7 +131,7 @@ fn fate(here: &[Attempt], due: Moment, grace: i64, closed: bool, now: Moment) ->
 
 /// How long after a firing the backups of a series appear, where only their ends are known: a dump of hours is not late.
 fn lag(past: &Past<'_>, schedule: &Schedule) -> i64 {
-    let newest = past.made().rev().filter(|attempt| attempt.at_is == AtIs::End).take(9);
+    let newest = past.made().rev().filter(|attempt| attempt.at_is == AtIs::End).take(LENGTHS);
     let mut lags: Vec<i64> =
         newest.filter_map(|attempt| Some(attempt.at.0 - schedule.previous(attempt.at)?.0)).collect();
     lags.sort_unstable();
@@ -122,7 +149,7 @@ fn by_habit(past: &Past<'_>, habit: &Habit, from: Moment) -> Vec<Slot> {
         last = Some(made.at);
     }
     if let Some(last) = last {
-        let late = past.now.0.saturating_sub(last.0) > habit.longest;
+        let late = asked_of(past).0.saturating_sub(last.0) > habit.every.saturating_add(grace(past));
         let open = Slot { due: Moment(last.0.saturating_add(habit.every)), fate: Fate::Open };
         let overdue = between(past, habit, last, Moment(past.now.0.saturating_add(habit.every / 2)));
         match late {
@@ -186,28 +213,43 @@ fn missing(gap: &[Moment], until: Moment) -> Option<Judgement> {
     Some(Judgement { what, severity: Severity::Warning, since: first, until: Some(until) })
 }
 
+/// The time of which is asked what is late: now, or when what is being written right now began.
+fn asked_of(past: &Past<'_>) -> Moment {
+    let newest = past.attempts.last().filter(|attempt| attempt.is_being_written());
+    newest.map_or(past.now, |attempt| attempt.at.min(past.now))
+}
+
 /// Whether a backup is due and has not come.
-pub(super) fn late(past: &Past<'_>) -> Option<Judgement> {
+pub fn late(past: &Past<'_>) -> Option<Judgement> {
     let newest = past.made().next_back();
+    let asked_of = asked_of(past);
     let first = past.attempts.first()?;
     let (due, missed, grace) = match past.rhythm {
         Rhythm::Cron(schedule) | Rhythm::Dbacked(schedule) => {
             let after = newest.map_or(first.at.0.saturating_sub(EARLY), |made| made.at.0.saturating_add(EARLY));
-            let firings = schedule.firings(Moment(after.saturating_add(1)), past.now);
+            let firings = schedule.firings(Moment(after.saturating_add(1)), asked_of);
             (*firings.first()?, firings.len() as i64, grace(past))
         }
         Rhythm::Habit(habit) => {
             let newest = newest?;
-            let gap = past.now.0.saturating_sub(newest.at.0);
-            let grace = habit.longest.saturating_sub(habit.every);
-            (Moment(newest.at.0.saturating_add(habit.every)), gap / habit.every.max(1), grace)
+            let gap = asked_of.0.saturating_sub(newest.at.0);
+            (Moment(newest.at.0.saturating_add(habit.every)), gap / habit.every.max(1), grace(past))
         }
         Rhythm::Unknown => return None,
     };
-    let overdue = past.now.0.saturating_sub(due.0);
+    let overdue = asked_of.0.saturating_sub(due.0);
     let missed = u32::try_from(missed.max(1)).unwrap_or(u32::MAX);
-    let severity = graveness(past.rhythm, overdue, missed, grace)?;
-    let what = What::Late { due, overdue, missed, newest: newest.map(|made| made.at), rhythm: past.rhythm.words() };
+    let severity = match past.rhythm {
+        // A few gaps say that it is late, and not how much that matters.
+        Rhythm::Habit(habit) if habit.every.saturating_add(overdue) <= habit.bearable => {
+            graveness(past.rhythm, overdue, missed, grace)?.min(Severity::Warning)
+        }
+        _ => graveness(past.rhythm, overdue, missed, grace)?,
+    };
+    let cure = matches!(past.rhythm, Rhythm::Habit(_)) && missed >= CHANGED;
+    let cure = if cure { "; if that was changed: cron in [series.NAME]" } else { "" };
+    let (newest, rhythm) = (newest.map(|made| made.at), format!("{}{cure}", past.rhythm.words()));
+    let what = What::Late { due, overdue, missed, newest, rhythm, only: None };
     Some(Judgement { what, severity, since: due, until: None })
 }
 
@@ -215,7 +257,10 @@ fn graveness(rhythm: &Rhythm, overdue: i64, missed: u32, grace: i64) -> Option<S
     let dbacked = matches!(rhythm, Rhythm::Dbacked(_));
     match overdue {
         _ if overdue >= CRITICAL => Some(Severity::Critical),
-        _ if overdue <= grace => (dbacked && overdue > DBACKED_NOTE).then_some(Severity::Note),
+        _ if overdue <= grace => {
+            let noted = grace.saturating_sub(rhythm.grace()).saturating_add(DBACKED_NOTE);
+            (dbacked && overdue > noted).then_some(Severity::Note)
+        }
         _ if !dbacked && missed >= MISSED && overdue >= DAY => Some(Severity::Critical),
         _ => Some(Severity::Warning),
     }

@@ -9,6 +9,7 @@ use crate::telemetry::signals::rhythm::{Habit, Rhythm, Schedule};
 use crate::telemetry::signals::slots::{Fate, dense_from, slots};
 use crate::telemetry::signals::{Past, judge, standing};
 
+mod lengths;
 mod thinned;
 mod told;
 
@@ -417,18 +418,18 @@ fn a_week_without_a_good_backup_is_said_and_a_month_is_critical() {
     assert_eq!(good_until(NIGHTS - 31).standing(), [("no_good_backup", Severity::Critical)]);
     let never = Story::nightly().each(|_, it| it.copy = Copy::Listed);
     assert_eq!(never.standing(), [("no_good_backup", Severity::Critical)]);
+    // No copy is older than the next one is due.
+    let monthly = |now: &str| {
+        let mut story = Story::nightly().now(now);
+        story.rhythm = Rhythm::Cron(Schedule::parse("0 3 1 * *", None).unwrap());
+        let first = |text: &str| night(1, at(text));
+        story.attempts = ["2026-09-01 03:00", "2026-10-01 03:00", "2026-11-01 03:00"].map(first).to_vec();
+        story.standing()
+    };
+    assert_eq!(monthly("2026-12-01 03:59"), []);
+    let codes: Vec<_> = monthly("2026-12-03 03:00").iter().map(|(code, _)| *code).collect();
+    assert_eq!(codes, ["no_good_backup", "late"]);
     assert_eq!(never.judged()[0].short(), "none known good");
-}
-
-#[test]
-fn the_end_of_a_long_dump_is_not_late_where_only_its_end_is_known() {
-    let story = Story::nightly().each(|_, it| {
-        it.at = Moment(it.at.0 + 3 * HOUR);
-        (it.at_is, it.ended) = (AtIs::End, None);
-        it.written = Some(it.at);
-    });
-    assert_eq!(story.codes(), []);
-    assert_eq!(story.now("2026-11-22 06:59").standing(), []);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A person's word that what is gone from a target was meant to go.
+//! A person's word: that what is gone from a target was meant to go, and that no more are meant to come.
 
 use std::collections::HashSet;
 
@@ -9,6 +9,7 @@ use crate::model::units::counted;
 use crate::report::{Fault, Report, Reportable};
 use crate::work::catalog::{Catalog, TargetState};
 use crate::work::history::rows::{fits, is_one, key_of};
+use crate::work::history::seen::seen;
 use crate::work::session::Session;
 
 /// Something that once lay in a target and does not any more.
@@ -19,6 +20,25 @@ struct Gone {
     series: Option<Foreign>,
     /// What it was, for the audit log.
     was: String,
+}
+
+/// A series that lies in a target.
+struct Lying {
+    /// As it is asked for.
+    names: Vec<String>,
+    url: String,
+    series: SeenSeries,
+}
+
+impl Lying {
+    fn fits(&self, wanted: &str) -> bool {
+        self.names.iter().any(|name| fits(wanted, name.as_bytes()))
+    }
+
+    /// What it is, for the audit log.
+    fn was(&self) -> String {
+        format!("{}, the newest of {} UTC", counted(self.series.backups, "backup"), self.series.newest.minute())
+    }
 }
 
 impl Session {
@@ -41,6 +61,42 @@ impl Session {
             book.forget(&one.url, one.series.as_ref()).map_err(|error| error.report())?;
         }
         Ok(fit.iter().map(|one| format!("{}: {}", one.names[0], one.was)).collect())
+    }
+
+    /// Notes that no more backups of a series are meant to come (`target:series`, `*` for any text), until one does. From
+    /// the newest listing, which the caller has waited for. Blocks. What was retired.
+    ///
+    /// # Errors
+    ///
+    /// When nothing that lies there fits, the memory cannot be read or written, or that cannot be recorded.
+    pub fn retire(&self, wanted: &str) -> Result<Vec<String>, Report> {
+        let (catalog, book) = (self.catalog(), self.0.browser.seen());
+        book.note(seen(&catalog)).map_err(|error| error.report())?;
+        let fit: Vec<Lying> = self.lying(&catalog).into_iter().filter(|it| it.fits(wanted)).collect();
+        if fit.is_empty() {
+            let text = format!("no backups of {} lie in a target that was listed", Foreign::from(wanted));
+            return Err(Report::new(Fault::Usage, "check::not_there", text, "`breakglass history` names every series"));
+        }
+        for one in &fit {
+            let was = one.was();
+            self.event("check.retire", &one.names[0], "ok", &was)?;
+            book.retire(&one.url, &one.series.name, one.series.newest).map_err(|error| error.report())?;
+        }
+        Ok(fit.iter().map(|one| format!("{}: {}", one.names[0], one.was())).collect())
+    }
+
+    fn lying(&self, catalog: &Catalog) -> Vec<Lying> {
+        let mut lying = vec![];
+        for target in seen(catalog) {
+            let Some(view) = catalog.targets.iter().find(|view| view.url == target.url) else { continue };
+            lying.extend(target.series.into_iter().map(|series| {
+                let ruled = key_of(&self.estate().series, &view.name, &series.key, &series.name);
+                let mut names = vec![format!("{}:{}", view.name, series.name), ruled.to_string()];
+                names.push(format!("{}:{}", view.name, ruled.name));
+                Lying { names, url: target.url.clone(), series }
+            }));
+        }
+        lying
     }
 
     fn gone(&self, catalog: &Catalog) -> Result<Vec<Gone>, Report> {

@@ -7,9 +7,10 @@ use crate::model::target::TargetName;
 use crate::model::trust::{Finding, Rung, Weight};
 use crate::model::units::Moment;
 use crate::telemetry::signals::attempt::Outcome;
+use crate::telemetry::signals::rhythm::{Rhythm, sparse};
 use crate::work::check::subjects::Name;
-use crate::work::check::{FUTURE, State, Subject, TargetCheck, USUAL_AGE, Wants, span};
-use crate::work::history::view::{Emptied, Kept, Point, SeriesPast};
+use crate::work::check::{AGAIN, FUTURE, State, Subject, TargetCheck, USUAL_AGE, WEEK, Wants, span};
+use crate::work::history::view::{Emptied, Grounds, Kept, Point, SeriesPast};
 
 pub(super) struct Ask<'a> {
     pub wants: &'a Wants,
@@ -25,12 +26,16 @@ struct Standing<'a> {
     /// `None` for runs that left nothing in any target.
     place: Option<&'a TargetName>,
     limit: i64,
+    /// Beyond that it is critical: little may be known of how old it may be.
+    bearable: i64,
     newest: Option<&'a Point>,
     trusted: Option<&'a Point>,
     /// The newest of all is damaged or empty.
     bad: Option<&'a Point>,
     /// There are backups, and none of them holds the database.
     without: bool,
+    /// Right now: it says nothing yet, and the one before it counts.
+    writing: Option<&'a Point>,
 }
 
 impl Ask<'_> {
@@ -41,9 +46,9 @@ impl Ask<'_> {
             (trusted, newest, it.trusted.or(it.newest).map(|point| point.at))
         });
         let Some(best) = best else { return self.nothing(name.shown.clone(), "there is no backup".to_owned()) };
-        let (mut state, mut reasons) = self.verdict(best);
-        let wiped = standings.iter().filter_map(|it| Some((State::Critical, wiped(it)?)));
-        for (to, why) in wiped.chain(self.others(best, &standings)).chain(remarks(best)) {
+        let (mut state, mut reasons) = self.verdict(name, best);
+        let wiped = standings.iter().filter_map(|it| Some((State::Critical, wiped(it, name)?)));
+        for (to, why) in wiped.chain(self.others(name, best, &standings)).chain(remarks(name, best)) {
             state = state.max(to);
             if !reasons.contains(&why) {
                 reasons.push(why);
@@ -66,33 +71,43 @@ impl Ask<'_> {
     }
 
     /// What is to be said of the copies beside a fresh one.
-    fn others(&self, best: &Standing<'_>, standings: &[Standing<'_>]) -> Vec<(State, String)> {
+    fn others(&self, name: &Name, best: &Standing<'_>, standings: &[Standing<'_>]) -> Vec<(State, String)> {
         if !self.fresh(best.newest, best.limit) {
             return vec![];
         }
         let others = standings.iter().filter(|it| !std::ptr::eq(*it, best));
-        others.flat_map(|other| self.beside(best, other)).map(|why| (State::Warning, why)).collect()
+        let said = |other: &Standing<'_>| {
+            // What lies there under another rule is not missed there.
+            let held = standings.iter().any(|it| it.place == other.place && it.newest.is_some());
+            let missed = other.place.filter(|_| !held && other.newest.is_none() && wiped(other, name).is_none());
+            let missed = missed.filter(|place| self.targets.iter().any(|it| it.listed && it.name == **place));
+            let missed = missed.map(|place| format!("there is no copy on {place}"));
+            missed.into_iter().chain(self.beside(name, best, other)).collect::<Vec<_>>()
+        };
+        others.flat_map(said).map(|why| (State::Warning, why)).collect()
     }
 
     /// What is to be said of one of them.
-    fn beside(&self, best: &Standing<'_>, other: &Standing<'_>) -> Vec<String> {
+    fn beside(&self, name: &Name, best: &Standing<'_>, other: &Standing<'_>) -> Vec<String> {
         let Some(place) = other.place else {
             // Runs that left nothing in any target: whether that is late is said of what they left elsewhere.
             let found = other.series.findings.iter().filter(|finding| finding.code == "newest_gone");
             return found.map(|finding| format!("{}: {}", other.series.label, finding.text)).collect();
         };
-        let listed = self.targets.iter().any(|target| target.listed && target.name == *place);
         let mut said: Vec<String> = other.bad.map(|point| damaged(place.as_str(), point)).into_iter().collect();
         let fresh = self.fresh(other.newest, other.limit);
         match other.newest {
             Some(_) if fresh => {}
+            Some(newest) if best.place == other.place => {
+                let (label, age) = (&other.series.label, span(self.age(newest)));
+                said.push(format!("the copies of {label} on {place} are {age} old"));
+            }
             Some(newest) => said.push(format!("the copies on {place} are {} old", span(self.age(newest)))),
-            None if listed && wiped(other).is_none() => said.push(format!("there is no copy on {place}")),
             None => {}
         }
         // What stands against a series that is the best one's own is said of that.
         let own = std::ptr::eq(other.series, best.series);
-        let judged = standing(other.series).filter(|judged| !own && (fresh || !is_late(judged)));
+        let judged = standing(other.series, name).filter(|judged| !own && (fresh || !is_late(judged)));
         said.extend(judged.map(|judged| format!("on {place}: {}", judged.words())));
         let odd = other.newest.filter(|_| fresh).and_then(|point| point.odd.as_ref());
         let found = about_all(other.series).filter(|_| !own && fresh).chain(odd.filter(|odd| !is_told(odd)));
@@ -126,15 +141,18 @@ impl Ask<'_> {
     }
 
     /// One for each target: a copy in one says nothing about another.
-    fn standings<'a>(&self, name: &Name, series: &'a SeriesPast) -> Vec<Standing<'a>> {
+    fn standings<'a>(&'a self, name: &Name, series: &'a SeriesPast) -> Vec<Standing<'a>> {
         let mut places: Vec<Option<&TargetName>> = vec![];
         let lie = series.points.iter().filter(|point| point.kept.is_listed()).filter_map(|point| point.target.as_ref());
-        for place in series.key.target.iter().chain(lie).filter(|place| self.asked(place)) {
-            if !places.contains(&Some(place)) {
+        // Where all of it is gone it is missed, too, whatever lies elsewhere.
+        let gone = self.targets.iter().map(|target| &target.name).filter(|target| is_wiped(series, target));
+        for place in series.key.target.iter().chain(lie).chain(gone).filter(|place| self.asked(place)) {
+            let retired = series.retired.contains(place) && !is_wiped(series, place);
+            if !retired && !places.contains(&Some(place)) {
                 places.push(Some(place));
             }
         }
-        if places.is_empty() {
+        if places.is_empty() && series.retired.is_empty() {
             places.push(None);
         }
         places.into_iter().map(|place| self.standing(name, series, place)).collect()
@@ -142,7 +160,8 @@ impl Ask<'_> {
 
     fn standing<'a>(&self, name: &Name, series: &'a SeriesPast, place: Option<&'a TargetName>) -> Standing<'a> {
         let until = self.now.0.saturating_add(FUTURE);
-        let there = |point: &&Point| point.kept.is_listed() && point.target.as_ref() == place && point.at.0 <= until;
+        let lies = |point: &&Point| point.kept.is_listed() && point.target.as_ref() == place && point.at.0 <= until;
+        let there = |point: &&Point| lies(point) && point.outcome != Outcome::Open;
         let holds = |point: &&Point| {
             let holds = |database: &Foreign| point.inside.may_hold(database, &series.expected);
             name.database.as_ref().is_none_or(holds)
@@ -153,7 +172,13 @@ impl Ask<'_> {
         let bad = listed().next().filter(|point| !usable(point));
         let trusted = listed().filter(usable).find(|point| self.trusts(point.kept));
         let without = listed().next().is_none() && series.points.iter().any(|point| there(&point));
-        Standing { series, place, limit: self.limit(series), newest, trusted, bad, without }
+        let writing = series.points.iter().rev().filter(lies).find(holds).filter(|it| it.outcome == Outcome::Open);
+        // Whether the one before it was too old is asked of when it began.
+        let asked_of = writing.map_or(self.now, |point| point.at.min(self.now));
+        let since = self.now.0 - asked_of.0;
+        let (limit, bearable) = self.limits(series, asked_of);
+        let (limit, bearable) = (limit.saturating_add(since), bearable.saturating_add(since));
+        Standing { series, place, limit, bearable, newest, trusted, bad, without, writing }
     }
 
     fn fresh(&self, point: Option<&Point>, limit: i64) -> bool {
@@ -169,17 +194,29 @@ impl Ask<'_> {
         }
     }
 
-    /// How old a backup of a series may be, in milliseconds.
-    fn limit(&self, series: &SeriesPast) -> i64 {
+    /// How old a backup of a series might be at some time, and how old without waking anybody, in milliseconds.
+    fn limits(&self, series: &SeriesPast, at: Moment) -> (i64, i64) {
+        let same = |limit: i64| (limit, limit);
         if let Some(age) = self.wants.max_age {
-            return i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+            return same(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         }
         let grace = series.grace;
-        if let Some(schedule) = series.rhythm.schedule() {
-            let due = schedule.previous(Moment(self.now.0.saturating_sub(grace).saturating_sub(1)));
-            return due.map_or(USUAL_AGE, |due| self.now.0.saturating_sub(due.0).saturating_add(FUTURE));
+        match &series.rhythm {
+            Rhythm::Cron(schedule) | Rhythm::Dbacked(schedule) => {
+                let due = schedule.previous(Moment(at.0.saturating_sub(grace).saturating_sub(1)));
+                same(due.map_or(USUAL_AGE, |due| at.0.saturating_sub(due.0).saturating_add(FUTURE)))
+            }
+            Rhythm::Habit(habit) => {
+                let limit = habit.every.saturating_add(grace);
+                (limit, limit.max(habit.bearable))
+            }
+            Rhythm::Unknown => {
+                let until = self.now.0.saturating_add(FUTURE);
+                let made = series.points.iter().filter(|it| it.outcome == Outcome::Made && it.at.0 <= until);
+                let (usual, longest) = sparse(made.map(|it| it.at)).unwrap_or_default();
+                (usual.max(USUAL_AGE), longest.max(USUAL_AGE))
+            }
         }
-        series.rhythm.period().map_or(USUAL_AGE, |period| period.saturating_add(grace))
     }
 
     /// Whether the last that was tried failed.
@@ -187,6 +224,11 @@ impl Ask<'_> {
         let until = self.now.0.saturating_add(FUTURE);
         let newest = series.points.iter().rev().find(|point| point.at.0 <= until);
         newest.is_some_and(|point| point.outcome == Outcome::Failed)
+    }
+
+    /// Whether anything of it was tried within so long.
+    pub fn is_recent(&self, series: &SeriesPast, within: i64) -> bool {
+        series.points.iter().any(|point| self.age(point) <= within)
     }
 
     fn age(&self, point: &Point) -> i64 {
@@ -199,9 +241,8 @@ impl Ask<'_> {
 
     /// The rule: a fresh trusted one is OK; a fresh one that nobody has proven so far is a warning; none that is fresh,
     /// or one that is damaged with none beside it, is critical; none at all is unknown while a target is not listed.
-    fn verdict(&self, best: &Standing<'_>) -> (State, Vec<String>) {
+    fn verdict(&self, name: &Name, best: &Standing<'_>) -> (State, Vec<String>) {
         let wanted = self.wants.min_trust.word();
-        let allowed = span(best.limit);
         let place = best.place.map_or_else(|| "its targets".to_owned(), ToString::to_string);
         let damaged = best.bad.map(|point| damaged(&place, point));
         let mut reasons: Vec<String> = damaged.into_iter().collect();
@@ -221,20 +262,30 @@ impl Ask<'_> {
                 (State::Warning, reasons)
             }
             (None, None, Some(newest)) => {
-                reasons
-                    .push(format!("the newest on {place} is {} old, {allowed} are allowed", self.aged(Some(newest))));
-                (State::Critical, reasons)
+                let (age, allowed) = unlike(self.age(newest), best.limit);
+                reasons.push(format!("the newest on {place} is {age} old, {allowed} are allowed"));
+                reasons.extend(self.way_out(best, newest));
+                (if self.age(newest) > best.bearable { State::Critical } else { State::Warning }, reasons)
             }
             (None, None, None) => {
-                let (state, why) = self.absent(best, &place);
+                let (state, why) = self.absent(name, best, &place);
                 reasons.push(why);
                 (state, reasons)
             }
         }
     }
 
+    /// What has not come for long may not be meant to come.
+    fn way_out(&self, best: &Standing<'_>, newest: &Point) -> Option<String> {
+        let long = self.age(newest) > (2 * WEEK).max(best.bearable.saturating_mul(3));
+        let place = best.place.filter(|_| long && !best.series.beside_others)?;
+        let key = &best.series.key;
+        let named = if key.target.is_some() { key.to_string() } else { format!("{place}:{}", key.name) };
+        Some(format!("if no more are meant to come: --retire {named}"))
+    }
+
     /// Why there is none. Only a newest run that made one somewhere else makes that no alarm.
-    fn absent(&self, best: &Standing<'_>, place: &str) -> (State, String) {
+    fn absent(&self, name: &Name, best: &Standing<'_>, place: &str) -> (State, String) {
         let points = &best.series.points;
         let all_gone = points.iter().any(|point| point.kept == Kept::Gone);
         let newest = points.iter().rev().find(|point| point.at.0 <= self.now.0.saturating_add(FUTURE));
@@ -242,7 +293,7 @@ impl Ask<'_> {
             newest.filter(|point| point.outcome == Outcome::Made && point.elsewhere && best.place.is_none());
         let failed = self.newest_failed(best.series);
         let state = if self.all_listed { State::Critical } else { State::Unknown };
-        if let Some(why) = wiped(best) {
+        if let Some(why) = wiped(best, name) {
             return (State::Critical, why);
         }
         match () {
@@ -251,11 +302,18 @@ impl Ask<'_> {
                 let fresh = self.fresh(elsewhere, best.limit);
                 let why = "its runs wrote into no target of this estate".to_owned();
                 let old = || format!("{why}, the newest {} ago", self.aged(elsewhere));
-                if fresh { (State::Warning, why) } else { (state, old()) }
+                match fresh {
+                    true => (State::Warning, why),
+                    false if came_again(best.series) => (state, old()),
+                    false => (State::Warning, old()),
+                }
             }
             () if all_gone => (state, "its runs say that they made backups, and none is there".to_owned()),
-            () if failed && best.series.hearsay => {
-                (State::Warning, "the newest run that its log lines tell of failed; they name no place".to_owned())
+            () if failed && !matches!(best.series.grounds, Grounds::Firm | Grounds::Told) => {
+                (State::Warning, only_runs(best.series.grounds).to_owned())
+            }
+            () if failed && best.series.grounds == Grounds::Told && !came_again(best.series) => {
+                (State::Warning, "its only run failed, and no backup is there".to_owned())
             }
             () if failed => (state, "its newest run failed, and no backup is there".to_owned()),
             () => (state, "there is no backup".to_owned()),
@@ -264,11 +322,51 @@ impl Ask<'_> {
 }
 
 /// All of a series that lay in a place is gone from it, whatever lies elsewhere.
-fn wiped(standing: &Standing<'_>) -> Option<String> {
-    let place = standing.place?;
-    let here = |judged: &&Judgement| matches!(&judged.what, What::Wiped { target, .. } if target == place.as_str());
-    let judged = standing.series.judgements.iter().find(here)?;
+fn wiped(standing: &Standing<'_>, name: &Name) -> Option<String> {
+    let of_others = |only: &[Foreign]| {
+        let asked = name.database.as_ref().is_none_or(|database| only.contains(database));
+        !only.is_empty() && !asked && only.iter().any(|other| standing.series.expected.contains(other))
+    };
+    let judged = wiping(standing.series, standing.place?)
+        .find(|judged| !matches!(&judged.what, What::Wiped { only, .. } if of_others(only)))?;
     Some(format!("{} (if that was meant: --forget {})", judged.words(), standing.series.key))
+}
+
+/// Two spans, the longer one first, in words that differ.
+fn unlike(longer: i64, shorter: i64) -> (String, String) {
+    let units = [(3_600_000, 'h'), (60_000, 'm'), (1000, 's')];
+    let words =
+        |(millis, unit): (i64, char)| (format!("{}{unit}", longer / millis), format!("{}{unit}", shorter / millis));
+    let all = std::iter::once((span(longer), span(shorter))).chain(units.map(words));
+    let mut unlike = all.filter(|(longer, shorter)| longer != shorter);
+    unlike.next().unwrap_or_else(|| (span(longer), span(shorter)))
+}
+
+fn wiping<'a>(series: &'a SeriesPast, place: &'a TargetName) -> impl Iterator<Item = &'a Judgement> {
+    let here = |judged: &&Judgement| matches!(&judged.what, What::Wiped { target, .. } if target == place.as_str());
+    series.judgements.iter().filter(here)
+}
+
+/// Whether all of a series that lay in a target is gone from it.
+pub(super) fn is_wiped(series: &SeriesPast, place: &TargetName) -> bool {
+    wiping(series, place).next().is_some()
+}
+
+/// What is known where nobody can look for backups.
+fn only_runs(grounds: Grounds) -> &'static str {
+    match grounds {
+        Grounds::Nameless => "its newest run failed before it told what it is of",
+        Grounds::Begun => "its runs began, and the end of none was seen",
+        Grounds::Hearsay | Grounds::Told | Grounds::Firm => {
+            "the newest run that its log lines tell of failed; they name no place"
+        }
+    }
+}
+
+/// Whether there were runs on several days: what somebody tried once, or twice within the hour, is no series.
+pub(super) fn came_again(series: &SeriesPast) -> bool {
+    let ends = series.points.first().zip(series.points.last());
+    ends.is_some_and(|(first, last)| last.at.0.saturating_sub(first.at.0) >= AGAIN)
 }
 
 fn damaged(place: &str, point: &Point) -> String {
@@ -276,8 +374,8 @@ fn damaged(place: &str, point: &Point) -> String {
 }
 
 /// What the past of a series says beside its age.
-fn remarks(best: &Standing<'_>) -> Vec<(State, String)> {
-    let judged = standing(best.series).map(|judged| {
+fn remarks(name: &Name, best: &Standing<'_>) -> Vec<(State, String)> {
+    let judged = standing(best.series, name).map(|judged| {
         let to = match (&judged.what, judged.severity) {
             (What::Shrunk { .. }, Severity::Critical) => State::Critical,
             _ => State::Warning,
@@ -287,12 +385,22 @@ fn remarks(best: &Standing<'_>) -> Vec<(State, String)> {
     // What is odd about one object is said of the copy that counts, not of the newest anywhere.
     let odd = best.newest.and_then(|point| point.odd.as_ref()).filter(|odd| !is_told(odd));
     let found = about_all(best.series).chain(odd).filter(|finding| finding.weight >= Weight::Warning);
-    judged.chain(found.map(|finding| (State::Warning, finding.text.clone()))).collect()
+    let place = best.place.map_or_else(String::new, |place| format!(" on {place}"));
+    let writing = best
+        .writing
+        .map(|point| format!("the one{place} of {} UTC is being written: the one before it counts", point.at.minute()));
+    let found = found.map(|finding| (State::Warning, finding.text.clone()));
+    judged.chain(found).chain(writing.map(|why| (State::Ok, why))).collect()
 }
 
 /// Judgements that freshness and trust do not say already.
-fn standing(series: &SeriesPast) -> impl Iterator<Item = &Judgement> {
-    let said = |judged: &Judgement| matches!(judged.what, What::NoGoodBackup { .. } | What::Wiped { .. });
+fn standing<'a>(series: &'a SeriesPast, name: &'a Name) -> impl Iterator<Item = &'a Judgement> {
+    let said = |judged: &Judgement| match &judged.what {
+        What::NoGoodBackup { .. } | What::Wiped { .. } => true,
+        What::Late { only: Some(_), newest: None, .. } => true,
+        What::Late { only: Some(of), .. } => name.database.as_ref().is_some_and(|database| database != of),
+        _ => false,
+    };
     let matters = move |judged: &&Judgement| judged.stands() && judged.severity >= Severity::Warning && !said(judged);
     series.judgements.iter().filter(matters)
 }

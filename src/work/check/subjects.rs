@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::foreign::Foreign;
+use crate::model::target::TargetName;
 use crate::model::units::counted;
+use crate::telemetry::signals::attempt::Outcome;
 use crate::work::catalog::{Catalog, TargetState};
-use crate::work::check::standing::Ask;
-use crate::work::check::{State, Subject};
+use crate::work::check::standing::{Ask, came_again, is_wiped};
+use crate::work::check::{MONTH, QUARTER, State, Subject, WEEK};
 use crate::work::history::rows::fits;
-use crate::work::history::view::SeriesPast;
+use crate::work::history::view::{Grounds, SeriesPast};
 
 /// What one answer is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,14 +27,40 @@ type About<'a> = (Name, Vec<&'a SeriesPast>);
 impl Ask<'_> {
     /// Whether the question is about a series at all.
     pub fn wanted(&self, series: &SeriesPast) -> bool {
-        let lies = || series.points.iter().any(|it| it.target.as_ref().is_some_and(|target| self.asked(target)));
+        let lies = || {
+            let here = |target: &TargetName| self.asked(target);
+            series.points.iter().any(|it| it.target.as_ref().is_some_and(here))
+                || self.targets.iter().any(|target| is_wiped(series, &target.name))
+        };
         let in_target = match &series.key.target {
             Some(target) => self.asked(target),
             None => self.wants.targets.is_empty() || lies(),
         };
         // What is only heard of says nothing about a database, unless the last that was heard of it is a failure.
-        let heard = !series.hearsay || self.newest_failed(series);
+        let heard = match series.grounds {
+            Grounds::Firm => true,
+            Grounds::Hearsay => self.newest_failed(series),
+            Grounds::Nameless => self.newest_failed(series) && self.is_recent(series, WEEK),
+            Grounds::Begun => self.newest_failed(series) && self.is_recent(series, MONTH),
+            // What somebody tried, and what once went on elsewhere, comes to its end.
+            Grounds::Told => {
+                let made = series.points.iter().any(|point| point.outcome == Outcome::Made);
+                let period = series.rhythm.period().unwrap_or_default();
+                let least = if made && came_again(series) { QUARTER } else { MONTH };
+                self.is_recent(series, least.max(period.saturating_mul(3)))
+            }
+        };
         in_target && heard && !names(series, &self.wants.series).is_empty()
+    }
+
+    /// Whether somebody said that no more of it are meant to come, wherever it lies.
+    pub fn is_retired(&self, series: &SeriesPast) -> bool {
+        let lies = series.points.iter().filter_map(|point| point.target.as_ref()).filter(|target| self.asked(target));
+        let gone = self.targets.iter().any(|target| is_wiped(series, &target.name));
+        !series.retired.is_empty()
+            && !gone
+            && lies.clone().next().is_some()
+            && lies.into_iter().all(|it| series.retired.contains(it))
     }
 
     /// Every database with the series that back it up. Databases of one name on two servers are two.
@@ -64,6 +92,7 @@ impl Ask<'_> {
         for target in self.targets.iter().filter(|target| target.listed) {
             let lies = |row: &&SeriesPast| {
                 row.points.iter().any(|it| it.kept.is_listed() && it.target.as_ref() == Some(&target.name))
+                    || is_wiped(row, &target.name)
             };
             let view = catalog.targets.iter().find(|view| view.name == target.name);
             let empty = view.is_some_and(|view| matches!(view.state, TargetState::Listed { objects: 0 }));
@@ -95,10 +124,13 @@ fn names(series: &SeriesPast, patterns: &[String]) -> Vec<Name> {
         [] => vec![Name { shown: series.label.clone(), database: None }],
         known => known.iter().map(named).collect(),
     };
+    let name = series.key.name.to_string();
     let fits_one = |text: &str| patterns.iter().any(|pattern| fits(pattern, text.as_bytes()));
     let whole = patterns.is_empty()
         || fits_one(&series.label)
-        || fits_one(&series.key.name.to_string())
+        || fits_one(&name)
+        // As it is shown before anybody has looked inside.
+        || name.strip_prefix("databacker:").is_some_and(fits_one)
         || fits_one(&series.key.to_string());
     all.into_iter().filter(|name| whole || fits_one(&name.shown)).collect()
 }

@@ -6,7 +6,11 @@ use crate::work::history::samples::{
     DAY, Lies, at, catalog, history, history_at, leaving, nightly, now, rule, run, whole,
 };
 
+mod clocks;
+mod named;
+mod seldom;
 mod wiped;
+mod writing;
 
 const HOURS_26: Duration = Duration::from_secs(26 * 3600);
 
@@ -46,6 +50,9 @@ fn an_age_beyond_what_is_allowed_is_critical_to_the_minute() {
     assert_eq!(state("2026-11-20 05:59"), State::Critical);
     let report = checked(&[("offsite", shop("2026-11-18 03:00"))], &wants());
     assert!(report.words.starts_with("shop: the newest on offsite is 3d old, 1d are allowed"), "{}", report.words);
+    let words = |newest: &str| checked(&[("offsite", shop(newest))], &wants()).words;
+    assert!(words("2026-11-20 04:00").starts_with("shop: the newest on offsite is 28h old, 26h are allowed"));
+    assert!(words("2026-11-20 05:50").starts_with("shop: the newest on offsite is 1570m old, 1560m are allowed"));
 }
 
 #[test]

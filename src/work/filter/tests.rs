@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::backup::{BackupId, Basis, Compression, Format, Metadata, Shape, Taken, TakenFrom};
+use crate::model::backup::{BackupId, Basis, Compression, Format, Metadata, Shape, Taken, TakenFrom, Zone};
 use crate::model::foreign::Foreign;
 use crate::model::seal::{Fingerprint, Recipient, RecipientSource, Seal, SealScheme};
 use crate::model::target::{History, Stamp, Storage, TargetName};
@@ -19,7 +19,7 @@ fn backup(database: &str, target: &str, hours: i64) -> Arc<Backup> {
         stamp: Stamp::default(),
         history: History::Current,
         storage: Storage::default(),
-        taken: Taken { at, from: TakenFrom::Name, offset: None },
+        taken: Taken { at, from: TakenFrom::Name, offset: None, zone: Zone::Written },
         series: Foreign::from(format!("dbacked:{database}")),
         databases: vec![Foreign::from(database)],
         databases_known: true,

@@ -7,6 +7,7 @@ use crate::model::backup::Backup;
 use crate::model::foreign::{Foreign, escape};
 use crate::model::run::{Feed, Run, RunBrief, RunState};
 use crate::work::history::past::Builder;
+use crate::work::history::view::Grounds;
 
 /// What was backed up within it is expected to be.
 const MONTH: i64 = 30 * 86_400_000;
@@ -16,13 +17,12 @@ impl Builder<'_, '_> {
         if let Some(rule) = self.row.rule {
             return escape(&rule.name);
         }
+        let name = self.key.name.to_string();
+        let name = name.strip_prefix("databacker:").unwrap_or(&name);
         match databases {
-            [] => self
-                .key
-                .name
-                .to_string()
-                .strip_prefix("databacker:")
-                .map_or_else(|| self.key.name.to_string(), str::to_owned),
+            [one] if self.row.untold => format!("{one} without runs"),
+            _ if self.row.untold => name.to_owned(),
+            [] => name.to_owned(),
             few if few.len() <= 3 => few.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
             many => format!("{} {} and {} more", many[0], many[1], many.len() - 2),
         }
@@ -56,8 +56,12 @@ impl Builder<'_, '_> {
         // A list of the estate says better what is to be in an archive than what was seen in one.
         let counted = looked.iter().filter(|it| it.databases_known == known && (ruled.is_empty() || !known));
         let mut names: BTreeSet<&Foreign> = counted.flat_map(|backup| &backup.databases).collect();
+        let gone = if ruled.is_empty() { self.gone() } else { vec![] };
         if ruled.is_empty() {
             names.extend(told);
+        }
+        if !names.is_empty() {
+            names.extend(gone.iter().flat_map(|(_, series)| &series.databases));
         }
         if names.is_empty() && ruled.is_empty() {
             names.extend(databases);
@@ -72,9 +76,8 @@ impl Builder<'_, '_> {
         sets.filter(|named| named.all).flat_map(|named| &named.names)
     }
 
-    /// Only beacons, counts of usage or plain messages tell of it, and no place is among them.
-    pub(super) fn hearsay(&self) -> bool {
-        let mut briefs = self.row.runs.iter().filter_map(|name| self.sources.briefs.get(*name)).flatten().peekable();
+    /// What is known of it that would make somebody look for its backups.
+    pub(super) fn grounds(&self) -> Grounds {
         let named = |run: &Run| run.objects.iter().any(|object| object.target.is_some() || object.name.is_some());
         let silent = |brief: &RunBrief| match brief.feed {
             Feed::Beacon | Feed::Analytics | Feed::Logrus => true,
@@ -83,7 +86,16 @@ impl Builder<'_, '_> {
             _ => false,
         };
         let unseen = self.row.backups.is_empty() && self.row.seen.is_empty();
-        let nothing = self.row.rule.is_none() && unseen && briefs.peek().is_some();
-        nothing && briefs.all(silent) && !self.own_runs().any(named)
+        if self.row.rule.is_some() || !unseen || self.briefs().next().is_none() {
+            return Grounds::Firm;
+        }
+        match () {
+            () if self.briefs().all(silent) && !self.own_runs().any(named) => Grounds::Hearsay,
+            () if self.row.nameless => Grounds::Nameless,
+            // By its own account something of it lay in that target.
+            () if self.key.target.is_some() => Grounds::Firm,
+            () if self.briefs().all(|brief| brief.state == RunState::Unfinished) => Grounds::Begun,
+            () => Grounds::Told,
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod door;
 mod expected;
+mod gone;
 pub mod load;
 mod past;
 mod points;
@@ -11,6 +12,7 @@ pub mod rows;
 pub(in crate::work) mod samples;
 pub(in crate::work) mod seen;
 mod split;
+mod strays;
 pub mod strip;
 pub mod view;
 pub mod waterfall;

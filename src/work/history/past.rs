@@ -11,12 +11,13 @@ use crate::model::run::{Day, EARLIEST, Feed, Run, RunBrief, RunId, RunKind, RunS
 use crate::model::target::TargetName;
 use crate::model::trust::{Finding, Weight};
 use crate::model::units::{Moment, counted};
-use crate::telemetry::signals::attempt::Attempt;
+use crate::telemetry::signals::attempt::{Attempt, Outcome};
 use crate::telemetry::signals::rhythm::{Habit, Rhythm, Schedule};
-use crate::telemetry::signals::{Past, judge, slots, standing};
-use crate::work::history::points::{Alone, mark_silent, of_backup, of_run, pair};
+use crate::telemetry::signals::slots::{self, Slot};
+use crate::telemetry::signals::{Past, judge, standing};
+use crate::work::history::points::{Alone, Writing, mark_silent, of_backup, of_run, pair};
 use crate::work::history::rows::{Depth, Row, Sources};
-use crate::work::history::view::{Checked, Kept, Point, SeriesKey, SeriesPast};
+use crate::work::history::view::{Checked, Grounds, Kept, Point, SeriesKey, SeriesPast};
 use crate::work::join::Joined;
 
 /// How far the database's own note of its last backup may be from its newest object.
@@ -40,9 +41,11 @@ impl Builder<'_, '_> {
         let (mut points, attempts) = self.points();
         self.mark_pruned(&mut points);
         let silent = self.mark_silent(&mut points);
-        let rhythm = self.rhythm(&attempts, remarks);
+        let mut unusable = vec![];
+        let rhythm = self.rhythm(&attempts, &mut unusable, remarks);
+        remarks.extend(unusable.iter().cloned());
         let removals = self.removals(&attempts);
-        let mut past = Past {
+        let past = Past {
             attempts: &attempts,
             rhythm: &rhythm,
             removals: &removals,
@@ -52,20 +55,12 @@ impl Builder<'_, '_> {
             now: sources.now,
         };
         let grace = slots::grace(&past);
-        let ((mut judgements, each), slots) = match sources.depth {
-            Depth::Standing => ((standing(&past), vec![]), vec![]),
-            Depth::All => {
-                past.dense_from = slots::dense_from(&past);
-                (judge(&past, Moment(i64::MIN)), slots::slots(&past, Moment(i64::MIN)))
-            }
-        };
-        self.settle(&mut judgements);
-        judgements.splice(0..0, self.wiped());
         let databases = self.databases();
-        let findings = self.findings(&points, silent);
         let expected = self.expected(&databases);
-        let server = self.own_runs().find_map(|run| run.source.server_uuid.clone());
-        let hearsay = self.hearsay();
+        let (grounds, retired) = (self.grounds(), self.retired(&points));
+        let (judgements, each, slots) = self.judged(past, &points, &expected, (grounds, &retired));
+        let findings = self.findings(&points, silent);
+        let server = self.own_runs().find_map(server_of);
         let label = self.label(&databases);
         let checks = self.checks();
         let runs = self.row.runs.iter().map(|name| (*name).clone()).collect();
@@ -74,7 +69,7 @@ impl Builder<'_, '_> {
             databases,
             expected,
             server,
-            hearsay,
+            grounds,
             points,
             slots,
             days: self.days(),
@@ -82,11 +77,44 @@ impl Builder<'_, '_> {
             each,
             findings,
             runs,
+            beside_others: self.row.server.is_some() || self.row.untold,
+            retired,
+            remarks: unusable,
             checks,
             grace,
             rhythm,
             key: self.key,
         }
+    }
+
+    /// What its past says, of all of it and of single attempts, and what became of the times at which one was due.
+    fn judged(
+        &self,
+        mut past: Past<'_>,
+        points: &[Point],
+        expected: &[Foreign],
+        (grounds, retired): (Grounds, &[TargetName]),
+    ) -> (Vec<Judgement>, Vec<Judgement>, Vec<Slot>) {
+        let ((mut judgements, each), slots) = match self.sources.depth {
+            Depth::Standing => ((standing(&past), vec![]), vec![]),
+            Depth::All => {
+                past.dense_from = slots::dense_from(&past);
+                (judge(&past, Moment(i64::MIN)), slots::slots(&past, Moment(i64::MIN)))
+            }
+        };
+        judgements.splice(0..0, self.stopped(&past, points, expected));
+        self.settle(&mut judgements);
+        let mut places = points.iter().filter_map(|point| point.target.as_ref());
+        let ended = !retired.is_empty() && places.all(|place| retired.contains(place));
+        // Or nobody can look for its backups.
+        let unknown = matches!(grounds, Grounds::Hearsay | Grounds::Nameless | Grounds::Begun);
+        judgements.retain(|judged| match judged.what {
+            What::Late { .. } => !ended,
+            What::NoGoodBackup { .. } => !ended && !unknown,
+            _ => true,
+        });
+        judgements.splice(0..0, self.wiped());
+        (judgements, each, slots)
     }
 
     /// The newest runs of this series, newest first within each of its names.
@@ -95,42 +123,53 @@ impl Builder<'_, '_> {
         named.flatten().copied().filter(|run| run.kind == RunKind::Backup)
     }
 
-    fn rhythm(&self, attempts: &[Attempt], remarks: &mut Vec<String>) -> Rhythm {
+    /// Its runs in brief, by its names.
+    pub(super) fn briefs(&self) -> impl Iterator<Item = &RunBrief> {
+        let named = self.row.runs.iter().filter_map(|name| self.sources.briefs.get(*name)).flatten();
+        named.filter(|brief| !self.row.placed.contains(&brief.id)).chain(self.row.strays.iter().copied())
+    }
+
+    /// What of the estate's rule for it cannot be used goes to `unusable`, what of the runs' own words to `remarks`.
+    fn rhythm(&self, attempts: &[Attempt], unusable: &mut Vec<String>, remarks: &mut Vec<String>) -> Rhythm {
         let dbacked = self.row.backups.iter().rev().take(5).any(|backup| names::dbacked_name(&backup.key).is_some());
-        let mut read = |pattern: &str, zone: Option<&str>, dbacked: bool| match Schedule::parse(pattern, zone) {
-            Ok(schedule) if dbacked => Some(Rhythm::Dbacked(schedule)),
-            Ok(schedule) => Some(Rhythm::Cron(schedule)),
-            Err(error) => {
-                remarks.push(format!("{}: {error}", self.key));
-                None
-            }
+        let read = |pattern: &str, zone: Option<&str>, dbacked: bool| match Schedule::parse(pattern, zone) {
+            Ok(schedule) if dbacked => Ok(Rhythm::Dbacked(schedule)),
+            Ok(schedule) => Ok(Rhythm::Cron(schedule)),
+            Err(error) => Err(format!("{}: {error}", self.key)),
         };
         let rule = self.row.rule.and_then(|rule| Some((rule, rule.cron.as_deref()?)));
         let ruled = rule.and_then(|(rule, cron)| {
             let utc = rule.tz.as_deref().is_none_or(|tz| tz == "UTC");
-            read(cron, rule.tz.as_deref(), dbacked && utc)
+            read(cron, rule.tz.as_deref(), dbacked && utc).map_err(|why| unusable.push(why)).ok()
         });
         let told = || self.own_runs().find_map(|run| Some((run.tool, run.source.cron.as_ref()?.raw_str()?)));
-        let ruled = ruled.or_else(|| told().and_then(|(tool, cron)| read(cron, None, tool == Tool::Dbacked)));
-        ruled.unwrap_or_else(|| {
-            let until = self.sources.now.0.saturating_add(AHEAD);
-            let made = attempts.iter().filter(|it| it.made() && it.at.0 <= until).map(|attempt| attempt.at);
-            Habit::of(made.collect::<Vec<_>>().into_iter()).map_or(Rhythm::Unknown, Rhythm::Habit)
-        })
+        let told = told()
+            .filter(|_| ruled.is_none())
+            .and_then(|(tool, cron)| read(cron, None, tool == Tool::Dbacked).map_err(|why| remarks.push(why)).ok());
+        let ruled = ruled.or(told);
+        ruled.unwrap_or_else(|| self.habit(attempts))
+    }
+
+    fn habit(&self, attempts: &[Attempt]) -> Rhythm {
+        let until = self.sources.now.0.saturating_add(AHEAD);
+        let made = attempts.iter().filter(|it| it.made() && it.at.0 <= until).map(|attempt| attempt.at);
+        Habit::of(made.collect::<Vec<_>>().into_iter()).map_or(Rhythm::Unknown, Rhythm::Habit)
     }
 
     /// What was tried, oldest first: once for people, once for the judges.
     fn points(&self) -> (Vec<Point>, Vec<Attempt>) {
-        let mut briefs: Vec<&RunBrief> =
-            self.row.runs.iter().filter_map(|name| self.sources.briefs.get(*name)).flatten().collect();
+        let mut briefs: Vec<&RunBrief> = self.briefs().collect();
         briefs.sort_by_key(|brief| (brief.at, brief.feed));
         let pairs = pair(&self.row.backups, &briefs, self.joined);
-        let full: HashMap<&RunId, &Run> = self.own_runs().map(|run| (&run.id, run)).collect();
+        let strays = self.row.strays.iter().filter_map(|stray| self.runs.get(&stray.series)).flatten().copied();
+        let full: HashMap<&RunId, &Run> = self.own_runs().chain(strays).map(|run| (&run.id, run)).collect();
+        let states: Vec<_> = pairs.of_backup.iter().map(|at| at.map(|at| briefs[at].state)).collect();
+        let writing = Writing::among(&self.row.backups, &states, self.sources.now);
         let mut both: Vec<(Point, Attempt)> = vec![];
         for (nth, backup) in self.row.backups.iter().enumerate() {
             let brief = pairs.of_backup[nth].map(|at| briefs[at]);
             let run = brief.and_then(|brief| full.get(&brief.id).copied());
-            both.push(of_backup(backup, brief, run, self.joined, self.sources.now));
+            both.push(of_backup(backup, brief, run, self.joined, self.sources.now, writing.of_backup[nth]));
         }
         let alone = briefs.iter().zip(&pairs.taken).filter(|(_, taken)| !**taken).map(|(brief, _)| *brief);
         for brief in alone.filter(|brief| !self.is_of_another_place(brief)) {
@@ -185,24 +224,39 @@ impl Builder<'_, '_> {
     }
 
     fn mark_silent(&self, points: &mut [Point]) -> usize {
-        let briefs = self.row.runs.iter().filter_map(|name| self.sources.briefs.get(*name)).flatten();
-        mark_silent(points, &briefs.map(|brief| (&brief.id, brief.feed)).collect())
+        mark_silent(points, &self.briefs().map(|brief| (&brief.id, brief.feed)).collect())
     }
 
-    /// Targets in which some of it once lay and nothing does now.
-    fn wiped(&self) -> Vec<Judgement> {
-        let lies = |target: &TargetName| self.row.backups.iter().any(|backup| backup.target == *target);
-        let mut found: BTreeMap<&TargetName, (u64, Moment, Moment)> = BTreeMap::new();
-        for (target, series) in self.row.seen.iter().filter(|(target, _)| !lies(target)) {
-            let (backups, newest, seen) = found.entry(target).or_default();
-            *backups = backups.saturating_add(series.backups);
-            (*newest, *seen) = (series.newest.max(*newest), series.at.max(*seen));
+    /// Databases whose own backups are late, where those of others under the same rule are not.
+    fn stopped(&self, past: &Past<'_>, points: &[Point], expected: &[Foreign]) -> Vec<Judgement> {
+        if self.row.rule.is_none() || expected.len() < 2 || slots::late(past).is_some() {
+            return vec![];
         }
-        let judged = found.into_iter().map(|(target, (backups, newest, seen))| {
-            let what = What::Wiped { target: target.to_string(), backups, newest, seen };
-            Judgement { what, severity: Severity::Critical, since: seen, until: None }
+        // What is older than any backup is no attempt.
+        let points = &points[points.len().saturating_sub(past.attempts.len())..];
+        let late = expected.iter().filter_map(|database| {
+            let holds = |point: &Point| point.inside.may_hold(database, expected);
+            if points.iter().all(holds) {
+                return None;
+            }
+            let of_it = past.attempts.iter().zip(points).map(|(attempt, point)| match holds(point) {
+                true => attempt.clone(),
+                false => Attempt { outcome: Outcome::Open, complained: false, ..attempt.clone() },
+            });
+            let attempts: Vec<Attempt> = of_it.collect();
+            let late = |rhythm: &Rhythm| slots::late(&Past { attempts: &attempts, rhythm, ..*past });
+            // The pattern may be that of the others: what comes at its own hour is not late.
+            let by_habit = match self.habit(&attempts) {
+                Rhythm::Habit(habit) => Some(late(&Rhythm::Habit(habit))?),
+                _ => None,
+            };
+            let mut judged = if past.rhythm.schedule().is_some() { late(past.rhythm)? } else { by_habit? };
+            if let What::Late { only, .. } = &mut judged.what {
+                *only = Some(database.clone());
+            }
+            Some(judged)
         });
-        judged.collect()
+        late.collect()
     }
 
     /// A database that the estate no longer lists was dropped on purpose.
@@ -300,4 +354,17 @@ impl Builder<'_, '_> {
             Some(_) => None,
         }
     }
+}
+
+/// The server of a run: by its own id, else, of one that has none, by its address.
+fn server_of(run: &Run) -> Option<Foreign> {
+    let source = &run.source;
+    let told = |text: &&Foreign| !text.raw_bytes().is_empty();
+    source.server_uuid.as_ref().filter(told).cloned().or_else(|| {
+        let server = source.server.as_ref().filter(told)?;
+        Some(match source.port {
+            Some(port) if port != 3306 => Foreign::new([server.raw_bytes(), format!(":{port}").as_bytes()].concat()),
+            _ => server.clone(),
+        })
+    })
 }

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::format::names;
-use crate::model::backup::{Backup, Basis, Format, TakenFrom};
+use crate::model::backup::{Backup, Basis, Format, Metadata, TakenFrom, Zone};
 use crate::model::foreign::Foreign;
 use crate::model::join::Certainty;
 use crate::model::run::{Failure, Feed, Named, Run, RunBrief, RunId, RunKind, RunState};
+use crate::model::target::TargetName;
 use crate::model::trust::{Finding, Proof, Rung, VerdictOutcome, Weight};
 use crate::model::units::Moment;
 use crate::telemetry::signals::attempt::{AtIs, Attempt, Copy, Like, Outcome, Sealed};
@@ -20,6 +21,10 @@ const MINUTE: i64 = 60_000;
 const AROUND: i64 = 30 * MINUTE;
 /// A run whose end was not seen for so long has died.
 const DIED: i64 = 24 * 60 * MINUTE;
+/// What was written to so short a time ago may still grow.
+const GROWS: i64 = 15 * MINUTE;
+/// Clocks may differ by so much.
+const AGREE: i64 = 5 * MINUTE;
 
 /// Which run belongs to which backup of a series.
 pub(super) struct Pairs {
@@ -78,18 +83,63 @@ pub(super) fn pair(backups: &[&Arc<Backup>], briefs: &[&RunBrief], joined: &Join
     pairs
 }
 
+/// Whether something is being written right now: the newest of its naming in its target, smaller than the one before it,
+/// written to a moment ago and long after that was, of which neither a run nor a verification says that it is complete.
+pub(super) struct Writing {
+    /// For each backup of a row.
+    pub of_backup: Vec<bool>,
+}
+
+impl Writing {
+    /// Of the backups of a row, oldest first, and what their runs say.
+    pub fn among(backups: &[&Arc<Backup>], states: &[Option<RunState>], now: Moment) -> Self {
+        let mut of_backup = vec![false; backups.len()];
+        // The newest of each, and the one before it.
+        let mut newest: HashMap<(&TargetName, &Foreign), (usize, Option<usize>)> = HashMap::new();
+        for (nth, backup) in backups.iter().enumerate() {
+            let known = newest.entry((&backup.target, &backup.series)).or_insert((nth, None));
+            *known = (nth, Some(known.0).filter(|before| *before != nth));
+        }
+        for (nth, before) in newest.into_values() {
+            let ended = matches!(states[nth], Some(RunState::Ok | RunState::Failed));
+            of_backup[nth] = !ended && before.is_some_and(|before| grows(backups[nth], backups[before], now));
+        }
+        Self { of_backup }
+    }
+}
+
+/// Objects with an ETag appear as a whole. What got its time together with the one before it was copied.
+fn grows(backup: &Backup, before: &Backup, now: Moment) -> bool {
+    let times = backup.stamp.modified.zip(before.stamp.modified);
+    let Some((written, written_before)) = times.filter(|_| backup.stamp.etag.is_none()) else { return false };
+    let small = backup.stamp.size < before.stamp.size / 10 * 9;
+    let told = backup.proof.is_some() || matches!(backup.metadata, Metadata::Read(_));
+    let began = backup.taken.at.0;
+    small
+        && !told
+        && (-AGREE..GROWS).contains(&(now.0.saturating_sub(written.0)))
+        && (-AGREE..DIED).contains(&(now.0.saturating_sub(began)))
+        && written_before.0 <= began.saturating_add(AGREE)
+}
+
 pub(super) fn of_backup(
     backup: &Backup,
     brief: Option<&RunBrief>,
     run: Option<&Run>,
     joined: &Joined,
     now: Moment,
+    writing: bool,
 ) -> (Point, Attempt) {
     let started = brief.and_then(|brief| brief.started);
     let (at, at_is) = when(backup, started, now);
     let ended = brief.and_then(|brief| brief.ended);
-    let empty = backup.stamp.size == 0;
-    let kept = kept(backup);
+    let empty = backup.stamp.size == 0 && !writing;
+    let kept = if writing { Kept::Listed(Rung::Listed) } else { kept(backup) };
+    let outcome = match () {
+        () if writing => Outcome::Open,
+        () if empty => Outcome::Failed,
+        () => Outcome::Made,
+    };
     let told = named(brief, run);
     let inside = match &told {
         _ if backup.databases_known => Inside::Known(backup.databases.clone()),
@@ -101,7 +151,7 @@ pub(super) fn of_backup(
         at,
         took: ended.zip(started).and_then(|(to, from)| to.0.checked_sub(from.0)).filter(|took| *took >= 0),
         bytes: Some(backup.stamp.size),
-        outcome: if empty { Outcome::Failed } else { Outcome::Made },
+        outcome,
         state: brief.map(|brief| brief.state),
         kept,
         run: brief.map(|brief| brief.id.clone()),
@@ -110,7 +160,7 @@ pub(super) fn of_backup(
         target: Some(backup.target.clone()),
         inside,
         elsewhere: false,
-        odd: odd(backup, joined).or_else(|| failure.map(run_failed)),
+        odd: odd(backup, joined).or_else(|| failure.map(run_failed)).filter(|_| !writing),
     };
     let attempt = Attempt {
         at,
@@ -141,6 +191,12 @@ fn kept(backup: &Backup) -> Kept {
 
 /// When a backup was taken, and what that time is.
 fn when(backup: &Backup, started: Option<Moment>, now: Moment) -> (Moment, AtIs) {
+    // A clock of which nobody wrote down the zone: its run knows better, and after that the target.
+    match (backup.taken.zone, started, backup.stamp.modified.filter(|at| may_end(backup, *at))) {
+        (Zone::Written, ..) | (Zone::Assumed | Zone::Shown, None, _) | (Zone::Unclear, None, None) => {}
+        (_, Some(started), _) => return (started, AtIs::Begin),
+        (Zone::Unclear, None, Some(written)) => return (written, AtIs::End),
+    }
     let day = end_of_day(backup).map(|end| end.min(now));
     match (backup.taken.from, started, day) {
         (TakenFrom::Metadata | TakenFrom::Name, _, None) => (backup.taken.at, AtIs::Begin),
@@ -148,6 +204,11 @@ fn when(backup: &Backup, started: Option<Moment>, now: Moment) -> (Moment, AtIs)
         (_, None, Some(day)) => (day, AtIs::Day),
         (TakenFrom::Object, None, None) => (backup.taken.at, AtIs::End),
     }
+}
+
+/// Whether it was written within a day after the time of its name, or that of another zone.
+fn may_end(backup: &Backup, written: Moment) -> bool {
+    written.0.abs_diff(backup.taken.at.0) <= 24 * 60 * MINUTE.unsigned_abs()
 }
 
 /// What a run named, also where the store knows it only as a whole.

@@ -1,6 +1,6 @@
 //! From listed backups and told runs to the past of every series.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::disk::estate::SeriesRule;
@@ -8,7 +8,7 @@ use crate::format::names;
 use crate::model::backup::{Backup, BackupId, Format};
 use crate::model::foreign::Foreign;
 use crate::model::retention::Keep;
-use crate::model::run::{Feed, Named, Run, RunBrief, RunKind, RunSeries, RunState, Tool};
+use crate::model::run::{Feed, Named, Run, RunBrief, RunId, RunKind, RunSeries, RunState, Tool};
 use crate::model::seen::{SeenSeries, SeenTarget};
 use crate::model::target::{History, TargetName};
 use crate::model::units::Moment;
@@ -16,6 +16,7 @@ use crate::work::catalog::{Catalog, series_of};
 use crate::work::history::past::{Builder, NOTE_AGREES};
 use crate::work::history::seen::remembered;
 use crate::work::history::split::split;
+use crate::work::history::strays::place;
 use crate::work::history::view::{Emptied, HistoryView, SeriesKey, SeriesPast};
 use crate::work::join::{Joined, join};
 use crate::work::series::is_orphan;
@@ -69,6 +70,14 @@ pub(super) struct Row<'a> {
     pub server: Option<&'a Foreign>,
     /// Its runs are of a database of DBacked, and there are backups of DBacked that carry other names.
     pub aliased: bool,
+    /// No runs tell of what lies there, beside what runs of another server do.
+    pub untold: bool,
+    /// Runs beside those, which do not tell what they are of.
+    pub strays: Vec<&'a RunBrief>,
+    /// None of its runs tells what it is of.
+    pub nameless: bool,
+    /// Those of them that are told in other rows.
+    pub placed: HashSet<&'a RunId>,
     /// What of it once lay in which target.
     pub seen: Vec<(&'a TargetName, &'a SeenSeries)>,
 }
@@ -76,7 +85,8 @@ pub(super) struct Row<'a> {
 /// Puts the past of every series together.
 pub fn build(sources: &Sources<'_>) -> HistoryView {
     let joined = join(&sources.newest, sources.catalog);
-    let rows = split(rows(sources, &joined), sources, &joined);
+    let mut rows = split(rows(sources, &joined), sources, &joined);
+    place(&mut rows, sources);
     let mut view = HistoryView { at: sources.now, ..HistoryView::default() };
     view.runs = sources.told.iter().map(|series| series.runs).sum();
     let emptied =

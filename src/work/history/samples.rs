@@ -9,7 +9,7 @@ use crate::model::run::{Feed, Named, ObjectRef, Run, RunBrief, RunId, RunKind, R
 use crate::model::target::{FileLocation, History, Location, Object, Stamp, Target, TargetName};
 use crate::model::trust::{Answer, Inside, Proof, Rung, VerdictOutcome, Voucher};
 use crate::model::units::Moment;
-use crate::work::catalog::{Beside, Catalog, Listing, TargetState, TargetView, assemble, publish};
+use crate::work::catalog::{Beside, Catalog, Listing, Names, Ruled, TargetState, TargetView, assemble_named, publish};
 use crate::work::history::rows::{Depth, Sources, build};
 use crate::work::history::seen::seen;
 use crate::work::history::view::HistoryView;
@@ -75,6 +75,13 @@ fn proof(outcome: VerdictOutcome, reached: Rung, stamp: &Stamp) -> Proof {
 
 /// A catalog of these targets, all of them listed; a name with `!` behind it could not be.
 pub fn catalog(targets: &[(&str, Vec<Lies>)]) -> Catalog {
+    catalog_by(targets, &[])
+}
+
+/// The same in an estate with these rules.
+pub fn catalog_by(targets: &[(&str, Vec<Lies>)], rules: &[SeriesRule]) -> Catalog {
+    let ruled = Ruled::all(rules);
+    let names = Names { ruled: &ruled, ..Names::default() };
     let mut backups = vec![];
     let mut views = vec![];
     for (name, lies) in targets {
@@ -111,7 +118,7 @@ pub fn catalog(targets: &[(&str, Vec<Lies>)]) -> Catalog {
             .collect();
         let standing = |_: &_, stamp: &Stamp| proven.get(stamp).cloned();
         let known = Beside { look: &|_, _| None, proof: &standing, keys: &[], proof_max_age: i64::MAX, now: now() };
-        backups.extend(assemble(&target, &listing, &known));
+        backups.extend(assemble_named(&target, &listing, &known, names));
         views.push(TargetView { name: target.name.clone(), url: target.canonical_url(), state });
     }
     publish(backups, views, now(), 0)

@@ -42,6 +42,7 @@ fn first(backup: &Backup, catalog: &Catalog) -> SeenSeries {
         key: backup.key.clone(),
         databases: backup.databases.iter().take(DATABASES).cloned().collect(),
         at: catalog.at,
+        retired: None,
     }
 }
 

@@ -36,7 +36,8 @@ impl Active<'_> {
     }
 }
 
-/// Gives each of several servers in one row a row of its own. A rule of the estate says that it is one series.
+/// Gives each of several servers in one row a row of its own, and one to a server that tells nothing beside one that
+/// does. A rule of the estate says that it is one series.
 pub(super) fn split<'a>(
     rows: BTreeMap<SeriesKey, Row<'a>>,
     sources: &'a Sources<'_>,
@@ -48,13 +49,66 @@ pub(super) fn split<'a>(
             None if row.runs.len() > 1 => servers(&key, &row, sources, joined),
             _ => vec![],
         };
-        if servers.len() < 2 {
-            found.insert(key, row);
-        } else {
-            found.extend(parts(&key, &row, &servers, sources, joined));
+        let known = if row.rule.is_none() && servers.len() < 2 { untold(&row, sources, joined) } else { None };
+        match known {
+            Some(known) => found.extend(without_runs(key, row, &known)),
+            None if servers.len() < 2 => {
+                found.insert(key, row);
+            }
+            None => found.extend(parts(&key, &row, &servers, sources, joined)),
         }
     }
     found
+}
+
+/// Whether something writes there, by a rhythm of its own beside that of the runs, that tells of none: whose each
+/// backup is (0: of the runs, 1: of the other), as far as that is plain. Telemetry that is lost for some time, or every
+/// other night, is no such thing: then nothing lies beside.
+fn untold(row: &Row<'_>, sources: &Sources<'_>, joined: &Joined) -> Option<Vec<Option<usize>>> {
+    let of_runs = row.runs.iter().filter_map(|name| sources.briefs.get(*name)).flatten();
+    let mut briefs: Vec<&RunBrief> = of_runs.filter(|brief| brief.feed <= Feed::TraceStderr).collect();
+    briefs.sort_by_key(|brief| (brief.at, brief.feed));
+    let told = briefs.first()?.at..=briefs.last()?.at;
+    let pairs = pair(&row.backups, &briefs, joined);
+    let whose = row.backups.iter().zip(&pairs.of_backup).map(|(backup, run)| match run {
+        Some(_) => Some(0),
+        None => told.contains(&backup.taken.at).then_some(1),
+    });
+    let whose: Vec<Option<usize>> = whose.collect();
+    let times = |of: usize| -> Vec<i64> {
+        let own = row.backups.iter().zip(&whose).filter(|(_, whose)| **whose == Some(of));
+        own.map(|(backup, _)| backup.taken.at.0).collect()
+    };
+    let (own, other) = (times(0), times(1));
+    let period = regular(&own)?.min(regular(&other)?);
+    let beside = other.iter().filter(|at| {
+        let next = own.partition_point(|own| own < *at);
+        let near = own[next.saturating_sub(1)..].iter().take(2);
+        near.into_iter().any(|own| own.abs_diff(**at) < period.unsigned_abs() / 3)
+    });
+    (beside.count() * 10 >= other.len() * 9).then_some(whose)
+}
+
+/// The middle gap of times most of whose gaps are like it.
+fn regular(times: &[i64]) -> Option<i64> {
+    let mut gaps: Vec<i64> = times.windows(2).map(|two| two[1].saturating_sub(two[0])).collect();
+    gaps.sort_unstable();
+    let middle = *gaps.get(gaps.len() / 2).filter(|_| gaps.len() > ENOUGH)?;
+    let like = gaps.iter().filter(|gap| (**gap - middle).abs() <= middle / 4).count();
+    (like * 5 >= gaps.len() * 4).then_some(middle)
+}
+
+fn without_runs<'a>(key: SeriesKey, row: Row<'a>, known: &[Option<usize>]) -> [(SeriesKey, Row<'a>); 2] {
+    let name = Foreign::new([key.name.raw_bytes(), b" without runs"].concat());
+    let other = (SeriesKey { name, target: key.target.clone() }, Row { untold: true, ..Row::default() });
+    let backups = row.backups.clone();
+    let mut parts = [(key, Row { backups: vec![], ..row }), other];
+    let habits: Vec<Habit<'_>> = (0..parts.len()).map(|nth| Habit::of(nth, &backups, known)).collect();
+    for (backup, known) in backups.iter().zip(known) {
+        let nearest = || habits.iter().min_by_key(|habit| habit.distance(backup)).map_or(0, |habit| habit.server);
+        parts[known.unwrap_or_else(nearest)].1.backups.push(backup);
+    }
+    parts
 }
 
 /// The names of runs by server, where there are several at the same time.

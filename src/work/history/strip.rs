@@ -163,6 +163,7 @@ fn mark(series: &SeriesPast, from: Moment, to: Moment, now: Moment) -> Mark {
         made if made + missing > 1 && missing > 0 => Mark::Some,
         1 => single(series, points, slots.late, from, to),
         _ if odd(series, from, to) || points.iter().any(|point| point.kept == Kept::Bad) => Mark::Odd,
+        _ if points.iter().any(|point| is_lost(series, point)) => Mark::Odd,
         _ => Mark::All,
     }
 }
@@ -178,11 +179,17 @@ fn single(series: &SeriesPast, points: &[Point], late: bool, from: Moment, to: M
     match best {
         Some(Kept::Bad) => Mark::Odd,
         _ if odd(series, from, to) => Mark::Odd,
+        None if points.iter().any(|point| is_lost(series, point)) => Mark::Odd,
         Some(Kept::Good(Rung::Proven)) => Mark::Proven,
         Some(Kept::Good(_)) => Mark::Verified,
         _ if late => Mark::Late,
         _ => Mark::Ok,
     }
+}
+
+/// Whether what a run made is gone, and nothing that was made since is there: retention leaves the newest.
+fn is_lost(series: &SeriesPast, point: &Point) -> bool {
+    point.kept == Kept::Gone && series.newest().is_some_and(|newest| newest.at < point.at)
 }
 
 /// Whether a judgement of what was in a backup began in that time.

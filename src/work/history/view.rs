@@ -84,11 +84,11 @@ pub struct SeriesPast {
     pub expected: Vec<Foreign>,
     /// The server whose runs these are, by its own id.
     pub server: Option<Foreign>,
-    /// Only messages tell of it, and none of them names a place or a database: nobody can look for its backups.
-    pub hearsay: bool,
+    /// What is known of it that would make somebody look for its backups.
+    pub grounds: Grounds,
     /// When backups are due.
     pub rhythm: Rhythm,
-    /// How long after it is due one becomes late, in milliseconds: where only ends are known, with the time that it takes.
+    /// How long after it is due one becomes late, in milliseconds, with the time that it takes.
     pub grace: i64,
     /// What was tried, oldest first: every listed backup, and the newest runs.
     pub points: Vec<Point>,
@@ -104,8 +104,29 @@ pub struct SeriesPast {
     pub findings: Vec<Finding>,
     /// The names under which telemetry knows it.
     pub runs: Vec<Foreign>,
+    /// It is one of several servers that write under one naming.
+    pub beside_others: bool,
+    /// The targets into which no more of it are meant to come, as somebody said, and none did since.
+    pub retired: Vec<TargetName>,
+    /// What of the estate's rule for it could not be used, safe to draw.
+    pub remarks: Vec<String>,
     /// Verifications of our own, oldest first, as far as they are read.
     pub checks: Vec<Checked>,
+}
+
+/// What is known of a series that would make somebody look for its backups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grounds {
+    /// Backups lie or lay there, or the estate expects them.
+    Firm,
+    /// Only runs tell of it.
+    Told,
+    /// Only messages tell of it, and none of them names a place or a database.
+    Hearsay,
+    /// Its runs do not tell what they are of.
+    Nameless,
+    /// Its runs have only begun.
+    Begun,
 }
 
 /// One verification of our own.
@@ -240,7 +261,8 @@ impl Kept {
 impl SeriesPast {
     /// The newest backup that was made and is there.
     pub fn newest(&self) -> Option<&Point> {
-        self.points.iter().rev().find(|point| point.kept.is_listed() && point.kept != Kept::Bad)
+        let made = |point: &&Point| point.kept != Kept::Bad && point.outcome != Outcome::Open;
+        self.points.iter().rev().filter(|point| point.kept.is_listed()).find(made)
     }
 
     /// The newest good copy.

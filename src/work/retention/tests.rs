@@ -20,6 +20,7 @@ fn rules(retention: &str, pattern: Option<&str>) -> TargetRules {
     TargetRules {
         pattern: pattern.map(|pattern| NamePattern::read(pattern).unwrap()),
         retention: Some(Retention::parse(retention).unwrap()),
+        ..TargetRules::default()
     }
 }
 
@@ -32,7 +33,7 @@ fn backups(target: &Target, rules: &TargetRules, keys: &[&str]) -> Vec<Backup> {
     listing.take(keys.iter().map(object).collect());
     let now = Moment(0);
     let known = Beside { look: &|_, _| None, proof: &|_, _| None, keys: &[], proof_max_age: 0, now };
-    assemble_named(target, &listing, &known, rules.pattern.as_ref())
+    assemble_named(target, &listing, &known, rules.names())
 }
 
 /// What the prune of one target means for keys in it.

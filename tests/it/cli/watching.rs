@@ -376,6 +376,34 @@ fn what_was_wiped_is_critical_until_somebody_says_that_it_was_meant() {
 }
 
 #[test]
+fn what_is_meant_to_come_no_more_is_not_asked_about_until_it_comes() {
+    let home = home();
+    night(&home, "legacy", 300, &dump(10));
+    let stale = listed(&home, &[]);
+    assert_eq!(stale.code, 2, "{stale:?}");
+    assert!(stale.out.contains("if no more are meant to come: --retire nas:legacy"), "{stale:?}");
+    let wrong = listed(&home, &["--retire", "nas:nothing"]);
+    assert_eq!(wrong.code, 3, "{wrong:?}");
+    let retired = listed(&home, &["--retire", "nas:legacy"]);
+    assert_eq!((retired.code, retired.err.contains("retired: nas:legacy: 1 backup")), (0, true), "{retired:?}");
+    for more in [&[][..], &["--series", "legacy"], &["--target", "nas"]] {
+        let fine = listed(&home, more);
+        assert_eq!((fine.code, fine.out.contains("1 series retired")), (0, true), "{fine:?}");
+    }
+    assert!(home.run(&["audit", "--json"]).out.contains("check.retire"));
+    let past = home.run(&["history", "--judgements", "--json", "--series", "legacy"]).lines();
+    assert!(past.iter().all(|line| !["late", "no_good_backup"].contains(&line["code"].as_str().unwrap())), "{past:?}");
+    // It is missed where it is gone, and asked about again once one comes.
+    night(&home, "legacy", 3, &dump(10));
+    assert_eq!(listed(&home, &[]).code, 2);
+    assert_eq!(listed(&home, &["--retire", "*:leg*"]).code, 0);
+    wipe(&home, "legacy");
+    let wiped = listed(&home, &[]);
+    assert_eq!((wiped.code, wiped.out.contains("all 2 backups on nas are gone")), (2, true), "{wiped:?}");
+    assert_eq!(listed(&home, &["--forget", "nas:legacy"]).code, 0);
+}
+
+#[test]
 fn a_target_in_which_nothing_lies_any_more_is_critical_whatever_lay_in_it() {
     let home = home();
     fs::create_dir(home.path("etc")).unwrap();

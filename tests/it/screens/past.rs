@@ -21,7 +21,7 @@ use breakglass::tui::past::{Older, PastNews};
 use breakglass::tui::theme::Palette;
 use breakglass::tui::world::World;
 use breakglass::work::check::{CheckReport, Heard, State, Subject, TargetCheck};
-use breakglass::work::history::view::Inside;
+use breakglass::work::history::view::{Grounds, Inside};
 use breakglass::work::history::waterfall::Waterfall;
 use breakglass::work::history::{
     Fate, HistoryView, Kept, Outcome, Point, Rhythm, RunDetail, SeriesKey, SeriesPast, Slot,
@@ -97,7 +97,10 @@ fn series(name: &str, target: &str, (cron, every, count): (&str, i64, usize), ne
         databases: vec![Foreign::from(name)],
         expected: vec![Foreign::from(name)],
         server: None,
-        hearsay: false,
+        grounds: Grounds::Firm,
+        remarks: vec![],
+        retired: vec![],
+        beside_others: false,
         rhythm: Rhythm::Cron(Schedule::parse(cron, None).unwrap()),
         points: points.into_iter().flatten().collect(),
         slots,
@@ -153,8 +156,12 @@ pub fn view(world: &World) -> HistoryView {
     let due = Moment::parse("2026-11-21 00:00:00").unwrap();
     let newest = Moment::parse("2026-11-20 23:00:03");
     let rhythm = ledger.rhythm.words();
-    ledger.judgements =
-        vec![judged(Severity::Warning, due, None, What::Late { due, overdue: 8 * HOUR, missed: 8, newest, rhythm })];
+    ledger.judgements = vec![judged(
+        Severity::Warning,
+        due,
+        None,
+        What::Late { due, overdue: 8 * HOUR, missed: 8, newest, rhythm, only: None },
+    )];
     let mut forum = series("forum", "offsite", ("0 4 * * *", DAY, 60), "2026-11-20 04:00:00", "oooXXXXX");
     let reason = Some(Foreign::from("Access denied for user 'backup'@'10.0.3.7' (using password: YES)"));
     forum.judgements = vec![

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use breakglass::model::audit::ChainState;
 use breakglass::model::backup::{
-    Backup, BackupId, Basis, Compression, Format, Metadata, MetadataFacts, Opens, Shape, Taken, TakenFrom,
+    Backup, BackupId, Basis, Compression, Format, Metadata, MetadataFacts, Opens, Shape, Taken, TakenFrom, Zone,
 };
 use breakglass::model::foreign::Foreign;
 use breakglass::model::retention::{Nearness, Prune, PruneAt};
@@ -64,7 +64,7 @@ pub fn backup(n: u64, database: &str, target: &str, at: Moment, size: u64) -> Ba
         },
         history: History::Current,
         storage: Storage::default(),
-        taken: Taken { at, from: TakenFrom::Metadata, offset: None },
+        taken: Taken { at, from: TakenFrom::Metadata, offset: None, zone: Zone::Written },
         series: Foreign::from(format!("dbacked:{database}@{target}")),
         databases: vec![Foreign::from(database)],
         databases_known: true,
@@ -272,7 +272,7 @@ pub fn pruned() -> World {
         made.shape =
             Shape { format: Format::Databacker, compression: Compression::Gzip, basis: Basis::Bytes, seal: None };
         made.metadata = Metadata::NotApplicable;
-        made.taken = Taken { at, from: TakenFrom::Name, offset: Some(120) };
+        made.taken = Taken { at, from: TakenFrom::Name, offset: Some(120), zone: Zone::Written };
         let prune = Prune { rule: "30d".into(), by: TargetName::new("nas").unwrap(), tool, truth, when };
         made.findings.extend(finding(&prune));
         made.prune = Some(Box::new(prune));

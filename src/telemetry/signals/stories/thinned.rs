@@ -73,3 +73,58 @@ fn the_rhythm_of_a_thinned_past_is_that_of_its_newest_end() {
     let slower = Story::nightly().without(|nth| nth > 60 && nth % 7 != 5).unplanned();
     assert_eq!(slower.rhythm.word(), "daily", "most of what is known is daily");
 }
+
+#[test]
+fn backups_by_hand_wake_nobody_before_the_older_gaps_are_over() {
+    // Every Tuesday, and three on days in a row, so many hours after the last of those.
+    let story = |gap: i64| {
+        let mut story = Story::nightly().without(|nth| nth % 7 != 1 || nth > 80);
+        let last = story.attempts[story.attempts.len() - 1].at;
+        let by_hand = (0..3).map(|nth| night(500, Moment(last.0 + (gap + nth * 24) * HOUR)));
+        story.attempts.extend(by_hand);
+        story.unplanned()
+    };
+    let after = |gap: i64, hours: i64| {
+        let mut story = story(gap);
+        story.now = Moment(story.attempts[story.attempts.len() - 1].at.0 + hours * HOUR);
+        story.standing().into_iter().find(|(code, _)| *code == "late").map(|(_, severity)| severity)
+    };
+    assert_eq!((after(51, 27), after(51, 80)), (None, None), "the gap before them is no multiple of a day");
+    assert_eq!(after(48, 30), Some(Severity::Warning));
+    assert_eq!(after(48, 100), Some(Severity::Warning), "three have not come, and two gaps alone say so");
+    assert_eq!(after(48, 200), Some(Severity::Critical));
+}
+
+#[test]
+fn a_new_habit_takes_days_and_not_only_a_few_backups() {
+    // An hourly series that has lost most of its bytes so many hours ago.
+    let hourly = |factor: f64, hours: usize| {
+        let attempts = (0..480).map(|nth| {
+            let mut it = night(nth, Moment(at("2026-11-01 03:00").0 + nth as i64 * HOUR));
+            it.bytes = it.bytes.map(|bytes| if nth + hours >= 480 { (bytes as f64 * factor) as u64 } else { bytes });
+            it
+        });
+        let attempts: Vec<Attempt> = attempts.collect();
+        let now = Moment(attempts[479].at.0 + HOUR / 2);
+        Story { attempts, now, ..Story::nightly() }.unplanned().standing()
+    };
+    for hours in [1, 4, 15, 48, 66] {
+        assert_eq!(hourly(0.25, hours), [("shrunk", Severity::Warning)], "{hours} hours");
+    }
+    assert_eq!(hourly(0.25, 96), [], "four days are a habit");
+    for hours in [4, 15, 96, 300] {
+        assert_eq!(hourly(0.01, hours), [("shrunk", Severity::Critical)], "{hours} hours");
+    }
+    assert_eq!(hourly(0.01, 360), []);
+    // Nightly ones by their nights.
+    let nights = |count: usize| {
+        let small = Story::nightly().each(move |nth, it| {
+            if nth + count >= NIGHTS {
+                it.bytes = it.bytes.map(|bytes| bytes / 4);
+            }
+        });
+        small.standing()
+    };
+    assert_eq!(nights(3), [("shrunk", Severity::Warning)]);
+    assert_eq!(nights(5), []);
+}

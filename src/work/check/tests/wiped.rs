@@ -39,6 +39,54 @@ fn a_series_that_was_wiped_is_critical_in_every_setting() {
 }
 
 #[test]
+fn what_a_rule_gathers_in_two_targets_is_missed_in_each() {
+    let shop = || shop("2026-11-21 03:00");
+    let stray = || vec![Lies { key: "notes.txt".into(), size: 5, written: now(), proof: None, inside: vec![] }];
+    let rules = [rule("shop", "*:dbacked_shop_*", &["shop"])];
+    let (before, left) =
+        (catalog(&[("offsite", shop()), ("nas", shop())]), catalog(&[("offsite", stray()), ("nas", shop())]));
+    let past = history_after(&before, &left, (&[], &rules), now());
+    let asked = |targets: &[&str]| {
+        let targets = targets.iter().map(|name| TargetName::new(name).unwrap()).collect();
+        check(&left, &past, &Wants { targets, ..wants() })
+    };
+    for (targets, state) in [(&[][..], State::Critical), (&["offsite"][..], State::Critical), (&["nas"][..], State::Ok)]
+    {
+        let report = asked(targets);
+        assert_eq!(report.state, state, "{targets:?}: {}", report.words);
+        assert_eq!(
+            report.words.contains("shop: all 20 backups on offsite are gone"),
+            state == State::Critical,
+            "{}",
+            report.words
+        );
+        assert_eq!(report.databases.len(), 1, "{}", report.words);
+    }
+    assert_eq!(asked(&[]).databases[0].age_seconds, Some(5 * 3600), "the other copy is fresh");
+}
+
+#[test]
+fn one_of_several_that_a_rule_gathers_is_missed_by_its_name() {
+    let both = || [shop("2026-11-21 03:00"), whole(nightly("crm", 9, "2026-11-21 01:00"))].concat();
+    for databases in [&[][..], &["shop", "crm"]] {
+        let rules = [rule("all", "offsite:*", databases)];
+        let wiped = after(&[("offsite", both())], &[("offsite", shop("2026-11-21 03:00"))], &rules);
+        let states: Vec<(&str, State)> = wiped.databases.iter().map(|it| (it.name.as_str(), it.state)).collect();
+        assert_eq!(states, [("crm", State::Critical), ("shop", State::Ok)], "{}", wiped.words);
+        assert!(wiped.words.contains("crm: all 9 backups of crm on offsite are gone"), "{}", wiped.words);
+        assert_eq!(after(&[("offsite", both())], &[("offsite", both())], &rules).state, State::Ok);
+    }
+    // What goes on under another name is not gone.
+    let renamed: Vec<Lies> = shop("2026-11-21 06:00")
+        .into_iter()
+        .map(|it| Lies { key: format!("shop-{}.sql.gz", it.written.day()), ..it })
+        .collect();
+    let rules = [rule("all", "offsite:*", &[])];
+    let report = after(&[("offsite", shop("2026-11-20 03:00"))], &[("offsite", renamed)], &rules);
+    assert!(!report.words.contains("gone"), "{}", report.words);
+}
+
+#[test]
 fn a_target_that_was_emptied_is_critical_and_one_that_was_always_empty_is_not() {
     let stray = || vec![Lies { key: "notes.txt".into(), size: 5, written: now(), proof: None, inside: vec![] }];
     let fine = || ("nas", shop("2026-11-21 03:00"));

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::judgement::{PruneFault, What};
+use crate::model::judgement::{Judgement, PruneFault, What};
 use crate::model::run::{PrunedTarget, RunState};
 use crate::telemetry::signals::attempt::Outcome;
 use crate::telemetry::signals::rhythm::Rhythm;
@@ -89,6 +89,57 @@ fn an_object_between_runs_that_no_run_made_is_told() {
         silent.map(|point| point.at).collect()
     };
     assert_eq!(odd(&past), [at("2026-11-18 03:00")], "and it stands on that very object");
+}
+
+#[test]
+fn nights_whose_backups_are_gone_though_older_ones_are_there_are_no_good_nights() {
+    let lies = nightly("shop", 20, "2026-11-21 03:00");
+    // As a container names the place, which is none of the estate's.
+    let inside = |it: &crate::work::history::samples::Lies| {
+        let mut run = leaving(run("mysql:all:5c0e", Moment(it.written.0 - 660_000), RunState::Ok), "nas", &it.key);
+        run.objects[0].target = Some("file:///backup".into());
+        run.objects[0].bytes = Some(it.size);
+        run
+    };
+    let runs: Vec<Run> = lies.iter().map(inside).collect();
+    // Retention has taken the oldest three, nobody knows who the newest five.
+    let past = history(&catalog(&[("offsite", lies[3..15].to_vec())]), &runs, &[]);
+    let shop = past.series.iter().find(|series| series.key.to_string() == "offsite:shop").unwrap();
+    assert_eq!(drawn(shop, Zoom::Day, "2026-11-01", 22), format!(" {}!!!!! ", "o".repeat(15)));
+}
+
+#[test]
+fn a_server_without_telemetry_beside_one_that_has_it_is_a_series_of_its_own() {
+    let lies = |minutes: i64, nights: std::ops::Range<i64>| -> Vec<crate::work::history::samples::Lies> {
+        let one = |ago: i64| {
+            let taken = Moment(at("2026-11-21 03:00").0 - ago * DAY + minutes * 60_000);
+            let key = format!("db_backup_{}:00Z.tgz", taken.minute().replace(' ', "T"));
+            let written = Moment(taken.0 + 60_000);
+            crate::work::history::samples::Lies { key, size: 1000, written, proof: None, inside: vec![] }
+        };
+        nights.rev().map(one).collect()
+    };
+    let story = |told: &dyn Fn(i64) -> bool, others: Vec<crate::work::history::samples::Lies>| {
+        let own = lies(0, 0..30);
+        let runs: Vec<Run> = (0..30)
+            .filter(|ago| told(*ago))
+            .map(|ago| {
+                let began = Moment(at("2026-11-21 03:00").0 - ago * DAY);
+                leaving(run("mysql:all:5c0e", began, RunState::Ok), "nas", &own[29 - ago as usize].key)
+            })
+            .collect();
+        let past = history(&catalog(&[("nas", [own, others].concat())]), &runs, &[]);
+        let late = |series: &SeriesPast| codes(series).contains(&"late");
+        past.series.iter().map(|it| (it.label.clone(), it.points.len(), late(it))).collect::<Vec<_>>()
+    };
+    let own = |count| ("db_backup".to_owned(), count, false);
+    let other = |count, late| ("db_backup without runs".to_owned(), count, late);
+    assert_eq!(story(&|_| true, lies(15, 0..30)), [own(30), other(30, false)]);
+    assert_eq!(story(&|_| true, lies(15, 10..30)), [own(30), other(20, true)], "it stopped");
+    // Telemetry that was lost for some nights, or for every other one, and a few by hand, are no second server.
+    assert_eq!(story(&|ago| !(8..16).contains(&ago), vec![]), [own(30)]);
+    assert_eq!(story(&|ago| ago % 2 == 0, vec![]), [own(30)]);
+    assert_eq!(story(&|_| true, lies(200, 12..15)), [own(33)]);
 }
 
 #[test]
@@ -309,6 +360,24 @@ fn dumps_of_two_databases_under_one_rule_are_not_each_other_s_measure() {
     let [all] = &past.series[..] else { panic!("{past:?}") };
     let odd = |code: &&str| matches!(*code, "grown" | "shrunk" | "database_vanished" | "database_appeared");
     assert!(!codes(all).iter().any(odd), "{:?}", all.judgements);
+}
+
+#[test]
+fn one_of_the_databases_of_a_rule_that_stopped_is_late_by_its_name() {
+    let story = |crm: &str, cron: bool| {
+        let lies = [nightly("shop", 30, "2026-11-21 03:00"), nightly("crm", 26, crm)].concat();
+        let mut rule = rule("all", "nas:*", &["shop", "crm"]);
+        rule.cron = rule.cron.filter(|_| cron);
+        let past = history(&catalog(&[("nas", whole(lies))]), &[], &[rule]);
+        let [all] = &past.series[..] else { panic!("{past:?}") };
+        all.judgements.iter().filter(|judged| judged.stands()).map(Judgement::words).collect::<Vec<_>>()
+    };
+    for cron in [true, false] {
+        let late = story("2026-11-17 03:00", cron);
+        assert_eq!(late.len(), 1, "{late:?}");
+        assert!(late[0].starts_with("crm: late by 3d05h: due 2026-11-18 03:00 UTC (daily"), "{late:?}");
+        assert_eq!(story("2026-11-21 03:00", cron), [""; 0]);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use breakglass::model::backup::{Basis, Compression, Format, Metadata, Opens, Shape, Taken, TakenFrom};
+use breakglass::model::backup::{Basis, Compression, Format, Metadata, Opens, Shape, Taken, TakenFrom, Zone};
 use breakglass::model::foreign::Foreign;
 use breakglass::model::plan::{
     Estimate, Part, PlanFinding, PlanSource, RestorePlan, Rewrite, SinkState, Stance, Step, StepEffect,
@@ -31,7 +31,7 @@ pub fn archived() -> World {
         seal: Some(Seal::new(SealScheme::RawKey)),
     };
     made.metadata = Metadata::NotApplicable;
-    made.taken = Taken { at, from: TakenFrom::Name, offset: Some(120) };
+    made.taken = Taken { at, from: TakenFrom::Name, offset: Some(120), zone: Zone::Written };
     made.opens = Opens::Unknown;
     let mut read = proof(&made, Rung::Whole, 2);
     let part = |name: &str, bytes, tables: u64| {
