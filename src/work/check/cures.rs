@@ -1,14 +1,12 @@
 //! What would end an alarm for good, where that may be a misunderstanding.
 //!
 //! Names like `shop-Mon` to `shop-Sun` or `shop.1` to `shop.6` may be places in a rotation, and dates that nobody reads;
-//! whether they are that or databases only whoever gave them knows: `shop1` and `shop2` may be two. A series that comes
-//! less often than it did may have been meant to. So both stay alarms, and say what is to be written down.
+//! whether they are that or databases only whoever gave them knows: `shop1` and `shop2` may be two. So they stay alarms,
+//! and say what is to be written down.
 
 use std::collections::BTreeMap;
 
-use crate::model::judgement::What;
 use crate::model::target::TargetName;
-use crate::telemetry::signals::rhythm::Rhythm;
 use crate::work::check::{State, Subject};
 use crate::work::history::view::{HistoryView, SeriesPast};
 
@@ -57,22 +55,8 @@ const WORDS: [&str; 38] = [
     "dec",
 ];
 
-/// Says it of what is not fine.
+/// Says of what is not fine, and is named like others that lie there once each, how they would be one.
 pub(super) fn explain(databases: &mut [Subject], history: &HistoryView) {
-    rotations(databases, history);
-    for series in history.series.iter().filter(|series| matches!(series.rhythm, Rhythm::Habit(_))) {
-        let Some(late) = series.judgements.iter().find(|it| it.stands() && matches!(it.what, What::Late { .. })) else {
-            continue;
-        };
-        let words = late.words();
-        for subject in databases.iter_mut().filter(|it| it.reasons.contains(&words)) {
-            subject.reasons.push("if that was changed on purpose: cron in [series.NAME]".to_owned());
-        }
-    }
-}
-
-/// What is named like others that lie there once each, and how they would be one.
-fn rotations(databases: &mut [Subject], history: &HistoryView) {
     let mut alike: BTreeMap<(&TargetName, String), Vec<&SeriesPast>> = BTreeMap::new();
     for series in history.series.iter().map(AsRef::as_ref) {
         let listed = series.points.iter().filter(|point| point.kept.is_listed()).count();

@@ -102,18 +102,6 @@ fn an_alarm_over_names_of_a_rotation_names_its_cure() {
 }
 
 #[test]
-fn an_alarm_by_habit_says_how_another_rhythm_is_told() {
-    let asked = Wants { max_age: None, ..wants() };
-    let words = |rules: &[crate::disk::estate::SeriesRule]| {
-        let listed = catalog(&[("nas", shop("2026-11-17 03:00"))]);
-        check(&listed, &history(&listed, &[], rules), &asked).words
-    };
-    assert!(words(&[]).contains("if that was changed on purpose: cron in [series.NAME]"), "{}", words(&[]));
-    let ruled = words(&[rule("shop", "nas:*", &["shop"])]);
-    assert!(ruled.contains("late by") && !ruled.contains("on purpose"), "{ruled}");
-}
-
-#[test]
 fn the_end_of_a_long_dump_is_no_later_in_check_than_in_the_history() {
     // Due at 03:00, and every night two hours long; nothing but the object's own time is known.
     let lies: Vec<Lies> = (0..20)
