@@ -235,7 +235,14 @@ impl Verb {
 pub fn parse(raw: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
     let raw: Vec<OsString> = raw.into_iter().collect();
     let printer = || Printer::new(if wants_json(&raw) { Form::Json } else { Form::Text });
+    // Monitors read the first line of standard output.
+    let unknown = |why: &str| {
+        if asks_check(&raw) && !wants_json(&raw) {
+            drop(printer().line(&check::unknown(why)));
+        }
+    };
     let refuse = |error: CliError| {
+        unknown(&error.to_string());
         printer().failure(&error.report());
         if asks_check(&raw) { State::Unknown.code() } else { exit::of_fault(error.fault()) }
     };
@@ -248,10 +255,13 @@ pub fn parse(raw: impl IntoIterator<Item = OsString>) -> Result<Args, u8> {
         Err(error) => {
             // clap repeats what was typed, which may have come from a hostile file name.
             let text: Vec<String> = error.render().to_string().lines().map(escape).collect();
+            let what = text.first().map_or("", |line| line.strip_prefix("error: ").unwrap_or(line));
             match wants_json(&raw) {
-                false => eprintln!("{}", text.join("\n").trim_end()),
+                false => {
+                    unknown(what);
+                    eprintln!("{}", text.join("\n").trim_end());
+                }
                 true => {
-                    let what = text.first().map_or("", |line| line.strip_prefix("error: ").unwrap_or(line));
                     refuse(CliError::usage(what, "see breakglass --help"));
                 }
             }

@@ -51,7 +51,7 @@ pub async fn run(door: &Door, args: CheckArgs) -> Result<u8, Report> {
         Err(report) if door.cancel.is_cancelled() => Err(report),
         Err(report) => {
             match door.printer().form() {
-                Form::Text => door.printer().line(&format!("{}: {}", State::Unknown.word(), report.headline))?,
+                Form::Text => drop(door.printer().line(&unknown(&report.headline))),
                 Form::Json => {}
             }
             door.printer().failure(&report);
@@ -59,6 +59,11 @@ pub async fn run(door: &Door, args: CheckArgs) -> Result<u8, Report> {
         }
         answered => answered,
     }
+}
+
+/// The line of a question that cannot be answered.
+pub(super) fn unknown(why: &str) -> String {
+    format!("{}: {why}", State::Unknown.word())
 }
 
 async fn answer(door: &Door, args: CheckArgs) -> Result<u8, Report> {
@@ -85,9 +90,12 @@ async fn answer(door: &Door, args: CheckArgs) -> Result<u8, Report> {
     }
     let CheckArgs { max_age, min_trust, series, .. } = CheckArgs { forget: vec![], retire: vec![], ..args };
     let report = door.waited(session.check(Wants { max_age, min_trust, targets, series })).await??;
-    match door.printer().form() {
-        Form::Json => door.printer().json(&report)?,
-        Form::Text => door.printer().line(&report.line())?,
-    }
-    Ok(report.state.code())
+    let told = match door.printer().form() {
+        Form::Json => door.printer().json(&report),
+        Form::Text => door.printer().line(&report.line()),
+    };
+    let Err(unwritten) = told else { return Ok(report.state.code()) };
+    // What nobody can read is not fine; what is critical stays that.
+    door.printer().failure(&unwritten);
+    Ok(report.state.max(State::Unknown).code())
 }

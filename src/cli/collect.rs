@@ -139,6 +139,10 @@ fn in_words(arrived: &Arrived) -> String {
     also(arrived.spans_foreign, "spans of other programs");
     also(arrived.requests_refused, "requests refused");
     also(arrived.requests_put_off, "requests put off");
+    also(
+        arrived.connections_foreign,
+        "connections refused that spoke gRPC or TLS (set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf, and http:// without a certificate here)",
+    );
     parts.join(", ")
 }
 

@@ -58,6 +58,8 @@ pub struct Counts {
     pub refused: AtomicU64,
     /// Requests that were put off: too many, or no room.
     pub put_off: AtomicU64,
+    /// Connections that spoke another protocol: HTTP/2, as gRPC does, or TLS where there is none.
+    pub foreign: AtomicU64,
 }
 
 impl Counts {

@@ -7,6 +7,7 @@
 mod answer;
 mod body;
 mod error;
+mod foreign;
 mod limits;
 mod patient;
 mod request;

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::{Answer, empty, failure, later, of_refusal, of_reply};
 use super::body::{self, Pool};
+use super::foreign::{Speaks, refuse_http2, speaks};
 use super::limits::{Counts, Limits, Rate};
 use super::patient::Patient;
 use super::request::{Asked, asked};
@@ -118,11 +119,28 @@ struct Visit {
 impl Visit {
     async fn run(self, stream: TcpStream, tls: Option<TlsAcceptor>, cancel: CancellationToken) {
         let _ = stream.set_nodelay(true);
-        let stream = Patient::new(stream, self.desk.limits.body);
         tokio::select! {
             () = self.seat.leave.cancelled() => {} // somebody else needs the place more
-            () = self.welcome(stream, tls, cancel) => {}
+            () = self.greet(stream, tls, cancel) => {}
         }
+    }
+
+    async fn greet(&self, stream: TcpStream, tls: Option<TlsAcceptor>, cancel: CancellationToken) {
+        if tls.is_none() {
+            let first = tokio::select! {
+                () = cancel.cancelled() => return,
+                first = tokio::time::timeout(self.desk.limits.head, speaks(&stream)) => first,
+            };
+            let Ok(Ok(speaks)) = first else { return };
+            if speaks != Speaks::Http {
+                Counts::add(&self.desk.counts.foreign);
+            }
+            if speaks == Speaks::Http2 {
+                let _ = tokio::time::timeout(self.desk.limits.body, refuse_http2(stream)).await;
+                return;
+            }
+        }
+        self.welcome(Patient::new(stream, self.desk.limits.body), tls, cancel).await;
     }
 
     async fn welcome(&self, stream: Patient<TcpStream>, tls: Option<TlsAcceptor>, cancel: CancellationToken) {

@@ -6,6 +6,7 @@ use crate::model::seal::{Seal, SealScheme};
 use crate::model::units::Moment;
 
 mod databacker;
+mod loose;
 mod pattern;
 
 pub use databacker::{DatabackerName, Dated, NameTime, databacker_name, may_hold_all, member_schema, prune_time};
@@ -88,8 +89,10 @@ pub fn dated_name(key: &Foreign) -> Option<NameFacts> {
     let starts = || (0..stem.len()).rev().filter(|at| digit(*at) && (*at == 0 || !digit(at - 1)));
     let whole = starts().find_map(|at| Some((at, date(stem, at)?)));
     let short = || starts().find_map(|at| Some((at, short_date(stem, at).or_else(|| since_1970(stem, at))?)));
+    // Behind a date of another order six digits are a time.
+    let short = || loose::around(stem).map_or_else(short, |_| None);
     let (start, (fields, end, exact)) = whole.or_else(short)?;
-    let (before, after) = (trim(&stem[..start]), trim(&stem[end..]));
+    let (before, after) = loose::without_day(trim(&stem[..start]), trim(&stem[end..]));
     let naming = match (before, after) {
         (naming, b"") | (b"", naming) => naming.to_vec(),
         (before, after) => [before, b"-", after].concat(),
@@ -109,9 +112,12 @@ pub fn databacker_like(key: &Foreign) -> bool {
     packed || databacker_name(key).is_some()
 }
 
-/// The naming of a plain dump without a date: its name without extensions.
+/// The naming of a plain dump without a date that can be read: its name without extensions, and without what looks like
+/// a date with the day or the month first.
 pub fn stem(key: &Foreign) -> Foreign {
-    Foreign::new(trim(split_extensions(base(key.raw_bytes())).0))
+    let (stem, _) = split_extensions(base(key.raw_bytes()));
+    let named = loose::around(stem).filter(|naming| !naming.is_empty());
+    named.map_or_else(|| Foreign::new(trim(stem)), Foreign::new)
 }
 
 /// The format that a name suggests; shown with `?` until bytes have spoken.
@@ -246,10 +252,12 @@ fn clock(stem: &[u8], at: usize) -> Option<([u16; 3], usize)> {
     let (time, end) = match run {
         4 => ([pick(at)?, pick(at + 2)?, 0], at + 4),
         6 => ([pick(at)?, pick(at + 2)?, pick(at + 4)?], at + 6),
+        2 if hour_and_minute(stem, at + 2) => ([pick(at)?, pick(at + 3)?, 0], at + 6),
         2 if separated(stem, at + 2, 2) => {
             let more = separated(stem, at + 5, 2);
             let second = if more { pick(at + 6)? } else { 0 };
-            ([pick(at)?, pick(at + 3)?, second], at + if more { 8 } else { 5 })
+            let end = at + if more { 8 } else { 5 };
+            ([pick(at)?, pick(at + 3)?, second], end + if more { fraction(stem, end) } else { 0 })
         }
         _ => return None,
     };
@@ -283,6 +291,17 @@ fn number(digits: &[u8]) -> Option<u16> {
         let digit = byte.is_ascii_digit().then(|| u16::from(byte - b'0'))?;
         sum.checked_mul(10)?.checked_add(digit)
     })
+}
+
+/// `h07m` behind the hour.
+fn hour_and_minute(stem: &[u8], at: usize) -> bool {
+    matches!(stem.get(at..at + 4), Some([b'h', a, b, b'm']) if a.is_ascii_digit() && b.is_ascii_digit())
+}
+
+/// How many bytes behind the seconds are a part of one: `.123`, `.123456`.
+fn fraction(stem: &[u8], end: usize) -> usize {
+    let digits = stem.get(end + 1..).map_or(0, |rest| rest.iter().take_while(|it| it.is_ascii_digit()).count());
+    if stem.get(end) == Some(&b'.') && (3..=9).contains(&digits) { digits + 1 } else { 0 }
 }
 
 /// Year, month, day, hour, minute, second as UTC.
@@ -349,6 +368,15 @@ mod tests {
         assert_eq!(plain("all 2026-11-21 03:00.sql"), pair("all", "2026-11-21 03:00:00"));
         assert_eq!(plain("x-2026-11-21-9999.sql"), pair("x-9999", "2026-11-21 00:00:00"));
         assert_eq!(plain("mybackup-20261005_160000.tar.gz"), pair("mybackup", "2026-10-05 16:00:00"));
+        assert_eq!(plain("daily_shop_2026-11-22_06h25m_Sunday.sql.gz"), pair("daily_shop", "2026-11-22 06:25:00"));
+        assert_eq!(plain("2026-11-22_06h25m.Sunday.shop.sql.gz"), pair("shop", "2026-11-22 06:25:00"));
+        assert_eq!(plain("sun-2026-11-22.sql"), pair("sun", "2026-11-22 00:00:00"));
+        assert_eq!(plain("shop_2026-11-22_12-37-41.123456.sql"), pair("shop", "2026-11-22 12:37:41"));
+        for (key, naming) in
+            [("a/shop_22-11-2026.sql.gz", "shop"), ("shop.sql", "shop"), ("22-11-2026.sql", "22-11-2026")]
+        {
+            assert_eq!(stem(&Foreign::from(key)).to_string(), naming, "{key}");
+        }
         assert_eq!(plain("shop_261121.sql.gz"), pair("shop", "2026-11-21 00:00:00"));
         assert_eq!(plain("261121_0300-shop.sql.gz"), pair("shop", "2026-11-21 03:00:00"));
         assert_eq!(plain("shop_20261121_201105.sql.gz"), pair("shop", "2026-11-21 20:11:05"), "no second date");

@@ -10,7 +10,7 @@ use crate::model::run::{Feed, RunBrief, RunId, RunKind, RunState, Tool};
 use crate::model::units::Moment;
 use crate::report::Report;
 use crate::work::check::CheckReport;
-use crate::work::history::{Checked, HistoryView, Kept, Outcome, Point, RunDetail, SeriesKey, SeriesPast};
+use crate::work::history::{Checked, HistoryView, Kept, Outcome, PRUNED, Point, RunDetail, SeriesKey, SeriesPast};
 
 /// Everything that the History screen and its layers show.
 #[derive(Default)]
@@ -247,7 +247,7 @@ pub struct RunLine {
     pub outcome: Outcome,
     /// What a verification of our own came to; `None` for backups.
     pub check: Option<&'static str>,
-    /// What is odd about it, in few words.
+    /// What is odd about it, in few words; of what is gone, why that is as it should be.
     pub odd: Option<String>,
 }
 
@@ -308,6 +308,7 @@ fn odd(code: &str) -> Option<&'static str> {
     match code {
         "no_run" => Some("made by no run"),
         "size_differs" => Some("its run counted otherwise"),
+        PRUNED => Some("by a prune"),
         _ => None,
     }
 }

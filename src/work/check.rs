@@ -2,6 +2,7 @@
 //!
 //! Only what was listed just now counts; neither a cache nor telemetry makes a backup exist.
 
+mod cures;
 mod forget;
 mod standing;
 mod subjects;
@@ -161,6 +162,7 @@ pub fn check(catalog: &Catalog, history: &HistoryView, wants: &Wants) -> CheckRe
     let wanted = history.series.iter().map(Arc::as_ref).filter(|row| ask.wanted(row));
     let (retired, rows): (Vec<&SeriesPast>, Vec<&SeriesPast>) = wanted.partition(|row| ask.is_retired(row));
     let mut databases: Vec<Subject> = ask.subjects(&rows).iter().map(|(name, rows)| ask.subject(name, rows)).collect();
+    cures::explain(&mut databases, history);
     let found = !databases.is_empty();
     databases.extend(ask.unmet(&[&rows[..], &retired].concat(), catalog, found));
     // What was meant to end leaves nothing to be asked for.

@@ -10,41 +10,57 @@ use super::values::{Ends, length};
 /// Any of these must be in a text that announces a secret.
 static HINTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let words = "pass|pwd|secret|token|cred|sig|key|auth|cookie|sas|pw|jwt|identified|bearer|basic|-u|--user|redis";
+    let words = format!(r#"{words}|pin|sess|openssl|ldap|literal|/user|net\s+use|[\s"']-p"#);
     Regex::new(&format!("(?i-u:{words})")).ok()
 });
 
 /// A name and what stands between it and its value: `password: `, `"pass":`, `--pass `, `pass%3D`, `password is `.
 static NAME: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let between = r#"\\*["'`\])]*\s*(?:=>|:=|=+|:|%3[dD]|%3[aA]|,)\s*|\s+(?:is|was)\s+|\\*["'`]?\s+"#;
+    let mark = "=>|:=|=+|:|%(?:25)*3[dD]|%(?:25)*3[aA]|,";
+    let between = format!(r#"\\*(?:\[\d*)?["'`\])]*\s*(?:{mark})\s*|\s+(?:is|was)\s+|\\*["'`]?(?:\s|%(?:25)*20)+"#);
     Regex::new(&format!("([A-Za-z0-9_.-]*[A-Za-z0-9_])({between})")).ok()
 });
 
-/// What announces a secret without a name for it.
-static WORDS: LazyLock<Vec<(Regex, Ends)>> = LazyLock::new(|| {
+/// What announces a secret without a name for it, how it ends, and with what it does not begin: another argument.
+static WORDS: LazyLock<Vec<(Regex, Ends, &str)>> = LazyLock::new(|| {
     let user = r#"["']?[\s=,]*["']?[^\s:%"'=,@-][^\s:%"'=,]*[:%]"#;
+    let of_mysql = r"<(?:mysql|mariadb|mydumper|myloader|xtrabackup|mariabackup)\w*";
     let all = [
-        (r"(?i)<identified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?".to_owned(), Ends::Member),
-        (r"(?i)<set\s+password\s+for\s+\S+\s*=\s*(?:password\s*\(\s*)?".to_owned(), Ends::Member),
-        (r"(?i)<password\s*\(\s*".to_owned(), Ends::Member),
-        (r"(?i)<bearer\s+".to_owned(), Ends::Argument),
-        (r"<Basic\s+".to_owned(), Ends::Argument),
-        (format!(r#"(?:^|[\s"'`\[,(=])(?:-u|-U|--user|--proxy-user){user}"#), Ends::Argument),
-        (r"(?i)<openssl\b.*?\s-k\s+".to_owned(), Ends::Argument),
-        (r"(?i)<sshpass\s+(?:-v\s+)?-p\s*".to_owned(), Ends::Argument),
-        (r"(?i)<redis-cli\b.*?\s-a\s+".to_owned(), Ends::Argument),
+        (r"(?i)<identified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?".to_owned(), Ends::Member, ""),
+        (r"(?i)<set\s+password\s+for\s+\S+\s*=\s*(?:password\s*\(\s*)?".to_owned(), Ends::Member, ""),
+        (r"(?i)<password\s*\(\s*".to_owned(), Ends::Member, ""),
+        (r"(?i)<bearer\s+".to_owned(), Ends::Argument, ""),
+        (r"<Basic\s+".to_owned(), Ends::Argument, ""),
+        (format!(r#"(?:^|[\s"'`\[,(=])(?:-u|-U|--user|--proxy-user|--auth){user}"#), Ends::Argument, ""),
+        (r"(?i)<openssl\b.*?\s-k\s+".to_owned(), Ends::Argument, ""),
+        (r#"(?:^|[\s"'`\[,(=])-pass(?:in|out)?\s+"#.to_owned(), Ends::Argument, ""),
+        (format!(r"{of_mysql}\b[^|;&\n]*?\s-p\s+"), Ends::Argument, "-/"),
+        (format!(r#"{of_mysql}\b[^|;&\n]*?["']-p["']\s*,\s*"#), Ends::Member, "-/"),
+        (r"<ldap\w+\b[^|;&\n]*?\s-w\s*".to_owned(), Ends::Argument, ""),
+        (r"<lftp\b[^|;&\n]*?\s-u\s*[^\s,]+,".to_owned(), Ends::Argument, ""),
+        (r"--from-literal[=\s]+[\w.-]+=".to_owned(), Ends::Argument, ""),
+        (r"(?i)(?:<net\s+use|\\\\)[^|;&\n]*?\s/user:\S+\s+".to_owned(), Ends::Argument, "-/"),
+        (r"(?i)<net\s+use\s+\S+\s+\\\S+\s+".to_owned(), Ends::Argument, "-/"),
+        (r"(?i)<sshpass\s+(?:-v\s+)?-p\s*".to_owned(), Ends::Argument, ""),
+        (r"(?i)<redis-cli\b.*?\s-a\s+".to_owned(), Ends::Argument, ""),
     ];
     // A word begins behind the letter of an escape too.
     let whole = |pattern: String| Regex::new(&pattern.replace('<', r"(?:\b|\\[nrt])")).ok();
-    all.into_iter().filter_map(|(pattern, ends)| Some((whole(pattern)?, ends))).collect()
+    all.into_iter().filter_map(|(pattern, ends, others)| Some((whole(pattern)?, ends, others))).collect()
 });
 
 /// `{"name": "DB_PASS", "value": "..."}`, as containers are told of their variables.
 static PAIR: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let quote = r#"\\*["']?"#;
-    let pattern =
-        format!(r"(?i)\b(?:name|key){quote}\s*[=:]\s*{quote}([a-z0-9_.-]+){quote}\s*,\s*{quote}value{quote}\s*[=:]\s*");
+    let pattern = format!(
+        r"(?i)\b(?:name|key){quote}\s*[=:]\s*{quote}([a-z0-9_.-]+){quote}(?:\s*,\s*|\s+){quote}value{quote}\s*[=:]\s*"
+    );
     Regex::new(&pattern).ok()
 });
+
+/// `<password value="...`
+static ATTRIBUTE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"<([A-Za-z0-9_:.-]+)\s[^<>]*?\bvalue\s*=\s*").ok());
 
 /// `<password>...`
 static ELEMENT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"<([A-Za-z0-9_:.-]+)>([^<]+)").ok());
@@ -55,14 +71,18 @@ pub(super) fn hide(mut text: String) -> String {
         return text;
     }
     let by_pair = |_: &str, found: &Captures<'_>| is_secret_key(&found[1]).then_some(Ends::Member);
-    let passes: [(&LazyLock<Option<Regex>>, Announces); 2] = [(&NAME, &announced), (&PAIR, &by_pair)];
+    let passes: [(&LazyLock<Option<Regex>>, Announces<'_>); 3] =
+        [(&NAME, &announced), (&PAIR, &by_pair), (&ATTRIBUTE, &by_pair)];
     for (pattern, announces) in passes {
         if let Some(pattern) = pattern.as_ref() {
             text = without(text, pattern, announces);
         }
     }
-    for (pattern, ends) in WORDS.iter() {
-        text = without(text, pattern, &|_, _| Some(*ends));
+    for (pattern, ends, others) in WORDS.iter() {
+        text = without(text, pattern, &|text, found| {
+            let other = text[found.get_match().end()..].starts_with(|c| others.contains(c));
+            (!other).then_some(*ends)
+        });
     }
     match ELEMENT.as_ref().filter(|_| text.contains('<')) {
         Some(element) => element
@@ -110,7 +130,8 @@ fn announced(text: &str, found: &Captures<'_>) -> Option<Ends> {
         return None;
     }
     let flag = key.starts_with('-') || whole.starts_with('-');
-    if between.contains(['=', ':', '%']) {
+    let encoded_blank = between.ends_with("20");
+    if between.contains(['=', ':', '%']) && !encoded_blank {
         let lower = key.to_ascii_lowercase();
         let header = lower.ends_with("authorization") || lower.ends_with("cookie");
         let phrase = lower.ends_with("passphrase") && between.contains(':');
@@ -128,8 +149,22 @@ fn announced(text: &str, found: &Captures<'_>) -> Option<Ends> {
         "is" | "was" => (!tells_how(value)).then_some(Ends::Member),
         // What begins with a dash is the next argument.
         _ if flag => (!value.starts_with('-')).then_some(Ends::Argument),
+        _ if looks_secret(value) => Some(Ends::Member),
         _ => value.trim_start_matches('\\').starts_with(['"', '\'', '`']).then_some(Ends::Member),
     }
+}
+
+/// `password hunter2`, with nothing between: what follows is none of the words that people write there.
+fn looks_secret(value: &str) -> bool {
+    const LEAST: usize = 6;
+    const KINDS: [&str; 12] =
+        ["sha", "aes", "rsa", "md5", "ed25519", "x25519", "x509", "pkcs", "base64", "utf8", "mysql", "mariadb"];
+    let word = value.split(|c: char| c.is_whitespace() || ",;.\"'".contains(c)).next().unwrap_or_default();
+    let word = word.trim_end_matches([':', ')', ']']);
+    let plain = word.bytes().all(|byte| byte.is_ascii_graphic() && !b"/:=()[]{}<>".contains(&byte));
+    let has = |of: fn(&u8) -> bool| word.as_bytes().iter().any(of);
+    let kind = KINDS.iter().any(|kind| word.get(..kind.len()).is_some_and(|it| it.eq_ignore_ascii_case(kind)));
+    word.len() >= LEAST && plain && !kind && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
 }
 
 /// A name without what an escape before it has left: `\npass`, `%26pass`.
@@ -144,7 +179,7 @@ fn whole_word<'t>(before: &str, name: &'t str) -> &'t str {
 
 /// `password is required`: what stands there is no password.
 fn tells_how(value: &str) -> bool {
-    const WORDS: [&str; 16] = [
+    const WORDS: [&str; 21] = [
         "required",
         "missing",
         "wrong",
@@ -161,6 +196,11 @@ fn tells_how(value: &str) -> bool {
         "failed",
         "cannot",
         "unable",
+        "rejected",
+        "refused",
+        "denied",
+        "changed",
+        "accepted",
     ];
     let word: &str = value.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
     WORDS.contains(&word)

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// What a name holds anywhere, its parts put together.
-const ANYWHERE: [&str; 22] = [
+const ANYWHERE: [&str; 25] = [
     "password",
     "passwd",
     "passphrase",
@@ -28,6 +28,9 @@ const ANYWHERE: [&str; 22] = [
     "sharedkey",
     "masterkey",
     "storagekey",
+    "sshkey",
+    "sessionid",
+    "sessid",
 ];
 
 /// Words that end in `pass` and mean something else.
@@ -38,7 +41,7 @@ const OF_COUNTS: [&str; 9] = ["count", "counts", "limit", "limits", "ttl", "expi
 
 /// One of these is in every name that is looked at more closely: most are not.
 static HINTS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let secrets = "pass|pwd|pw|secret|token|cred|sig|key|auth|cookie|sas|jwt";
+    let secrets = "pass|pwd|pw|secret|token|cred|sig|key|auth|cookie|sas|jwt|pin|sess";
     Regex::new(&format!("(?i-u:{secrets}|statement|query|parameter|process|connection)")).ok()
 });
 
@@ -66,7 +69,7 @@ pub fn is_secret_key(key: &str) -> bool {
     };
     let token = words.iter().any(|word| word.ends_with("token")) && !OF_COUNTS.contains(&last);
     token
-        || matches!(last, "pw" | "sig" | "sas" | "jwt")
+        || matches!(last, "pw" | "sig" | "sas" | "jwt" | "pin" | "cred" | "creds")
         || last.ends_with("pwd")
         || (last.ends_with("pass") && !OTHERWISE.contains(&last))
 }

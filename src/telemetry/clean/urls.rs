@@ -133,7 +133,7 @@ fn closing(rest: &str, quote: char) -> usize {
 /// where it is no usual port and what looks like a host stands behind it.
 fn behind_digits(rest: &str, authority: &str, quote: Option<char>) -> usize {
     let port = authority.rsplit_once(':').map_or("", |(_, port)| port);
-    if authority.starts_with('[') || port.is_empty() || PORTS.contains(&port) {
+    if authority.starts_with('[') || port.is_empty() {
         return 0;
     }
     let reach = &rest[..rest.floor_char_boundary(REACH)];
@@ -142,7 +142,18 @@ fn behind_digits(rest: &str, authority: &str, quote: Option<char>) -> usize {
     let Some(at) = word.rfind('@') else { return 0 };
     let host = word[at + 1..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
     let is_host = host.len() < word.len() - at - 1 && host.starts_with(['/', ':']);
-    if is_host { at + 1 } else { 0 }
+    // Behind a usual port a folder may have such a name; one that looks like a password is taken for one.
+    let part = word[..at].strip_prefix(authority).unwrap_or_default();
+    let is_password = || {
+        let has = |of: fn(&u8) -> bool| part.as_bytes().iter().any(of);
+        let mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
+        mixed && part.len() > 6 && !part[1..].contains('/')
+    };
+    match PORTS.contains(&port) {
+        true if is_password() && (is_host || host.is_empty()) => at + 1,
+        false if is_host => at + 1,
+        _ => 0,
+    }
 }
 
 /// Whether this can be a host, perhaps with a port: then no password hides in it.

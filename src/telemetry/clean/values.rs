@@ -19,6 +19,10 @@ const BEHIND: &[u8] = b" \t\r\n,;:.)]}<>&|\\";
 pub(super) fn length(text: &str, ends: Ends) -> usize {
     let bytes = text.as_bytes();
     let (mut at, mut quoted, mut only) = (0, false, false);
+    // `<(echo secret)`, `$(cat file)`: what a shell puts there.
+    if [&b"<("[..], b"$(", b">("].iter().any(|opens| bytes.starts_with(opens)) {
+        at = memchr::memchr(b')', bytes).map_or(bytes.len(), |end| end + 1);
+    }
     while at < bytes.len() {
         let slashes = bytes[at..].iter().take_while(|byte| **byte == b'\\').count();
         match bytes.get(at + slashes) {
@@ -31,6 +35,11 @@ pub(super) fn length(text: &str, ends: Ends) -> usize {
                 }
                 (quoted, only) = (true, only || at == 0);
                 at = inside + closing(&bytes[inside..], *mark, slashes);
+                continue;
+            }
+            // A blank that a shell is told not to end at.
+            Some(b' ') if slashes == 1 && ends != Ends::Line => {
+                at += 2;
                 continue;
             }
             _ if slashes > 0 => {

@@ -1,6 +1,6 @@
 //! Sizes, durations and databases: what is in a backup beside what is usually in it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::model::backup::{Compression, Format};
 use crate::model::foreign::Foreign;
@@ -105,21 +105,22 @@ fn learn<'a>(known: &mut HashMap<Kind<'a>, Sealed>, measure: &mut Measure<'a>) {
 fn sizes(past: &Past<'_>) -> (Vec<Judgement>, Vec<Judgement>) {
     let mut watches: HashMap<Option<(Kind<'_>, Sealed)>, Watch> = HashMap::new();
     // What was usual of each naming when it was last known, however it was packed.
-    let mut usual: HashMap<Option<&Foreign>, (f64, u32)> = HashMap::new();
+    let mut usual: HashMap<Option<&Foreign>, (Option<_>, (f64, u32))> = HashMap::new();
     let mut lasting = Lasting::default();
     for (attempt, bytes, measure) in sized(past) {
         let kind = measure.map(|(like, seal)| ((&like.series, like.named_as), seal));
         let watch = watches.entry(kind).or_insert_with(|| Watch::new(SIZE_RATIO));
         let series = measure.map(|(like, _)| &like.series);
+        let young = watch.is_young(attempt.day());
+        let of_others = usual.get(&series).filter(|(known, _)| young && *known != kind).map(|(_, usual)| *usual);
         let judged = match watch.next(attempt.day(), bytes as f64) {
-            Place::Usual if watch.usual().is_none() => {
-                usual.get(&series).and_then(|known| tiny(attempt, bytes, *known))
-            }
-            Place::Usual => None,
+            Place::Usual => of_others.and_then(|known| tiny(attempt, bytes, known)),
             Place::Below(usual) => Some(shrunk(attempt, bytes, usual)),
             Place::Above(usual) => Some(grown(attempt, bytes, usual)),
         };
-        usual.extend(watch.usual().map(|known| (series, known)));
+        // Another packing says what is usual once it has lasted.
+        let told = watch.usual().filter(|_| of_others.is_none());
+        usual.extend(told.map(|known| (series, (kind, known))));
         lasting.add(attempt.at, judged);
     }
     (lasting.found, lasting.each)
@@ -177,17 +178,11 @@ fn times(past: &Past<'_>) -> (Vec<Judgement>, Vec<Judgement>) {
 fn databases(past: &Past<'_>) -> Vec<Judgement> {
     let mut found: Vec<Judgement> = vec![];
     // Dumps of single databases under one rule are not each other's measure.
-    let mut known: HashMap<Option<&Foreign>, (&[Foreign], u32)> = HashMap::new();
+    let mut known: HashMap<Option<&Foreign>, Inventory<'_>> = HashMap::new();
     let made = past.attempts.iter().filter(|attempt| attempt.made());
     for (attempt, names) in made.filter_map(|attempt| Some((attempt, attempt.databases.as_deref()?))) {
         let series = attempt.like.as_ref().map(|like| &like.series);
-        let last = known.get(&series).copied();
-        let again = last.map_or(1, |(last, before)| if last == names { before + 1 } else { 1 });
-        known.insert(series, (names, again));
-        let Some((last, before)) = last else { continue };
-        let beyond =
-            |a: &[Foreign], b: &[Foreign]| a.iter().filter(|name| !b.contains(name)).cloned().collect::<Vec<_>>();
-        let (gone, new) = (beyond(last, names), beyond(names, last));
+        let Changed { gone, new, before } = known.entry(series).or_default().next(names, attempt.at);
         // What came back is over.
         found.iter_mut().filter(|judged| judged.stands()).for_each(|judged| {
             if let What::DatabaseVanished { names: gone, .. } = &judged.what
@@ -221,4 +216,77 @@ fn returned(found: &[Judgement], name: &Foreign, at: Moment) -> bool {
         What::DatabaseVanished { names, .. } => judged.until == Some(at) && names.contains(name),
         _ => false,
     })
+}
+
+/// Which databases the backups of a series hold, one after the other.
+#[derive(Default)]
+struct Inventory<'a> {
+    /// How many backups there were.
+    count: usize,
+    known: BTreeMap<&'a Foreign, Presence>,
+}
+
+/// One database in them.
+struct Presence {
+    /// The number of the newest backup that holds it, and its time.
+    last: (usize, Moment),
+    /// How many in a row hold it, up to that one.
+    row: u32,
+    /// Absences that ended: after which backup each began, and how many it lasted. The newest ones.
+    absences: VecDeque<(usize, usize)>,
+}
+
+struct Changed {
+    gone: Vec<Foreign>,
+    new: Vec<Foreign>,
+    /// How many backups in a row held what is gone.
+    before: u32,
+}
+
+/// So many absences that ended make one of their length no news: two servers that write in turns, each its own.
+const ABSENCES: usize = 3;
+
+impl Presence {
+    /// How many backups without it in a row are no news.
+    fn bearable(&self, count: usize) -> usize {
+        let mut lengths: Vec<usize> = self.absences.iter().map(|(_, length)| *length).collect();
+        lengths.sort_unstable();
+        let middle = lengths.get(lengths.len() / 2).copied().filter(|_| lengths.len() == ABSENCES).unwrap_or(0);
+        let lately = self.absences.front().is_some_and(|(first, _)| count - first <= (ABSENCES + 1) * (middle + 2));
+        if lately { middle } else { 0 }
+    }
+}
+
+impl<'a> Inventory<'a> {
+    fn next(&mut self, names: &'a [Foreign], at: Moment) -> Changed {
+        let (count, first) = (self.count, self.count == 0);
+        self.count += 1;
+        let mut changed = Changed { gone: vec![], new: vec![], before: u32::MAX };
+        for (name, presence) in self.known.iter().filter(|(name, _)| !names.contains(name)) {
+            if count - presence.last.0 == presence.bearable(count) + 1 {
+                changed.gone.push((*name).clone());
+                changed.before = changed.before.min(presence.row);
+            }
+        }
+        for name in names {
+            let presence = self.known.entry(name).or_insert_with(|| {
+                changed.new.extend((!first).then(|| name.clone()));
+                Presence { last: (count, at), row: 0, absences: VecDeque::new() }
+            });
+            let away = (count - presence.last.0).saturating_sub(1);
+            if away > 0 {
+                if at.0.saturating_sub(presence.last.1.0) > MISSED {
+                    changed.new.push(name.clone());
+                }
+                presence.absences.push_back((presence.last.0, away));
+                if presence.absences.len() > ABSENCES {
+                    presence.absences.pop_front();
+                }
+                presence.row = 0;
+            }
+            presence.row += 1;
+            presence.last = (count, at);
+        }
+        changed
+    }
 }

@@ -1,5 +1,7 @@
 //! What is usual, by robust statistics: median and median deviation of logarithms, and a trend that outliers do not bend.
 
+use std::collections::VecDeque;
+
 /// Figures before one that say what is usual.
 const MEMORY: usize = 21;
 /// Fewer say nothing.
@@ -8,14 +10,28 @@ const ENOUGH: usize = 7;
 const FAR: f64 = 5.0;
 /// A deviation that is usual in this multiple makes a normal one of it.
 const NORMAL: f64 = 1.4826;
-/// Figures of the past among which a rare one may have been seen before.
+/// Figures of the past among which a rare one may have been seen before, at least.
 const RARE: usize = 40;
-/// So many alike in a row, over so many days, are a new habit: a night of an hourly series is none.
-const NEW_HABIT: (usize, f64) = (3, 3.0);
-/// The same where they are less than a tenth: an empty dump is no habit soon.
-const NEW_TINY: (usize, f64) = (14, 14.0);
-/// Nightly ones come some hours earlier at times, in days.
-const JITTER: f64 = 0.2;
+/// All of so many days are among them, up to [`RARE_MOST`]: of many backups a day forty are soon over.
+const RARE_DAYS: f64 = 35.0;
+const RARE_MOST: usize = 1_000;
+/// So often one was seen before that is no news.
+const OCCASIONS: usize = 2;
+
+/// What makes a new habit of strange figures that are alike: a bad night of many backups is none.
+#[derive(Debug, Clone, Copy)]
+struct Lasts {
+    /// So many in a row.
+    count: usize,
+    /// Over so many days.
+    days: f64,
+}
+
+const NEW_HABIT: Lasts = Lasts { count: 3, days: 3.0 };
+/// Where they are less than a tenth: an empty dump is no habit soon.
+const NEW_TINY: Lasts = Lasts { count: 14, days: 14.0 };
+/// A night's backup comes a little earlier at times, in days.
+const JITTER: f64 = 0.1;
 
 /// What would have been no news.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,6 +44,13 @@ pub struct Usual {
     pub high: f64,
     /// How many figures say so.
     pub over: u32,
+}
+
+impl Usual {
+    /// What would make a habit of figures that are as far below it.
+    fn lasts(&self, figure: f64) -> Lasts {
+        if figure * 10.0 < self.value { NEW_TINY } else { NEW_HABIT }
+    }
 }
 
 /// What one figure is beside those before it.
@@ -47,7 +70,9 @@ pub struct Watch {
     /// Time in days and logarithm of the figure, oldest first.
     habit: Vec<(f64, f64)>,
     strange: Vec<(f64, f64)>,
-    seen: Vec<f64>,
+    seen: VecDeque<(f64, f64)>,
+    /// The day of the first of all.
+    first: Option<f64>,
     /// The least change that is ever news, as a logarithm.
     floor: f64,
 }
@@ -67,20 +92,26 @@ impl Watch {
                 self.strange.clear();
                 self.learn(point);
             }
-            Place::Below(usual) => self.wonder(point, if figure * 10.0 < usual.value { NEW_TINY } else { NEW_HABIT }),
+            Place::Below(usual) => self.wonder(point, usual.lasts(figure)),
             Place::Above(_) => self.wonder(point, NEW_HABIT),
         }
-        self.saw(point.1);
+        self.saw(point);
         place
     }
 
-    /// Strange figures that are alike become the habit when they are enough, and over enough days.
-    fn wonder(&mut self, point: (f64, f64), (enough, days): (usize, f64)) {
+    /// Whether it has been followed for too short a time to be a habit whatever the figures are.
+    pub fn is_young(&self, day: f64) -> bool {
+        self.seen.len() < ENOUGH || self.first.is_none_or(|first| day - first < NEW_TINY.days - JITTER)
+    }
+
+    /// Strange figures that are alike become the habit when they have lasted.
+    fn wonder(&mut self, point: (f64, f64), lasts: Lasts) {
         if self.strange.last().is_some_and(|last| (last.1 - point.1).abs() >= 2.0 * self.floor) {
             self.strange.clear();
         }
         self.strange.push(point);
-        if self.strange.len() >= enough && point.0 - self.strange[0].0 + JITTER >= days {
+        let since = self.strange.first().map_or(point.0, |first| first.0);
+        if self.strange.len() >= lasts.count && point.0 - since >= lasts.days - JITTER {
             let newest = self.strange.len().saturating_sub(MEMORY);
             self.habit = self.strange.split_off(newest);
             self.strange.clear();
@@ -101,7 +132,8 @@ impl Watch {
         let line = if self.habit.len() < ENOUGH { level(&self.habit) } else { trend(&self.habit, point.0) };
         match self.measured(point, line) {
             Place::Usual => Place::Usual,
-            _ if self.seen_before(point.1) => Place::Usual,
+            Place::Below(usual) if self.seen_before(point, usual.lasts(point.1.exp())) => Place::Usual,
+            Place::Above(_) if self.seen_before(point, NEW_HABIT) => Place::Usual,
             strange => strange,
         }
     }
@@ -117,11 +149,17 @@ impl Watch {
         }
     }
 
-    /// Whether figures like it came at least twice before: weekly full ones between daily small ones.
-    fn seen_before(&self, figure: f64) -> bool {
-        let strange = self.strange.len();
-        let earlier = &self.seen[..self.seen.len().saturating_sub(strange)];
-        earlier.iter().filter(|seen| (*seen - figure).abs() < self.floor).count() >= 2
+    /// Whether figures like it came on two occasions before, long enough ago: weekly full ones between daily small ones.
+    /// What went wrong once, for however many backups, is one occasion.
+    fn seen_before(&self, point: (f64, f64), lasts: Lasts) -> bool {
+        let alike = |seen: &(f64, f64)| (seen.1 - point.1).abs() < self.floor;
+        let earlier = self.seen.iter().take_while(|seen| point.0 - seen.0 >= lasts.days - JITTER);
+        let (mut occasions, mut before) = (0, false);
+        for is_alike in earlier.map(alike) {
+            occasions += usize::from(is_alike && !before);
+            before = is_alike;
+        }
+        occasions >= OCCASIONS
     }
 
     fn learn(&mut self, point: (f64, f64)) {
@@ -131,11 +169,13 @@ impl Watch {
         self.habit.push(point);
     }
 
-    fn saw(&mut self, figure: f64) {
-        if self.seen.len() == RARE {
-            self.seen.remove(0);
+    fn saw(&mut self, point: (f64, f64)) {
+        self.first.get_or_insert(point.0);
+        self.seen.push_back(point);
+        let old = |seen: &(f64, f64)| point.0 - seen.0 > RARE_DAYS;
+        while self.seen.len() > RARE_MOST || self.seen.len() > RARE && self.seen.front().is_some_and(old) {
+            self.seen.pop_front();
         }
-        self.seen.push(figure);
     }
 }
 
@@ -178,8 +218,12 @@ mod tests {
     use super::*;
 
     fn news(figures: &[f64]) -> Vec<usize> {
+        news_at(figures.iter().enumerate().map(|(day, figure)| (day as f64, *figure)))
+    }
+
+    fn news_at(figures: impl Iterator<Item = (f64, f64)>) -> Vec<usize> {
         let mut watch = Watch::new(1.15);
-        let judged = figures.iter().enumerate().map(|(day, figure)| watch.next(day as f64, *figure));
+        let judged = figures.map(|(day, figure)| watch.next(day, figure));
         judged.enumerate().filter(|(_, place)| *place != Place::Usual).map(|(day, _)| day).collect()
     }
 
@@ -206,6 +250,44 @@ mod tests {
         assert_eq!(news(&figures), [20, 21, 22, 23]);
         let figures: Vec<f64> = (0..30).map(|day| if day < 20 { 1e9 } else { 20.0 }).collect();
         assert_eq!(news(&figures), (20..30).collect::<Vec<_>>(), "empty dumps stay news for two weeks");
+        let figures: Vec<f64> = (0..50).map(|day| if day < 20 { 1e9 } else { 20.0 }).collect();
+        assert_eq!(news(&figures), (20..35).collect::<Vec<_>>());
+        let weekly = (0..30).map(|week| (f64::from(week) * 7.0, if week < 20 { 1000.0 } else { 500.0 }));
+        assert_eq!(news_at(weekly).len(), 3, "three are needed however long they take");
+    }
+
+    /// Ten days of hourly ones, and so many hours of another size.
+    fn hourly(hours: usize, size: impl Fn(usize) -> f64) -> usize {
+        let hour = |nth: usize| if nth < 240 { 40_000.0 } else { size(nth) };
+        news_at((0..240 + hours).map(|nth| (nth as f64 / 24.0, hour(nth)))).len()
+    }
+
+    #[test]
+    fn many_backups_a_day_make_no_habit_of_a_bad_night() {
+        for (hours, news) in [(4, 4), (48, 48), (71, 71), (96, 71)] {
+            assert_eq!(hourly(hours, |_| 10_000.0), news, "{hours} hours with a quarter of what was usual");
+        }
+        for (hours, news) in [(15, 15), (10 * 24, 10 * 24), (15 * 24, 335)] {
+            assert_eq!(hourly(hours, |_| 250.0), news, "{hours} hours with nothing in them");
+        }
+        let wavering = |nth: usize| if nth.is_multiple_of(2) { 10_000.0 } else { 14_000.0 };
+        assert_eq!(hourly(48, wavering), 48, "of two sizes");
+        let every_other = |nth: usize| if nth.is_multiple_of(2) { 40_000.0 } else { 250.0 };
+        assert_eq!(hourly(48, every_other), 24, "good ones between them excuse nothing");
+    }
+
+    #[test]
+    fn what_went_wrong_once_excuses_no_other_time() {
+        let wrong = |day: usize| (20..23).contains(&day) || day == 50;
+        let figures: Vec<f64> = (0..51).map(|day| if wrong(day) { 300.0 } else { 1000.0 }).collect();
+        assert_eq!(news(&figures), [20, 21, 22, 50]);
+    }
+
+    #[test]
+    fn a_full_backup_each_night_between_small_ones_each_hour_becomes_a_habit() {
+        let figures = (0..24 * 30).map(|hour| (f64::from(hour) / 24.0, if hour % 24 == 3 { 9000.0 } else { 300.0 }));
+        let found = news_at(figures);
+        assert!(found.iter().all(|nth| *nth < 24 * 6), "{found:?}");
     }
 
     #[test]

@@ -23,6 +23,13 @@ const EVEN: usize = 6;
 const YEAR: i64 = 400 * DAY;
 /// Gaps that say what the habit is: the newest ones.
 const GAPS: usize = 60;
+/// Backups among which bursts are looked for, at most, and for how long.
+const LOOKED_AT_FOR_BURSTS: usize = 5_000;
+const LATELY: i64 = 14 * DAY;
+/// In a burst gaps are shorter than usual by more than this.
+const BURST: i64 = 20;
+/// Fewer short gaps than this say little among the others.
+const LEAST_OF_BURST: usize = 10;
 /// Fewer gaps are no habit.
 const ENOUGH: usize = 4;
 /// Fewer of them are none before gaps that show what was thinned out.
@@ -186,9 +193,7 @@ impl Habit {
     /// A gap is news when it is longer than five in six of the others by a tenth, an hour, or four times their
     /// usual spread, whichever is most: so the weekends of a series of working days are none.
     pub fn of(times: impl DoubleEndedIterator<Item = Moment>) -> Option<Self> {
-        let newest: Vec<Moment> = times.rev().take(GAPS + 1).collect();
-        let mut gaps: Vec<i64> = newest.windows(2).map(|pair| pair[0].0.saturating_sub(pair[1].0)).collect();
-        gaps.retain(|gap| *gap >= MINUTE);
+        let mut gaps = without_bursts(times);
         if gaps.len() < ENOUGH {
             return None;
         }
@@ -263,6 +268,45 @@ fn dense(gaps: &[i64]) -> usize {
         older.iter().filter(|gap| **gap < long).count() * 8 <= older.len()
     };
     (ENOUGH..gaps.len()).find(thinned).unwrap_or(gaps.len())
+}
+
+/// The newest gaps, newest first, without those inside of bursts: dozens of backups within an hour, on a few days among
+/// many, make no rhythm of their own.
+fn without_bursts(times: impl DoubleEndedIterator<Item = Moment>) -> Vec<i64> {
+    let newest: Vec<Moment> = times.rev().take(LOOKED_AT_FOR_BURSTS).collect();
+    let ends = newest.windows(2).map(|pair| (pair[0], pair[0].0.saturating_sub(pair[1].0)));
+    let mut gaps: Vec<(Moment, i64)> = ends.filter(|(_, gap)| *gap >= MINUTE).collect();
+    let Some((last, _)) = gaps.first().copied() else { return vec![] };
+    let lately = gaps.partition_point(|(end, _)| last.0.saturating_sub(end.0) < LATELY).max(GAPS.min(gaps.len()));
+    let usual = by_time(&gaps[..lately]);
+    let least = (usual / BURST).min(DAY / 3);
+    let (short, others): (Vec<_>, Vec<_>) = gaps[..lately].iter().partition(|(_, gap)| *gap < least);
+    let days = |gaps: Vec<(Moment, i64)>| {
+        let mut days: Vec<i64> = gaps.iter().map(|(end, _)| end.0 / DAY).collect();
+        days.dedup();
+        days.len()
+    };
+    let (count, of_bursts, others) = (short.len(), days(short), days(others));
+    // Frequent ones that go on for longer are the newest end of a past that is thinned out.
+    let newest: i64 = gaps.iter().map(|(_, gap)| *gap).take_while(|gap| *gap < least).sum();
+    if count >= LEAST_OF_BURST && of_bursts * 3 <= others && newest < usual / 2 {
+        gaps.retain(|(_, gap)| *gap >= least);
+    }
+    gaps.truncate(GAPS);
+    gaps.into_iter().map(|(_, gap)| gap).collect()
+}
+
+/// The gap in which the middle of all the time lies.
+fn by_time(gaps: &[(Moment, i64)]) -> i64 {
+    let mut gaps: Vec<i64> = gaps.iter().map(|(_, gap)| *gap).collect();
+    gaps.sort_unstable();
+    let half = gaps.iter().fold(0_i64, |sum, gap| sum.saturating_add(*gap)) / 2;
+    let mut before = 0_i64;
+    let middle = gaps.iter().find(|gap| {
+        before = before.saturating_add(**gap);
+        before >= half
+    });
+    middle.copied().unwrap_or_default()
 }
 
 /// When backups of a series are due.
@@ -402,6 +446,27 @@ mod tests {
         assert_eq!(Habit::of(grown).unwrap().every, DAY, "what came every week comes every day now");
         let short = (0..30).map(|day| Moment(day * DAY)).chain((1..8).map(|week| Moment((29 + week * 7) * DAY)));
         assert_eq!(Habit::of(short).unwrap().every, DAY, "what was dense is no habit that was thinned");
+    }
+
+    #[test]
+    fn a_burst_of_backups_is_no_habit_and_a_series_that_became_frequent_is() {
+        let daily = |days: i64| (0..days).map(|day| Moment(day * DAY));
+        let burst = |from: i64, count: i64, every: i64| (1..=count).map(move |nth| Moment(from + nth * every));
+        let (two, five) = (2 * MINUTE, 5 * MINUTE);
+        for (count, every) in [(70, two), (300, two), (40, HOUR)] {
+            let mut times: Vec<Moment> = daily(40).chain(burst(36 * DAY + HOUR, count, every)).collect();
+            times.sort_unstable();
+            let habit = Habit::of(times.into_iter()).unwrap();
+            assert!((habit.every - DAY).abs() < HOUR && habit.longest < 28 * HOUR, "{count}: {habit:?}");
+        }
+        let often = daily(40).chain(burst(39 * DAY, 14 * 24 * 12, five));
+        assert_eq!(Habit::of(often).unwrap().every, five);
+        let hourly = (0..500).map(|hour| Moment(hour * HOUR + if hour % 3 == 0 { five } else { 0 }));
+        assert!((Habit::of(hourly).unwrap().every - HOUR).abs() <= five);
+        let kept_hourly = daily(40).chain(burst(39 * DAY, 24, HOUR));
+        assert_eq!(Habit::of(kept_hourly).unwrap().every, HOUR, "of which only each day's first is kept");
+        let by_day = (0..60 * 24).filter(|hour| (8..18).contains(&(hour % 24))).map(|hour| Moment(hour * HOUR));
+        assert_eq!(Habit::of(by_day).unwrap().every, HOUR, "with a pause each night");
     }
 
     #[test]

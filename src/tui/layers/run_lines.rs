@@ -43,9 +43,9 @@ impl Told {
 fn said(series: &SeriesPast, line: &RunLine) -> Vec<(Role, String)> {
     let about = series.said_of(line.at).filter(|_| line.check.is_none());
     let mut said: Vec<(Role, String)> = about.map(|judged| (Role::Warn, judged.short())).collect();
-    said.extend(line.odd.iter().map(|odd| (Role::Warn, odd.clone())));
-    if line.kept == Kept::Gone {
-        said.push((Role::Dim, "made, it says".to_owned()));
+    match (line.kept, &line.odd) {
+        (Kept::Gone, why) => said.push((Role::Dim, why.clone().unwrap_or_else(|| "made, it says".to_owned()))),
+        (_, odd) => said.extend(odd.iter().map(|odd| (Role::Warn, odd.clone()))),
     }
     said
 }
@@ -107,8 +107,8 @@ enum Look {
 }
 
 fn look(line: &RunLine, said: &[(Role, String)], oldest: Option<Moment>) -> Look {
-    // What is older than everything that is there was pruned in its time.
-    let gone = line.kept == Kept::Gone && oldest.is_none_or(|oldest| line.at > oldest);
+    // What a prune removed, or is older than everything that is there, is gone as it should be.
+    let gone = line.kept == Kept::Gone && line.odd.is_none() && oldest.is_none_or(|oldest| line.at > oldest);
     let unsure = line.state == Some(RunState::Unfinished) || gone || said.iter().any(|(role, _)| *role == Role::Warn);
     match line.outcome {
         Outcome::Failed => Look::Bad,
@@ -161,6 +161,7 @@ fn left(line: &RunLine, world: &World, canvas: &Canvas<'_>, width: u16) -> Line 
     match line.backup.as_ref().map(|id| world.backup(id)) {
         Some(Some(backup)) => detail::proven(backup, canvas.glyphs, width),
         Some(None) => vec![span(Role::Warn, "no longer listed")],
+        None if line.kept == Kept::Gone && line.odd.is_some() => vec![span(Role::Dim, "removed")],
         None if line.kept == Kept::Gone => vec![span(Role::Warn, "gone")],
         None if line.outcome == Outcome::Failed => vec![span(Role::Dim, "nothing")],
         None => vec![span(Role::Dim, "not listed")],

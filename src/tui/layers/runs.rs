@@ -21,7 +21,7 @@ use crate::tui::layers::sink::Destination;
 use crate::tui::msg::Effect;
 use crate::tui::pane::{Flow, Pane, Scene};
 use crate::tui::past::{PastAsk, RunLine, checks_before, lines, newest_made, older_than};
-use crate::tui::screens::history::draw::{canvas_text, judged, known, ticks, took};
+use crate::tui::screens::history::draw::{canvas_text, judged, known, noun, ticks, took};
 use crate::tui::screens::history::words::{Word, problem, words};
 use crate::tui::screens::history::{first, stretched};
 use crate::tui::screens::{backups, moved};
@@ -430,7 +430,7 @@ impl Runs {
             format!("newest {}, {age} old, {kept}", point.at.minute())
         });
         let rhythm = series.rhythm.period().map_or_else(|| series.rhythm.words(), |_| series.rhythm.word());
-        let head = format!("  {rhythm}, {}; {good}", counted(total, "run"));
+        let head = format!("  {rhythm}, {}; {good}", counted(total, noun(series)));
         line.extend([span(Role::Title, series.label.clone()), span(Role::Text, head)]);
         if unsaid > 0 {
             line.push(span(Role::Dim, format!("; {unsaid} more: {}", scene.key(Context::Runs, Command::Sayings))));

@@ -78,8 +78,8 @@ pub struct History {
 impl History {
     /// Series that pass the filter, as sorted.
     pub fn rows<'a>(&self, view: &'a HistoryView) -> Vec<&'a Arc<SeriesPast>> {
-        let words = words(&self.filter, &TOKENS);
-        let passes = |series: &&Arc<SeriesPast>| words.iter().all(|word| word.passes(has(series, word, view.at)));
+        let (words, from) = (words(&self.filter, &TOKENS), self.axis(view).start);
+        let passes = |series: &&Arc<SeriesPast>| words.iter().all(|word| word.passes(has(series, word, (from, view.at))));
         let mut rows: Vec<&Arc<SeriesPast>> = view.series.iter().filter(passes).collect();
         match self.order {
             Order::Trouble => rows.sort_by_key(|series| Reverse(trouble(series))),
@@ -154,15 +154,20 @@ pub fn first(series: &SeriesPast) -> Option<Moment> {
     day.into_iter().chain(series.points.first().map(|point| point.at)).min()
 }
 
-/// Whether a series has a word: anywhere, or, behind `db:`, `target:`, `state:` or `says:`, there.
-fn has(series: &SeriesPast, word: &Word, now: Moment) -> bool {
+/// Whether a series has a word: anywhere, or, behind `db:`, `target:`, `state:` or `says:`, there. Strips show what was
+/// since `from`.
+fn has(series: &SeriesPast, word: &Word, (from, now): (Moment, Moment)) -> bool {
     let target = || series.key.target.as_ref().is_some_and(|target| word.is_in(target.as_str()));
     match word.token {
         Some("db") => word.is_in(&series.label) || series.databases.iter().any(|name| word.is_in(&name.to_string())),
         Some("target") => target(),
         Some(STATE) => word.begins(states(series, now)),
         Some(SAYS) => {
-            let judged = series.judgements.iter().filter(|judged| judged.stands()).any(|judged| {
+            let judged = series.judgements.iter().any(|judged| {
+                if !judged.stands() {
+                    // What is over is found by its own word where the strip shows it.
+                    return judged.what.code() == word.text && judged.until.is_some_and(|until| until >= from);
+                }
                 let texts = [judged.what.code(), judged.severity.word(), &judged.short()];
                 texts.iter().any(|text| word.is_in(text))
             });

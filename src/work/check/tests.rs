@@ -79,6 +79,29 @@ fn without_an_age_the_rhythm_of_each_series_decides() {
 }
 
 #[test]
+fn an_alarm_over_names_of_a_rotation_names_its_cure() {
+    let one = |name: &str, hours: i64| {
+        let proof = Some((VerdictOutcome::Ok, Rung::Whole));
+        let (key, written) = (format!("{name}.sql.gz"), Moment(now().0 - hours * 3_600_000));
+        Lies { key, size: 1000, written, proof, inside: vec![] }
+    };
+    let days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    let rotation: Vec<Lies> = (0..7).map(|nth| one(&format!("shop-{}", days[nth]), nth as i64 * 24 + 1)).collect();
+    let report = checked(&[("nas", rotation.clone())], &wants());
+    assert_eq!(report.state, State::Critical, "they may be seven databases: {}", report.words);
+    let cure = "7 named like it lie there once each: if they are of one database, [series.NAME] with match = \"nas:shop-*\" says so";
+    assert_eq!(report.words.matches(cure).count(), 1, "{}", report.words);
+    assert!(report.databases.iter().filter(|it| it.state == State::Ok).all(|it| it.reasons.is_empty()));
+    let listed = catalog(&[("nas", rotation)]);
+    let cured = check(&listed, &history(&listed, &[], &[rule("shop", "nas:shop-*", &["shop"])]), &wants());
+    assert_eq!(cured.state, State::Ok, "{}", cured.words);
+    // Three databases that are dumped together.
+    let together: Vec<Lies> = (1..4).map(|nth| one(&format!("shop{nth}"), 50)).collect();
+    let report = checked(&[("nas", together)], &wants());
+    assert!(report.state == State::Critical && !report.words.contains("named like it"), "{}", report.words);
+}
+
+#[test]
 fn the_end_of_a_long_dump_is_no_later_in_check_than_in_the_history() {
     // Due at 03:00, and every night two hours long; nothing but the object's own time is known.
     let lies: Vec<Lies> = (0..20)

@@ -50,6 +50,8 @@ pub struct Arrived {
     pub requests_refused: u64,
     /// Requests that were asked to come again.
     pub requests_put_off: u64,
+    /// Connections that spoke another protocol: HTTP/2, as gRPC does, or TLS where there is none.
+    pub connections_foreign: u64,
     /// Spans that are new.
     pub spans: u64,
     /// Spans that were known already.
@@ -152,6 +154,7 @@ fn arrived(counts: &Counts, totals: &Totals) -> Arrived {
         requests: now(&counts.stored),
         requests_refused: now(&counts.refused),
         requests_put_off: now(&counts.put_off),
+        connections_foreign: now(&counts.foreign),
         spans: now(&totals.spans),
         spans_known: now(&totals.known),
         spans_left_out: now(&totals.beyond),

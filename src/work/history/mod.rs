@@ -20,7 +20,7 @@ pub mod waterfall;
 
 pub use self::door::RunDetail;
 pub use self::rows::fits;
-pub use self::view::{Checked, HistoryView, Kept, MoreChecks, Point, SeriesKey, SeriesPast};
+pub use self::view::{Checked, HistoryView, Kept, MoreChecks, PRUNED, Point, SeriesKey, SeriesPast};
 pub use crate::model::join::Certainty;
 pub use crate::telemetry::signals::attempt::Outcome;
 pub use crate::telemetry::signals::rhythm::Rhythm;

@@ -39,6 +39,7 @@ impl Builder<'_, '_> {
     pub fn past(self, remarks: &mut Vec<String>) -> SeriesPast {
         let Self { sources, .. } = self;
         let (mut points, attempts) = self.points();
+        self.mark_pruned(&mut points);
         let silent = self.mark_silent(&mut points);
         let mut unusable = vec![];
         let rhythm = self.rhythm(&attempts, &mut unusable, remarks);

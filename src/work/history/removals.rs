@@ -4,10 +4,15 @@ use std::collections::HashSet;
 
 use crate::format::names;
 use crate::model::foreign::Foreign;
+use crate::model::retention::Keep;
 use crate::model::run::{PrunedTarget, Run};
+use crate::model::trust::{Finding, Weight};
 use crate::model::units::Moment;
 use crate::telemetry::signals::attempt::{Attempt, Belongs, LastGood, Removal};
 use crate::work::history::past::Builder;
+use crate::work::history::view::{Kept, PRUNED, Point};
+
+const HOUR: i64 = 3_600_000;
 
 /// What a removal is judged beside.
 struct Beside<'a> {
@@ -81,6 +86,29 @@ impl Builder<'_, '_> {
             newer: count(until.saturating_sub(since)),
             older_kept: count(older),
             last_good: if last_good { LastGood::Yes } else { LastGood::No },
+        }
+    }
+
+    /// Says of runs whose object a told prune removed, or the retention of its target by now, that this is as it should be.
+    pub(super) fn mark_pruned(&self, points: &mut [Point]) {
+        let keep = self.key.target.as_ref().and_then(|target| (self.sources.keep)(target));
+        let pruned = self.own_runs().flat_map(|run| run.pruned.iter().filter(|pruned| self.is_here(run, pruned)));
+        let removed: HashSet<&[u8]> =
+            pruned.flat_map(|it| &it.candidates).map(|name| names::base(name.raw_bytes())).collect();
+        let newer = |at: Moment| self.row.backups.len() - self.row.backups.partition_point(|it| it.taken.at <= at);
+        let outlived = |at: Moment| match keep {
+            Some(Keep::Hours(hours)) => self.sources.now.0.saturating_sub(at.0) > i64::from(hours) * HOUR,
+            Some(Keep::Newest(count)) => newer(at) >= count as usize,
+            None => false,
+        };
+        for point in points.iter_mut().filter(|point| point.kept == Kept::Gone) {
+            let Some(run) = &point.run else { continue };
+            let missing = self.joined.missing.get(run).into_iter().flatten();
+            let named = missing.filter(|(target, _)| self.key.target.as_ref().is_none_or(|own| own == target));
+            let by_name = named.map(|(_, key)| names::base(key.raw_bytes())).any(|base| removed.contains(base));
+            if by_name || outlived(point.at) {
+                point.odd = Some(Finding::new(Weight::Note, PRUNED, "a prune has removed what it left"));
+            }
         }
     }
 

@@ -16,6 +16,9 @@ use crate::telemetry::signals::attempt::Outcome;
 use crate::telemetry::signals::rhythm::Rhythm;
 use crate::telemetry::signals::slots::Slot;
 
+/// The code of what is said of a run whose object was removed as it should be.
+pub const PRUNED: &str = "pruned";
+
 /// A snapshot of the past; it does not change any more, a newer one replaces it.
 #[derive(Debug, Clone, Default)]
 pub struct HistoryView {

@@ -74,6 +74,9 @@ fn everything_that_keeps_it_from_answering_is_unknown() {
     for wrong in [&["--max-age", "soon"][..], &["--target", "offsite"], &["--min-trust", "good"], &["--unheard-of"]] {
         let run = home.run(&[&["check"][..], wrong].concat());
         assert_eq!(run.code, 3, "{wrong:?}: {run:?}");
+        assert!(run.out.starts_with("UNKNOWN: ") && run.out.lines().count() == 1, "{wrong:?}: {run:?}");
+        let json = home.run(&[&["check", "--json"][..], wrong].concat());
+        assert_eq!((json.code, json.out.as_str()), (3, ""), "{wrong:?}: {json:?}");
     }
     let estate = fs::read_to_string(home.path("estate.toml")).unwrap();
     home.estate(&format!("{estate}[targets.gone]\nurl = \"file:///nonexistent/folder/\"\n"));
@@ -84,6 +87,19 @@ fn everything_that_keeps_it_from_answering_is_unknown() {
     home.estate("name = 3\n");
     let run = home.run(&["check"]);
     assert_eq!((run.code, run.out.starts_with("UNKNOWN: ")), (3, true), "{run:?}");
+}
+
+#[test]
+fn a_line_that_cannot_be_written_is_never_fine() {
+    let home = home();
+    let full = |more: &[&str]| {
+        let mut command = home.command(&[&["check", "--max-age", "26h", "--min-trust", "listed"][..], more].concat());
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        command.stdout(full).status().unwrap().code()
+    };
+    assert_eq!(full(&[]), Some(3));
+    assert_eq!(full(&["--series", "wiki"]), Some(2), "what is critical stays that");
+    assert_eq!(full(&["--target", "offsite"]), Some(3));
 }
 
 #[test]

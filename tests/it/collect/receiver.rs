@@ -88,6 +88,30 @@ fn what_is_too_large_unreadable_or_elsewhere_is_refused_and_the_next_request_is_
 }
 
 #[test]
+fn who_speaks_grpc_or_tls_is_told_so_and_counted() {
+    let home = Home::new();
+    let collector = Collector::start(&home, &[]);
+    let said = |bytes: &[u8]| {
+        let mut stream = TcpStream::connect(&collector.addresses[0]).unwrap();
+        stream.write_all(bytes).unwrap();
+        let mut answer = vec![];
+        std::io::Read::read_to_end(&mut stream, &mut answer).unwrap();
+        answer
+    };
+    let answer = said(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+    // A server's settings come first, then GOAWAY with HTTP_1_1_REQUIRED.
+    let [0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, length, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xd, words @ ..] = &answer[..]
+    else {
+        panic!("{answer:?}")
+    };
+    assert_eq!(usize::from(*length), 8 + words.len());
+    assert!(String::from_utf8_lossy(words).contains("OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"));
+    said(b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03\r\n\r\n");
+    assert_eq!(collector.client().post(PROTOBUF, &request(run(1, START)).encode_to_vec()).status, 200);
+    assert_eq!(collector.stop()["connections_foreign"], 2);
+}
+
+#[test]
 fn a_client_that_sends_too_often_is_told_when_to_come_again() {
     let home = Home::new();
     let collector = Collector::start(&home, &["--rate", "1"]);

@@ -417,6 +417,10 @@ fn the_filter_narrows_the_series_and_leaves_the_backups_alone() {
     assert!(stage.press("esc").app.home.place == Place::Backups);
     let mut stage = history(SIZE).press("/").type_text("zzz").press("enter");
     assert!(stage.text().contains("No series matches `zzz`."), "{}", stage.text());
+    // What is over and still seen in the strip is found by its own word.
+    let mut stage = history(SIZE).press("/").type_text("says:failed").press("enter");
+    let text = stage.text();
+    assert!(text.contains("shop") && text.contains("X"), "{text}");
 }
 
 #[test]

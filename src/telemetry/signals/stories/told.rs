@@ -60,3 +60,52 @@ fn a_database_that_vanished_is_missed_for_a_month() {
     assert_eq!(gone(29), [("database_vanished", Severity::Warning)]);
     assert_eq!(gone(33), [], "it was dropped");
 }
+
+#[test]
+fn another_packing_makes_no_empty_dumps_a_habit_in_a_few_hours() {
+    use crate::model::backup::{Compression, Format};
+    use crate::telemetry::signals::attempt::{Like, Sealed};
+
+    let hours = |empty: usize| {
+        let mut story = Story::nightly();
+        let like = |compression| Like {
+            series: Foreign::from("shop"),
+            named_as: (Format::Mysqldump, compression),
+            seal: Sealed::No,
+        };
+        let hour = |nth: usize| {
+            let made = night(nth, Moment(story.now.0 - (400 - nth as i64) * HOUR));
+            let wrong = nth + empty >= 400;
+            let compression = if wrong { Compression::Bzip2 } else { Compression::Gzip };
+            Attempt { bytes: Some(if wrong { 300 } else { 4_000_000 }), like: Some(like(compression)), ..made }
+        };
+        story.attempts = (0..400).map(hour).collect();
+        story.rhythm = Rhythm::Cron(Schedule::parse("0 * * * *", None).unwrap());
+        story.standing()
+    };
+    assert_eq!(hours(0), []);
+    assert_eq!(hours(5), [("shrunk", Severity::Critical)]);
+    assert_eq!(hours(100), [("shrunk", Severity::Critical)]);
+}
+
+#[test]
+fn sets_of_databases_that_alternate_are_the_habit_of_two_servers() {
+    let nights = |second_until: usize| {
+        let mut story = Story::nightly();
+        let of = |name: &str| Some(vec![Foreign::from(name)]);
+        let second = story.attempts.iter().take(second_until).map(|it| {
+            let later = Moment(it.at.0 + 15 * MINUTE);
+            Attempt { databases: of("crm"), ..night(500, later) }
+        });
+        let second: Vec<Attempt> = second.collect();
+        story.attempts.iter_mut().for_each(|it| it.databases = of("shop"));
+        story.attempts.extend(second);
+        story.attempts.sort_by_key(|it| it.at);
+        let codes = story.standing();
+        codes.into_iter().filter(|(code, _)| *code == "database_vanished").collect::<Vec<_>>()
+    };
+    assert_eq!(nights(NIGHTS), []);
+    assert_eq!(nights(NIGHTS - 1), [], "its turn is next");
+    assert_eq!(nights(NIGHTS - 2), [("database_vanished", Severity::Warning)], "it did not come last night");
+    assert_eq!(nights(NIGHTS - 10), [("database_vanished", Severity::Warning)]);
+}

@@ -266,7 +266,7 @@ fn columns(view: &HistoryView, width: u16) -> [Column; 7] {
         column("DATABASE", name.min(if width < 72 { 12 } else { 16 }), name, Side::Left, 0),
         column("TARGET", if place == 0 { target } else { width }, target, Side::Left, 7),
         column("RHYTHM", 7, 9, Side::Left, 5),
-        column("LAST GOOD", good.clamp(13, 16) as u16, good.clamp(13, 22) as u16, Side::Left, 0),
+        column("NEWEST", good.clamp(13, 16) as u16, good.clamp(13, 22) as u16, Side::Left, 0),
         column("", if width < 72 { 20 } else { 24 }, 62, Side::Left, 1),
         column("SIZE", sized, sized, side, 2),
         column("TOOK", timed, timed, side, 4),
@@ -359,11 +359,17 @@ pub fn known(series: &SeriesPast) -> u64 {
     told.max(series.points.len() as u64)
 }
 
+/// What its list holds: runs, or backups of which no run is known.
+pub fn noun(series: &SeriesPast) -> &'static str {
+    let told = !series.days.is_empty() || series.points.iter().any(|point| point.run.is_some());
+    if told { "run" } else { "backup" }
+}
+
 /// The series under the cursor: its rhythm, and what its past says.
 fn about(series: &SeriesPast, (is_small, key): (bool, &str), area: Rect, canvas: &mut Canvas<'_>) {
     let since = first(series).map_or(String::new(), |since| format!(" since {}", since.day()));
     let targets = placed(series);
-    let runs = counted(known(series), "run");
+    let runs = counted(known(series), noun(series));
     let inner = indent(area, 3);
     let place = indent(below(area, 1), 1);
     let (lines, more) = judged(series, usize::from(place.width.saturating_sub(1)), usize::from(place.height));

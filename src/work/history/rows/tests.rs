@@ -180,6 +180,21 @@ fn a_run_whose_object_is_gone_says_so_itself() {
 }
 
 #[test]
+fn a_run_whose_object_a_prune_removed_is_none_to_look_at() {
+    let lies = nightly("shop", 10, "2026-11-21 03:00");
+    let mut runs: Vec<Run> = lies
+        .iter()
+        .map(|it| leaving(run("mysql:all:5c0e", Moment(it.written.0 - 660_000), RunState::Ok), "offsite", &it.key))
+        .collect();
+    let removed = lies[..2].iter().map(|it| Foreign::from(it.key.as_str())).collect();
+    runs[9].pruned = vec![PrunedTarget { candidates: removed, candidate_count: 2, ..PrunedTarget::default() }];
+    let past = history(&catalog(&[("offsite", lies[3..].to_vec())]), &runs, &[]);
+    let codes: Vec<&str> =
+        past.series[0].points.iter().filter_map(|point| Some(point.odd.as_ref()?.code.as_str())).collect();
+    assert_eq!(codes, ["pruned", "pruned", "object_gone"], "the third one nobody told of");
+}
+
+#[test]
 fn runs_that_left_nothing_known_are_a_series_of_their_own() {
     let runs: Vec<Run> = (0..5).map(|ago| run("mysql:all:77", Moment(now().0 - ago * DAY), RunState::Ok)).collect();
     let past = history(&catalog(&[("nas", vec![])]), &runs, &[]);
