@@ -79,7 +79,8 @@ impl History {
     /// Series that pass the filter, as sorted.
     pub fn rows<'a>(&self, view: &'a HistoryView) -> Vec<&'a Arc<SeriesPast>> {
         let (words, from) = (words(&self.filter, &TOKENS), self.axis(view).start);
-        let passes = |series: &&Arc<SeriesPast>| words.iter().all(|word| word.passes(has(series, word, (from, view.at))));
+        let passes =
+            |series: &&Arc<SeriesPast>| words.iter().all(|word| word.passes(has(series, word, (from, view.at))));
         let mut rows: Vec<&Arc<SeriesPast>> = view.series.iter().filter(passes).collect();
         match self.order {
             Order::Trouble => rows.sort_by_key(|series| Reverse(trouble(series))),
@@ -259,7 +260,8 @@ impl Pane for History {
 
     fn problem(&self, world: &World) -> Option<String> {
         let view = world.past.view.as_ref()?;
-        let found = |word: &Word| view.series.iter().any(|series| has(series, word, view.at));
+        let since = (self.axis(view).start, view.at);
+        let found = |word: &Word| view.series.iter().any(|series| has(series, word, since));
         problem(&words(&self.filter, &TOKENS), &TOKENS, &STATES, found)
     }
 
