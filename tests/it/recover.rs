@@ -11,6 +11,7 @@ mod pinned;
 mod rows_now;
 mod since;
 mod spoken;
+mod temporary;
 mod told;
 mod verbs;
 

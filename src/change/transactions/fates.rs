@@ -180,8 +180,8 @@ impl Note {
             Item::RolledBackTo(name) => Some(Self::RolledBackTo(name.clone())),
             Item::End(ending) => Some(Self::End(ending.clone())),
             Item::XaDecided(xid, stays) => Some(Self::XaDecided(xid.clone(), *stays)),
-            Item::Rows(_) | Item::Wall(..) | Item::Statement(_) | Item::Trigger(_) => None,
-            Item::Incident | Item::Rotate(_) => None,
+            Item::Rows(_) | Item::Wall(..) | Item::Statement(_) => None,
+            Item::Trigger(_) | Item::Temporary(..) | Item::Incident | Item::Rotate(_) => None,
         }
     }
 }

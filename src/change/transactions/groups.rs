@@ -27,6 +27,7 @@ pub(super) enum Step {
     Wall(Ddl, Arc<TransactionFacts>),
     Statement(Arc<TransactionFacts>),
     Trigger(Arc<TransactionFacts>),
+    Temporary(Ddl, Arc<TransactionFacts>),
     Incident,
     Rotate(Foreign),
 }
@@ -136,6 +137,11 @@ impl Group {
                 let facts = self.statement_facts(thread, header, place);
                 self.announced = None;
                 self.steps.push_back(Step::Trigger(facts));
+            }
+            Meaning::Temporary(ddl) => {
+                let facts = self.statement_facts(thread, header, place);
+                self.announced = None;
+                self.steps.push_back(Step::Temporary(spoken::with_doubts(ddl, query), facts));
             }
             Meaning::Other => self.announced = None,
         }

@@ -94,6 +94,8 @@ impl Surveyed {
         let reader = Counted { inner: Forward::new(log.bytes.clone(), BinlogPos(0)), ctx: ctx.clone() };
         let mut events = Transactions::new(reader, index, Limits::default());
         let mut at = At { index, log, next: None };
+        let said = self.before.as_ref().and_then(|before| before.next.as_ref());
+        self.timeline.next_file(said == Some(&*log.name));
         let (mut read, mut told) = (0, Instant::now());
         let broken = loop {
             let (note, is_rows) = match events.next() {
@@ -137,6 +139,10 @@ impl Surveyed {
             Item::Wall(ddl, statement) => self.wall(ddl, statement, at, definitions),
             Item::Statement(statement) => self.statement(statement, at),
             Item::Trigger(statement) => self.stands_around(statement),
+            Item::Temporary(ddl, statement) => {
+                let place = Place { file: at.index, position: statement.facts.start, inner: 0 };
+                self.timeline.temporary(ddl, &statement.query, place);
+            }
             Item::Incident => self.coverage.gaps.push(Gap {
                 kind: GapKind::Incident,
                 after: None,
@@ -157,7 +163,11 @@ impl Surveyed {
     fn wall(&mut self, ddl: &Ddl, statement: &StatementItem<'_>, at: &At<'_>, definitions: &mut Definitions) {
         let place = Place { file: at.index, position: statement.facts.start, inner: 0 };
         let entry = self.stats.number();
+        let before = self.timeline.may_be_of_temporary(ddl, &statement.query).then(|| self.around.clone());
         self.stands_around(statement);
+        // What may have been about a temporary table takes nothing away from the real one.
+        before.into_iter().for_each(|before| self.around.keep(before));
+        let is_temporary = self.timeline.is_of_temporary(ddl, &statement.query);
         definitions.learn_before(&mut self.timeline, place, &self.last_walls);
         if self.timeline.is_moot(ddl, place) {
             return;
@@ -174,7 +184,7 @@ impl Surveyed {
             self.stats.wall(b"", b"");
         }
         match self.walls.len() < KEPT {
-            true => self.walls.push(walls::wall(ddl, statement, (&at.log.name, place), entry)),
+            true => self.walls.push(walls::wall((ddl, is_temporary), statement, (&at.log.name, place), entry)),
             false => self.more_walls += 1,
         }
     }
