@@ -68,6 +68,8 @@ pub enum Item<'a> {
     Temporary(Ddl, StatementItem<'a>),
     /// Changes were lost by the server that wrote the log.
     Incident,
+    /// The file begins inside a transaction.
+    Headless,
     /// The log goes on in that file.
     Rotate(Foreign),
 }
@@ -419,6 +421,7 @@ impl<R: Read> Transactions<R> {
             Step::End(ending) => Item::End(ending),
             Step::XaDecided(xid, stays) => Item::XaDecided(xid, stays),
             Step::Incident => Item::Incident,
+            Step::Headless => Item::Headless,
             Step::Rotate(file) => Item::Rotate(file),
             Step::Wall(ddl, facts) => Item::Wall(ddl, self.statement_item(facts)?),
             Step::Statement(facts) => Item::Statement(self.statement_item(facts)?),

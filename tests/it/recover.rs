@@ -4,9 +4,11 @@
 mod around;
 mod console;
 mod definitions;
+mod earlier;
 mod foreign;
 mod guards;
 mod logs;
+mod orphans;
 mod pinned;
 mod rows_now;
 mod since;

@@ -80,6 +80,8 @@ struct At<'f> {
     index: u32,
     log: &'f Log,
     next: Option<Foreign>,
+    /// Where the last item ended.
+    position: BinlogPos,
 }
 
 impl Surveyed {
@@ -93,7 +95,7 @@ impl Surveyed {
     ) {
         let reader = Counted { inner: Forward::new(log.bytes.clone(), BinlogPos(0)), ctx: ctx.clone() };
         let mut events = Transactions::new(reader, index, Limits::default());
-        let mut at = At { index, log, next: None };
+        let mut at = At { index, log, next: None, position: BinlogPos(4) };
         let said = self.before.as_ref().and_then(|before| before.next.as_ref());
         self.timeline.next_file(said == Some(&*log.name));
         let (mut read, mut told) = (0, Instant::now());
@@ -110,6 +112,7 @@ impl Surveyed {
                 self.stats.bytes(events.at().0.saturating_sub(read));
             }
             read = events.at().0;
+            at.position = events.at();
             if let Some(note) = note {
                 self.fates.note(note, events.place());
             }
@@ -135,7 +138,14 @@ impl Surveyed {
             Item::Savepoint(name) => self.stats.savepoint(name),
             Item::RolledBackTo(name) => self.stats.rolled_back_to(name),
             Item::End(ending) => self.stats.end(ending.clone()),
-            Item::XaDecided(xid, stays) => self.stats.decided(xid, *stays),
+            Item::XaDecided(xid, stays) => {
+                if *stays && !self.fates.has_prepared(xid) {
+                    let words = "commits an XA transaction whose rows are in an earlier log";
+                    self.earlier(at, words);
+                }
+                self.stats.decided(xid, *stays);
+            }
+            Item::Headless => self.earlier(at, "begins inside a transaction: the rest is in an earlier log"),
             Item::Wall(ddl, statement) => self.wall(ddl, statement, at, definitions),
             Item::Statement(statement) => self.statement(statement, at),
             Item::Trigger(statement) => self.stands_around(statement),
@@ -152,6 +162,14 @@ impl Surveyed {
             Item::Rotate(next) => at.next = Some(next.clone()),
         }
         Ok(())
+    }
+
+    /// Something that was committed there has rows in an earlier file, which is not among those that were read.
+    fn earlier(&mut self, at: &At<'_>, what: &str) {
+        let file = &at.log.name;
+        let before = Edge { file: (**file).clone(), position: at.position, at: None };
+        let words = format!("{file} at byte {} {what}", at.position);
+        self.coverage.gaps.push(Gap { kind: GapKind::EarlierFile, after: None, before: Some(before), words });
     }
 
     /// What a statement says of foreign keys and triggers.

@@ -121,3 +121,18 @@ fn d21_what_is_written_into_a_temporary_table_is_no_damage_and_hides_none() {
     tell(None, &stories("STATEMENT"));
     tell(Some(Product::Mariadb), &stories("MIXED"));
 }
+
+#[test]
+fn d27_names_of_any_characters_are_undone() {
+    let table = "CREATE TABLE t (`i\nd` INT PRIMARY KEY, `v\tw` INT, `\u{1}` INT) ENGINE=InnoDB;";
+    let stage: &'static str = Box::leak(format!("{table} INSERT INTO t VALUES (1,2,3),(4,5,6);").into_boxed_str());
+    let story = Story {
+        name: "controls",
+        stage,
+        damage: "DELETE FROM t; INSERT INTO t VALUES (7,8,9); UPDATE t SET `v\tw`=1;",
+        schema: Some(table),
+        position: "@end",
+        ..NOTHING
+    };
+    tell(None, &[story]);
+}
