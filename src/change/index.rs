@@ -153,13 +153,14 @@ pub trait Wanted: Send + Sync {
         Passes::Yes
     }
 
-    /// Whether a statement whose rows are not in the log stands in the way.
+    /// Whether a statement whose rows are not in the log stands in the way. One that writes into a temporary table alone
+    /// does not, and is not asked about.
     fn statement(&self, statement: &StatementItem<'_>, place: Place) -> bool {
         let _ = (statement, place);
         true
     }
 
-    /// Whether a statement for which [`Self::statement`] said no is worth a word: what follows from it may still touch
+    /// Whether a statement that does not stand in the way is worth a word: what follows from it may still touch
     /// what is wanted.
     fn statement_beside(&self, statement: &StatementItem<'_>, place: Place) -> bool {
         let _ = (statement, place);

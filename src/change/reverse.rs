@@ -33,7 +33,7 @@ pub enum Reason {
     Engine(Foreign),
     /// Whether its transaction was committed is not in the log.
     Undecided,
-    /// The log ends inside its transaction.
+    /// The log begins or ends inside its transaction.
     Cut,
     /// Its table keeps old versions of rows: what was done to rows is not what the log's rows say.
     Versions,
@@ -66,7 +66,7 @@ impl fmt::Display for Reason {
             Self::Inexact(column, why) => write!(f, "column {column}: {why}"),
             Self::Engine(engine) => write!(f, "tables of the engine {engine} keep changes after ROLLBACK"),
             Self::Undecided => f.write_str("the end of its transaction is not in the log"),
-            Self::Cut => f.write_str("the log ends inside its transaction"),
+            Self::Cut => f.write_str("the log begins or ends inside its transaction"),
             Self::Versions => f.write_str("its table keeps old versions of its rows (SYSTEM VERSIONING)"),
             Self::NoKey => f.write_str("its table has no key by which a row could be found to overwrite it"),
             Self::Statement(text) => write!(f, "it was logged as a statement, without rows: {text}"),

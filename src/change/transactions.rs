@@ -64,8 +64,12 @@ pub enum Item<'a> {
     Statement(StatementItem<'a>),
     /// A trigger comes or goes: no row changes.
     Trigger(StatementItem<'a>),
+    /// Temporary tables of a connection come or go: no row of any other changes.
+    Temporary(Ddl, StatementItem<'a>),
     /// Changes were lost by the server that wrote the log.
     Incident,
+    /// The file begins inside a transaction.
+    Headless,
     /// The log goes on in that file.
     Rotate(Foreign),
 }
@@ -77,6 +81,8 @@ pub struct StatementItem<'a> {
     pub query: Query<'a>,
     /// Its transaction, or what is known of it alone.
     pub facts: Arc<TransactionFacts>,
+    /// Whether it changes rows of a temporary table alone; only who has read all that is in front of it knows.
+    pub is_temporary: bool,
 }
 
 /// The rows of one event.
@@ -342,7 +348,7 @@ impl<R: Read> Transactions<R> {
                     text = &self.unpacked;
                 }
                 self.spoken = spoken::in_utf8(text, head.client);
-                let query = head.with(text);
+                let query = head.with(text, event.header.server_id);
                 let query = self.spoken.as_deref().map_or(query, |text| query.in_utf8(text));
                 self.group.query(&query, &event.header, self.place);
             }
@@ -415,10 +421,12 @@ impl<R: Read> Transactions<R> {
             Step::End(ending) => Item::End(ending),
             Step::XaDecided(xid, stays) => Item::XaDecided(xid, stays),
             Step::Incident => Item::Incident,
+            Step::Headless => Item::Headless,
             Step::Rotate(file) => Item::Rotate(file),
             Step::Wall(ddl, facts) => Item::Wall(ddl, self.statement_item(facts)?),
             Step::Statement(facts) => Item::Statement(self.statement_item(facts)?),
             Step::Trigger(facts) => Item::Trigger(self.statement_item(facts)?),
+            Step::Temporary(ddl, facts) => Item::Temporary(ddl, self.statement_item(facts)?),
             Step::Rows => return Err(NO_EVENT),
         })
     }
@@ -461,12 +469,13 @@ impl<R: Read> Transactions<R> {
             kind::EXECUTE_LOAD_QUERY => load(event.body)?,
             _ => QueryHead::parse(event.body)?,
         };
+        let server = event.header.server_id;
         let query = match event.header.kind {
-            kind::QUERY_COMPRESSED => head.with(&self.unpacked),
-            _ => head.with(head.rest),
+            kind::QUERY_COMPRESSED => head.with(&self.unpacked, server),
+            _ => head.with(head.rest, server),
         };
         let query = self.spoken.as_deref().map_or(query, |text| query.in_utf8(text));
-        Ok(StatementItem { query, facts })
+        Ok(StatementItem { query, facts, is_temporary: false })
     }
 }
 

@@ -4,13 +4,16 @@
 mod around;
 mod console;
 mod definitions;
+mod earlier;
 mod foreign;
 mod guards;
 mod logs;
+mod orphans;
 mod pinned;
 mod rows_now;
 mod since;
 mod spoken;
+mod temporary;
 mod told;
 mod verbs;
 

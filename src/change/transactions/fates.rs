@@ -93,6 +93,11 @@ impl Survey {
         }
     }
 
+    /// Whether a transaction of that name was prepared, and is not decided.
+    pub fn has_prepared(&self, xid: &Xid) -> bool {
+        self.prepared.contains_key(xid)
+    }
+
     /// Takes in one item of a file that is read elsewhere.
     pub(in crate::change) fn see(&mut self, item: &Item<'_>, place: Place) {
         if let Some(note) = Note::of(item) {
@@ -180,8 +185,8 @@ impl Note {
             Item::RolledBackTo(name) => Some(Self::RolledBackTo(name.clone())),
             Item::End(ending) => Some(Self::End(ending.clone())),
             Item::XaDecided(xid, stays) => Some(Self::XaDecided(xid.clone(), *stays)),
-            Item::Rows(_) | Item::Wall(..) | Item::Statement(_) | Item::Trigger(_) => None,
-            Item::Incident | Item::Rotate(_) => None,
+            Item::Rows(_) | Item::Wall(..) | Item::Statement(_) => None,
+            Item::Trigger(_) | Item::Temporary(..) | Item::Incident | Item::Headless | Item::Rotate(_) => None,
         }
     }
 }

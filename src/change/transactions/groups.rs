@@ -27,7 +27,9 @@ pub(super) enum Step {
     Wall(Ddl, Arc<TransactionFacts>),
     Statement(Arc<TransactionFacts>),
     Trigger(Arc<TransactionFacts>),
+    Temporary(Ddl, Arc<TransactionFacts>),
     Incident,
+    Headless,
     Rotate(Foreign),
 }
 
@@ -39,6 +41,10 @@ pub(super) struct Group {
     open: Option<Arc<TransactionFacts>>,
     /// The XA transaction that is open.
     xid: Option<Xid>,
+    /// Whether anything of the file says where a transaction begins.
+    has_begun: bool,
+    /// Whether the open transaction began in an earlier file.
+    is_headless: bool,
 }
 
 impl Group {
@@ -69,7 +75,10 @@ impl Group {
             kind::ANONYMOUS_GTID => self.announce(gtid::mysql(body, true)?, header, place),
             kind::GTID_TAGGED => self.announce(gtid::tagged(body)?, header, place),
             kind::MARIADB_GTID => self.announce(gtid::mariadb(body, header.server_id)?, header, place),
-            kind::XID => self.close(Ending::Committed),
+            kind::XID => {
+                self.tail();
+                self.close(Ending::Committed);
+            }
             kind::XA_PREPARE => self.prepare(body)?,
             kind::EXECUTE_LOAD_QUERY => {
                 let facts = self.statement_facts(None, header, place);
@@ -88,6 +97,7 @@ impl Group {
     fn announce(&mut self, announced: Announced, header: &Header, place: Place) {
         self.close(Ending::Cut);
         let shape = announced.shape;
+        self.has_begun = true;
         self.xid = announced.xid.clone();
         self.announced = Some((announced, *header, place.position));
         if shape == Shape::Transaction {
@@ -97,6 +107,8 @@ impl Group {
 
     /// Rows of the open transaction; where the log was joined late, they open one.
     pub fn rows(&mut self, header: &Header, place: Place) {
+        let is_headless = self.tail();
+        self.is_headless |= is_headless;
         self.begin(None, header, place);
         self.steps.push_back(Step::Rows);
     }
@@ -104,7 +116,12 @@ impl Group {
     /// Takes in a statement.
     pub fn query(&mut self, query: &Query<'_>, header: &Header, place: Place) {
         let thread = Some(query.thread);
-        match meaning(query) {
+        let meaning = meaning(query);
+        if matches!(meaning, Meaning::Commit) {
+            self.tail();
+        }
+        self.has_begun = true;
+        match meaning {
             Meaning::Begin => self.begin(thread, header, place),
             Meaning::Commit => self.close(Ending::Committed),
             Meaning::Rollback => self.close(Ending::RolledBack),
@@ -137,8 +154,22 @@ impl Group {
                 self.announced = None;
                 self.steps.push_back(Step::Trigger(facts));
             }
+            Meaning::Temporary(ddl) => {
+                let facts = self.statement_facts(thread, header, place);
+                self.announced = None;
+                self.steps.push_back(Step::Temporary(spoken::with_doubts(ddl, query), facts));
+            }
             Meaning::Other => self.announced = None,
         }
+    }
+
+    /// Rows or an end in front of any beginning belong to a transaction that began in an earlier file.
+    fn tail(&mut self) -> bool {
+        let is_first = !std::mem::replace(&mut self.has_begun, true) && self.open.is_none();
+        if is_first {
+            self.steps.push_back(Step::Headless);
+        }
+        is_first
     }
 
     fn begin(&mut self, thread: Option<u32>, header: &Header, place: Place) {
@@ -152,8 +183,9 @@ impl Group {
     fn close(&mut self, ending: Ending) {
         self.announced = None;
         self.xid = None;
+        let is_cut = std::mem::take(&mut self.is_headless) && ending == Ending::Committed;
         if self.open.take().is_some() {
-            self.steps.push_back(Step::End(ending));
+            self.steps.push_back(Step::End(if is_cut { Ending::Cut } else { ending }));
         }
     }
 

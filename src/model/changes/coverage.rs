@@ -33,6 +33,8 @@ pub enum GapKind {
     OpenEnd,
     /// The server that wrote the log says that it lost events there.
     Incident,
+    /// What was committed there, or a part of it, is in an earlier file.
+    EarlierFile,
 }
 
 /// A hole in a source: changes may be missing there.

@@ -80,6 +80,8 @@ struct At<'f> {
     index: u32,
     log: &'f Log,
     next: Option<Foreign>,
+    /// Where the last item ended.
+    position: BinlogPos,
 }
 
 impl Surveyed {
@@ -93,7 +95,9 @@ impl Surveyed {
     ) {
         let reader = Counted { inner: Forward::new(log.bytes.clone(), BinlogPos(0)), ctx: ctx.clone() };
         let mut events = Transactions::new(reader, index, Limits::default());
-        let mut at = At { index, log, next: None };
+        let mut at = At { index, log, next: None, position: BinlogPos(4) };
+        let said = self.before.as_ref().and_then(|before| before.next.as_ref());
+        self.timeline.next_file(said == Some(&*log.name));
         let (mut read, mut told) = (0, Instant::now());
         let broken = loop {
             let (note, is_rows) = match events.next() {
@@ -108,6 +112,7 @@ impl Surveyed {
                 self.stats.bytes(events.at().0.saturating_sub(read));
             }
             read = events.at().0;
+            at.position = events.at();
             if let Some(note) = note {
                 self.fates.note(note, events.place());
             }
@@ -133,10 +138,21 @@ impl Surveyed {
             Item::Savepoint(name) => self.stats.savepoint(name),
             Item::RolledBackTo(name) => self.stats.rolled_back_to(name),
             Item::End(ending) => self.stats.end(ending.clone()),
-            Item::XaDecided(xid, stays) => self.stats.decided(xid, *stays),
+            Item::XaDecided(xid, stays) => {
+                if *stays && !self.fates.has_prepared(xid) {
+                    let words = "commits an XA transaction whose rows are in an earlier log";
+                    self.earlier(at, words);
+                }
+                self.stats.decided(xid, *stays);
+            }
+            Item::Headless => self.earlier(at, "begins inside a transaction: the rest is in an earlier log"),
             Item::Wall(ddl, statement) => self.wall(ddl, statement, at, definitions),
             Item::Statement(statement) => self.statement(statement, at),
             Item::Trigger(statement) => self.stands_around(statement),
+            Item::Temporary(ddl, statement) => {
+                let place = Place { file: at.index, position: statement.facts.start, inner: 0 };
+                self.timeline.temporary(ddl, &statement.query, place);
+            }
             Item::Incident => self.coverage.gaps.push(Gap {
                 kind: GapKind::Incident,
                 after: None,
@@ -148,6 +164,14 @@ impl Surveyed {
         Ok(())
     }
 
+    /// Something that was committed there has rows in an earlier file, which is not among those that were read.
+    fn earlier(&mut self, at: &At<'_>, what: &str) {
+        let file = &at.log.name;
+        let before = Edge { file: (**file).clone(), position: at.position, at: None };
+        let words = format!("{file} at byte {} {what}", at.position);
+        self.coverage.gaps.push(Gap { kind: GapKind::EarlierFile, after: None, before: Some(before), words });
+    }
+
     /// What a statement says of foreign keys and triggers.
     fn stands_around(&mut self, statement: &StatementItem<'_>) {
         let query = &statement.query;
@@ -157,7 +181,11 @@ impl Surveyed {
     fn wall(&mut self, ddl: &Ddl, statement: &StatementItem<'_>, at: &At<'_>, definitions: &mut Definitions) {
         let place = Place { file: at.index, position: statement.facts.start, inner: 0 };
         let entry = self.stats.number();
+        let before = self.timeline.may_be_of_temporary(ddl, &statement.query).then(|| self.around.clone());
         self.stands_around(statement);
+        // What may have been about a temporary table takes nothing away from the real one.
+        before.into_iter().for_each(|before| self.around.keep(before));
+        let is_temporary = self.timeline.is_of_temporary(ddl, &statement.query);
         definitions.learn_before(&mut self.timeline, place, &self.last_walls);
         if self.timeline.is_moot(ddl, place) {
             return;
@@ -174,7 +202,7 @@ impl Surveyed {
             self.stats.wall(b"", b"");
         }
         match self.walls.len() < KEPT {
-            true => self.walls.push(walls::wall(ddl, statement, (&at.log.name, place), entry)),
+            true => self.walls.push(walls::wall((ddl, is_temporary), statement, (&at.log.name, place), entry)),
             false => self.more_walls += 1,
         }
     }

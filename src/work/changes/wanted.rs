@@ -81,7 +81,7 @@ impl Wanted for Chosen {
     }
 
     fn statement_beside(&self, statement: &StatementItem<'_>, place: Place) -> bool {
-        self.stands_within(statement, place) && !self.may_touch(statement)
+        self.stands_within(statement, place) && (statement.is_temporary || !self.may_touch(statement))
     }
 
     fn wall(&self, ddl: &Ddl, statement: &StatementItem<'_>, place: Place) -> bool {

@@ -131,8 +131,8 @@ pub fn beside(beside: &Beside) -> Option<ScriptHazard> {
     let first = beside.first.as_ref()?;
     let count = counted(beside.total, "statement");
     let text = format!(
-        "{count} on other tables lie in the log as text alone, the first at {}:{}: what triggers, functions, views or \
-         foreign keys of theirs changed in these tables is not undone ({})",
+        "{count} on other tables, or on temporary ones, lie in the log as text alone, the first at {}:{}: what triggers, \
+         functions, views or foreign keys of theirs changed in these tables is not undone ({})",
         first.key.file, first.key.position, first.reason
     );
     Some(ScriptHazard { code: "statements_beside", text, offers: vec![] })
