@@ -23,7 +23,7 @@ use crate::change::reverse::{Refusal, Refusals};
 use crate::change::rows::{RowCells, RowsEvent};
 use crate::change::schema::{Described, Timeline};
 use crate::change::table::Table;
-use crate::change::transactions::{Fates, LogFile, RowsItem, StatementItem};
+use crate::change::transactions::{Clocks, Fates, LogFile, RowsItem, StatementItem};
 use crate::model::change::{BinlogPos, ChangeKind, Place, TransactionFacts};
 use crate::model::changes::{Passes, Untold};
 use crate::model::foreign::Foreign;
@@ -215,6 +215,8 @@ pub struct Indexing<'w> {
     pub extent: Extent,
     /// How much of a log may be held.
     pub limits: Limits,
+    /// What a pass before found of when transactions were committed.
+    pub clocks: Option<&'w Arc<Clocks>>,
     /// Who watches.
     pub watch: Option<&'w dyn Watch>,
 }

@@ -1,7 +1,9 @@
 //! What the events of a log tell: transactions with their rows, walls between them, and what cannot be undone.
 
+mod clocks;
 mod fates;
 mod groups;
+mod points;
 mod trace;
 
 use std::collections::HashMap;
@@ -18,8 +20,10 @@ use crate::change::rows::{self, RowsEvent, RowsHead};
 use crate::change::schema::Described;
 use crate::change::spoken;
 use crate::change::table::Table;
-pub use crate::change::transactions::fates::{Fate, Fates, Note, Survey};
+pub use crate::change::transactions::clocks::{ClockSurvey, Clocks};
+pub use crate::change::transactions::fates::{Fate, Fates, Note, Survey, Unprepared};
 use crate::change::transactions::groups::{Group, Step};
+pub use crate::change::transactions::points::{Back, Savepoints};
 pub use crate::change::transactions::trace::{Known, Trace};
 use crate::model::change::{BinlogPos, Certainty, Change, ChangeKey, Place, TransactionFacts};
 use crate::model::foreign::Foreign;
@@ -56,8 +60,8 @@ pub enum Item<'a> {
     RolledBackTo(Vec<u8>),
     /// The open transaction ends.
     End(Ending),
-    /// A prepared XA transaction is committed (`true`) or rolled back.
-    XaDecided(gtid::Xid, bool),
+    /// A prepared XA transaction is committed (`true`) or rolled back; with what is known of that.
+    XaDecided(gtid::Xid, bool, Arc<TransactionFacts>),
     /// Definitions change, or all rows of a table go.
     Wall(Ddl, StatementItem<'a>),
     /// Rows changed, and the log has only the statement: this cannot be undone.
@@ -246,6 +250,12 @@ impl<R: Read> Transactions<R> {
         log
     }
 
+    /// The same reader, of a log of which a pass before found when its transactions were committed.
+    pub fn with_clocks(mut self, clocks: Arc<Clocks>) -> Self {
+        self.group.clocks = Some(clocks);
+        self
+    }
+
     /// Times and GTIDs of what was read of this file by now.
     pub fn trace(&self) -> &Trace {
         &self.trace
@@ -419,7 +429,7 @@ impl<R: Read> Transactions<R> {
             Step::Savepoint(name) => Item::Savepoint(name),
             Step::RolledBackTo(name) => Item::RolledBackTo(name),
             Step::End(ending) => Item::End(ending),
-            Step::XaDecided(xid, stays) => Item::XaDecided(xid, stays),
+            Step::XaDecided(xid, stays, facts) => Item::XaDecided(xid, stays, facts),
             Step::Incident => Item::Incident,
             Step::Headless => Item::Headless,
             Step::Rotate(file) => Item::Rotate(file),

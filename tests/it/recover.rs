@@ -7,6 +7,7 @@ mod definitions;
 mod earlier;
 mod foreign;
 mod guards;
+mod holes;
 mod logs;
 mod orphans;
 mod pinned;

@@ -222,6 +222,9 @@ impl Pass<'_> {
     fn file(&mut self, file: u32, log: &Log) -> Result<(), Stopped> {
         let cursor = Cursor::new(&*log.bytes, 0, u64::MAX);
         let mut reader = Transactions::new(cursor, file, self.how.limits);
+        if let Some(clocks) = self.how.clocks {
+            reader = reader.with_clocks(clocks.clone());
+        }
         let facts = FileFacts { of: log.of.clone(), from: None, to: None, end: FileEnd::Unknown, error: None };
         self.files.push(facts);
         self.timeline.next_file(self.next.take().as_ref() == Some(&*log.of.name));

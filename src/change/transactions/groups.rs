@@ -10,7 +10,7 @@ use crate::change::gtid::{self, Announced, Shape, Xid};
 use crate::change::kind;
 use crate::change::query::{Ddl, Meaning, Query, meaning};
 use crate::change::spoken;
-use crate::change::transactions::Ending;
+use crate::change::transactions::{Clocks, Ending};
 use crate::model::change::{BinlogPos, Place, TransactionFacts};
 use crate::model::foreign::Foreign;
 use crate::model::units::Moment;
@@ -23,7 +23,7 @@ pub(super) enum Step {
     Savepoint(Vec<u8>),
     RolledBackTo(Vec<u8>),
     End(Ending),
-    XaDecided(Xid, bool),
+    XaDecided(Xid, bool, Arc<TransactionFacts>),
     Wall(Ddl, Arc<TransactionFacts>),
     Statement(Arc<TransactionFacts>),
     Trigger(Arc<TransactionFacts>),
@@ -45,6 +45,8 @@ pub(super) struct Group {
     has_begun: bool,
     /// Whether the open transaction began in an earlier file.
     is_headless: bool,
+    /// When transactions were committed, where their own events tell another time.
+    pub clocks: Option<Arc<Clocks>>,
 }
 
 impl Group {
@@ -107,8 +109,11 @@ impl Group {
 
     /// Rows of the open transaction; where the log was joined late, they open one.
     pub fn rows(&mut self, header: &Header, place: Place) {
-        let is_headless = self.tail();
-        self.is_headless |= is_headless;
+        if self.tail() {
+            self.is_headless = true;
+            // Its tables may be described in front of these rows.
+            self.begin(None, header, Place { position: BinlogPos(0), ..place });
+        }
         self.begin(None, header, place);
         self.steps.push_back(Step::Rows);
     }
@@ -117,7 +122,7 @@ impl Group {
     pub fn query(&mut self, query: &Query<'_>, header: &Header, place: Place) {
         let thread = Some(query.thread);
         let meaning = meaning(query);
-        if matches!(meaning, Meaning::Commit) {
+        if matches!(meaning, Meaning::Commit | Meaning::Savepoint(_) | Meaning::RollbackTo(_)) {
             self.tail();
         }
         self.has_begun = true;
@@ -132,8 +137,8 @@ impl Group {
                 self.xid = Some(xid);
             }
             Meaning::XaEnd => {}
-            Meaning::XaCommit(xid) => self.decide(xid, true),
-            Meaning::XaRollback(xid) => self.decide(xid, false),
+            Meaning::XaCommit(xid) => self.decide((xid, true), thread, header, place),
+            Meaning::XaRollback(xid) => self.decide((xid, false), thread, header, place),
             Meaning::Ddl(_) if self.announced.as_ref().is_some_and(|(announced, ..)| announced.is_no_alter) => {
                 self.announced = None;
             }
@@ -198,6 +203,7 @@ impl Group {
     }
 
     fn facts_of(&mut self, thread: Option<u32>, header: &Header, place: Place) -> Arc<TransactionFacts> {
+        let file = place.file;
         let (announced, header, start) = match self.announced.take() {
             Some(announced) => announced,
             None => (Announced::default(), *header, place.position),
@@ -205,7 +211,13 @@ impl Group {
         let seconds = Moment::from_seconds(header.timestamp.into());
         let committed_at = announced.committed_micros.map_or(seconds, |micros| Moment((micros / 1000) as i64));
         let thread = announced.thread.or(thread);
-        Arc::new(TransactionFacts { gtid: announced.gtid, thread, committed_at, server_id: header.server_id, start })
+        let gtid = announced.gtid;
+        let server_id = header.server_id;
+        let mut facts = TransactionFacts { gtid, thread, committed_at, server_id, start, ..Default::default() };
+        if let Some(clocks) = &self.clocks {
+            clocks.correct(file, &mut facts);
+        }
+        Arc::new(facts)
     }
 
     fn prepare(&mut self, body: &[u8]) -> Result<(), Broken> {
@@ -213,16 +225,17 @@ impl Group {
         let is_one_phase = rest.u8()? != 0;
         let (format, global, branch) = (rest.u32()?, rest.u32()?, rest.u32()?);
         let xid = Xid::parse(format, global, branch, &mut rest)?;
+        self.tail();
         self.close(if is_one_phase { Ending::Committed } else { Ending::Prepared(xid) });
         Ok(())
     }
 
     /// The end of a prepared transaction stands alone: what GTID it has is not one of rows.
-    fn decide(&mut self, xid: Xid, stays: bool) {
-        self.announced = None;
+    fn decide(&mut self, (xid, stays): (Xid, bool), thread: Option<u32>, header: &Header, place: Place) {
+        let facts = self.facts_of(thread, header, place);
         if self.open.take().is_some() {
             self.steps.push_back(Step::End(Ending::Committed));
         }
-        self.steps.push_back(Step::XaDecided(xid, stays));
+        self.steps.push_back(Step::XaDecided(xid, stays, facts));
     }
 }

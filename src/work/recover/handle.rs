@@ -149,6 +149,7 @@ impl RecoveryHandle {
         };
         let mut told = chain::hazards(&made, &self.0.filter, &self.0.reading);
         told.extend(words::beside(&made.index.beside));
+        told.extend(words::twice(&made.view));
         {
             let mut state = self.state();
             (state.total, state.told) = (total, told);
