@@ -258,10 +258,32 @@ pub struct Index {
     pub partial: Partial,
     /// The GTIDs of transactions with anything wanted.
     pub gtids: Gtids,
+    /// Their connections.
+    pub threads: Threads,
     /// How much their rows take up in the logs.
     pub weight: Weight,
     /// Statements without rows that name none of the tables that are wanted.
     pub beside: Beside,
+}
+
+/// Connections of transactions.
+#[derive(Debug, Clone, Default)]
+pub struct Threads(BTreeSet<u32>);
+
+impl Threads {
+    /// The most that are kept.
+    const KEPT: usize = 1 << 16;
+
+    fn add(&mut self, thread: Option<u32>) {
+        if self.0.len() < Self::KEPT {
+            self.0.extend(thread);
+        }
+    }
+
+    /// Whether a connection may be among them: of very many not all are kept.
+    pub fn may_have(&self, thread: u32) -> bool {
+        self.0.len() == Self::KEPT || self.0.contains(&thread)
+    }
 }
 
 /// How much the rows of transactions take up in a log, in bytes.

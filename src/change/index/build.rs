@@ -10,7 +10,7 @@ use crate::change::frame::FileEnd;
 use crate::change::index::untold::Doubts;
 use crate::change::index::{
     Beside, Bits, Cursor, EventCounts, FileFacts, Gtids, Index, Indexing, Log, PartOf, Partial, RowTester, RowsFacts,
-    Stopped, Undone, WINDOW, Wanted, Weight, Window,
+    Stopped, Threads, Undone, WINDOW, Wanted, Weight, Window,
 };
 use crate::change::query::{Ddl, TableName};
 use crate::change::reverse::{Reason, Refusal, Refusals};
@@ -59,6 +59,7 @@ pub(super) fn build(
         partial: Partial::default(),
         undone: BTreeMap::new(),
         gtids: Gtids::default(),
+        threads: Threads::default(),
         weight: Weight::default(),
         beside: Beside::default(),
     };
@@ -69,7 +70,7 @@ pub(super) fn build(
     pass.timeline.settle();
     let Pass { survey, timeline, touched, unchecked, refusals, files, companions, .. } = pass;
     let (partial, undone, windows) = (pass.partial, pass.undone, pass.windows);
-    let (gtids, weight, beside) = (pass.gtids, pass.weight, pass.beside);
+    let (gtids, threads, weight, beside) = (pass.gtids, pass.threads, pass.weight, pass.beside);
     let (fates, mut tables) = (survey.finish(), pass.tallies.counts);
     let untold = pass.untold.by_table(&fates);
     for name in untold.keys() {
@@ -95,6 +96,7 @@ pub(super) fn build(
         files,
         partial,
         gtids,
+        threads,
         weight,
         beside,
     })
@@ -154,6 +156,7 @@ struct Pass<'b> {
     /// Tables with rows that a script would undo, so far.
     undone: BTreeMap<TableName, Undone>,
     gtids: Gtids,
+    threads: Threads,
     weight: Weight,
     beside: Beside,
 }
@@ -432,6 +435,8 @@ impl Pass<'_> {
         }
         if let Some(facts) = &facts {
             self.gtids.add(facts.gtid.as_ref());
+            facts.decided_by.iter().for_each(|gtid| self.gtids.add(Some(gtid)));
+            self.threads.add(facts.thread);
         }
         self.weight.bytes += bytes;
         self.weight.largest = self.weight.largest.max(bytes);

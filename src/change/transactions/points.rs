@@ -50,13 +50,13 @@ impl<T: Clone> Savepoints<T> {
     }
 }
 
-/// Whether two names are the same to the server; `None`: they may be. Spaces at the end count as nothing.
+/// Whether two names are the same to the server; `None`: they may be. Not every server counts spaces at the end.
 fn is_same(one: &[u8], other: &[u8]) -> Option<bool> {
-    let (one, other) = (trimmed(one), trimmed(other));
-    match one == other {
-        true => Some(true),
-        false if one.is_ascii() && other.is_ascii() => Some(one.eq_ignore_ascii_case(other)),
-        false => None,
+    let is_plain = one.is_ascii() && other.is_ascii();
+    match one.eq_ignore_ascii_case(other) {
+        true if is_plain || one == other => Some(true),
+        false if is_plain && !trimmed(one).eq_ignore_ascii_case(trimmed(other)) => Some(false),
+        _ => None,
     }
 }
 
@@ -77,7 +77,8 @@ mod tests {
 
     #[test]
     fn d44_plain_names_are_known_and_of_others_only_the_same_bytes_are() {
-        assert_eq!(points(&["a", "b", "c"]).back_to(b"B "), Back::To(1));
+        assert_eq!(points(&["a", "b", "c"]).back_to(b"B"), Back::To(1));
+        assert_eq!(points(&["a", "b ", "c"]).back_to(b"B"), Back::Perhaps(Some(1)));
         assert_eq!(points(&["a", "b", "A"]).back_to(b"a"), Back::To(2));
         assert_eq!(points(&["\u{e9}", "b"]).back_to("\u{e9}".as_bytes()), Back::Perhaps(Some(0)));
         assert_eq!(points(&["b", "\u{e9}"]).back_to(b"b"), Back::Perhaps(Some(0)));

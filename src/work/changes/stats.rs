@@ -92,6 +92,8 @@ pub struct Stats {
     pub entries: u64,
     pub checkpoints: Vec<Checkpoint>,
     spacing: u64,
+    /// The latest commit so far.
+    latest: Moment,
     /// The table whose rows were counted last.
     current: u32,
 }
@@ -99,9 +101,11 @@ pub struct Stats {
 impl Stats {
     pub fn begin(&mut self, facts: &Arc<TransactionFacts>, file: u32) {
         let place = Place { file, position: facts.start, inner: 0 };
-        self.checkpoint(place, facts.committed_at);
+        self.latest = self.latest.max(facts.committed_at);
+        self.checkpoint(place, self.latest);
         let facts = facts.clone();
-        self.open = Some(Pending { facts, tallies: vec![], marks: Savepoints::default(), texts: 0, number: 0, touched: false });
+        self.open =
+            Some(Pending { facts, tallies: vec![], marks: Savepoints::default(), texts: 0, number: 0, touched: false });
     }
 
     fn checkpoint(&mut self, place: Place, at: Moment) {

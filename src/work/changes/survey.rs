@@ -8,7 +8,9 @@ use crate::change::error::BinlogError;
 use crate::change::frame::{FileEnd, Limits, Product};
 use crate::change::query::{Ddl, DdlVerb, TableName};
 use crate::change::schema::{self, Around, Timeline};
-use crate::change::transactions::{ClockSurvey, Ending, Fates, Item, Known, Note, StatementItem, Survey, Trace, Transactions, Unprepared};
+use crate::change::transactions::{
+    ClockSurvey, Ending, Fates, Item, Known, Note, StatementItem, Survey, Trace, Transactions, Unprepared,
+};
 use crate::model::change::{BinlogPos, Place};
 use crate::model::changes::{Coverage, Edge, Gap, GapKind, LogFacts, Problem, TextStatement, Wall};
 use crate::model::foreign::Foreign;
@@ -306,8 +308,9 @@ impl Surveyed {
         if let Some(Unprepared { at: place, xid, total }) = self.fates.take_unprepared() {
             let more = if total > 1 { format!(", and {} more", total - 1) } else { String::new() };
             let (file, position, name) = (&start.file, place.position, Foreign::new(xid.global));
-            let words =
-                format!("{file}:{position} commits the XA transaction {name}, which was prepared in an earlier log{more}");
+            let words = format!(
+                "{file}:{position} commits the XA transaction {name}, which was prepared in an earlier log{more}"
+            );
             earlier(Edge { file: file.clone(), position, at: None }, words);
         }
     }

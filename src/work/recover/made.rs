@@ -103,8 +103,7 @@ impl Made {
     /// Only when it is stopped.
     pub fn make(material: Material, options: ScriptOptions, watch: &dyn Watch) -> Result<Self, Stopped> {
         let Material { logs, timeline, wanted, view, around, clocks, still } = material;
-        let how =
-            Indexing { extent: options.extent, watch: Some(watch), clocks: Some(&clocks), ..Indexing::default() };
+        let how = Indexing { extent: options.extent, watch: Some(watch), clocks: Some(&clocks), ..Indexing::default() };
         let index = Index::build(logs, timeline, wanted, how)?;
         Ok(Self { index, view, around, options, still, windows: OnceLock::new(), tables: OnceLock::new() })
     }

@@ -63,9 +63,8 @@ fn d44_an_xa_commit_whose_rows_are_in_an_earlier_file_is_a_hole() {
     for server in alone().iter().copied() {
         let begun = |end: &str| {
             Damaged::by(server, TABLES, || {
-                server.sql(
-                    "USE accident; XA START 'far'; DELETE FROM orders WHERE id=1; XA END 'far'; XA PREPARE 'far'",
-                );
+                server
+                    .sql("USE accident; XA START 'far'; DELETE FROM orders WHERE id=1; XA END 'far'; XA PREPARE 'far'");
                 server.sql("FLUSH BINARY LOGS");
                 server.sql(&format!("XA {end} 'far'; DELETE FROM accident.orders WHERE id=2;"));
                 server.sql("XA START 'none'; SELECT 1; XA END 'none'; XA PREPARE 'none'; XA COMMIT 'none'");
@@ -99,7 +98,8 @@ fn events(log: &[u8]) -> Vec<(usize, usize, u8)> {
 #[test]
 fn d44_a_log_that_begins_inside_of_a_transaction_is_a_hole() {
     for server in alone().iter().copied() {
-        let damage = "BEGIN; DELETE FROM orders WHERE id=1; DELETE FROM orders WHERE id=2; COMMIT; UPDATE stock SET qty=5;";
+        let damage =
+            "BEGIN; DELETE FROM orders WHERE id=1; DELETE FROM orders WHERE id=2; COMMIT; UPDATE stock SET qty=5;";
         let damaged = Damaged::new(server, TABLES, damage);
         let file = files(&damaged).remove(0);
         let log = fs::read(&file).unwrap();
@@ -134,7 +134,9 @@ fn d48_a_file_from_before_the_logs_began_anew_is_no_continuation() {
         let logs = home.path("logs");
         fs::create_dir(&logs).unwrap();
         let keep = |name: &str| assert!(fs::copy(server.folder.join("data").join(name), logs.join(name)).is_ok());
-        server.sql(&format!("DROP DATABASE IF EXISTS accident; CREATE DATABASE accident; USE accident; {TABLES} {reset};"));
+        server.sql(&format!(
+            "DROP DATABASE IF EXISTS accident; CREATE DATABASE accident; USE accident; {TABLES} {reset};"
+        ));
         server.sql("FLUSH BINARY LOGS; FLUSH BINARY LOGS; UPDATE accident.stock SET qty=3");
         let old = current(server);
         server.sql("FLUSH BINARY LOGS");
@@ -200,7 +202,7 @@ fn d48_of_a_log_that_is_there_twice_the_whole_copy_is_read() {
 
 #[test]
 fn d44_a_savepoint_whose_name_only_the_server_can_compare_makes_its_rows_undecided() {
-    let plain = "SAVEPOINT `one `; UPDATE orders SET a=2; INSERT INTO notes VALUES (1); ROLLBACK TO `ONE`";
+    let plain = "SAVEPOINT `one two`; UPDATE orders SET a=2; INSERT INTO notes VALUES (1); ROLLBACK TO `ONE two`";
     let accent = "SAVEPOINT `é`; UPDATE orders SET a=2; INSERT INTO notes VALUES (1); ROLLBACK TO `É`";
     let folded = "SAVEPOINT e; UPDATE orders SET a=3; SAVEPOINT `é`; UPDATE orders SET a=2; INSERT INTO notes VALUES (1); \
                   ROLLBACK TO e";
@@ -280,7 +282,8 @@ fn d49_a_statement_that_waited_is_of_the_time_at_which_it_was_committed() {
         ]
         .concat(),
     );
-    let times: Vec<_> = listed(&damaged, &[]).iter().map(|row| row["committed_at"].as_str().unwrap().to_owned()).collect();
+    let times: Vec<_> =
+        listed(&damaged, &[]).iter().map(|row| row["committed_at"].as_str().unwrap().to_owned()).collect();
     assert!(times.is_sorted(), "{times:?}");
     let since = "2023-11-14T22:14:00Z"; // 40 seconds on
     let script = undoes(&damaged, &["--since", since]);
@@ -309,5 +312,24 @@ fn d49_a_clock_that_was_set_back_or_forward_is_told_where_a_time_is_asked_for() 
         // Where nobody asks for a time, none is in question.
         assert_eq!(undoes(&damaged, &[]).matches("INSERT INTO").count(), 3);
         assert_eq!(undoes(&damaged, &["--since", "1990-01-01"]).matches("INSERT INTO").count(), 3);
+    }
+}
+
+#[test]
+fn what_is_asked_for_and_is_nowhere_is_told() {
+    for server in alone().iter().copied() {
+        let damaged = Damaged::new(server, TABLES, "DELETE FROM orders WHERE id=1; DELETE FROM orders WHERE id=2;");
+        let gtid = listed(&damaged, &[])[0]["gtid"].as_str().unwrap().to_owned();
+        let at = gtid.rfind([':', '-']).unwrap() + 1;
+        let other = format!("{}99999999", &gtid[..at]);
+        let script = undoes(&damaged, &["--table", "orders", "--table", "order"]);
+        assert!(script.contains("--table order:"), "{script}");
+        let script = undoes(&damaged, &["--gtid", &format!("{gtid},{other}")]);
+        assert!(
+            script.contains(&format!("--gtid {other}")) && !script.contains(&format!("of --gtid {gtid}")),
+            "{script}"
+        );
+        let script = undoes(&damaged, &["--gtid", &gtid]);
+        assert!(!script.contains("mistyped"), "{script}");
     }
 }
