@@ -23,7 +23,7 @@ use crate::change::reverse::{Refusal, Refusals};
 use crate::change::rows::{RowCells, RowsEvent};
 use crate::change::schema::{Described, Timeline};
 use crate::change::table::Table;
-use crate::change::transactions::{Fates, LogFile, RowsItem, StatementItem};
+use crate::change::transactions::{Clocks, Fates, LogFile, RowsItem, StatementItem};
 use crate::model::change::{BinlogPos, ChangeKind, Place, TransactionFacts};
 use crate::model::changes::{Passes, Untold};
 use crate::model::foreign::Foreign;
@@ -153,13 +153,14 @@ pub trait Wanted: Send + Sync {
         Passes::Yes
     }
 
-    /// Whether a statement whose rows are not in the log stands in the way.
+    /// Whether a statement whose rows are not in the log stands in the way. One that writes into a temporary table alone
+    /// does not, and is not asked about.
     fn statement(&self, statement: &StatementItem<'_>, place: Place) -> bool {
         let _ = (statement, place);
         true
     }
 
-    /// Whether a statement for which [`Self::statement`] said no is worth a word: what follows from it may still touch
+    /// Whether a statement that does not stand in the way is worth a word: what follows from it may still touch
     /// what is wanted.
     fn statement_beside(&self, statement: &StatementItem<'_>, place: Place) -> bool {
         let _ = (statement, place);
@@ -214,6 +215,8 @@ pub struct Indexing<'w> {
     pub extent: Extent,
     /// How much of a log may be held.
     pub limits: Limits,
+    /// What a pass before found of when transactions were committed.
+    pub clocks: Option<&'w Arc<Clocks>>,
     /// Who watches.
     pub watch: Option<&'w dyn Watch>,
 }
@@ -255,10 +258,32 @@ pub struct Index {
     pub partial: Partial,
     /// The GTIDs of transactions with anything wanted.
     pub gtids: Gtids,
+    /// Their connections.
+    pub threads: Threads,
     /// How much their rows take up in the logs.
     pub weight: Weight,
     /// Statements without rows that name none of the tables that are wanted.
     pub beside: Beside,
+}
+
+/// Connections of transactions.
+#[derive(Debug, Clone, Default)]
+pub struct Threads(BTreeSet<u32>);
+
+impl Threads {
+    /// The most that are kept.
+    const KEPT: usize = 1 << 16;
+
+    fn add(&mut self, thread: Option<u32>) {
+        if self.0.len() < Self::KEPT {
+            self.0.extend(thread);
+        }
+    }
+
+    /// Whether a connection may be among them: of very many not all are kept.
+    pub fn may_have(&self, thread: u32) -> bool {
+        self.0.len() == Self::KEPT || self.0.contains(&thread)
+    }
 }
 
 /// How much the rows of transactions take up in a log, in bytes.

@@ -18,6 +18,8 @@ use crate::sql::token::Token;
 /// A statement as the log has it.
 #[derive(Debug, Clone, Copy)]
 pub struct Query<'a> {
+    /// The server that ran it.
+    pub server: u32,
     /// The connection that ran it.
     pub thread: u32,
     /// Its default database; may be empty.
@@ -50,10 +52,10 @@ impl<'a> QueryHead<'a> {
         Ok(Self { thread, schema, dialect, client, rest: rest.rest() })
     }
 
-    /// The statement, with its text unpacked, as it was sent.
-    pub fn with(&self, text: &'a [u8]) -> Query<'a> {
+    /// The statement, with its text unpacked, as it was sent to a server.
+    pub fn with(&self, text: &'a [u8], server: u32) -> Query<'a> {
         let dialect = Dialect { garbled: spoken::is_garbled(text, self.client), ..self.dialect };
-        Query { thread: self.thread, schema: self.schema, text, dialect }
+        Query { server, thread: self.thread, schema: self.schema, text, dialect }
     }
 }
 
@@ -143,7 +145,9 @@ pub enum Meaning {
     Dml,
     /// A trigger comes or goes.
     Trigger,
-    /// Nothing for rows of tables: accounts, views, settings, temporary tables.
+    /// Temporary tables of the connection come (`Create`) or go (`Drop`); without names, whichever.
+    Temporary(Ddl),
+    /// Nothing for rows of tables: accounts, views, settings.
     Other,
 }
 

@@ -31,9 +31,9 @@ pub enum Reason {
     Inexact(Foreign, Inexact),
     /// The table's engine does not roll back.
     Engine(Foreign),
-    /// Whether its transaction was committed is not in the log.
+    /// Whether its transaction was committed, or went back to a savepoint before it, is not in the log.
     Undecided,
-    /// The log ends inside its transaction.
+    /// The log begins or ends inside its transaction.
     Cut,
     /// Its table keeps old versions of rows: what was done to rows is not what the log's rows say.
     Versions,
@@ -65,8 +65,11 @@ impl fmt::Display for Reason {
             Self::Missing(column) => write!(f, "the log does not have the column {column}"),
             Self::Inexact(column, why) => write!(f, "column {column}: {why}"),
             Self::Engine(engine) => write!(f, "tables of the engine {engine} keep changes after ROLLBACK"),
-            Self::Undecided => f.write_str("the end of its transaction is not in the log"),
-            Self::Cut => f.write_str("the log ends inside its transaction"),
+            Self::Undecided => f.write_str(
+                "whether it stayed is not known: the end of its transaction is not in the log, or the name of a \
+                 savepoint that it went back to is one that only its server can compare",
+            ),
+            Self::Cut => f.write_str("the log begins or ends inside its transaction"),
             Self::Versions => f.write_str("its table keeps old versions of its rows (SYSTEM VERSIONING)"),
             Self::NoKey => f.write_str("its table has no key by which a row could be found to overwrite it"),
             Self::Statement(text) => write!(f, "it was logged as a statement, without rows: {text}"),

@@ -5,24 +5,29 @@ mod around;
 mod column;
 mod create;
 mod fit;
+mod reader;
 mod since;
+mod temporary;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::change::query::{Ddl, DdlVerb, Query, TableName, name_at, other_tokens, tokens};
+use crate::change::query::{Ddl, DdlVerb, Query, TableName, other_tokens, tokens};
 pub use crate::change::schema::around::Around;
 pub use crate::change::schema::column::ColumnDef;
 pub use crate::change::schema::create::{Key, TableFacts};
 pub use crate::change::schema::fit::Misfit;
+pub use crate::change::schema::reader::DefinitionReader;
+use crate::change::schema::reader::definitions;
 pub use crate::change::schema::since::{Otherwise, since};
+use crate::change::schema::temporary::{Followed, Is, Temporaries};
 use crate::change::spoken;
 use crate::change::table::Table;
+use crate::change::touched;
 use crate::model::change::{ChangedTable, Place};
-use crate::sql::ident;
-use crate::sql::lexer::{Dialect, LexError, Limits, Splitter, StatementEnd, StatementSink};
-use crate::sql::token::{Token, Tokens};
+use crate::sql::lexer::LexError;
+use crate::sql::token::Token;
 
 /// Why nothing is known of a table at some place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +102,10 @@ pub struct Timeline {
     unsure: Option<Place>,
     /// All changes of the logs are in it: whoever reads them again moves nothing.
     complete: bool,
+    /// What stands for temporary tables where the logs are read.
+    temporaries: Temporaries,
+    /// Statements that were followed.
+    followed: Followed,
 }
 
 impl Timeline {
@@ -195,16 +204,23 @@ impl Timeline {
     pub fn complete(&mut self) {
         self.settle();
         self.complete = true;
+        (self.temporaries, self.followed) = Default::default();
     }
 
     /// Moves along with a change of definitions in the log, which is true from `place` on.
     pub fn follow(&mut self, ddl: &Ddl, query: &Query<'_>, place: Place) {
-        if self.complete || self.is_moot(ddl, place) || keeps_columns(ddl, query) {
+        let named = temporary::named(ddl, query);
+        let is_real = self.temporaries.take(ddl, query, &named) == Is::Real;
+        if self.complete || keeps_columns(ddl, query) || is_real && self.is_moot(ddl, place) {
             return;
+        }
+        if !is_real {
+            return self.lose_unless_complete(&named.all, place);
         }
         if spoken::is_doubtful(ddl, query) {
             return self.lose(&ddl.tables, place);
         }
+        self.followed.push(query, &named, place);
         self.lose_others(ddl, place);
         match (ddl.verb, ddl.tables.as_slice()) {
             (DdlVerb::Unknown, _) | (_, []) => self.lose_all(place),
@@ -223,6 +239,43 @@ impl Timeline {
                 others.iter().for_each(|name| self.set(name.clone(), place, State::Lost));
             }
         }
+    }
+
+    /// Temporary tables come or go. What was done to a name is doubtful from there on where it comes out now that the
+    /// connection had a temporary table of that name: it was made in front of the logs, or where they say nothing.
+    pub fn temporary(&mut self, ddl: &Ddl, query: &Query<'_>, place: Place) {
+        for name in self.temporaries.see(ddl, query) {
+            for (name, from) in self.followed.doubtful(query, &name) {
+                let states = self.tables.get_mut(&name).into_iter().flat_map(|states| states.range_mut(from..));
+                states.for_each(|(_, state)| *state = State::Lost);
+                self.lose_unless_complete(&[name], place);
+            }
+        }
+    }
+
+    /// The next file begins. Where it does not go on where the last one ended, connections may have ended between them.
+    pub fn next_file(&mut self, goes_on: bool) {
+        if !goes_on {
+            self.temporaries.doubt_all();
+        }
+    }
+
+    /// Whether a change of definitions is one of a temporary table alone, as far as the logs tell.
+    pub fn is_of_temporary(&self, ddl: &Ddl, query: &Query<'_>) -> bool {
+        matches!(ddl.verb, DdlVerb::Truncate | DdlVerb::Alter | DdlVerb::Purge)
+            && matches!(&ddl.tables[..], [name] if self.temporaries.of(query, name) == Is::Temporary)
+    }
+
+    /// Whether a change of definitions may be one of a temporary table.
+    pub fn may_be_of_temporary(&self, ddl: &Ddl, query: &Query<'_>) -> bool {
+        let named = temporary::named(ddl, query);
+        named.meant.iter().any(|name| self.temporaries.of(query, name) != Is::Real)
+    }
+
+    /// Whether a statement changes rows of a temporary table alone, as far as the logs and its text tell.
+    pub fn writes_temporary(&self, query: &Query<'_>) -> bool {
+        !self.temporaries.is_empty()
+            && touched::target(query).is_some_and(|name| self.temporaries.of(query, &name) == Is::Temporary)
     }
 
     /// Whether a statement may have done nothing: it creates a table only if that is missing, and nothing says that
@@ -250,6 +303,18 @@ impl Timeline {
         let others = known.filter(|known| ddl.tables.iter().any(|name| is_like(known, name)));
         let others: Vec<_> = others.cloned().collect();
         others.into_iter().for_each(|name| self.set(name, place, State::Lost));
+    }
+
+    fn lose_unless_complete(&mut self, names: &[TableName], place: Place) {
+        if self.complete {
+            return;
+        }
+        self.lose(names, place);
+        for name in names {
+            let like = self.tables.keys().filter(|known| *known != name && known.is_like(name));
+            let like: Vec<_> = like.cloned().collect();
+            like.into_iter().for_each(|name| self.set(name, place, State::Lost));
+        }
     }
 
     /// Nothing is claimed of some tables from there on: a name without a table is all of a database, none is all.
@@ -387,87 +452,4 @@ fn both(query: &Query<'_>, read: impl Fn(&[Token<'_>]) -> Option<TableFacts>) ->
     let facts = read(&tokens(query))?;
     let is_same = other_tokens(query).is_none_or(|tokens| read(&tokens).is_some_and(|other| other == facts));
     is_same.then_some(facts)
-}
-
-/// Reads the definitions out of a dump of any size, piece by piece.
-pub struct DefinitionReader {
-    splitter: Splitter,
-    sink: Definitions,
-}
-
-impl DefinitionReader {
-    /// Unqualified names belong to `schema` until a USE says otherwise.
-    pub fn new(schema: &[u8]) -> Self {
-        let sink = Definitions { schema: schema.to_vec(), found: vec![], around: Around::default() };
-        Self { splitter: Splitter::new(Limits::default()), sink }
-    }
-
-    /// Takes the next bytes.
-    ///
-    /// # Errors
-    ///
-    /// When the text cannot be split into statements.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), LexError> {
-        self.splitter.feed(bytes, &mut self.sink)
-    }
-
-    /// All tables of the dump.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::feed`].
-    pub fn finish(self) -> Result<Vec<TableFacts>, LexError> {
-        self.finish_with_around().map(|(found, _)| found)
-    }
-
-    /// All tables of the dump, and what stands around them by it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::feed`].
-    pub fn finish_with_around(mut self) -> Result<(Vec<TableFacts>, Around), LexError> {
-        self.splitter.feed(b"\n;", &mut self.sink)?; // SHOW CREATE TABLE ends without a delimiter
-        self.splitter.finish(&mut self.sink)?;
-        Ok((self.sink.found, self.sink.around))
-    }
-}
-
-fn definitions(text: &[u8], schema: &[u8]) -> Result<Vec<TableFacts>, LexError> {
-    let mut reader = DefinitionReader::new(schema);
-    reader.feed(text)?;
-    reader.finish()
-}
-
-/// Gathers the definitions of a dump.
-struct Definitions {
-    schema: Vec<u8>,
-    found: Vec<TableFacts>,
-    around: Around,
-}
-
-impl StatementSink for Definitions {
-    fn part(&mut self, _: &[u8]) {}
-
-    fn end(&mut self, end: &StatementEnd<'_>) -> Result<(), LexError> {
-        if end.insert.is_some() {
-            return Ok(());
-        }
-        self.statement(end.head, end.dialect);
-        Ok(())
-    }
-}
-
-impl Definitions {
-    fn statement(&mut self, text: &[u8], dialect: Dialect) {
-        let tokens = Tokens::code(text, dialect);
-        self.around.statement(&tokens, &self.schema);
-        match tokens.as_slice() {
-            [first, name, ..] if first.is("USE") => self.schema = ident::unquote(name.text),
-            [first, rest @ ..] if first.is("CREATE") && name_at(rest, b"").is_some() => {
-                self.found.extend(create::table(&tokens, &self.schema, dialect));
-                self.found.extend(create::sequence(&tokens, &self.schema));
-            }
-            _ => {}
-        }
-    }
 }

@@ -36,7 +36,15 @@ pub const HERE: &str = " FOR UPDATE INTO @bg_here";
 pub const NARROW: &str = "SET @bg=IF(@bg_off=0,@bg,NULL);";
 /// Fails (error 1242), and so stops a client, when anything was off so far.
 pub const STOP: &str = "SET @bg_stop=IF(@bg=CONNECTION_ID() AND @bg_off=0,0,(SELECT 1 UNION ALL SELECT 2));";
-/// Behind a question for rows that refer to nothing: in front of the question's number.
+/// In front of the columns that refer: how many rows refer to nothing, and a sum that tells them from others.
+pub const ORPHANS_ARE: &str = "SELECT CONCAT(COUNT(*),' ',COALESCE(SUM(CRC32(CONCAT_WS(' '";
+/// Behind them.
+pub const ORPHANS_FROM: &str = "))),0)) FROM ";
+/// What it is where there are none.
+pub const NO_ORPHANS: &str = "0 0";
+/// Behind the question: what is asked is what everybody sees, and stays so.
+pub const ORPHANS_LOCKED: &str = " LOCK IN SHARE MODE";
+/// Behind that: in front of the question's number.
 pub const ORPHANS: &str = " INTO @bg_orphans";
 /// In front of asking again: an error must leave nothing behind that looks like an answer.
 pub const LEFT_NONE: &str = "SET @bg_left=NULL;";
@@ -177,9 +185,10 @@ pub(super) fn stop(style: Lines) -> &'static str {
     if style == Lines::Each { STOP_EACH } else { STOP }
 }
 
-/// Off: more rows refer to nothing than before.
+/// Off: rows refer to nothing, and they are not the same that did before. Of some that were healed and some that came,
+/// nothing tells which are which.
 pub(super) fn off_by_orphans(number: usize) -> String {
-    format!("SET @bg_off=@bg_off+(@bg_left>@bg_orphans{number});")
+    format!("SET @bg_off=@bg_off+(@bg_left<>'{NO_ORPHANS}' AND @bg_left<>@bg_orphans{number});")
 }
 
 /// Counts the statement in front; `off` is what must not be.

@@ -80,6 +80,7 @@ mod tests {
     #[test]
     fn a_name_that_cannot_be_read_stands_for_every_table_of_its_database() {
         let query = |text: &'static [u8]| Query {
+            server: 1,
             thread: 1,
             schema: "größe".as_bytes(),
             text,

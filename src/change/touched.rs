@@ -1,8 +1,8 @@
 //! Which tables a statement may change of which the log has only the text.
 
-use crate::change::query::{Query, TableName, tokens};
+use crate::change::query::{Query, TableName, name_at, other_tokens, tokens};
 use crate::sql::ident;
-use crate::sql::token::TokenKind;
+use crate::sql::token::{Token, TokenKind};
 
 /// Every table that a statement can name, among them all that it changes itself; `None`: it may change any. What
 /// follows from it (triggers, functions, foreign keys, a view's own tables) is not in its text.
@@ -24,12 +24,73 @@ pub fn named(query: &Query<'_>) -> Option<Vec<TableName>> {
     Some(names)
 }
 
+/// The one table whose rows a statement itself changes; `None`: there may be several, or its text does not tell.
+pub fn target(query: &Query<'_>) -> Option<TableName> {
+    let all = tokens(query);
+    let found = target_of(&all, query.schema).filter(|_| !query.dialect.garbled)?;
+    let is_sure = other_tokens(query).is_none_or(|other| target_of(&other, query.schema).as_ref() == Some(&found));
+    is_sure.then_some(found)
+}
+
+fn target_of(tokens: &[Token<'_>], schema: &[u8]) -> Option<TableName> {
+    let (verb, rest) = tokens.split_first()?;
+    let how = ["LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE"];
+    let behind = &rest[rest.iter().take_while(|token| token.is_any(&how)).count()..];
+    match behind {
+        [into, behind @ ..] if verb.is_any(&["INSERT", "REPLACE"]) && into.is("INTO") => {
+            Some(name_at(behind, schema)?.0)
+        }
+        _ if verb.is_any(&["INSERT", "REPLACE"]) => Some(name_at(behind, schema)?.0),
+        [from, behind @ ..] if verb.is("DELETE") && from.is("FROM") => {
+            let (name, behind) = name_at(behind, schema)?;
+            let ends = ["WHERE", "ORDER", "LIMIT", "RETURNING"];
+            behind.first().is_none_or(|next| next.is_any(&ends)).then_some(name)
+        }
+        _ if verb.is("UPDATE") => {
+            let (name, behind) = name_at(behind, schema)?;
+            behind.first().is_some_and(|next| next.is("SET")).then_some(name)
+        }
+        _ if verb.is("LOAD") => {
+            let at = rest.windows(2).position(|pair| pair[0].is("INTO") && pair[1].is("TABLE"))?;
+            Some(name_at(&rest[at + 2..], schema)?.0)
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[test]
+    fn the_only_table_that_a_statement_writes_is_told_where_its_text_tells_it() {
+        for (text, expected) in [
+            ("INSERT INTO t VALUES (1)", Some("d.t")),
+            ("INSERT IGNORE e.t SELECT * FROM o", Some("e.t")),
+            ("SET STATEMENT max_statement_time=1 FOR REPLACE LOW_PRIORITY INTO t SET a=1", Some("d.t")),
+            ("DELETE QUICK FROM t WHERE a=1", Some("d.t")),
+            ("DELETE FROM t", Some("d.t")),
+            ("DELETE FROM t, o USING t JOIN o", None),
+            ("DELETE FROM t USING t JOIN o", None),
+            ("DELETE t FROM t JOIN o", None),
+            ("UPDATE IGNORE t SET a=1", Some("d.t")),
+            ("UPDATE t, o SET o.a=1", None),
+            ("UPDATE t JOIN o SET o.a=1", None),
+            ("LOAD DATA LOCAL INFILE 'INTO TABLE o' REPLACE INTO TABLE `t` (a)", Some("d.t")),
+            ("WITH c AS (SELECT 1) DELETE FROM t", None),
+            ("INSERT INTO /*M! x */ t VALUES (1)", None),
+            ("CALL p()", None),
+        ] {
+            let query =
+                Query { server: 1, thread: 1, schema: b"d", text: text.as_bytes(), dialect: Default::default() };
+            let name =
+                |name: TableName| [name.schema, name.table].map(|part| String::from_utf8(part).unwrap()).join(".");
+            assert_eq!(target(&query).map(name).as_deref(), expected, "{text}");
+        }
+    }
+
     fn touches(text: &str, table: &str) -> bool {
-        let query = Query { thread: 1, schema: b"d", text: text.as_bytes(), dialect: Default::default() };
+        let query = Query { server: 1, thread: 1, schema: b"d", text: text.as_bytes(), dialect: Default::default() };
         let (schema, table) = table.split_once('.').unwrap();
         named(&query).is_none_or(|names| {
             names.iter().any(|name| name.schema == schema.as_bytes() && name.table == table.as_bytes())

@@ -1,7 +1,9 @@
 //! What the events of a log tell: transactions with their rows, walls between them, and what cannot be undone.
 
+mod clocks;
 mod fates;
 mod groups;
+mod points;
 mod trace;
 
 use std::collections::HashMap;
@@ -18,8 +20,10 @@ use crate::change::rows::{self, RowsEvent, RowsHead};
 use crate::change::schema::Described;
 use crate::change::spoken;
 use crate::change::table::Table;
-pub use crate::change::transactions::fates::{Fate, Fates, Note, Survey};
+pub use crate::change::transactions::clocks::{ClockSurvey, Clocks};
+pub use crate::change::transactions::fates::{Fate, Fates, Note, Survey, Unprepared};
 use crate::change::transactions::groups::{Group, Step};
+pub use crate::change::transactions::points::{Back, Savepoints};
 pub use crate::change::transactions::trace::{Known, Trace};
 use crate::model::change::{BinlogPos, Certainty, Change, ChangeKey, Place, TransactionFacts};
 use crate::model::foreign::Foreign;
@@ -56,16 +60,20 @@ pub enum Item<'a> {
     RolledBackTo(Vec<u8>),
     /// The open transaction ends.
     End(Ending),
-    /// A prepared XA transaction is committed (`true`) or rolled back.
-    XaDecided(gtid::Xid, bool),
+    /// A prepared XA transaction is committed (`true`) or rolled back; with what is known of that.
+    XaDecided(gtid::Xid, bool, Arc<TransactionFacts>),
     /// Definitions change, or all rows of a table go.
     Wall(Ddl, StatementItem<'a>),
     /// Rows changed, and the log has only the statement: this cannot be undone.
     Statement(StatementItem<'a>),
     /// A trigger comes or goes: no row changes.
     Trigger(StatementItem<'a>),
+    /// Temporary tables of a connection come or go: no row of any other changes.
+    Temporary(Ddl, StatementItem<'a>),
     /// Changes were lost by the server that wrote the log.
     Incident,
+    /// The file begins inside a transaction.
+    Headless,
     /// The log goes on in that file.
     Rotate(Foreign),
 }
@@ -77,6 +85,8 @@ pub struct StatementItem<'a> {
     pub query: Query<'a>,
     /// Its transaction, or what is known of it alone.
     pub facts: Arc<TransactionFacts>,
+    /// Whether it changes rows of a temporary table alone; only who has read all that is in front of it knows.
+    pub is_temporary: bool,
 }
 
 /// The rows of one event.
@@ -240,6 +250,12 @@ impl<R: Read> Transactions<R> {
         log
     }
 
+    /// The same reader, of a log of which a pass before found when its transactions were committed.
+    pub fn with_clocks(mut self, clocks: Arc<Clocks>) -> Self {
+        self.group.clocks = Some(clocks);
+        self
+    }
+
     /// Times and GTIDs of what was read of this file by now.
     pub fn trace(&self) -> &Trace {
         &self.trace
@@ -342,7 +358,7 @@ impl<R: Read> Transactions<R> {
                     text = &self.unpacked;
                 }
                 self.spoken = spoken::in_utf8(text, head.client);
-                let query = head.with(text);
+                let query = head.with(text, event.header.server_id);
                 let query = self.spoken.as_deref().map_or(query, |text| query.in_utf8(text));
                 self.group.query(&query, &event.header, self.place);
             }
@@ -413,12 +429,14 @@ impl<R: Read> Transactions<R> {
             Step::Savepoint(name) => Item::Savepoint(name),
             Step::RolledBackTo(name) => Item::RolledBackTo(name),
             Step::End(ending) => Item::End(ending),
-            Step::XaDecided(xid, stays) => Item::XaDecided(xid, stays),
+            Step::XaDecided(xid, stays, facts) => Item::XaDecided(xid, stays, facts),
             Step::Incident => Item::Incident,
+            Step::Headless => Item::Headless,
             Step::Rotate(file) => Item::Rotate(file),
             Step::Wall(ddl, facts) => Item::Wall(ddl, self.statement_item(facts)?),
             Step::Statement(facts) => Item::Statement(self.statement_item(facts)?),
             Step::Trigger(facts) => Item::Trigger(self.statement_item(facts)?),
+            Step::Temporary(ddl, facts) => Item::Temporary(ddl, self.statement_item(facts)?),
             Step::Rows => return Err(NO_EVENT),
         })
     }
@@ -461,12 +479,13 @@ impl<R: Read> Transactions<R> {
             kind::EXECUTE_LOAD_QUERY => load(event.body)?,
             _ => QueryHead::parse(event.body)?,
         };
+        let server = event.header.server_id;
         let query = match event.header.kind {
-            kind::QUERY_COMPRESSED => head.with(&self.unpacked),
-            _ => head.with(head.rest),
+            kind::QUERY_COMPRESSED => head.with(&self.unpacked, server),
+            _ => head.with(head.rest, server),
         };
         let query = self.spoken.as_deref().map_or(query, |text| query.in_utf8(text));
-        Ok(StatementItem { query, facts })
+        Ok(StatementItem { query, facts, is_temporary: false })
     }
 }
 

@@ -123,6 +123,8 @@ pub struct Reference {
     pub keys: Vec<Foreign>,
     /// Whether children go, or lose what they refer to, with a parent that is deleted while keys are checked.
     pub takes_along: bool,
+    /// Whether they lose it with a parent that gets another key.
+    pub lets_go: bool,
 }
 
 /// What a script is to be like.

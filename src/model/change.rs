@@ -157,8 +157,13 @@ pub struct TransactionFacts {
     pub gtid: Option<Gtid>,
     /// The connection that ran it; MariaDB logs it from 11.5 on.
     pub thread: Option<u32>,
-    /// When it was committed: to the microsecond in MySQL's GTID events, else the second of the GTID event.
+    /// The GTID of the commit of a transaction that was prepared first (XA).
+    pub decided_by: Option<Gtid>,
+    /// When it was committed: to the microsecond in MySQL's GTID events, else the second of the GTID event; never before
+    /// what is committed in front of it.
     pub committed_at: Moment,
+    /// Or then: a clock was set, and which time is right cannot be told.
+    pub or_at: Option<Moment>,
     /// The server that ran it first.
     pub server_id: u32,
     /// Where it begins.

@@ -15,7 +15,7 @@ use crate::model::change::{Change, ChangeKey, ChangeKind};
 use crate::model::changes::{Coverage, Rows, TableRef, Wall};
 use crate::model::foreign::Foreign;
 use crate::model::plan::words;
-pub use crate::model::script::around::{ColumnNowFacts, ForeignKey, Surroundings, TableNow, Trigger, acts};
+pub use crate::model::script::around::{ColumnNowFacts, ForeignKey, Surroundings, TableNow, Trigger, acts, lets_go};
 pub use crate::model::script::now::{CheckView, ColumnNow, Later, RowNow, RowState, StateCounts};
 pub use crate::model::script::options::{Checks, Commits, Decision, Extent, Gaps, Lasting, ScriptOptions, Which};
 pub use crate::model::script::review::{Origin, Review, ReviewHazard, ReviewedTable, StatementHazard};

@@ -33,7 +33,7 @@ use breakglass::change::undo::{Reference, Request, UndoError, stream};
 use breakglass::model::change::{BinlogPos, Place};
 use breakglass::model::changes::TableRef;
 use breakglass::model::foreign::Foreign;
-use breakglass::model::script::{Extent, ForeignKey, acts};
+use breakglass::model::script::{Extent, ForeignKey, acts, lets_go};
 
 use crate::support::databases::{Product, Server, private_servers};
 use crate::support::vectors::{fixture_file, fixture_logs};
@@ -139,6 +139,7 @@ fn references(definitions: &[u8]) -> Vec<Reference> {
     let keys = reader.finish_with_around().unwrap().1.keys;
     let reference = |key: ForeignKey| Reference {
         takes_along: acts(&key.on_delete),
+        lets_go: lets_go(&key.on_update),
         child: name(key.child),
         columns: key.columns,
         parent: name(key.parent),

@@ -4,13 +4,17 @@
 mod around;
 mod console;
 mod definitions;
+mod earlier;
 mod foreign;
 mod guards;
+mod holes;
 mod logs;
+mod orphans;
 mod pinned;
 mod rows_now;
 mod since;
 mod spoken;
+mod temporary;
 mod told;
 mod verbs;
 

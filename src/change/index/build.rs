@@ -10,7 +10,7 @@ use crate::change::frame::FileEnd;
 use crate::change::index::untold::Doubts;
 use crate::change::index::{
     Beside, Bits, Cursor, EventCounts, FileFacts, Gtids, Index, Indexing, Log, PartOf, Partial, RowTester, RowsFacts,
-    Stopped, Undone, WINDOW, Wanted, Weight, Window,
+    Stopped, Threads, Undone, WINDOW, Wanted, Weight, Window,
 };
 use crate::change::query::{Ddl, TableName};
 use crate::change::reverse::{Reason, Refusal, Refusals};
@@ -35,15 +35,14 @@ pub(super) fn build(
 ) -> Result<Index, Stopped> {
     let mut timeline = timeline;
     // Filters on values need to know already what columns are called where the logs end.
-    let is_followed = wanted.looks_at_rows();
-    if is_followed {
+    if wanted.looks_at_rows() {
         follow(&logs, &mut timeline, how)?;
     }
     let mut pass = Pass {
         wanted: &*wanted,
         how,
         timeline,
-        is_followed,
+        next: None,
         survey: Survey::default(),
         windows: vec![],
         window: None,
@@ -60,6 +59,7 @@ pub(super) fn build(
         partial: Partial::default(),
         undone: BTreeMap::new(),
         gtids: Gtids::default(),
+        threads: Threads::default(),
         weight: Weight::default(),
         beside: Beside::default(),
     };
@@ -70,7 +70,7 @@ pub(super) fn build(
     pass.timeline.settle();
     let Pass { survey, timeline, touched, unchecked, refusals, files, companions, .. } = pass;
     let (partial, undone, windows) = (pass.partial, pass.undone, pass.windows);
-    let (gtids, weight, beside) = (pass.gtids, pass.weight, pass.beside);
+    let (gtids, threads, weight, beside) = (pass.gtids, pass.threads, pass.weight, pass.beside);
     let (fates, mut tables) = (survey.finish(), pass.tallies.counts);
     let untold = pass.untold.by_table(&fates);
     for name in untold.keys() {
@@ -96,6 +96,7 @@ pub(super) fn build(
         files,
         partial,
         gtids,
+        threads,
         weight,
         beside,
     })
@@ -103,14 +104,19 @@ pub(super) fn build(
 
 /// Finds the changes of definitions alone. Damage is the next pass's to tell.
 fn follow(logs: &[Log], timeline: &mut Timeline, how: Indexing<'_>) -> Result<(), Stopped> {
+    let mut next = None;
     for (file, log) in (0..).zip(logs) {
         let mut reader = Transactions::new(Cursor::new(&*log.bytes, 0, u64::MAX), file, how.limits);
         let mut nth = 0_u64;
+        timeline.next_file(next.take().as_ref() == Some(&*log.of.name));
         while let Ok(true) = reader.advance() {
             let place = reader.place();
             while let Ok(Some(item)) = reader.take() {
-                if let Item::Wall(ddl, statement) = item {
-                    timeline.follow(&ddl, &statement.query, place);
+                match item {
+                    Item::Wall(ddl, statement) => timeline.follow(&ddl, &statement.query, place),
+                    Item::Temporary(ddl, statement) => timeline.temporary(&ddl, &statement.query, place),
+                    Item::Rotate(name) => next = Some(name),
+                    _ => {}
                 }
             }
             nth += 1;
@@ -119,7 +125,7 @@ fn follow(logs: &[Log], timeline: &mut Timeline, how: Indexing<'_>) -> Result<()
             }
         }
     }
-    timeline.settle();
+    timeline.complete();
     Ok(())
 }
 
@@ -128,8 +134,8 @@ struct Pass<'b> {
     wanted: &'b dyn Wanted,
     how: Indexing<'b>,
     timeline: Timeline,
-    /// Whether the timeline has the changes of the logs already.
-    is_followed: bool,
+    /// The file that the one before says follows it.
+    next: Option<Foreign>,
     survey: Survey,
     /// With the number of the last transaction in each.
     windows: Vec<(Window, u64)>,
@@ -150,6 +156,7 @@ struct Pass<'b> {
     /// Tables with rows that a script would undo, so far.
     undone: BTreeMap<TableName, Undone>,
     gtids: Gtids,
+    threads: Threads,
     weight: Weight,
     beside: Beside,
 }
@@ -218,8 +225,12 @@ impl Pass<'_> {
     fn file(&mut self, file: u32, log: &Log) -> Result<(), Stopped> {
         let cursor = Cursor::new(&*log.bytes, 0, u64::MAX);
         let mut reader = Transactions::new(cursor, file, self.how.limits);
+        if let Some(clocks) = self.how.clocks {
+            reader = reader.with_clocks(clocks.clone());
+        }
         let facts = FileFacts { of: log.of.clone(), from: None, to: None, end: FileEnd::Unknown, error: None };
         self.files.push(facts);
+        self.timeline.next_file(self.next.take().as_ref() == Some(&*log.of.name));
         let (mut reported, mut at) = (0, 0);
         let error = loop {
             self.cut(&reader);
@@ -306,23 +317,34 @@ impl Pass<'_> {
             }
             Item::Rows(rows) => self.rows(&rows, log)?,
             Item::End(_) => self.end(),
-            Item::Wall(ddl, statement) => {
-                // Whatever was open, a change of definitions has ended.
-                self.end();
-                if let Some(reason) = self.stands(&ddl, &statement, (place, behind)) {
-                    self.refusals.push(refusal(log, place, reason));
-                }
-                if !self.is_followed {
-                    self.timeline.follow(&ddl, &statement.query, place);
-                }
+            Item::Wall(ddl, statement) => self.wall(&ddl, &statement, (place, behind), log),
+            Item::Temporary(ddl, statement) => self.timeline.temporary(&ddl, &statement.query, place),
+            Item::Rotate(next) => self.next = Some(next),
+            Item::Statement(mut statement) => {
+                statement.is_temporary = self.timeline.writes_temporary(&statement.query);
+                self.statement(&statement, (place, log));
             }
-            Item::Statement(statement) => self.statement(&statement, (place, log)),
             Item::Incident if self.wanted.incident(place) => {
                 self.refusals.push(refusal(log, place, Reason::Incident));
             }
             _ => {}
         }
         Ok(())
+    }
+
+    fn wall(&mut self, ddl: &Ddl, statement: &StatementItem<'_>, at: (Place, BinlogPos), log: &Log) {
+        let is_temporary = self.timeline.is_of_temporary(ddl, &statement.query);
+        if !is_temporary {
+            self.end(); // whatever was open, a change of definitions has ended
+        }
+        if let Some(reason) = self.stands(ddl, statement, at) {
+            let found = refusal(log, at.0, reason);
+            match is_temporary {
+                true => self.beside.add(found),
+                false => self.refusals.push(found),
+            }
+        }
+        self.timeline.follow(ddl, &statement.query, at.0);
     }
 
     fn rows(&mut self, rows: &RowsItem<'_>, log: &Log) -> Result<(), BinlogError> {
@@ -413,6 +435,8 @@ impl Pass<'_> {
         }
         if let Some(facts) = &facts {
             self.gtids.add(facts.gtid.as_ref());
+            facts.decided_by.iter().for_each(|gtid| self.gtids.add(Some(gtid)));
+            self.threads.add(facts.thread);
         }
         self.weight.bytes += bytes;
         self.weight.largest = self.weight.largest.max(bytes);

@@ -53,6 +53,16 @@ impl Gtids {
         }
     }
 
+    /// Whether any from `first` to `last` may be among them: of very many not all are kept.
+    pub fn may_have(&self, first: &Gtid, last: &Gtid) -> bool {
+        let ((of, from), (_, to)) = (parts(first), parts(last));
+        let meets = |span: &Span| {
+            let ((mine, first), (_, last)) = (parts(&span.first), parts(&span.last));
+            mine == of && first <= to && from <= last
+        };
+        self.more > 0 || self.spans.iter().any(meets)
+    }
+
     /// The spans in their order, and how many transactions are in none of them.
     pub fn spans(&self) -> (Vec<&Span>, u64) {
         let mut spans: Vec<_> = self.spans.iter().collect();

@@ -46,7 +46,7 @@ const QUIET: [&str; 32] = [
 const ROWS: [&str; 11] =
     ["INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH", "CALL", "SELECT", "DO", "TABLE", "VALUES"];
 /// What may be created, altered and dropped without a row or a column being another.
-const QUIET_OBJECTS: [&str; 26] = [
+const QUIET_OBJECTS: [&str; 25] = [
     "DEFINER",
     "ALGORITHM",
     "SQL",
@@ -64,7 +64,6 @@ const QUIET_OBJECTS: [&str; 26] = [
     "LOGFILE",
     "RESOURCE",
     "REFERENCE",
-    "TEMPORARY",
     "DATABASE",
     "SCHEMA",
     "PACKAGE",
@@ -237,6 +236,9 @@ fn ddl(word: &str, rest: &[Token<'_>], schema: &[u8]) -> Option<Meaning> {
         let on = behind.iter().position(|token| token.is("ON"))?;
         return one(DdlVerb::Alter, &behind[on + 1..], schema).map(Meaning::Ddl);
     }
+    if object.is("TEMPORARY") {
+        return temporary(word, behind, schema).map(Meaning::Temporary);
+    }
     if !object.is_any(&["TABLE", "TABLES"]) {
         return object.is_any(&QUIET_OBJECTS).then_some(Meaning::Other);
     }
@@ -256,6 +258,17 @@ fn ddl(word: &str, rest: &[Token<'_>], schema: &[u8]) -> Option<Meaning> {
         }
     };
     Some(Meaning::Ddl(ddl))
+}
+
+/// Temporary tables, and sequences, which may have the names of tables.
+fn temporary(word: &str, behind: &[Token<'_>], schema: &[u8]) -> Option<Ddl> {
+    let behind = if starts(behind, &["TABLE", "TABLES", "SEQUENCE"]) { &behind[1..] } else { behind };
+    let (verb, tables) = match word {
+        "CREATE" => (DdlVerb::Create, one(DdlVerb::Create, behind, schema).map(|ddl| ddl.tables)),
+        "DROP" => (DdlVerb::Drop, names(behind, schema)),
+        _ => return None,
+    };
+    Some(Ddl { verb, tables: tables.unwrap_or_default(), opens: false, only_if_missing: false })
 }
 
 fn one(verb: DdlVerb, behind: &[Token<'_>], schema: &[u8]) -> Option<Ddl> {

@@ -3,17 +3,21 @@ use proptest::prelude::*;
 use super::*;
 
 fn read(text: &str) -> Meaning {
-    meaning(&Query { thread: 1, schema: b"d", text: text.as_bytes(), dialect: Dialect::default() })
+    meaning(&Query { server: 1, thread: 1, schema: b"d", text: text.as_bytes(), dialect: Dialect::default() })
 }
 
 /// The verb and the tables of a change of definitions.
 fn ddl(text: &str) -> (DdlVerb, String) {
     let Meaning::Ddl(ddl) = read(text) else { panic!("{text}: {:?}", read(text)) };
+    (ddl.verb, words(&ddl))
+}
+
+fn words(ddl: &Ddl) -> String {
     let names = ddl
         .tables
         .iter()
         .map(|name| format!("{}.{}", String::from_utf8_lossy(&name.schema), String::from_utf8_lossy(&name.table)));
-    (ddl.verb, names.collect::<Vec<_>>().join(" "))
+    names.collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -73,8 +77,6 @@ fn statements_that_are_nothing_to_rows_are_let_through() {
         "CREATE USER u",
         "CREATE DATABASE IF NOT EXISTS d",
         "ALTER DATABASE d CHARACTER SET latin1",
-        "CREATE OR REPLACE TEMPORARY TABLE x (a INT)",
-        "DROP TEMPORARY TABLE IF EXISTS x",
         "DROP VIEW v",
         "RENAME USER a TO b",
         "CREATE OR REPLACE SPATIAL REFERENCE SYSTEM 4326 NAME 'x'",
@@ -122,6 +124,23 @@ fn definitions_and_what_goes_with_them_are_told_by_their_words() {
     }
 }
 
+#[test]
+fn temporary_tables_come_and_go_with_their_names() {
+    let cases = [
+        ("CREATE TEMPORARY TABLE x (a INT)", DdlVerb::Create, "d.x"),
+        ("CREATE OR REPLACE TEMPORARY TABLE e.x SELECT 1", DdlVerb::Create, "e.x"),
+        ("CREATE TEMPORARY TABLE IF NOT EXISTS x LIKE y", DdlVerb::Create, "d.x"),
+        ("CREATE TEMPORARY SEQUENCE s", DdlVerb::Create, "d.s"),
+        ("DROP TEMPORARY TABLE IF EXISTS x", DdlVerb::Drop, "d.x"),
+        ("DROP /*!40005 TEMPORARY */ TABLE IF EXISTS `x`,`e`.`y`", DdlVerb::Drop, "d.x e.y"),
+        ("DROP TEMPORARY TABLE x y", DdlVerb::Drop, ""),
+    ];
+    for (text, verb, tables) in cases {
+        let Meaning::Temporary(ddl) = read(text) else { panic!("{text}: {:?}", read(text)) };
+        assert_eq!((ddl.verb, words(&ddl)), (verb, tables.to_owned()), "{text}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_text_has_a_meaning(text in proptest::collection::vec(any::<u8>(), 0..80), words in proptest::collection::vec(0..20_usize, 0..12)) {
@@ -129,6 +148,6 @@ proptest! {
             "WITH", "IF", "EXISTS", "RENAME", "TO", "/*!", "*/"];
         let mut bytes = words.iter().map(|word| all[*word]).collect::<Vec<_>>().join(" ").into_bytes();
         bytes.extend(text);
-        let _ = meaning(&Query { thread: 1, schema: b"d", text: &bytes, dialect: Dialect::default() });
+        let _ = meaning(&Query { server: 1, thread: 1, schema: b"d", text: &bytes, dialect: Dialect::default() });
     }
 }

@@ -1,6 +1,7 @@
 //! The only statements that a script may run, read byte by byte.
 
 use crate::change::reread::walk::ConditionForm;
+use crate::change::script::{ORPHANS_ARE, ORPHANS_FROM, ORPHANS_LOCKED};
 use crate::model::change::ChangeKind;
 
 /// A statement that may stand in a script.
@@ -58,7 +59,12 @@ pub(super) fn existence(text: &[u8]) -> Read<&[u8]> {
 /// Reads a question for rows that refer to nothing: the question without its end, and the variable's name behind `@`.
 pub(super) fn orphans(text: &[u8]) -> Read<(&[u8], &[u8])> {
     let mut cursor = Cursor { rest: text, see: &mut Nobody };
-    cursor.must(b"SELECT COUNT(*) FROM ")?;
+    cursor.must(ORPHANS_ARE.as_bytes())?;
+    while cursor.eat(b",HEX(c.") {
+        cursor.name()?;
+        cursor.must(b")")?;
+    }
+    cursor.must(ORPHANS_FROM.as_bytes())?;
     cursor.table()?;
     cursor.must(b" c LEFT JOIN ")?;
     cursor.table()?;
@@ -77,6 +83,7 @@ pub(super) fn orphans(text: &[u8]) -> Read<(&[u8], &[u8])> {
     cursor.must(b"p.")?;
     cursor.name()?;
     cursor.must(b" IS NULL")?;
+    cursor.must(ORPHANS_LOCKED.as_bytes())?;
     let question = &text[..text.len() - cursor.rest.len()];
     cursor.must(b" INTO @")?;
     let variable = cursor.run(|byte| byte == b'_' || byte.is_ascii_lowercase() || byte.is_ascii_digit());

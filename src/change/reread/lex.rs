@@ -2,7 +2,9 @@
 
 use crate::change::reread::around;
 use crate::change::reread::grammar::{self, See, Statement};
-use crate::change::script::{COUNT, COUNT_EACH, HIDDEN, ONE, PUT_OR_NOT, SET_OR_NOT, SET_OVER, TAKEN_OVER};
+use crate::change::script::{
+    COUNT, COUNT_EACH, HIDDEN, ONE, ORPHANS_ARE, PUT_OR_NOT, SET_OR_NOT, SET_OVER, TAKEN_OVER,
+};
 use crate::model::change::ChangeKind;
 
 /// What a line is.
@@ -84,7 +86,7 @@ impl Lexed {
             let bytes =
                 data_encoding::HEXUPPER.decode(digits).map_err(|_| "a statement in hexadecimal that is none")?;
             let text = String::from_utf8(bytes).map_err(|_| "a statement that is not UTF-8")? + ";";
-            if text.is_ascii() {
+            if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
                 return Err("a statement is hidden that need not be");
             }
             return self.running(text.as_bytes(), true, see)?.ok_or("a statement of another kind");
@@ -107,12 +109,13 @@ impl Lexed {
             let table = self.table(table)?;
             return Ok(Some(Token::Statement { table, kind, rows, if_not_here, is_hidden }));
         }
-        if !line.starts_with(b"SELECT COUNT(*) FROM ") {
-            return Ok(None);
-        }
-        if let Ok((question, variable)) = grammar::orphans(line) {
+        if line.starts_with(ORPHANS_ARE.as_bytes()) {
+            let (question, variable) = grammar::orphans(line)?;
             let (question, variable) = (question.to_vec(), variable.to_vec());
             return Ok(Some(Token::Orphans { question, variable, is_hidden }));
+        }
+        if !line.starts_with(b"SELECT COUNT(*) FROM ") {
+            return Ok(None);
         }
         let table = self.table(grammar::existence(line)?)?;
         Ok(Some(Token::Existence { table, is_hidden }))

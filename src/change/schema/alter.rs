@@ -39,6 +39,22 @@ pub(super) fn follow(facts: &TableFacts, tokens: &[Token<'_>], dialect: Dialect)
     (is_sound && !facts.columns.is_empty()).then_some(after)
 }
 
+/// What a statement calls its table then, where it is otherwise than before.
+pub(super) fn new_name(tokens: &[Token<'_>], schema: &[u8]) -> Option<TableName> {
+    let (first, rest) = tokens.split_first()?;
+    let at = rest.iter().position(|token| token.is("TABLE")).filter(|_| first.is("ALTER"))?;
+    let (name, _) = name_at(after_exists(&rest[at + 1..]), schema)?;
+    let called = |part: &[Token<'_>]| -> Option<TableName> {
+        let new = match part {
+            [rename, to, rest @ ..] if rename.is("RENAME") && to.is_any(&["TO", "AS"]) => rest,
+            [rename, new, ..] if rename.is("RENAME") && !new.is_any(&["COLUMN", "KEY", "INDEX"]) => &part[1..],
+            _ => return None,
+        };
+        name_at(new, &name.schema).map(|(name, _)| name)
+    };
+    actions(tokens)?.into_iter().find_map(called)
+}
+
 fn actions<'t, 'a>(tokens: &'t [Token<'a>]) -> Option<Vec<&'t [Token<'a>]>> {
     let at = tokens.iter().position(|token| token.is("TABLE"))?;
     let (_, actions) = name_at(after_exists(&tokens[at + 1..]), b"")?;

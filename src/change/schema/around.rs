@@ -161,6 +161,16 @@ impl Around {
         self.triggers.extend(triggers);
     }
 
+    /// Takes back what is gone since, and keeps what came.
+    pub fn keep(&mut self, before: Self) {
+        let Self { tables, keys, triggers } = before;
+        let keys = keys.into_iter().filter(|key| !self.keys.contains(key)).collect::<Vec<_>>();
+        let triggers = triggers.into_iter().filter(|one| !self.triggers.contains(one)).collect::<Vec<_>>();
+        self.tables.extend(tables);
+        self.keys.extend(keys);
+        self.triggers.extend(triggers);
+    }
+
     /// Whatever was said of tables without a database holds for all tables of these names.
     pub fn settle(&mut self, homes: &[TableRef]) {
         let home = |table: &TableRef| table.schema.raw_bytes().is_empty();

@@ -5,6 +5,7 @@ use std::io::Read;
 
 use crate::change::error::BinlogError;
 use crate::change::gtid::Xid;
+use crate::change::transactions::points::{Back, Savepoints};
 use crate::change::transactions::{Ending, Item, Transactions};
 use crate::model::change::{BinlogPos, Place};
 
@@ -15,7 +16,8 @@ pub enum Fate {
     Happened,
     /// They were rolled back: to a savepoint, with their transaction, or after XA PREPARE.
     RolledBack,
-    /// They were prepared, and nothing that was read decides about them.
+    /// They were prepared, and nothing that was read decides about them; or nobody can tell to which savepoint their
+    /// transaction went back.
     Undecided,
     /// Their transaction has no end in the log.
     Cut,
@@ -56,6 +58,33 @@ impl Fates {
         }
         self.rolled_back.insert(first, last);
     }
+
+    /// Nobody can tell of what lies there, or the transaction has no end. Spans begin and end with others, too.
+    fn leave_open(&mut self, first: Place, last: Place, fate: Fate) {
+        let inside: Vec<_> = self.open.range(first..=last).map(|(first, _)| *first).collect();
+        for place in inside {
+            self.open.remove(&place);
+        }
+        // One that reaches in from the front goes on to here.
+        if let Some((_, (end, _))) = self.open.range_mut(..first).next_back()
+            && *end >= first
+        {
+            *end = last.max(*end);
+            return;
+        }
+        self.open.insert(first, (last, fate));
+    }
+}
+
+/// Transactions that were prepared in no file that was read, and are committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unprepared {
+    /// Where the first is committed.
+    pub at: Place,
+    /// Its name.
+    pub xid: Xid,
+    /// How many there are.
+    pub total: u64,
 }
 
 /// Finds the fates: memory grows with what was rolled back or prepared, not with the log.
@@ -65,8 +94,11 @@ pub struct Survey {
     /// Where the open transaction begins.
     begin: Option<Place>,
     /// Points to go back to in the open transaction.
-    savepoints: Vec<(Vec<u8>, Place)>,
+    savepoints: Savepoints<Place>,
     prepared: BTreeMap<Xid, (Place, Place)>,
+    unprepared: Option<Unprepared>,
+    /// Where a transaction ended last.
+    ended: Option<Place>,
 }
 
 impl Survey {
@@ -113,36 +145,46 @@ impl Survey {
                 self.savepoints.clear();
             }
             Note::Savepoint(name) => {
-                // A name used again moves its point.
-                self.savepoints.retain(|(other, _)| !other.eq_ignore_ascii_case(&name));
-                self.savepoints.push((name, place));
+                self.savepoints.set(name, place);
             }
-            Note::RolledBackTo(name) => {
-                let at = self.savepoints.iter().position(|(other, _)| other.eq_ignore_ascii_case(&name));
-                let from = at.map_or(self.begin.unwrap_or(place), |at| self.savepoints[at].1);
-                self.savepoints.truncate(at.map_or(0, |at| at + 1));
-                self.fates.roll_back(from, place);
-            }
+            Note::RolledBackTo(name) => match self.savepoints.back_to(&name) {
+                Back::To(from) => self.fates.roll_back(from, place),
+                Back::Perhaps(from) => {
+                    let from = from.or(self.begin).unwrap_or(place);
+                    self.fates.leave_open(from, place, Fate::Undecided);
+                }
+            },
             Note::End(ending) => {
+                self.ended = Some(place);
                 if let Some(begin) = self.begin.take() {
                     self.end(ending, begin, place);
                 }
             }
             Note::XaDecided(xid, stays) => {
-                if let Some((first, last)) = self.prepared.remove(&xid)
-                    && !stays
-                {
-                    self.fates.roll_back(first, last);
+                match self.prepared.remove(&xid) {
+                    Some((first, last)) if !stays => self.fates.roll_back(first, last),
+                    // Older servers end a transaction with it that is open, and not prepared.
+                    None if stays && self.ended != Some(place) => self.is_unprepared(place, xid),
+                    _ => {}
                 }
             }
         }
+    }
+
+    fn is_unprepared(&mut self, at: Place, xid: Xid) {
+        self.unprepared.get_or_insert(Unprepared { at, xid, total: 0 }).total += 1;
+    }
+
+    /// What was committed without having been prepared, since this was asked last.
+    pub fn take_unprepared(&mut self) -> Option<Unprepared> {
+        self.unprepared.take()
     }
 
     fn end(&mut self, ending: Ending, begin: Place, last: Place) {
         match ending {
             Ending::Committed => {}
             Ending::RolledBack => self.fates.roll_back(begin, last),
-            Ending::Cut => drop(self.fates.open.insert(begin, (last, Fate::Cut))),
+            Ending::Cut => self.fates.leave_open(begin, last, Fate::Cut),
             Ending::Prepared(xid) => drop(self.prepared.insert(xid, (begin, last))),
         }
     }
@@ -150,7 +192,7 @@ impl Survey {
     /// The fates; what is still prepared is undecided.
     pub fn finish(mut self) -> Fates {
         for (first, last) in std::mem::take(&mut self.prepared).into_values() {
-            self.fates.open.insert(first, (last, Fate::Undecided));
+            self.fates.leave_open(first, last, Fate::Undecided);
         }
         self.fates
     }
@@ -179,9 +221,9 @@ impl Note {
             Item::Savepoint(name) => Some(Self::Savepoint(name.clone())),
             Item::RolledBackTo(name) => Some(Self::RolledBackTo(name.clone())),
             Item::End(ending) => Some(Self::End(ending.clone())),
-            Item::XaDecided(xid, stays) => Some(Self::XaDecided(xid.clone(), *stays)),
-            Item::Rows(_) | Item::Wall(..) | Item::Statement(_) | Item::Trigger(_) => None,
-            Item::Incident | Item::Rotate(_) => None,
+            Item::XaDecided(xid, stays, _) => Some(Self::XaDecided(xid.clone(), *stays)),
+            Item::Rows(_) | Item::Wall(..) | Item::Statement(_) => None,
+            Item::Trigger(_) | Item::Temporary(..) | Item::Incident | Item::Headless | Item::Rotate(_) => None,
         }
     }
 }

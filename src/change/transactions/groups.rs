@@ -10,7 +10,7 @@ use crate::change::gtid::{self, Announced, Shape, Xid};
 use crate::change::kind;
 use crate::change::query::{Ddl, Meaning, Query, meaning};
 use crate::change::spoken;
-use crate::change::transactions::Ending;
+use crate::change::transactions::{Clocks, Ending};
 use crate::model::change::{BinlogPos, Place, TransactionFacts};
 use crate::model::foreign::Foreign;
 use crate::model::units::Moment;
@@ -23,11 +23,13 @@ pub(super) enum Step {
     Savepoint(Vec<u8>),
     RolledBackTo(Vec<u8>),
     End(Ending),
-    XaDecided(Xid, bool),
+    XaDecided(Xid, bool, Arc<TransactionFacts>),
     Wall(Ddl, Arc<TransactionFacts>),
     Statement(Arc<TransactionFacts>),
     Trigger(Arc<TransactionFacts>),
+    Temporary(Ddl, Arc<TransactionFacts>),
     Incident,
+    Headless,
     Rotate(Foreign),
 }
 
@@ -39,6 +41,12 @@ pub(super) struct Group {
     open: Option<Arc<TransactionFacts>>,
     /// The XA transaction that is open.
     xid: Option<Xid>,
+    /// Whether anything of the file says where a transaction begins.
+    has_begun: bool,
+    /// Whether the open transaction began in an earlier file.
+    is_headless: bool,
+    /// When transactions were committed, where their own events tell another time.
+    pub clocks: Option<Arc<Clocks>>,
 }
 
 impl Group {
@@ -69,7 +77,10 @@ impl Group {
             kind::ANONYMOUS_GTID => self.announce(gtid::mysql(body, true)?, header, place),
             kind::GTID_TAGGED => self.announce(gtid::tagged(body)?, header, place),
             kind::MARIADB_GTID => self.announce(gtid::mariadb(body, header.server_id)?, header, place),
-            kind::XID => self.close(Ending::Committed),
+            kind::XID => {
+                self.tail();
+                self.close(Ending::Committed);
+            }
             kind::XA_PREPARE => self.prepare(body)?,
             kind::EXECUTE_LOAD_QUERY => {
                 let facts = self.statement_facts(None, header, place);
@@ -88,6 +99,7 @@ impl Group {
     fn announce(&mut self, announced: Announced, header: &Header, place: Place) {
         self.close(Ending::Cut);
         let shape = announced.shape;
+        self.has_begun = true;
         self.xid = announced.xid.clone();
         self.announced = Some((announced, *header, place.position));
         if shape == Shape::Transaction {
@@ -97,6 +109,11 @@ impl Group {
 
     /// Rows of the open transaction; where the log was joined late, they open one.
     pub fn rows(&mut self, header: &Header, place: Place) {
+        if self.tail() {
+            self.is_headless = true;
+            // Its tables may be described in front of these rows.
+            self.begin(None, header, Place { position: BinlogPos(0), ..place });
+        }
         self.begin(None, header, place);
         self.steps.push_back(Step::Rows);
     }
@@ -104,7 +121,12 @@ impl Group {
     /// Takes in a statement.
     pub fn query(&mut self, query: &Query<'_>, header: &Header, place: Place) {
         let thread = Some(query.thread);
-        match meaning(query) {
+        let meaning = meaning(query);
+        if matches!(meaning, Meaning::Commit | Meaning::Savepoint(_) | Meaning::RollbackTo(_)) {
+            self.tail();
+        }
+        self.has_begun = true;
+        match meaning {
             Meaning::Begin => self.begin(thread, header, place),
             Meaning::Commit => self.close(Ending::Committed),
             Meaning::Rollback => self.close(Ending::RolledBack),
@@ -115,8 +137,8 @@ impl Group {
                 self.xid = Some(xid);
             }
             Meaning::XaEnd => {}
-            Meaning::XaCommit(xid) => self.decide(xid, true),
-            Meaning::XaRollback(xid) => self.decide(xid, false),
+            Meaning::XaCommit(xid) => self.decide((xid, true), thread, header, place),
+            Meaning::XaRollback(xid) => self.decide((xid, false), thread, header, place),
             Meaning::Ddl(_) if self.announced.as_ref().is_some_and(|(announced, ..)| announced.is_no_alter) => {
                 self.announced = None;
             }
@@ -137,8 +159,22 @@ impl Group {
                 self.announced = None;
                 self.steps.push_back(Step::Trigger(facts));
             }
+            Meaning::Temporary(ddl) => {
+                let facts = self.statement_facts(thread, header, place);
+                self.announced = None;
+                self.steps.push_back(Step::Temporary(spoken::with_doubts(ddl, query), facts));
+            }
             Meaning::Other => self.announced = None,
         }
+    }
+
+    /// Rows or an end in front of any beginning belong to a transaction that began in an earlier file.
+    fn tail(&mut self) -> bool {
+        let is_first = !std::mem::replace(&mut self.has_begun, true) && self.open.is_none();
+        if is_first {
+            self.steps.push_back(Step::Headless);
+        }
+        is_first
     }
 
     fn begin(&mut self, thread: Option<u32>, header: &Header, place: Place) {
@@ -152,8 +188,9 @@ impl Group {
     fn close(&mut self, ending: Ending) {
         self.announced = None;
         self.xid = None;
+        let is_cut = std::mem::take(&mut self.is_headless) && ending == Ending::Committed;
         if self.open.take().is_some() {
-            self.steps.push_back(Step::End(ending));
+            self.steps.push_back(Step::End(if is_cut { Ending::Cut } else { ending }));
         }
     }
 
@@ -166,6 +203,7 @@ impl Group {
     }
 
     fn facts_of(&mut self, thread: Option<u32>, header: &Header, place: Place) -> Arc<TransactionFacts> {
+        let file = place.file;
         let (announced, header, start) = match self.announced.take() {
             Some(announced) => announced,
             None => (Announced::default(), *header, place.position),
@@ -173,7 +211,13 @@ impl Group {
         let seconds = Moment::from_seconds(header.timestamp.into());
         let committed_at = announced.committed_micros.map_or(seconds, |micros| Moment((micros / 1000) as i64));
         let thread = announced.thread.or(thread);
-        Arc::new(TransactionFacts { gtid: announced.gtid, thread, committed_at, server_id: header.server_id, start })
+        let gtid = announced.gtid;
+        let server_id = header.server_id;
+        let mut facts = TransactionFacts { gtid, thread, committed_at, server_id, start, ..Default::default() };
+        if let Some(clocks) = &self.clocks {
+            clocks.correct(file, &mut facts);
+        }
+        Arc::new(facts)
     }
 
     fn prepare(&mut self, body: &[u8]) -> Result<(), Broken> {
@@ -181,16 +225,17 @@ impl Group {
         let is_one_phase = rest.u8()? != 0;
         let (format, global, branch) = (rest.u32()?, rest.u32()?, rest.u32()?);
         let xid = Xid::parse(format, global, branch, &mut rest)?;
+        self.tail();
         self.close(if is_one_phase { Ending::Committed } else { Ending::Prepared(xid) });
         Ok(())
     }
 
     /// The end of a prepared transaction stands alone: what GTID it has is not one of rows.
-    fn decide(&mut self, xid: Xid, stays: bool) {
-        self.announced = None;
+    fn decide(&mut self, (xid, stays): (Xid, bool), thread: Option<u32>, header: &Header, place: Place) {
+        let facts = self.facts_of(thread, header, place);
         if self.open.take().is_some() {
             self.steps.push_back(Step::End(Ending::Committed));
         }
-        self.steps.push_back(Step::XaDecided(xid, stays));
+        self.steps.push_back(Step::XaDecided(xid, stays, facts));
     }
 }

@@ -25,6 +25,8 @@ pub struct Trace {
     pub here: Known,
     /// GTIDs that were there before it, as it says itself.
     pub before: Option<Known>,
+    /// The server that began it.
+    pub server: Option<u32>,
 }
 
 /// GTIDs that are known.
@@ -37,8 +39,28 @@ pub struct Known {
 }
 
 impl Trace {
+    /// Why the file does not go on where another one ends, of which this is the trace; `known` are the GTIDs up to there.
+    pub fn is_not_behind(&self, last: &Self, known: &Known) -> Option<String> {
+        let said = self.before.as_ref();
+        if let Some(gtid) = said.and_then(|said| known.unknown_to(said)) {
+            return Some(format!("it does not know of {gtid}, which is there before it"));
+        }
+        // GTIDs that fit each other tell more than clocks, which sessions and replicas set, and numbers of servers.
+        if !known.is_empty() && said.is_some_and(|said| !said.is_empty()) {
+            return None;
+        }
+        if let (Some(first), Some(before)) = (self.first, last.first)
+            && first < before
+        {
+            return Some("it was begun before that one".to_owned());
+        }
+        let (one, other) = (last.server?, self.server?);
+        (one != other).then(|| format!("server {other} wrote it, and server {one} the one before"))
+    }
+
     #[inline]
     pub(super) fn see(&mut self, event: &Event<'_>) -> Result<(), Broken> {
+        self.server.get_or_insert(event.header.server_id);
         if event.header.timestamp != 0 && event.header.flags & kind::FLAG_ARTIFICIAL == 0 {
             self.first.get_or_insert(event.header.timestamp);
             self.last = Some(event.header.timestamp);
@@ -105,6 +127,15 @@ impl Known {
             let ((domain, server), sequence) = key;
             Some(Gtid::MariaDb { domain: *domain, server: *server, sequence: *sequence }.to_string())
         })
+    }
+
+    /// One that a file does not know of by what it says of those before it. A domain of which it names nothing may have
+    /// been taken off MariaDB's list.
+    fn unknown_to(&self, said: &Self) -> Option<String> {
+        let is_listed = |domain: u32| said.mariadb.is_empty() || said.mariadb.keys().any(|(other, _)| *other == domain);
+        let listed = self.mariadb.iter().filter(|((domain, _), _)| is_listed(*domain));
+        Self { mysql: self.mysql.clone(), mariadb: listed.map(|(key, highest)| (*key, *highest)).collect() }
+            .beyond(said)
     }
 
     /// MySQL's event at the front of a file. Tagged sets begin with a byte that says so.
@@ -187,6 +218,46 @@ mod tests {
 
     fn mysql(number: u64) -> Gtid {
         Gtid::MySql { server: [7; 16], tag: None, number }
+    }
+
+    #[test]
+    fn d48_a_file_that_does_not_know_what_came_before_it_is_of_another_life() {
+        let known = |numbers: &[u64]| {
+            let mut known = Known::default();
+            numbers.iter().for_each(|number| known.add(&mysql(*number)));
+            known
+        };
+        let trace = |first, before: Option<Known>, server| Trace {
+            first: Some(first),
+            before,
+            server: Some(server),
+            ..Trace::default()
+        };
+        let last = trace(100, None, 1);
+        let why = |next: Trace, so_far: &Known| next.is_not_behind(&last, so_far);
+        assert!(why(trace(100, Some(known(&[1, 2])), 1), &known(&[1, 2])).is_none());
+        assert!(why(trace(101, Some(known(&[1])), 1), &known(&[1, 2])).unwrap().contains(":2,"));
+        assert!(why(trace(101, Some(known(&[])), 1), &known(&[1])).is_some());
+        // Without GTIDs only clocks and servers tell.
+        assert!(why(trace(99, None, 1), &known(&[])).unwrap().contains("begun before"));
+        assert!(why(trace(101, None, 2), &known(&[])).unwrap().contains("server 2"));
+        assert!(why(trace(101, None, 1), &known(&[])).is_none());
+        assert!(why(trace(99, Some(known(&[1])), 2), &known(&[1])).is_none());
+    }
+
+    #[test]
+    fn d48_a_domain_that_mariadb_forgot_is_no_hole() {
+        let known = |of: &[(u32, u64)]| {
+            let mut known = Known::default();
+            of.iter().for_each(|(domain, sequence)| {
+                known.add(&Gtid::MariaDb { domain: *domain, server: 1, sequence: *sequence });
+            });
+            known
+        };
+        let so_far = known(&[(0, 5), (7, 3)]);
+        assert!(so_far.unknown_to(&known(&[(0, 5)])).is_none());
+        assert_eq!(so_far.unknown_to(&known(&[(0, 4)])).unwrap(), "0-1-5");
+        assert!(so_far.unknown_to(&known(&[])).is_some());
     }
 
     proptest! {

@@ -147,8 +147,8 @@ impl Head<'_> {
         if takes_parents(self.index, self.request) {
             hazards.push(
                 "foreign keys are not checked around rows that others follow with CASCADE or SET NULL and that this \
-                 takes away, so that nothing goes with them; rows that refer to nothing are counted before and behind, \
-                 and more of them stop it",
+                 takes away or gives another key, so that nothing goes with them; rows that refer to nothing are asked \
+                 for before and behind, and others than before stop it",
             );
         }
         hazards

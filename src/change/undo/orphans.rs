@@ -1,7 +1,8 @@
-//! Rows that refer to nothing, counted before and after: where foreign keys are not checked, there must not be more.
+//! Rows that refer to nothing, asked for before and after: where foreign keys are not checked, there must be none, or the
+//! same.
 
 use crate::change::index::Index;
-use crate::change::script::{self, LEFT_NONE, ORPHANS};
+use crate::change::script::{self, LEFT_NONE, ORPHANS, ORPHANS_ARE, ORPHANS_FROM, ORPHANS_LOCKED};
 use crate::change::undo::{Direction, Reference, Request};
 use crate::model::foreign::Foreign;
 use crate::model::script::Checks;
@@ -26,7 +27,7 @@ impl Orphans {
         Self { asked: asked.collect() }
     }
 
-    /// Counts those that were there before.
+    /// Asks which were there before.
     pub fn before(&self, out: &mut Vec<u8>) {
         for (nth, (question, is_ascii)) in (0..).zip(&self.asked) {
             let start = out.len();
@@ -37,7 +38,7 @@ impl Orphans {
         }
     }
 
-    /// Counts again: more are off.
+    /// Asks again: others are off.
     pub fn after(&self, out: &mut Vec<u8>) {
         for (nth, (question, is_ascii)) in self.asked.iter().enumerate() {
             script::lines(out, &[LEFT_NONE]);
@@ -50,15 +51,23 @@ impl Orphans {
     }
 }
 
-/// Whether rows of a table may only be taken away while keys are not checked: a server would change rows of others with
-/// them that no log has, such as those that came since, or those of a REPLACE, which logs two changes of one parent.
-pub(super) fn takes_along(request: &Request<'_>, (schema, name): (&Foreign, &Foreign)) -> bool {
-    let is_it =
-        |reference: &&Reference| reference.takes_along && (&reference.parent.0, &reference.parent.1) == (schema, name);
-    request.checks == Checks::AsLogged && request.references.iter().any(|reference| is_it(&reference))
+/// What rows of a table may only go through while keys are not checked: a server would change rows of others with them
+/// that no log has, such as those that came since, or those of a REPLACE, which logs two changes of one parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Along {
+    /// When they are taken away.
+    pub taken: bool,
+    /// When they are set.
+    pub set: bool,
 }
 
-/// Whether the script takes rows of such tables away.
+pub(super) fn along(request: &Request<'_>, (schema, name): (&Foreign, &Foreign)) -> Along {
+    let is_it = |reference: &&Reference| (&reference.parent.0, &reference.parent.1) == (schema, name);
+    let all = request.references.iter().filter(is_it).filter(|_| request.checks == Checks::AsLogged);
+    all.fold(Along::default(), |all, one| Along { taken: all.taken || one.takes_along, set: all.set || one.lets_go })
+}
+
+/// Whether the script takes rows of such tables away, or sets them.
 pub(super) fn takes_parents(index: &Index, request: &Request<'_>) -> bool {
     index.undone.iter().any(|(table, undone)| {
         let taken = match request.direction {
@@ -66,7 +75,8 @@ pub(super) fn takes_parents(index: &Index, request: &Request<'_>) -> bool {
             Direction::Redo => undone.events.deletes,
         };
         let (schema, name) = (Foreign::new(table.schema.clone()), Foreign::new(table.table.clone()));
-        taken > 0 && takes_along(request, (&schema, &name))
+        let along = along(request, (&schema, &name));
+        taken > 0 && along.taken || undone.events.updates > 0 && along.set
     })
 }
 
@@ -88,8 +98,11 @@ fn question(reference: &Reference) -> Vec<u8> {
     let joined = joined.collect::<Vec<_>>().join(&b" AND "[..]);
     let set = reference.columns.iter().map(|column| one("c.", column, b" IS NOT NULL AND ")).collect::<Vec<_>>();
     let none = reference.keys.first().map_or_else(Vec::new, |key| one("p.", key, b" IS NULL"));
+    let told = reference.columns.iter().map(|column| [b",HEX(", &one("c.", column, b")")[..]].concat());
     [
-        b"SELECT COUNT(*) FROM ".to_vec(),
+        ORPHANS_ARE.as_bytes().to_vec(),
+        told.collect::<Vec<_>>().concat(),
+        ORPHANS_FROM.as_bytes().to_vec(),
         table(&reference.child),
         b" c LEFT JOIN ".to_vec(),
         table(&reference.parent),
@@ -98,6 +111,7 @@ fn question(reference: &Reference) -> Vec<u8> {
         b" WHERE ".to_vec(),
         set.concat(),
         none,
+        ORPHANS_LOCKED.as_bytes().to_vec(),
     ]
     .concat()
 }

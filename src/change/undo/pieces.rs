@@ -211,9 +211,13 @@ impl<'i> Desk<'i> {
     /// Whether a statement by itself runs while keys are not checked; all of a transaction may, too.
     fn is_unchecked(&self, piece: &Piece) -> bool {
         let number = self.seen.transactions[piece.transaction].0;
-        matches!(piece.done, Done::Statements(ChangeKind::Delete, _))
-            && self.tables.get(piece.table).takes_along
-            && !self.index.unchecked.has(number)
+        let along = self.tables.get(piece.table).along;
+        let is_along = match piece.done {
+            Done::Statements(ChangeKind::Delete, _) => along.taken,
+            Done::Statements(ChangeKind::Update, _) => along.set,
+            _ => false,
+        };
+        is_along && !self.index.unchecked.has(number)
     }
 
     /// How many rows one statement can put back, from piece `nth` of the script's order on.

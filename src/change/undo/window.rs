@@ -10,7 +10,7 @@ use crate::change::rows::RowCells;
 use crate::change::schema::Described;
 use crate::change::table::Table;
 use crate::change::transactions::{Fate, Item, RowsItem};
-use crate::change::undo::orphans::takes_along;
+use crate::change::undo::orphans::{Along, along};
 use crate::change::undo::{Request, UndoError};
 use crate::model::script::Gaps;
 
@@ -73,8 +73,8 @@ pub(super) struct Known {
     pub table: Arc<UndoTable>,
     pub described: Arc<Described>,
     pub is_excluded: bool,
-    /// Whether its rows are taken away while foreign keys are not checked.
-    pub takes_along: bool,
+    /// What is done to its rows while foreign keys are not checked.
+    pub along: Along,
     raw: Arc<Table>,
     epoch: usize,
 }
@@ -125,8 +125,8 @@ impl<'i> Tables<'i> {
                 let table = Arc::new(UndoTable::new(raw, &described, facts.map(|facts| &**facts)));
                 let names = (&table.schema, &table.name);
                 let is_excluded = self.request.choices.is_some_and(|choices| choices.leaves_out(names));
-                let takes_along = takes_along(self.request, names);
-                Known { table, described: Arc::new(described), is_excluded, takes_along, raw: raw.clone(), epoch }
+                let along = along(self.request, names);
+                Known { table, described: Arc::new(described), is_excluded, along, raw: raw.clone(), epoch }
             }
         };
         self.known.push(known);

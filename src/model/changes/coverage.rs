@@ -33,6 +33,10 @@ pub enum GapKind {
     OpenEnd,
     /// The server that wrote the log says that it lost events there.
     Incident,
+    /// What was committed there, or a part of it, is in an earlier file.
+    EarlierFile,
+    /// A file does not go on where the one before it ends: it is of another life of the server, or of another server.
+    OtherHistory,
 }
 
 /// A hole in a source: changes may be missing there.

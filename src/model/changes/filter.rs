@@ -244,7 +244,8 @@ impl Compiled {
     }
 
     /// Whether a place and its time lie behind the beginning of what is asked for, however far behind.
-    pub fn begins_by(&self, file: u32, position: BinlogPos, at: Moment) -> bool {
+    pub fn begins_by(&self, file: u32, position: BinlogPos, facts: &TransactionFacts) -> bool {
+        let at = facts.or_at.map_or(facts.committed_at, |or_at| or_at.max(facts.committed_at));
         self.from <= (file, position) && self.filter.since.is_none_or(|since| at >= since)
     }
 
@@ -252,9 +253,14 @@ impl Compiled {
     pub fn takes_transaction(&self, file: u32, facts: &TransactionFacts) -> bool {
         let filter = &self.filter;
         (self.begins.is_empty() || self.begins.contains(&(file, facts.start)))
-            && self.takes_time(facts.committed_at)
+            && self.may_take_time(facts)
             && self.takes_gtid(facts)
             && (filter.threads.is_empty() || facts.thread.is_some_and(|thread| filter.threads.contains(&thread)))
+    }
+
+    /// Whether a transaction's time passes, or one of the two that it may have.
+    pub fn may_take_time(&self, facts: &TransactionFacts) -> bool {
+        self.takes_time(facts.committed_at) || facts.or_at.is_some_and(|at| self.takes_time(at))
     }
 
     /// Whether a time of commit passes.
@@ -286,8 +292,12 @@ impl Compiled {
             && (filter.changed.is_empty() || event.kind == ChangeKind::Update)
             && self.takes_table(event.schema, event.table)
             && (self.begins.is_empty() || self.begins.contains(&(event.file, facts.start)))
-            && self.takes_time(facts.committed_at)
             && self.takes_gtid(facts);
+        let is_in_time = self.takes_time(facts.committed_at);
+        let time = match facts.or_at {
+            Some(at) if self.takes_time(at) != is_in_time => Passes::Untold(Untold::Clock),
+            _ => Passes::of(is_in_time),
+        };
         let thread = || match facts.thread {
             _ if filter.threads.is_empty() => Passes::Yes,
             Some(thread) => Passes::of(filter.threads.contains(&thread)),
@@ -298,11 +308,11 @@ impl Compiled {
             (Some(pattern), Some(text)) => Passes::of(pattern.0.is_match(text.raw_bytes())),
             (Some(_), None) => Passes::Untold(Untold::Statement),
         };
-        Passes::of(is_taken).and(thread).and(statement)
+        Passes::of(is_taken).and(|| time).and(thread).and(statement)
     }
 
     fn takes_gtid(&self, facts: &TransactionFacts) -> bool {
-        let is_in = |set: &GtidSet| facts.gtid.as_ref().is_some_and(|gtid| set.has(gtid));
+        let is_in = |set: &GtidSet| facts.gtid.iter().chain(&facts.decided_by).any(|gtid| set.has(gtid));
         self.filter.gtids.as_ref().is_none_or(is_in)
     }
 }

@@ -62,6 +62,16 @@ impl GtidSet {
         any.then_some(())
     }
 
+    /// Its parts, each from its first GTID to its last one.
+    pub fn parts(&self) -> Vec<(Gtid, Gtid)> {
+        let mysql = self.mysql.iter().map(|Interval { server, tag, from, to }| {
+            let one = |number: u64| Gtid::MySql { server: *server, tag: tag.clone(), number };
+            (one(*from), one(*to))
+        });
+        let one = |(domain, server, sequence)| Gtid::MariaDb { domain, server, sequence };
+        mysql.chain(self.mariadb.iter().map(|part| (one(*part), one(*part)))).collect()
+    }
+
     /// Whether it is one of them.
     pub fn has(&self, gtid: &Gtid) -> bool {
         match gtid {

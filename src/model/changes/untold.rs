@@ -25,6 +25,8 @@ pub enum Untold {
     Thread,
     /// The log does not have the text of the statement that changed it.
     Statement,
+    /// The log tells two times of its commit.
+    Clock,
 }
 
 impl fmt::Display for Untold {
@@ -42,6 +44,10 @@ impl fmt::Display for Untold {
             ),
             Self::Statement => f.write_str(
                 "the log does not have the text of its statement; ask for times, positions, GTIDs or tables instead",
+            ),
+            Self::Clock => f.write_str(
+                "a clock was set: the log has another time in front of it or behind; ask for positions, GTIDs or tables \
+                 instead of times",
             ),
         }
     }

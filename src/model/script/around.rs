@@ -118,6 +118,11 @@ pub fn acts(rule: &str) -> bool {
     matches!(rule, "CASCADE" | "SET NULL" | "SET DEFAULT")
 }
 
+/// Whether children lose what they refer to when their parent gets another key.
+pub fn lets_go(rule: &str) -> bool {
+    matches!(rule, "SET NULL" | "SET DEFAULT")
+}
+
 impl ForeignKey {
     /// Whether deleting or updating a parent changes children, without a word in most logs.
     pub fn cascades(&self) -> bool {

@@ -169,18 +169,22 @@ impl Opening<'_> {
         let (listing, filter) = chosen(listing, &reading, &request.filter)?;
         let names: Vec<Foreign> = listing.logs.iter().map(|log| log.name.clone()).collect();
         let wanted: Vec<_> = (0..).zip(&listing.logs).collect();
-        let stored = wanted.iter().map(|(_, log)| log.object.stamp.size).sum();
+        let all = wanted.iter().flat_map(|(_, log)| log.twins.iter().chain([&log.object]));
+        let stored = all.map(|object| object.stamp.size).sum();
         self.ctx.begin(Phase::Fetching, Some(stored));
         let (folder, spools) = (source.folder(), self.session.spools()?);
         let fetching = Fetching { ctx: self.ctx, store: &store, folder: folder.as_deref(), spools: &spools };
-        let mut logs = vec![];
+        let (mut logs, mut twice) = (vec![], vec![]);
         for (index, found) in &wanted {
             self.ctx.at(found.name.to_string());
-            logs.push((*index, fetching.bring(found).await?));
+            let (log, problems) = fetching.bring_whole(found).await?;
+            logs.push((*index, log));
+            twice.extend(problems);
             if self.ctx.cancel.is_cancelled() {
                 return Err(ChangesError::Cancelled.report());
             }
         }
+        let listing = Listing { problems: [listing.problems, twice].concat(), ..listing };
         let (definitions, facts) = given::load(self.session, &request.schemas, &names).await?;
         let label = source.label.clone();
         let catalog = self.session.catalog();
@@ -201,6 +205,7 @@ impl Opening<'_> {
             logs,
             timeline: Arc::new(std::mem::take(&mut surveyed.timeline)),
             fates,
+            clocks: Arc::new(std::mem::take(&mut surveyed.clocks).finish()),
             around,
             checkpoints: std::mem::take(&mut surveyed.stats.checkpoints),
             entries: surveyed.stats.entries,

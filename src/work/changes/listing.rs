@@ -27,6 +27,8 @@ pub struct Found {
     pub name: Foreign,
     /// Its number, where the name has one.
     pub sequence: Option<u64>,
+    /// Other objects of that name: which of them is whole, only their bytes tell.
+    pub twins: Vec<Object>,
 }
 
 /// The logs of a source in order.
@@ -80,7 +82,7 @@ pub async fn list(
 fn single(object: Object) -> Listing {
     let name = Foreign::new(bare(object.key.raw_bytes()));
     let sequence = log_name(object.key.raw_bytes()).map(|name| name.sequence);
-    Listing { logs: vec![Found { object, name, sequence }], ..Listing::default() }
+    Listing { logs: vec![Found { object, name, sequence, twins: vec![] }], ..Listing::default() }
 }
 
 /// The files of one folder of this machine; folders in it are not entered.
@@ -148,24 +150,13 @@ fn arranged(objects: Vec<Object>, stem: Option<&[u8]>, index: &[LogName]) -> Res
     logs.sort_by_key(|(name, object)| (name.sequence, base(object.key.raw_bytes()).len(), object.key.clone()));
     for (name, object) in logs {
         let (sequence, name) = (Some(name.sequence), Foreign::new(name.bare));
-        match listing.logs.last() {
-            Some(last) if last.sequence == sequence => listing.problems.push(twice(last, &object)),
-            _ => listing.logs.push(Found { object, name, sequence }),
+        match listing.logs.last_mut() {
+            Some(last) if last.sequence == sequence => last.twins.push(object),
+            _ => listing.logs.push(Found { object, name, sequence, twins: vec![] }),
         }
     }
     listing.gaps = missing(&listing.logs, index);
     Ok(listing)
-}
-
-fn twice(kept: &Found, other: &Object) -> Problem {
-    Problem {
-        file: kept.name.clone(),
-        position: BinlogPos(0),
-        code: "changes::twice".to_owned(),
-        words: format!("there twice: {} is read, {} is not", kept.object.key, other.key),
-        advice: "move one of them away, if it matters which is read".to_owned(),
-        damage: false,
-    }
 }
 
 fn edge(file: &Foreign) -> Option<Edge> {
@@ -240,7 +231,7 @@ mod tests {
     fn d31_a_log_that_is_there_twice_is_read_once() {
         let listing = arranged(objects(&["b.000001.gz", "b.000001", "b.000002"]), None, &[]).unwrap();
         assert_eq!(names(&listing), ["b.000001", "b.000002"]);
-        assert_eq!(listing.problems.len(), 1);
+        assert_eq!(listing.logs[0].twins[0].key.to_string(), "b.000001.gz");
         assert!(listing.gaps.is_empty());
     }
 

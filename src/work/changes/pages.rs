@@ -211,7 +211,7 @@ impl Visit for Entries<'_> {
                         Ok(at) => self.view.walls[at].clone(),
                         Err(_) => {
                             let file = self.opened.log_file(spot.at.file).name;
-                            walls::wall(ddl, statement, (&file, place), spot.entry)
+                            walls::wall((ddl, false), statement, (&file, place), spot.entry)
                         }
                     };
                     return Ok(self.push(Entry::Wall(wall)));

@@ -8,7 +8,7 @@ use crate::change::gtid::Xid;
 use crate::change::query::TableName;
 use crate::change::rows::RowsEvent;
 use crate::change::table::Table;
-use crate::change::transactions::Ending;
+use crate::change::transactions::{Back, Ending, Savepoints};
 use crate::model::change::{ChangeKind, Place, TransactionFacts};
 use crate::model::changes::{Histogram, Rows, TableRef, Totals};
 use crate::model::foreign::Foreign;
@@ -53,7 +53,7 @@ type Tallies = Vec<(u32, Tally)>;
 struct Pending {
     facts: Arc<TransactionFacts>,
     tallies: Tallies,
-    marks: Vec<(Vec<u8>, Tallies)>,
+    marks: Savepoints<Tallies>,
     texts: u64,
     number: u64,
     /// Whether it has rows events at all, be they rolled back or not: then it has a number.
@@ -92,6 +92,8 @@ pub struct Stats {
     pub entries: u64,
     pub checkpoints: Vec<Checkpoint>,
     spacing: u64,
+    /// The latest commit so far.
+    latest: Moment,
     /// The table whose rows were counted last.
     current: u32,
 }
@@ -99,9 +101,11 @@ pub struct Stats {
 impl Stats {
     pub fn begin(&mut self, facts: &Arc<TransactionFacts>, file: u32) {
         let place = Place { file, position: facts.start, inner: 0 };
-        self.checkpoint(place, facts.committed_at);
+        self.latest = self.latest.max(facts.committed_at);
+        self.checkpoint(place, self.latest);
         let facts = facts.clone();
-        self.open = Some(Pending { facts, tallies: vec![], marks: vec![], texts: 0, number: 0, touched: false });
+        self.open =
+            Some(Pending { facts, tallies: vec![], marks: Savepoints::default(), texts: 0, number: 0, touched: false });
     }
 
     fn checkpoint(&mut self, place: Place, at: Moment) {
@@ -217,17 +221,20 @@ impl Stats {
 
     pub fn savepoint(&mut self, name: &[u8]) {
         let Some(open) = &mut self.open else { return };
-        open.marks.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-        open.marks.push((name.to_vec(), open.tallies.clone()));
+        open.marks.set(name.to_vec(), open.tallies.clone());
     }
 
     pub fn rolled_back_to(&mut self, name: &[u8]) {
         let Some(open) = &mut self.open else { return };
-        let before = open.rows();
-        let at = open.marks.iter().position(|(known, _)| known.eq_ignore_ascii_case(name));
-        open.tallies = at.map_or_else(Vec::new, |at| open.marks[at].1.clone());
-        open.marks.truncate(at.map_or(0, |at| at + 1));
-        self.totals.rolled_back += before.saturating_sub(open.rows());
+        let all = open.rows();
+        let rows = |tallies: &Tallies| tallies.iter().map(|(_, tally)| tally.rows.all()).sum::<u64>();
+        match open.marks.back_to(name) {
+            Back::To(tallies) => {
+                open.tallies = tallies;
+                self.totals.rolled_back += all.saturating_sub(open.rows());
+            }
+            Back::Perhaps(tallies) => self.totals.undecided += all - tallies.as_ref().map_or(0, rows).min(all),
+        }
     }
 
     pub fn end(&mut self, ending: Ending) {
@@ -244,10 +251,10 @@ impl Stats {
         }
     }
 
-    pub fn decided(&mut self, xid: &Xid, stays: bool) {
+    pub fn decided(&mut self, xid: &Xid, stays: bool, at: Moment) {
         let Some(pending) = self.prepared.remove(xid) else { return };
         match stays {
-            true => self.settle(&pending),
+            true => self.settle_at(&pending, at),
             false => self.totals.rolled_back += pending.rows(),
         }
     }
@@ -262,7 +269,10 @@ impl Stats {
     }
 
     fn settle(&mut self, pending: &Pending) {
-        let at = pending.facts.committed_at;
+        self.settle_at(pending, pending.facts.committed_at);
+    }
+
+    fn settle_at(&mut self, pending: &Pending, at: Moment) {
         if pending.rows() > 0 {
             self.totals.transactions += 1;
         }

@@ -8,7 +8,9 @@ use crate::change::error::BinlogError;
 use crate::change::frame::{FileEnd, Limits, Product};
 use crate::change::query::{Ddl, DdlVerb, TableName};
 use crate::change::schema::{self, Around, Timeline};
-use crate::change::transactions::{Fates, Item, Known, Note, StatementItem, Survey, Transactions};
+use crate::change::transactions::{
+    ClockSurvey, Ending, Fates, Item, Known, Note, StatementItem, Survey, Trace, Transactions, Unprepared,
+};
 use crate::model::change::{BinlogPos, Place};
 use crate::model::changes::{Coverage, Edge, Gap, GapKind, LogFacts, Problem, TextStatement, Wall};
 use crate::model::foreign::Foreign;
@@ -40,6 +42,8 @@ pub struct Surveyed {
     pub problems: Vec<Problem>,
     /// Why the first file that cannot be read cannot be.
     pub first_error: Option<Report>,
+    /// When transactions were committed.
+    pub clocks: ClockSurvey,
     fates: Survey,
     /// The last change of definitions of each table.
     last_walls: HashMap<TableName, Place>,
@@ -56,6 +60,8 @@ struct Before {
     /// The file that it says follows.
     next: Option<Foreign>,
     readable: bool,
+    ends_inside: bool,
+    trace: Trace,
 }
 
 /// Reads a log and counts it towards the job.
@@ -80,6 +86,10 @@ struct At<'f> {
     index: u32,
     log: &'f Log,
     next: Option<Foreign>,
+    /// Whether it begins inside of a transaction.
+    begins_inside: bool,
+    /// Whether it ended inside of one, as far as it was read.
+    ends_inside: bool,
 }
 
 impl Surveyed {
@@ -93,7 +103,9 @@ impl Surveyed {
     ) {
         let reader = Counted { inner: Forward::new(log.bytes.clone(), BinlogPos(0)), ctx: ctx.clone() };
         let mut events = Transactions::new(reader, index, Limits::default());
-        let mut at = At { index, log, next: None };
+        let mut at = At { index, log, next: None, begins_inside: false, ends_inside: false };
+        let said = self.before.as_ref().and_then(|before| before.next.as_ref());
+        self.timeline.next_file(said == Some(&*log.name));
         let (mut read, mut told) = (0, Instant::now());
         let broken = loop {
             let (note, is_rows) = match events.next() {
@@ -118,25 +130,42 @@ impl Surveyed {
         };
         if broken.is_some() {
             self.fates.broken_off(events.place());
-            self.stats.end(crate::change::transactions::Ending::Cut);
+            self.stats.end(Ending::Cut);
         }
         self.close(&events, &at, broken.filter(|_| !ctx.cancel.is_cancelled()));
     }
 
     fn item(&mut self, item: &Item<'_>, at: &mut At<'_>, definitions: &mut Definitions) -> Result<(), BinlogError> {
+        at.ends_inside = matches!(item, Item::End(Ending::Cut));
         match item {
-            Item::Begin(facts) => self.stats.begin(facts, at.index),
+            Item::Begin(facts) => {
+                self.clocks.begin(at.index, facts);
+                self.stats.begin(facts, at.index);
+            }
             Item::Rows(rows) => {
                 let place = rows.place;
                 self.stats.rows(&rows.event, place).map_err(|broken| broken.at(place.position))?;
             }
             Item::Savepoint(name) => self.stats.savepoint(name),
             Item::RolledBackTo(name) => self.stats.rolled_back_to(name),
-            Item::End(ending) => self.stats.end(ending.clone()),
-            Item::XaDecided(xid, stays) => self.stats.decided(xid, *stays),
+            Item::End(ending) => {
+                if let Ending::Prepared(xid) = ending {
+                    self.clocks.prepare(xid.clone());
+                }
+                self.stats.end(ending.clone());
+            }
+            Item::XaDecided(xid, stays, facts) => {
+                self.clocks.decide(at.index, (xid, *stays), facts);
+                self.stats.decided(xid, *stays, facts.committed_at);
+            }
+            Item::Headless => at.begins_inside = true,
             Item::Wall(ddl, statement) => self.wall(ddl, statement, at, definitions),
             Item::Statement(statement) => self.statement(statement, at),
             Item::Trigger(statement) => self.stands_around(statement),
+            Item::Temporary(ddl, statement) => {
+                let place = Place { file: at.index, position: statement.facts.start, inner: 0 };
+                self.timeline.temporary(ddl, &statement.query, place);
+            }
             Item::Incident => self.coverage.gaps.push(Gap {
                 kind: GapKind::Incident,
                 after: None,
@@ -156,8 +185,13 @@ impl Surveyed {
 
     fn wall(&mut self, ddl: &Ddl, statement: &StatementItem<'_>, at: &At<'_>, definitions: &mut Definitions) {
         let place = Place { file: at.index, position: statement.facts.start, inner: 0 };
+        self.clocks.begin(at.index, &statement.facts);
         let entry = self.stats.number();
+        let before = self.timeline.may_be_of_temporary(ddl, &statement.query).then(|| self.around.clone());
         self.stands_around(statement);
+        // What may have been about a temporary table takes nothing away from the real one.
+        before.into_iter().for_each(|before| self.around.keep(before));
+        let is_temporary = self.timeline.is_of_temporary(ddl, &statement.query);
         definitions.learn_before(&mut self.timeline, place, &self.last_walls);
         if self.timeline.is_moot(ddl, place) {
             return;
@@ -174,12 +208,13 @@ impl Surveyed {
             self.stats.wall(b"", b"");
         }
         match self.walls.len() < KEPT {
-            true => self.walls.push(walls::wall(ddl, statement, (&at.log.name, place), entry)),
+            true => self.walls.push(walls::wall((ddl, is_temporary), statement, (&at.log.name, place), entry)),
             false => self.more_walls += 1,
         }
     }
 
     fn statement(&mut self, statement: &StatementItem<'_>, at: &At<'_>) {
+        self.clocks.begin(at.index, &statement.facts);
         self.stats.text();
         if self.statements.len() < KEPT {
             self.statements.push(TextStatement {
@@ -204,7 +239,7 @@ impl Surveyed {
         let problem = problem.or_else(|| broken.as_ref().map(|error| of_log(&at.log.name, events.at(), error)));
         let problem = problem.or_else(|| (!at.log.is_unchanged()).then(|| changed(&at.log.name)));
         let start = edge(BinlogPos(4), moment(trace.first));
-        self.join(&start, trace.before.as_ref());
+        self.join(&start, at, trace);
         if self.coverage.from.is_none() && trace.first.is_some() {
             self.coverage.from = Some(start);
         }
@@ -234,7 +269,14 @@ impl Surveyed {
             self.first_error = Some(error.report());
         }
         self.note_gtids(trace.before.as_ref(), &trace.here);
-        self.before = Some(Before { edge: end, end: events.end(), next: at.next.clone(), readable: problem.is_none() });
+        self.before = Some(Before {
+            edge: end,
+            end: events.end(),
+            next: at.next.clone(),
+            readable: problem.is_none(),
+            ends_inside: at.ends_inside,
+            trace: trace.clone(),
+        });
         self.problems.extend(problem);
     }
 
@@ -247,39 +289,64 @@ impl Surveyed {
         self.known = Some(known);
     }
 
-    /// Compares how the file before ended with how this one begins.
-    fn join(&mut self, start: &Edge, said_before: Option<&Known>) {
-        let Some(before) = self.before.take() else { return };
+    /// Compares how the file before ended with how this one begins, and says what lies before both.
+    fn join(&mut self, start: &Edge, at: &At<'_>, trace: &Trace) {
+        let before = self.before.take();
+        let continues = before.as_ref().is_some_and(|before| before.ends_inside);
+        if let Some(before) = before
+            && let Some((kind, words)) = self.between(&before, start, trace)
+        {
+            self.coverage.gaps.push(Gap { kind, after: Some(before.edge), before: Some(start.clone()), words });
+        }
+        let mut earlier = |edge: Edge, words| {
+            self.coverage.gaps.push(Gap { kind: GapKind::EarlierFile, after: None, before: Some(edge), words });
+        };
+        if at.begins_inside && !continues {
+            let words = format!("{} begins inside a transaction: the rest of it is in an earlier log", start.file);
+            earlier(start.clone(), words);
+        }
+        if let Some(Unprepared { at: place, xid, total }) = self.fates.take_unprepared() {
+            let more = if total > 1 { format!(", and {} more", total - 1) } else { String::new() };
+            let (file, position, name) = (&start.file, place.position, Foreign::new(xid.global));
+            let words = format!(
+                "{file}:{position} commits the XA transaction {name}, which was prepared in an earlier log{more}"
+            );
+            earlier(Edge { file: file.clone(), position, at: None }, words);
+        }
+    }
+
+    /// The hole between the file before and this one.
+    fn between(&self, before: &Before, start: &Edge, trace: &Trace) -> Option<(GapKind, String)> {
         let known_gap = self.coverage.gaps.iter().any(|gap| {
             gap.kind == GapKind::MissingFiles && gap.before.as_ref().is_some_and(|edge| edge.file == start.file)
         });
-        let said = said_before.filter(|said| !said.is_empty());
+        let said = trace.before.as_ref().filter(|said| !said.is_empty());
         let missing = said.and_then(|said| said.beyond(self.known.as_ref()?));
         let (last, first) = (&before.edge.file, &start.file);
-        let kind_and_words = if !before.readable {
+        if !before.readable {
             let words = format!("{last} cannot be read from byte {} on, up to {first}", before.edge.position);
-            Some((GapKind::Unreadable, words))
-        } else if known_gap {
-            None
-        } else if let Some(gtid) = missing {
-            Some((
-                GapKind::MissingGtids,
-                format!("{first} says that {gtid} came before it, and {last} does not have it"),
-            ))
-        } else if let Some(next) = before.next.filter(|next| next != first) {
-            Some((
-                GapKind::OtherSuccessor,
-                format!("{last} says that {next} follows, and {first} is the next one here"),
-            ))
-        } else if before.end == FileEnd::Open && said.is_none() {
-            Some((GapKind::OpenEnd, format!("{last} does not say that it is complete, and {first} follows")))
-        } else {
-            None
-        };
-        if let Some((kind, words)) = kind_and_words {
-            let gap = Gap { kind, after: Some(before.edge), before: Some(start.clone()), words };
-            self.coverage.gaps.push(gap);
+            return Some((GapKind::Unreadable, words));
         }
+        if let Some(why) = self.known.as_ref().and_then(|known| trace.is_not_behind(&before.trace, known)) {
+            let words = format!(
+                "{first} is no continuation of {last}: {why}; it is of another life of the server (RESET), or of another \
+                 server"
+            );
+            return Some((GapKind::OtherHistory, words));
+        }
+        if known_gap {
+            return None;
+        }
+        if let Some(gtid) = missing {
+            let words = format!("{first} says that {gtid} came before it, and {last} does not have it");
+            return Some((GapKind::MissingGtids, words));
+        }
+        if let Some(next) = before.next.as_ref().filter(|next| *next != first) {
+            let words = format!("{last} says that {next} follows, and {first} is the next one here");
+            return Some((GapKind::OtherSuccessor, words));
+        }
+        (before.end == FileEnd::Open && said.is_none())
+            .then(|| (GapKind::OpenEnd, format!("{last} does not say that it is complete, and {first} follows")))
     }
 
     /// Everything was read.

@@ -10,7 +10,7 @@ use crate::change::query::Ddl;
 use crate::change::rows::RowCells;
 use crate::change::schema::{Described, Timeline};
 use crate::change::table::Table;
-use crate::change::transactions::{Ending, Fate, Fates, Item, LogFile, RowsItem, StatementItem, Transactions};
+use crate::change::transactions::{Clocks, Ending, Fate, Fates, Item, LogFile, RowsItem, StatementItem, Transactions};
 use crate::model::change::{BinlogPos, Certainty, Change, ChangeKey, Place, TransactionFacts};
 use crate::model::changes::Compiled;
 use crate::model::foreign::Foreign;
@@ -34,6 +34,8 @@ pub struct Opened {
     pub timeline: Arc<Timeline>,
     /// What became of rows.
     pub fates: Arc<Fates>,
+    /// When transactions were committed.
+    pub clocks: Arc<Clocks>,
     /// What stands around tables.
     pub around: Arc<KnownAround>,
     /// Where reading can begin again.
@@ -119,7 +121,7 @@ impl Opened {
         for (index, log) in self.logs.iter().filter(|(index, _)| *index >= from.place.file) {
             let start = if *index == from.place.file { from.place } else { Place { file: *index, ..Place::default() } };
             let reader = match reader(log, start) {
-                Ok(reader) => reader,
+                Ok(reader) => reader.with_clocks(self.clocks.clone()),
                 Err(error) => match visit.broken(*index, start.position, error) {
                     ControlFlow::Continue(()) => continue,
                     ControlFlow::Break(()) => return,

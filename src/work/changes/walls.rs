@@ -22,8 +22,16 @@ pub fn table_ref(name: &TableName) -> TableRef {
     TableRef { schema: Foreign::new(name.schema.clone()), table: Foreign::new(name.table.clone()) }
 }
 
+/// Said of what happened to a temporary table.
+const TEMPORARY: &str = "nothing that stays: it was a temporary table of its connection";
+
 /// A wall as it is shown; its backup is looked for later.
-pub fn wall(ddl: &Ddl, statement: &StatementItem<'_>, (file, place): (&Foreign, Place), entry: u64) -> Wall {
+pub fn wall(
+    (ddl, is_temporary): (&Ddl, bool),
+    statement: &StatementItem<'_>,
+    (file, place): (&Foreign, Place),
+    entry: u64,
+) -> Wall {
     let tables: Vec<TableRef> = ddl.tables.iter().map(table_ref).collect();
     Wall {
         entry,
@@ -33,7 +41,7 @@ pub fn wall(ddl: &Ddl, statement: &StatementItem<'_>, (file, place): (&Foreign, 
         thread: statement.facts.thread,
         gtid: statement.facts.gtid.clone(),
         verb: ddl.verb,
-        destroyed: destroyed(ddl.verb, &tables),
+        destroyed: if is_temporary { TEMPORARY.to_owned() } else { destroyed(ddl.verb, &tables) },
         tables,
         statement: text(statement.query.text),
         backup: None,
@@ -68,7 +76,7 @@ fn destroyed(verb: WallVerb, tables: &[TableRef]) -> String {
 
 /// The newest good backup from before the wall that has what it destroyed.
 pub fn backup_for(wall: &Wall, catalog: &Catalog) -> Option<WallBackup> {
-    if wall.verb.destroys() { newest_with(catalog, &wall.tables, wall.at) } else { None }
+    if wall.verb.destroys() && wall.destroyed != TEMPORARY { newest_with(catalog, &wall.tables, wall.at) } else { None }
 }
 
 /// The newest good backup from before a moment that has all of these tables; one without a name stands for its

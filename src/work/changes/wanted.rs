@@ -81,7 +81,7 @@ impl Wanted for Chosen {
     }
 
     fn statement_beside(&self, statement: &StatementItem<'_>, place: Place) -> bool {
-        self.stands_within(statement, place) && !self.may_touch(statement)
+        self.stands_within(statement, place) && (statement.is_temporary || !self.may_touch(statement))
     }
 
     fn wall(&self, ddl: &Ddl, statement: &StatementItem<'_>, place: Place) -> bool {
@@ -97,7 +97,7 @@ impl Wanted for Chosen {
 
     /// Behind the range too: rows are put back into a table as the last of its walls left it.
     fn wall_behind(&self, statement: &StatementItem<'_>, place: Place) -> bool {
-        self.0.begins_by(place.file, place.position, statement.facts.committed_at)
+        self.0.begins_by(place.file, place.position, &statement.facts)
     }
 
     fn incident(&self, place: Place) -> bool {
@@ -108,7 +108,7 @@ impl Wanted for Chosen {
 impl Chosen {
     /// Between the positions and the times that are asked for; whoever ran it, rows may have gone with it.
     fn stands_within(&self, statement: &StatementItem<'_>, place: Place) -> bool {
-        self.0.takes_place(place.file, place.position) && self.0.takes_time(statement.facts.committed_at)
+        self.0.takes_place(place.file, place.position) && self.0.may_take_time(&statement.facts)
     }
 
     /// Who asks for transactions or connections, not for tables, means no change of a definition by anybody else. One

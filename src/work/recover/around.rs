@@ -7,7 +7,7 @@ use crate::change::query::TableName;
 use crate::change::undo::Reference;
 use crate::model::changes::{ChangesView, TableRef};
 use crate::model::foreign::Foreign;
-use crate::model::script::{Checks, ForeignKey, Offer, ScriptHazard, Surroundings, Trigger, acts};
+use crate::model::script::{Checks, ForeignKey, Offer, ScriptHazard, Surroundings, Trigger, acts, lets_go};
 use crate::model::units::Moment;
 use crate::sql::compare::quoted;
 use crate::work::catalog::Catalog;
@@ -72,6 +72,7 @@ pub fn references(keys: &[ForeignKey]) -> Vec<Reference> {
         parent: name(&key.parent),
         keys: key.refers_to.clone(),
         takes_along: acts(&key.on_delete),
+        lets_go: lets_go(&key.on_update),
     };
     keys.iter().map(reference).collect()
 }

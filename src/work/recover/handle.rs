@@ -24,7 +24,7 @@ use crate::work::recover::error::RecoverError;
 use crate::work::recover::export::{self, ExportOptions, Recovered};
 use crate::work::recover::made::{Made, Material, Reading, Wish};
 use crate::work::recover::state::{State, refused_sum};
-use crate::work::recover::{around, chain, material, words};
+use crate::work::recover::{around, chain, material, unmatched, words};
 use crate::work::session::{Session, held};
 
 pub use crate::work::recover::handle::find::Found;
@@ -148,6 +148,8 @@ impl RecoveryHandle {
         };
         let mut told = chain::hazards(&made, &self.0.filter, &self.0.reading);
         told.extend(words::beside(&made.index.beside));
+        told.extend(words::twice(&made.view));
+        told.extend(unmatched::told(&made, &self.0.filter));
         {
             let mut state = self.state();
             (state.total, state.told) = (total, told);

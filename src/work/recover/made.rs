@@ -11,6 +11,7 @@ use crate::change::index::{Index, Indexing, Log, Stopped, Wanted, Watch};
 use crate::change::query::TableName;
 use crate::change::schema::Timeline;
 use crate::change::script::Header;
+use crate::change::transactions::Clocks;
 use crate::change::undo::{
     self, Choices, Direction, Engines, Reference, Request, RowPlace, UndoError, Undoing, Written,
 };
@@ -33,6 +34,8 @@ pub struct Material {
     pub view: Arc<ChangesView>,
     /// What definitions tell of what stands around its tables.
     pub around: Arc<KnownAround>,
+    /// When its transactions were committed.
+    pub clocks: Arc<Clocks>,
     /// Whether the files are still the same.
     pub still: Arc<dyn Fn() -> bool + Send + Sync>,
 }
@@ -101,8 +104,8 @@ impl Made {
     ///
     /// Only when it is stopped.
     pub fn make(material: Material, options: ScriptOptions, watch: &dyn Watch) -> Result<Self, Stopped> {
-        let Material { logs, timeline, wanted, view, around, still } = material;
-        let how = Indexing { extent: options.extent, watch: Some(watch), ..Indexing::default() };
+        let Material { logs, timeline, wanted, view, around, clocks, still } = material;
+        let how = Indexing { extent: options.extent, watch: Some(watch), clocks: Some(&clocks), ..Indexing::default() };
         let index = Index::build(logs, timeline, wanted, how)?;
         Ok(Self { index, view, around, options, still, windows: OnceLock::new(), tables: OnceLock::new() })
     }

@@ -37,6 +37,7 @@ pub async fn of(from: &ChangesHandle, filter: &ChangeFilter) -> Result<Material,
         wanted: Arc::new(Chosen(compiled)),
         view,
         around: opened.around.clone(),
+        clocks: opened.clocks.clone(),
         still: Arc::new(move || still.logs.iter().all(|(_, log)| log.is_unchanged())),
     })
 }

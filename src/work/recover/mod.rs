@@ -9,6 +9,7 @@ mod handle;
 mod made;
 mod material;
 mod state;
+mod unmatched;
 mod words;
 
 pub use crate::work::recover::error::RecoverError;

@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use crate::change::index::{Beside, Gtids};
 use crate::change::script::Header;
-use crate::model::changes::{ChangeFilter, ChangesView};
+use crate::model::changes::{ChangeFilter, ChangesView, Problem};
 use crate::model::foreign::Foreign;
 use crate::model::script::{Choice, Commits, Extent, Gaps, Mode, RecoveryView, ScriptHazard};
 use crate::model::units::{counted, grouped};
+use crate::work::changes::TWICE;
 use crate::work::recover::around;
 use crate::work::recover::made::{Made, place_words};
 use crate::work::recover::state::State;
@@ -131,11 +132,22 @@ pub fn beside(beside: &Beside) -> Option<ScriptHazard> {
     let first = beside.first.as_ref()?;
     let count = counted(beside.total, "statement");
     let text = format!(
-        "{count} on other tables lie in the log as text alone, the first at {}:{}: what triggers, functions, views or \
-         foreign keys of theirs changed in these tables is not undone ({})",
+        "{count} on other tables, or on temporary ones, lie in the log as text alone, the first at {}:{}: what triggers, \
+         functions, views or foreign keys of theirs changed in these tables is not undone ({})",
         first.key.file, first.key.position, first.reason
     );
     Some(ScriptHazard { code: "statements_beside", text, offers: vec![] })
+}
+
+/// A hazard for each log that is there twice: which copy was read decides what is undone.
+pub fn twice(view: &ChangesView) -> Vec<ScriptHazard> {
+    let twice = view.problems.iter().filter(|problem| problem.code == TWICE);
+    let hazard = |problem: &Problem| ScriptHazard {
+        code: "log_twice",
+        text: format!("{} is {}", problem.file, problem.words),
+        offers: vec![],
+    };
+    twice.take(LISTED).map(hazard).collect()
 }
 
 /// The GTIDs of the transactions that are asked for; `None` where the log gives none.

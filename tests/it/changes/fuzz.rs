@@ -205,7 +205,7 @@ fn fuzz_definitions_and_statements_that_change_them() {
         let _ = timeline.read(&dice.mutate(&whole[from..from + 3000]), b"d", Place::default());
         let _ = timeline.read(b"CREATE TABLE t (a int, x int, k int, unique key k (k))", b"d", Place::default());
         let text = dice.mutate(alters[n % alters.len()].as_bytes());
-        let query = Query { thread: 1, schema: b"d", text: &text, dialect: Default::default() };
+        let query = Query { server: 1, thread: 1, schema: b"d", text: &text, dialect: Default::default() };
         if let Meaning::Ddl(ddl) = meaning(&query) {
             timeline.follow(&ddl, &query, Place { file: 1, ..Place::default() });
         }

@@ -142,7 +142,9 @@ fn a_savepoint_that_is_gone_back_to_takes_its_rows_with_it() {
         from += size;
     }
     let (before, after) = (changes(&[whole]), changes(&[forged]));
-    assert_eq!(before.len() - after.len(), 1);
+    // To a name that was not set: what lies between may have stayed.
+    let open = |changes: &[Change]| changes.iter().filter(|one| one.certainty == Certainty::Undecided).count();
+    assert_eq!((before.len(), open(&before), open(&after)), (after.len(), 0, 1));
     let kept = |changes: &[Change]| {
         changes.iter().any(|change| format!("{:?}", change.after).contains(&format!("{:?}", b"kept too")))
     };

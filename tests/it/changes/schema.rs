@@ -145,7 +145,7 @@ fn a_change_that_cannot_be_followed_ends_what_is_known() {
     ];
     for (text, expected) in cases {
         let mut known = one("CREATE TABLE t (a int primary key, b varchar(3))");
-        let query = Query { thread: 1, schema: b"d", text: text.as_bytes(), dialect: Default::default() };
+        let query = Query { server: 1, thread: 1, schema: b"d", text: text.as_bytes(), dialect: Default::default() };
         let Meaning::Ddl(ddl) = meaning(&query) else { panic!("{text}") };
         let place = Place { file: 1, ..Place::default() };
         known.follow(&ddl, &query, place);
@@ -163,7 +163,7 @@ fn a_change_that_cannot_be_followed_ends_what_is_known() {
 /// What a definition is behind a statement, and whether the statement may have done nothing.
 fn followed(known: &mut Timeline, text: &str, file: u32) -> bool {
     use breakglass::change::query::{Meaning, Query, meaning};
-    let query = Query { thread: 1, schema: b"d", text: text.as_bytes(), dialect: Default::default() };
+    let query = Query { server: 1, thread: 1, schema: b"d", text: text.as_bytes(), dialect: Default::default() };
     let Meaning::Ddl(ddl) = meaning(&query) else { panic!("{text}") };
     let place = Place { file, ..Place::default() };
     known.follow(&ddl, &query, place);

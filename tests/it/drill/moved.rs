@@ -154,6 +154,23 @@ fn action(random: &mut Random, product: Product, columns: &mut Vec<Column>, id: 
     }
 }
 
+/// What a connection does to a temporary table that has the name of another: nothing happens to that one.
+fn temporary(random: &mut Random, product: Product, table: &Table, nth: u64) -> String {
+    let name = &table.name;
+    let (actions, ..) = alter(random, product, table, nth);
+    let format = random.pick(&["MIXED", "STATEMENT"]);
+    let end = match random.below(4) {
+        0 => String::new(),
+        1 => format!("DROP TABLE {name}"),
+        2 => format!("ALTER TABLE {name} RENAME `passed`"),
+        _ => format!("DROP TEMPORARY TABLE {name}"),
+    };
+    format!(
+        "SET SESSION binlog_format={format};\nCREATE TEMPORARY TABLE `passing` LIKE {name};\n\
+         ALTER TABLE `passing` RENAME {name};\nALTER TABLE {name} {actions};\n{end}"
+    )
+}
+
 /// Defines tables in a log; what they are then.
 fn define(server: &Server, random: &mut Random, session: &str) -> Vec<Table> {
     let charset = *random.pick(&["", " CHARACTER SET latin1", " CHARACTER SET utf8mb4", " CHARACTER SET gbk"]);
@@ -193,6 +210,10 @@ fn define(server: &Server, random: &mut Random, session: &str) -> Vec<Table> {
             if takes(&text) {
                 made[at].name = name;
             }
+            continue;
+        }
+        if random.one_in(8) {
+            takes(&temporary(random, server.product, &made[at], nth));
             continue;
         }
         let (actions, columns, name) = alter(random, server.product, &made[at], nth);

@@ -146,7 +146,7 @@ fn undone_since(
         applied = apply(server, &format!("{session}\n{}", undone.text));
     }
     let mut is_lone = false;
-    if applied.as_ref().is_err_and(|why| why.contains("@bg_left>")) {
+    if applied.as_ref().is_err_and(|why| why.contains("@bg_left<>")) {
         // More rows would refer to nothing: so it must be in the state that is to come out.
         assert!(state(server, DATABASE) == left, "{story}: a part was applied");
         let request = Request { checks: Checks::Off, ..Request::default() };

@@ -8,7 +8,7 @@ use crate::undo::{alone, last_line, run};
 
 /// What becomes of a recovery.
 #[derive(Debug, Clone, Copy)]
-enum Outcome {
+pub(super) enum Outcome {
     /// Everything is as it was before the damage.
     Restored,
     /// Nothing is written, and the reasons have these words.
@@ -18,21 +18,21 @@ use Outcome::{Refused, Restored};
 
 /// Something that happens to a database of its own.
 #[derive(Clone, Copy)]
-struct Story {
-    name: &'static str,
+pub(super) struct Story {
+    pub name: &'static str,
     /// Not in the logs.
-    stage: &'static str,
+    pub stage: &'static str,
     /// In the logs, in front of what is to be undone.
-    early: &'static str,
-    damage: &'static str,
+    pub early: &'static str,
+    pub damage: &'static str,
     /// The text of a dump that does not say where it was true.
-    schema: Option<&'static str>,
+    pub schema: Option<&'static str>,
     /// Behind the dump's name.
-    position: &'static str,
-    outcome: Outcome,
+    pub position: &'static str,
+    pub outcome: Outcome,
 }
 
-const NOTHING: Story =
+pub(super) const NOTHING: Story =
     Story { name: "", stage: "", early: "", damage: "", schema: None, position: "", outcome: Restored };
 
 /// What its tables hold.
@@ -104,7 +104,7 @@ impl Story {
 }
 
 /// Tells stories to the servers of a product, or to all, and lists all that went wrong.
-fn tell(product: Option<Product>, stories: &[Story]) {
+pub(super) fn tell(product: Option<Product>, stories: &[Story]) {
     let mut wrong = vec![];
     for server in alone().iter().copied().filter(|server| product.is_none_or(|product| server.product == product)) {
         for story in stories {

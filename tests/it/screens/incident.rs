@@ -53,6 +53,7 @@ fn facts(number: u64, time: &str) -> Arc<TransactionFacts> {
         committed_at: at(time),
         server_id: 1,
         start: BinlogPos(number * 100),
+        ..TransactionFacts::default()
     })
 }
 

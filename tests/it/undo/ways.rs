@@ -207,6 +207,7 @@ fn d23_keys_are_unchecked_where_the_log_says_so_and_more_orphans_roll_everything
             parent: (name("ways"), name("p")),
             keys: vec![name("id")],
             takes_along: false,
+            lets_go: false,
         };
         let references = [reference];
         for commits in [Commits::Once, Commits::PerTransaction] {

@@ -39,7 +39,11 @@ impl Pass<'_> {
     pub(super) fn statement(&mut self, statement: &StatementItem<'_>, (place, log): (Place, &Log)) {
         let refusal = refusal(log, place, Reason::Statement(shortened(statement)));
         let is_beside = self.wanted.statement_beside(statement, place);
-        if self.wanted.statement(statement, place) {
+        if statement.is_temporary {
+            if is_beside {
+                self.beside.add(refusal);
+            }
+        } else if self.wanted.statement(statement, place) {
             self.refusals.push(refusal);
         } else if self.open.facts.is_some() {
             if self.open.statements.len() < Refusals::KEPT {
