@@ -39,6 +39,8 @@ pub enum Reason {
     Versions,
     /// It was chosen to overwrite a row, and the table has no key to find it by.
     NoKey,
+    /// What a server computes for a column depends on its settings, and without a key nobody can look what it made.
+    Computed(Foreign),
     /// The change was logged as a statement: its rows are not in the log.
     Statement(Foreign),
     /// Its table has dates or times in an old form, and the log does not tell the size of its rows.
@@ -72,6 +74,11 @@ impl fmt::Display for Reason {
             Self::Cut => f.write_str("the log begins or ends inside its transaction"),
             Self::Versions => f.write_str("its table keeps old versions of its rows (SYSTEM VERSIONING)"),
             Self::NoKey => f.write_str("its table has no key by which a row could be found to overwrite it"),
+            Self::Computed(column) => write!(
+                f,
+                "what a server computes for {column} depends on the settings of a session, and the table has no key by \
+                 which to look what it made of it"
+            ),
             Self::Statement(text) => write!(f, "it was logged as a statement, without rows: {text}"),
             Self::OldTimes => f.write_str(
                 "its table has dates or times with fractions in MariaDB's old form: the log does not tell their size",

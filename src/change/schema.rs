@@ -40,6 +40,8 @@ pub enum Unknown {
     Lost,
     /// The log changes it, and the definition given does not say at which place it was true.
     Placeless,
+    /// There is a definition of a table whose name differs by the case of its letters.
+    Alike,
     /// What is known does not fit the log's own description.
     Misfit(Misfit),
 }
@@ -59,6 +61,11 @@ impl fmt::Display for Unknown {
                 "the log changes its definition, and the one given does not say at which place of the log it was true: \
                  write --schema FILE@LOG:POSITION (dumps made with --source-data or --master-data say it themselves), \
                  FILE@end if it is what the table is at the end of the log, or ask its server",
+            ),
+            Self::Alike => f.write_str(
+                "there is only a definition of a name with other letters, small or capital, and whether that is the same \
+                 table its server knows: ask it with --schema mysql://.., or give --schema FILE with the name as the log \
+                 has it",
             ),
             Self::Misfit(misfit) => write!(f, "the definition given does not fit: {misfit} than in the log"),
         }
@@ -98,6 +105,8 @@ pub struct Timeline {
     last: Vec<TableFacts>,
     /// Tables with a definition that says nothing of its place, and that the logs change.
     placeless: BTreeSet<TableName>,
+    /// Tables of which nothing is known but a definition of a name with other letters.
+    alike: BTreeSet<TableName>,
     /// The last statement that was not understood.
     unsure: Option<Place>,
     /// All changes of the logs are in it: whoever reads them again moves nothing.
@@ -163,36 +172,15 @@ impl Timeline {
         }
     }
 
-    /// Follows a server that folds names: it logs statements as they were typed, and rows with names in lower case.
-    /// `mapped` are all tables of which there are rows, each with the place of its first. A table whose name was only
-    /// created with other letters is that one: when no rows at all have a name with a capital letter, when just one
-    /// such name was created, and when no rows came in front of that. Everything else stays unknown.
-    pub fn fold(&mut self, mapped: &[(TableName, Place)]) {
-        if mapped.iter().any(|(name, _)| name.folded() != *name) {
-            return; // a server that keeps the case: names that differ by it are of two tables
-        }
-        for (name, first) in mapped {
-            let is_known = |name: &TableName| self.states(name).any(|(_, state)| matches!(state, State::Known(_)));
-            let like = self.tables.keys().filter(|known| *known != name && known.is_like(name) && is_known(known));
-            let like: Vec<&TableName> = like.collect();
-            let (false, [created]) = (is_known(name), &like[..]) else { continue };
-            let known = self.states(created).find(|(_, state)| matches!(state, State::Known(_)));
-            if known.is_none_or(|(place, _)| place > first) {
-                continue;
-            }
-            let mut states: BTreeMap<Place, State> =
-                self.states(name).map(|(at, state)| (*at, state.clone())).collect();
-            for (place, state) in self.states(created) {
-                let state = match state {
-                    State::Known(facts) => {
-                        State::Known(Arc::new(TableFacts { name: name.clone(), ..facts.as_ref().clone() }))
-                    }
-                    other => other.clone(),
-                };
-                states.insert(*place, state);
-            }
-            self.tables.insert(name.clone(), states);
-        }
+    /// Notes tables that only definitions of a name with other letters may be of: a server that folds names logs
+    /// statements as they were typed, and rows with names in lower case. Another has two tables then, and no log says
+    /// which server wrote it. `mapped` are all tables of which there are rows.
+    pub fn note_alike(&mut self, mapped: &[TableName]) {
+        let is_known = |name: &TableName| self.states(name).any(|(_, state)| matches!(state, State::Known(_)));
+        let has_like = |name: &&TableName| {
+            self.tables.keys().any(|known| known != *name && known.is_like(name) && is_known(known))
+        };
+        self.alike = mapped.iter().filter(|name| !is_known(name)).filter(has_like).cloned().collect();
     }
 
     fn states(&self, name: &TableName) -> impl Iterator<Item = (&Place, &State)> {
@@ -351,6 +339,9 @@ impl Timeline {
         match self.at(&name, place) {
             Err(Unknown::Never | Unknown::Lost) if self.placeless.contains(&name) => {
                 Described::by_log(table, Some(Unknown::Placeless))
+            }
+            Err(Unknown::Never | Unknown::Lost) if self.alike.contains(&name) => {
+                Described::by_log(table, Some(Unknown::Alike))
             }
             Ok(facts) => match fit::described(facts, table) {
                 Ok((log, shown)) => Described { log: Arc::new(log), shown: Arc::new(shown), unknown: None },

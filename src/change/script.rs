@@ -32,6 +32,10 @@ pub const PUT_OR_NOT: &str = "ROW_COUNT()<>(@bg_here=0)";
 pub const HERE_NONE: &str = "SET @bg_here=NULL;";
 /// Behind it.
 pub const HERE: &str = " FOR UPDATE INTO @bg_here";
+/// Behind a look at what the server computed for a row. Off: it is not what the row had.
+pub const MADE: &str = "SET @bg_off=@bg_off+IFNULL(@bg_here<>1,1);";
+/// As well, where a statement may be passed over because an earlier run applied it.
+pub const MADE_EACH: &str = "SET @bg_off=@bg_off+(@bg_skip=0 AND IFNULL(@bg_here<>1,1));";
 /// Behind each statement where nothing rolls back: what comes behind one that is off does not run.
 pub const NARROW: &str = "SET @bg=IF(@bg_off=0,@bg,NULL);";
 /// Fails (error 1242), and so stops a client, when anything was off so far.
@@ -86,10 +90,11 @@ pub const SETTLED: &[&str] = &[
      AND @@character_set_client='utf8mb4' AND FIND_IN_SET('STRICT_ALL_TABLES',@@sql_mode),@bg,NULL);",
 ];
 /// Behind that, where every transaction is one of its own: in front of the script's name. A run that stopped is gone
-/// on with by setting `@bg_resume` to the last mark that it printed.
-pub const RESUME: &str = "SET @bg_mark=0,@bg_me=@bg,@bg_after=IF(SUBSTRING_INDEX(@bg_resume,'-',1)='";
+/// on with by setting `@bg_resume` to the last mark that it printed. What is no mark of this script lets nothing run.
+pub const RESUME: &str =
+    "SET @bg_mark=0,@bg_me=@bg,@bg_after=IF(@bg_resume IS NULL,0,IF(CONVERT(@bg_resume USING utf8mb4) REGEXP '^";
 /// Behind it.
-pub const RESUMED: &str = "',SUBSTRING_INDEX(@bg_resume,'-',-1)+0,0);";
+pub const RESUMED: &str = "-[0-9]{1,9}$',SUBSTRING_INDEX(@bg_resume,'-',-1)+0,NULL));";
 /// In front of the number of statements that must have run.
 pub const DECIDE: &str = "SET @bg_end=IF(@bg=CONNECTION_ID() AND @bg_off=0 AND @bg_done=";
 /// Behind it.
@@ -130,6 +135,8 @@ pub const CLOSING_EACH: &[&str] = &[
 pub const FORGET: &str = "SET @bg=@bg_me,@bg_resume=NULL;";
 /// In front of the bytes of a statement whose names are not ASCII.
 pub const HIDDEN: &str = "SET @bg_text=_utf8mb4 X'";
+/// In front of that: an error must leave no other statement behind that would run once more.
+pub const HIDDEN_NONE: &str = "SET @bg_text=NULL;";
 /// Behind it: runs that statement.
 pub const RUN_HIDDEN: [&str; 2] = ["PREPARE bg_run FROM @bg_text;", "EXECUTE bg_run;"];
 
@@ -200,6 +207,14 @@ pub(super) fn count(out: &mut Vec<u8>, style: Lines, off: &str) {
     }
 }
 
+/// Ends a look at what the server computed for a row.
+pub(super) fn made(out: &mut Vec<u8>, style: Lines) {
+    lines(out, &[if style == Lines::Each { MADE_EACH } else { MADE }]);
+    if style == Lines::Lasting {
+        lines(out, &[NARROW]);
+    }
+}
+
 /// Counts a statement that puts so many rows back.
 pub(super) fn count_rows(out: &mut Vec<u8>, style: Lines, rows: usize) {
     count(out, style, &format!("ROW_COUNT()<>{rows}"));
@@ -214,6 +229,7 @@ pub(super) fn end(out: &mut Vec<u8>, start: usize, is_ascii: bool) {
     }
     let sql = out.split_off(start);
     comment(out, &[&sql[..], b";"].concat());
+    lines(out, &[HIDDEN_NONE]);
     out.extend_from_slice(HIDDEN.as_bytes());
     exact::digits(out, &sql);
     out.extend_from_slice(b"';\n");
@@ -241,7 +257,7 @@ pub(super) fn tell_each(name: &str, number: u64) -> String {
 /// The last line of a script of `count` transactions.
 pub(super) fn ended_each(name: &str, count: u64) -> String {
     format!(
-        "SELECT IF(@bg_me=CONNECTION_ID() AND @bg_off=0 AND @bg_mark={count},'APPLIED',\
-         IF(@bg_mark>0,CONCAT('STOPPED BEHIND {name}-',@bg_mark),'ROLLED BACK')) AS `undo`;"
+        "SELECT IF(@bg_me=CONNECTION_ID() AND @bg_off=0 AND @bg_mark={count} AND @bg_after<={count},'APPLIED',\
+         IF(@bg_mark>0 AND @bg_after<={count},CONCAT('STOPPED BEHIND {name}-',@bg_mark),'ROLLED BACK')) AS `undo`;"
     )
 }

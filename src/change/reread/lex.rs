@@ -34,6 +34,18 @@ pub(super) enum Token {
     Other(Box<str>),
 }
 
+impl Token {
+    /// Whether it is only prepared by its line.
+    pub fn is_hidden(&self) -> bool {
+        match self {
+            Self::Statement { is_hidden, .. } | Self::Existence { is_hidden, .. } | Self::Orphans { is_hidden, .. } => {
+                *is_hidden
+            }
+            Self::Comment | Self::Around | Self::Count { .. } | Self::Other(_) => false,
+        }
+    }
+}
+
 /// What must not be, behind a statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Off {

@@ -7,8 +7,8 @@ use crate::change::reread::lex::{Lexed, Off, Token};
 use crate::change::reread::{Doings, RereadError};
 use crate::change::script::{
     AROUND_END, AROUND_NONE, CHECK, CHECKS, CLOSING, CLOSING_EACH, DECIDE, DECIDED, ENDED, ENDED_LASTING, FORGET,
-    GROUP, HERE_NONE, LEFT_NONE, Lines, NARROW, OPENING, RESTORING, RESUME, RESUMED, ROWS, RUN_HIDDEN, SETTLED, STOP,
-    STOP_EACH, UNCHECK, ended_each, guard_each, mark_each, off_by_orphans, tell_each,
+    GROUP, HERE_NONE, HIDDEN_NONE, LEFT_NONE, Lines, MADE, MADE_EACH, NARROW, OPENING, RESTORING, RESUME, RESUMED,
+    ROWS, RUN_HIDDEN, SETTLED, STOP, STOP_EACH, UNCHECK, ended_each, guard_each, mark_each, off_by_orphans, tell_each,
 };
 use crate::model::change::ChangeKind;
 
@@ -35,10 +35,14 @@ pub(super) struct Shape {
     /// The statement whose count must come next.
     pending: Option<Pending>,
     over: Over,
+    /// The table of the last statement that set a row or put one back: what the server made of it may be looked at.
+    made: Option<usize>,
     /// Statements since the last place to stop at.
     loose: u64,
     /// Whether the last line was such a place.
     at_stop: bool,
+    /// Whether the last line cleared the way for a statement that is hidden.
+    is_clear: bool,
     is_unchecked: bool,
     /// Whether triggers and foreign keys were asked for.
     was_asked: bool,
@@ -111,8 +115,10 @@ impl Shape {
             expected: OPENING.iter().map(|line| Cow::Borrowed(*line)).collect(),
             pending: None,
             over: Over::None,
+            made: None,
             loose: 0,
             at_stop: false,
+            is_clear: false,
             is_unchecked: false,
             was_asked: false,
             orphans: (vec![], 0),
@@ -187,7 +193,14 @@ impl Shape {
             let Token::Count { off, is_each } = token else { return Err("a statement is not counted") };
             return self.counted(pending, *off, *is_each);
         }
+        if std::mem::take(&mut self.is_clear) != token.is_hidden() {
+            return Err("a statement that is hidden stands without the line in front of it");
+        }
         let Token::Other(line) = token else { return self.running(token, lexed).map(|()| Counted::No) };
+        if **line == *HIDDEN_NONE {
+            self.is_clear = true;
+            return Ok(Counted::No);
+        }
         let was_stop = std::mem::take(&mut self.at_stop);
         self.other(line, was_stop).map(|()| Counted::No)
     }
@@ -277,6 +290,8 @@ impl Shape {
             }
             _ => return Err("another number of rows is expected than the statement has"),
         };
+        let is_there = of.kind != ChangeKind::Delete && rows == 1;
+        self.made = is_there.then_some(of.table);
         if rows > 0 {
             self.rows[of.table][of.kind as usize] += rows;
         }
@@ -289,6 +304,16 @@ impl Shape {
     fn other(&mut self, line: &str, was_stop: bool) -> Fits {
         if self.over == Over::Asked {
             return self.asked(line);
+        }
+        if let Over::Looked(table) = self.over
+            && Some(table) == self.made
+            && line == if self.style == Some(Lines::Each) { MADE_EACH } else { MADE }
+        {
+            (self.over, self.made) = (Over::None, None);
+            if self.style == Some(Lines::Lasting) {
+                self.expect(&[NARROW]);
+            }
+            return Ok(());
         }
         if self.over != Over::None {
             return Err("a row that is overwritten is not looked for, or nothing is done about it");

@@ -4,7 +4,8 @@ use super::*;
 use crate::change::reread::grammar::{Nobody, statement};
 use crate::change::script::{
     self, AROUND_END, AROUND_NONE, CHECKS, CLOSING, CLOSING_EACH, COUNT, DECIDE, DECIDED, ENDED, ENDED_LASTING, FORGET,
-    GROUP, Lines, NARROW, OPENING, RESTORING, RESUME, RESUMED, SETTLED, STOP, STOP_EACH, UNCHECK,
+    GROUP, HERE, HERE_NONE, Lines, MADE, MADE_EACH, NARROW, OPENING, RESTORING, RESUME, RESUMED, SETTLED, STOP,
+    STOP_EACH, UNCHECK,
 };
 use crate::model::foreign::Foreign;
 
@@ -117,7 +118,7 @@ fn forged(style: Lines, from: &str, to: &str) -> Vec<u8> {
 #[test]
 fn nothing_but_the_expected_statements_passes() {
     let (twice, late) = (format!("{AROUND}\n{AROUND}"), format!("{STOP}\n{AROUND_NONE}"));
-    let forgeries: [(&str, &str); 21] = [
+    let forgeries: [(&str, &str); 23] = [
         (AROUND, ""),
         (AROUND, &twice),
         (AROUND_NONE, "SET @bg_around=0;"),
@@ -139,6 +140,8 @@ fn nothing_but_the_expected_statements_passes() {
         ("ROLLBACK;\nDEALLOCATE", "DEALLOCATE"),
         ("PREPARE bg_run", "\\! rm\nPREPARE bg_run"),
         (STOP, "SET @bg_stop=0;"),
+        ("SET @bg_text=NULL;\n", ""),
+        ("INSERT INTO", "SET @bg_text=NULL;\nINSERT INTO"),
     ];
     for (from, to) in forgeries {
         assert!(read(&forged(Lines::Once, from, to), 2).is_err(), "{from} became {to}, and it passed");
@@ -146,6 +149,30 @@ fn nothing_but_the_expected_statements_passes() {
     let text = String::from_utf8(sample()).unwrap().replace("`a`=NULL", "`b`=NULL");
     assert_eq!(read(&text.into_bytes(), 2), Err(RereadError::Digest));
     assert!(read(&sample()[..sample().len() - 10].to_vec(), 2).is_err());
+}
+
+/// A script in which what a server made of a row is looked at.
+fn looked_at(style: Lines, table: &str, behind: &str) -> Result<Doings, RereadError> {
+    let look =
+        format!("{HERE_NONE}\nSELECT COUNT(*) FROM {table} WHERE @bg=CONNECTION_ID() AND `a` <=> 1{HERE};\n{behind}\n");
+    let mut count = vec![];
+    script::count_rows(&mut count, style, 1);
+    let count = String::from_utf8(count).unwrap();
+    let text = String::from_utf8(body(style, &[(UPDATE, 1)])).unwrap();
+    assert!(text.contains(&count));
+    read(&whole(text.replacen(&count, &format!("{count}{look}"), 1).as_bytes()), 2)
+}
+
+#[test]
+fn what_a_server_made_of_a_row_is_looked_at_behind_it_and_nowhere_else() {
+    assert!(looked_at(Lines::Once, "`s`.`t`", MADE).is_ok());
+    assert!(looked_at(Lines::Each, "`s`.`t`", MADE_EACH).is_ok());
+    assert!(looked_at(Lines::Lasting, "`s`.`t`", &format!("{NARROW}\n{MADE}")).is_err());
+    assert!(looked_at(Lines::Once, "`s`.`u`", MADE).is_err(), "another table");
+    assert!(looked_at(Lines::Once, "`s`.`t`", MADE_EACH).is_err(), "of another kind");
+    assert!(looked_at(Lines::Each, "`s`.`t`", MADE).is_err(), "of another kind");
+    assert!(looked_at(Lines::Once, "`s`.`t`", "").is_err(), "nothing is done about it");
+    assert!(looked_at(Lines::Once, "`s`.`t`", "SET @bg_off=0;").is_err());
 }
 
 #[test]
@@ -157,7 +184,7 @@ fn what_only_some_scripts_may_have_is_in_no_other() {
         ("@bg_skip=0 AND (ROW_COUNT()<>1)", "ROW_COUNT()<>1"),
         (&script::mark_each(1), &script::mark_each(2)),
         (FORGET, "SET @bg=@bg_me;"),
-        ("'0a'", "'0a' OR 1'"),
+        ("'^0a-", "'^0a' OR 1,'-"),
     ];
     for (from, to) in each {
         assert!(read(&forged(Lines::Each, from, to), 2).is_err(), "{from} became {to}, and it passed");

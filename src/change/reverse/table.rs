@@ -45,6 +45,8 @@ pub(super) struct UndoColumn {
     pub is_key: bool,
     pub generated: Option<bool>,
     pub updates_itself: bool,
+    /// Whether what the server computes for it must be looked at.
+    pub is_looked_at: bool,
     /// Whether different bytes may be the same value.
     pub is_ambiguous: bool,
     pub form: Form,
@@ -66,6 +68,7 @@ impl UndoTable {
                 is_key: shown.key_part.is_some(),
                 generated: shown.generated,
                 updates_itself: shown.updates_itself.unwrap_or(may_update_itself),
+                is_looked_at: facts.is_some_and(|facts| facts.follows_settings(at)),
                 is_ambiguous: is_binary || is_packed,
                 form: Form {
                     charset: column.charset,
@@ -110,6 +113,11 @@ impl UndoTable {
     /// `schema`.`name`, quoted; `None` when a name is not UTF-8.
     pub fn quoted(&self) -> Option<&Arc<str>> {
         self.quoted.as_ref()
+    }
+
+    /// Whether the server may compute something else for a row than what it had.
+    pub(super) fn is_looked_at(&self) -> bool {
+        self.columns.iter().any(|column| column.is_looked_at)
     }
 
     /// Whether a key tells its rows apart.

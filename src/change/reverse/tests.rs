@@ -15,7 +15,16 @@ fn column(name: &str, is_key: bool) -> UndoColumn {
     let quoted = Some(crate::sql::ident::quote(name.as_bytes()));
     let name = Foreign::from(name);
     let (generated, form) = (Some(false), Form::default());
-    UndoColumn { name, quoted, is_key, generated, updates_itself: false, is_ambiguous: false, form }
+    UndoColumn {
+        name,
+        quoted,
+        is_key,
+        generated,
+        updates_itself: false,
+        is_looked_at: false,
+        is_ambiguous: false,
+        form,
+    }
 }
 
 /// A table of BIGINTs.

@@ -125,6 +125,7 @@ impl UndoTable {
             (kind, _) => kind,
         };
         let done = match (kind, ask.mode) {
+            (ChangeKind::Insert, Mode::Strict) if self.is_looked_at() => self.row_alone(&images, ask, out),
             (ChangeKind::Insert, Mode::Strict) => self.row(&images, out),
             (ChangeKind::Insert, Mode::Overwrite) => self.row_over(&images, ask, out),
             (ChangeKind::Delete, _) => self.take_away(&images, ask, out),
@@ -158,6 +159,38 @@ impl UndoTable {
             column.literal(out, &images.then(at)?)?;
         }
         Ok(Done::Row)
+    }
+
+    /// A row that is put back by itself, because it is looked at.
+    fn row_alone(&self, images: &Images<'_, '_>, ask: Ask, out: &mut Vec<u8>) -> Written<Done> {
+        let start = out.len();
+        self.put_back_begins(out);
+        out.extend_from_slice(b"SELECT ");
+        self.row(images, out)?;
+        push(out, &[" FROM DUAL WHERE ", GUARD]);
+        self.end(out, start);
+        script::count(out, ask.lines, ONE);
+        self.look(images, ask, out)?;
+        Ok(Done::Statements(ChangeKind::Insert, 1))
+    }
+
+    /// Whether the server computed for a row what it had: what depends on a session's settings may be otherwise.
+    fn look(&self, images: &Images<'_, '_>, ask: Ask, out: &mut Vec<u8>) -> Written<()> {
+        let Some(first) = self.columns.iter().find(|column| column.is_looked_at) else { return Ok(()) };
+        if !self.has_key() {
+            return Err(Reason::Computed(first.name.clone()).into());
+        }
+        push(out, &[HERE_NONE, "\n"]);
+        let start = out.len();
+        push(out, &["SELECT COUNT(*) FROM ", self.quoted_name()?, " WHERE ", GUARD]);
+        self.key(images, |images, at| images.then(at), out)?;
+        for (at, column) in self.columns.iter().enumerate().filter(|(_, column)| column.is_looked_at) {
+            column.condition(out, &images.then(at)?)?;
+        }
+        push(out, &[HERE]);
+        self.end(out, start);
+        script::made(out, ask.lines);
+        Ok(())
     }
 
     fn take_away(&self, images: &Images<'_, '_>, ask: Ask, out: &mut Vec<u8>) -> Written<Done> {
@@ -210,6 +243,7 @@ impl UndoTable {
         }
         self.end(out, start);
         script::count(out, ask.lines, if overwrites { SET_OVER } else { ONE });
+        self.look(images, ask, out)?;
         Ok(Done::Statements(ChangeKind::Update, 1))
     }
 
@@ -249,6 +283,7 @@ impl UndoTable {
         push(out, &[" FROM DUAL WHERE ", GUARD, " AND @bg_here=0"]);
         self.end(out, start);
         script::count(out, ask.lines, PUT_OR_NOT);
+        self.look(images, ask, out)?;
         Ok(Done::Statements(ChangeKind::Insert, 2))
     }
 

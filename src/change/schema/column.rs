@@ -30,6 +30,8 @@ pub struct ColumnDef {
     pub tells_null: bool,
     /// Whether it is computed, or set by the server as the bounds of a row version are.
     pub generated: bool,
+    /// Of one that is computed and kept: what its expression says.
+    pub computed: Option<Computed>,
     /// Whether the server sets it on every update.
     pub updates_itself: bool,
     /// Whether it may do so though the definition does not say it: a setting makes the first TIMESTAMP such a column.
@@ -38,6 +40,106 @@ pub struct ColumnDef {
     pub is_key: bool,
     /// Whether its definition makes it unique.
     pub is_unique: bool,
+}
+
+/// The expression of a computed column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Computed {
+    /// Whether its value is kept, and not computed whenever it is read.
+    pub is_stored: bool,
+    /// Whether it has something in it whose outcome may depend on the session's settings.
+    pub depends: bool,
+    /// Words in it, among them all columns that it reads.
+    pub words: Vec<Vec<u8>>,
+}
+
+/// Functions and types whose outcome depends on their arguments alone, and words in front of parentheses.
+const STEADY: [&str; 72] = [
+    "AND",
+    "OR",
+    "NOT",
+    "XOR",
+    "IN",
+    "AS",
+    "WHEN",
+    "THEN",
+    "ELSE",
+    "CASE",
+    "BETWEEN",
+    "LIKE",
+    "IS",
+    "DIV",
+    "MOD",
+    "INTERVAL",
+    "CONCAT",
+    "CONCAT_WS",
+    "LOWER",
+    "UPPER",
+    "LCASE",
+    "UCASE",
+    "TRIM",
+    "LTRIM",
+    "RTRIM",
+    "SUBSTR",
+    "SUBSTRING",
+    "SUBSTRING_INDEX",
+    "LEFT",
+    "RIGHT",
+    "LENGTH",
+    "CHAR_LENGTH",
+    "REPLACE",
+    "REVERSE",
+    "LPAD",
+    "RPAD",
+    "IF",
+    "IFNULL",
+    "NULLIF",
+    "COALESCE",
+    "ABS",
+    "FLOOR",
+    "CEIL",
+    "CEILING",
+    "ROUND",
+    "SIGN",
+    "GREATEST",
+    "LEAST",
+    "MD5",
+    "SHA1",
+    "SHA2",
+    "CRC32",
+    "HEX",
+    "UNHEX",
+    "JSON_EXTRACT",
+    "JSON_UNQUOTE",
+    "JSON_LENGTH",
+    "JSON_TYPE",
+    "YEAR",
+    "MONTH",
+    "DAY",
+    "HOUR",
+    "MINUTE",
+    "SECOND",
+    "DATE",
+    "TO_DAYS",
+    "LAST_DAY",
+    "QUARTER",
+    "CAST",
+    "DECIMAL",
+    "CHAR",
+    "VARCHAR",
+];
+
+impl Computed {
+    /// Reads what stands in the parentheses.
+    fn of(expression: &[Token<'_>], behind: &[Token<'_>]) -> Self {
+        let is_call = |pair: &[Token<'_>]| pair[1].is_sign(b'(') && pair[0].is_name() && !pair[0].is_any(&STEADY);
+        let divides = expression.iter().any(|token| token.is_sign(b'/') || matches!(token.kind, TokenKind::System));
+        Self {
+            is_stored: behind.iter().any(|token| token.is_any(&["STORED", "PERSISTENT"])),
+            depends: divides || expression.windows(2).any(is_call),
+            words: expression.iter().filter(|token| token.is_name()).map(|token| ident::unquote(token.text)).collect(),
+        }
+    }
 }
 
 impl ColumnDef {
@@ -54,6 +156,7 @@ impl ColumnDef {
             nullable: true,
             tells_null: true,
             generated: false,
+            computed: None,
             updates_itself: false,
             may_update_itself: false,
             is_key: false,
@@ -204,7 +307,11 @@ fn attributes(column: &mut ColumnDef, tokens: &[Token<'_>]) {
             break;
         }
         if token.is_sign(b'(') {
-            rest = behind_closing(&tokens[tokens.len() - behind.len() - 1..]);
+            let opens = &tokens[tokens.len() - behind.len() - 1..];
+            rest = behind_closing(opens);
+            if column.generated && column.computed.is_none() {
+                column.computed = Some(Computed::of(&opens[..opens.len() - rest.len()], rest));
+            }
         } else if token.is("DEFAULT") {
             says_default = true;
             if follows("VALUE") {

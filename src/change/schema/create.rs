@@ -42,6 +42,26 @@ impl TableFacts {
     }
 }
 
+impl TableFacts {
+    /// Whether what a column keeps was computed in a way that may come out otherwise under other settings: of the time
+    /// zone, of the language, of modes. What is computed when it is read is never wrong in a row.
+    pub fn follows_settings(&self, at: usize) -> bool {
+        let column = self.columns.get(at);
+        column.is_some_and(|column| {
+            column.computed.as_ref().is_some_and(|one| one.is_stored) && self.is_unsteady(column, 0)
+        })
+    }
+
+    fn is_unsteady(&self, column: &ColumnDef, depth: usize) -> bool {
+        let Some(computed) = &column.computed else { return column.kind == "timestamp" };
+        let reads = |other: &&ColumnDef| computed.words.iter().any(|word| word.eq_ignore_ascii_case(&other.name));
+        depth > self.columns.len()
+            || computed.depends
+            || column.kind == "timestamp"
+            || self.columns.iter().filter(reads).any(|other| self.is_unsteady(other, depth + 1))
+    }
+}
+
 /// A unique key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {

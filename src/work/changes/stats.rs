@@ -307,10 +307,9 @@ impl Stats {
         (order, new)
     }
 
-    /// All tables of which there are rows, each with the place of its first.
-    pub fn mapped(&self) -> Vec<(TableName, Place)> {
-        let first = |sums: &TableSums| Some((sums.shapes.first()?.0.full_name(), sums.shapes.first()?.1));
-        self.tables.iter().filter_map(first).collect()
+    /// All tables of which there are rows.
+    pub fn mapped(&self) -> Vec<TableName> {
+        self.tables.iter().filter_map(|sums| Some(sums.shapes.first()?.0.full_name())).collect()
     }
 
     /// The name of a table.

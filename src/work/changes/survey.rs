@@ -354,7 +354,7 @@ impl Surveyed {
         self.stats.finish();
         definitions.learn_rest(&mut self.timeline, &self.last_walls);
         self.timeline.settle();
-        self.timeline.fold(&self.stats.mapped());
+        self.timeline.note_alike(&self.stats.mapped());
         self.timeline.complete();
         std::mem::take(&mut self.fates).finish()
     }

@@ -275,39 +275,6 @@ fn a_definition_of_another_time_is_not_used() {
     assert!(misfits > 0);
 }
 
-#[test]
-fn d22_a_server_that_folds_names_is_followed_where_nothing_speaks_against_it() {
-    let name = |table: &str| TableName { schema: b"d".to_vec(), table: table.as_bytes().to_vec() };
-    let at = |file: u32| Place { file, ..Place::default() };
-    type Case = (&'static [&'static str], &'static [(&'static str, u32)], Result<&'static str, Unknown>);
-    const CREATE: &str = "CREATE TABLE Orders (a int primary key, b int)";
-    let cases: [Case; 9] = [
-        (&[CREATE], &[("orders", 5)], Ok("a b *a")),
-        (&[CREATE, "ALTER TABLE Orders ADD c INT"], &[("orders", 5), ("other", 5)], Ok("a b c *a")),
-        // Rows of a name with capitals: this server keeps the case.
-        (&[CREATE], &[("orders", 5), ("Others", 5)], Err(Unknown::Never)),
-        // Two names that could be it.
-        (&[CREATE, "CREATE TABLE ORDERS (b int, a int)"], &[("orders", 5)], Err(Unknown::Never)),
-        // It had rows before it was created: that was another one.
-        (&[CREATE], &[("orders", 0)], Err(Unknown::Never)),
-        // It was changed under another name: whether that could be followed, nobody tries.
-        (&[CREATE, "ALTER TABLE ORDERS ADD c INT"], &[("orders", 5)], Err(Unknown::Lost)),
-        (&[CREATE, "DROP TABLE Orders"], &[("orders", 5)], Err(Unknown::Gone)),
-        (&["CREATE TABLE orders (z int)", CREATE], &[("orders", 5)], Err(Unknown::Lost)),
-        (&["CREATE TABLE \u{c4}pfel (z int)"], &[("orders", 5)], Err(Unknown::Never)),
-    ];
-    for (statements, mapped, expected) in cases {
-        let mut known = Timeline::default();
-        (1..).zip(statements).for_each(|(file, text)| assert!(!followed(&mut known, text, file)));
-        known.fold(&mapped.iter().map(|(table, file)| (name(table), at(*file))).collect::<Vec<_>>());
-        assert_eq!(columns(&known, "orders", 6), expected.map(str::to_owned), "{statements:?} {mapped:?}");
-    }
-    let mut known = Timeline::default();
-    followed(&mut known, "CREATE TABLE \u{c4}pfel (z int)", 1);
-    known.fold(&[(name("\u{e4}pfel"), at(2))]);
-    assert_eq!(columns(&known, "\u{e4}pfel", 2).unwrap(), "z");
-}
-
 /// Each column's name with its character set, and `?` where it may be NULL.
 fn texts(known: &Timeline, file: u32) -> Result<String, Unknown> {
     let name = TableName { schema: b"d".to_vec(), table: b"t".to_vec() };

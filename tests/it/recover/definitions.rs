@@ -13,8 +13,10 @@ pub(super) enum Outcome {
     Restored,
     /// Nothing is written, and the reasons have these words.
     Refused(&'static str),
+    /// A script is written, and does nothing.
+    Stopped,
 }
-use Outcome::{Refused, Restored};
+use Outcome::{Refused, Restored, Stopped};
 
 /// Something that happens to a database of its own.
 #[derive(Clone, Copy)]
@@ -91,6 +93,13 @@ impl Story {
                 let output = run(server, &["-N", "-B"], &text);
                 assert_eq!(last_line(&output), "APPLIED", "{name}: {}", String::from_utf8_lossy(&output.stderr));
                 assert_eq!(state(server), before, "{name}\n{text}");
+            }
+            Stopped => {
+                assert_eq!(made.code, 0, "{name}: {made:?}");
+                assert_eq!(home.run(&["review", script.to_str().unwrap()]).code, 0, "{name}");
+                let output = run(server, &["-N", "-B"], &fs::read_to_string(&script).unwrap());
+                assert_ne!(last_line(&output), "APPLIED", "{name}");
+                assert_eq!(state(server), damaged, "{name}");
             }
             Refused(words) => self.refused(&name, &made, words, script.exists()),
         }

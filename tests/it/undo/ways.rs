@@ -80,6 +80,13 @@ fn d36_a_script_of_many_transactions_is_gone_on_with_behind_the_last_that_was_ap
         // A mark of another script is none.
         assert_eq!(forced(server, &format!("SET @bg_resume='0123456789-2';\n{script}")), "ROLLED BACK");
         server.sql("UPDATE ways.t SET v=12 WHERE id=2");
+        // Nor is one without its number, or with one that the script does not have.
+        let alone = name.strip_suffix("-1").unwrap();
+        for mark in [alone.to_owned(), format!("{alone}-9"), format!("{alone}-"), format!("{name}x"), String::new()] {
+            let before = state(server);
+            assert_eq!(forced(server, &format!("SET @bg_resume='{mark}';\n{script}")), "ROLLED BACK", "{mark}");
+            assert_eq!(state(server), before, "{mark}");
+        }
         applied(server, &resumed);
         assert_eq!(state(server), "1 1 a; 2 2 b; 3 3 c; ");
         // A session that was resumed does not resume the next script.
