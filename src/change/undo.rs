@@ -176,6 +176,8 @@ pub struct Written {
     pub overwriting: u64,
     /// What a reviewer must know.
     pub hazards: BTreeSet<Hazard>,
+    /// What they must know of the script as a whole.
+    pub of_all: Vec<&'static str>,
     /// Bytes of the longest statement.
     pub longest: u64,
     /// Rows of each window, in the order of the script: the last window comes first.

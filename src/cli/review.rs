@@ -82,8 +82,10 @@ fn tables(door: &Door, reviewed: &Reviewed) -> Result<(), Report> {
 fn findings(reviewed: &Reviewed) -> String {
     let mut text = String::new();
     let review = &reviewed.review;
+    let told = reviewed.header.iter().filter(|line| line.starts_with("hazard: ")).count();
     if review.hazards.is_empty() {
-        text.push_str("\nhazards  none found\n");
+        let beside = if told > 0 { " beside those that its header tells" } else { "" };
+        text.push_str(&format!("\nhazards  none found{beside}\n"));
     } else {
         text.push_str("\nhazards\n");
     }

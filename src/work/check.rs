@@ -143,6 +143,14 @@ pub struct Subject {
     pub trusted_at: Option<Moment>,
 }
 
+impl Subject {
+    /// The age of the newest one that is proven far enough, in seconds: a newer one that is not is no reason to praise.
+    fn trusted_age(&self) -> Option<i64> {
+        let (newest, trusted) = (self.newest_at?, self.trusted_at?);
+        Some(self.age_seconds?.saturating_add(newest.0.saturating_sub(trusted.0) / 1000))
+    }
+}
+
 /// One target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TargetCheck {
@@ -217,7 +225,7 @@ fn words(state: State, subjects: &[Subject], targets: &[TargetCheck], remarks: &
     }
     parts.extend(remarks.iter().cloned());
     let fine = subjects.iter().filter(|subject| subject.state == State::Ok);
-    let oldest = fine.clone().filter_map(|subject| subject.age_seconds).max();
+    let oldest = fine.clone().filter_map(Subject::trusted_age).max();
     parts.push(match (fine.count(), oldest) {
         (0, _) if subjects.is_empty() => "no backup of any database is listed".to_owned(),
         (count, Some(oldest)) => format!(

@@ -12,7 +12,7 @@ use crate::change::script::{
     RESTORING, RESUME, RESUMED, SETTLED, UNCHECK, comment,
 };
 use crate::change::undo::around;
-use crate::change::undo::head::Head;
+use crate::change::undo::head::{Head, of_all};
 use crate::change::undo::orphans::{Orphans, takes_parents};
 use crate::change::undo::pieces::{Desk, Part, Unit};
 use crate::change::undo::threads::ordered;
@@ -290,6 +290,7 @@ impl<'b> Body<'b> {
         self.flush()?;
         self.out.flush().map_err(UndoError::Write)?;
         self.written.body = self.hash.finalize().into();
+        self.written.of_all = of_all(self.index, self.request, self.lines);
         Ok(self.written)
     }
 

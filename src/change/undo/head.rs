@@ -89,7 +89,7 @@ impl Head<'_> {
         if written.hazards.len() > HAZARDS {
             line(format!("hazard: and {} more of these", written.hazards.len() - HAZARDS));
         }
-        self.own_hazards().into_iter().for_each(|words| line(format!("hazard: {words}")));
+        of_all(self.index, self.request, self.lines).into_iter().for_each(|words| line(format!("hazard: {words}")));
         hazards.iter().for_each(|words| line(format!("hazard: {words}")));
         notes.iter().for_each(|words| line(format!("note: {words}")));
         line(format!("statements: {}", written.statements));
@@ -126,31 +126,33 @@ impl Head<'_> {
         }
     }
 
-    fn own_hazards(&self) -> Vec<&'static str> {
-        let mut hazards = vec![];
-        if self.lines == Lines::Lasting {
-            hazards.push("these tables keep changes after ROLLBACK");
-        }
-        match self.request.checks {
-            Checks::Off => hazards.push("foreign keys are not checked while this runs"),
-            Checks::AsLogged if self.index.unchecked.count() > 0 => {
-                hazards.push(if self.request.references.is_empty() {
-                    "foreign keys are not checked around transactions that ran without checks or with cascades, and \
-                     nothing counts rows that then refer to nothing"
-                } else {
-                    "foreign keys are not checked around transactions that ran without checks or with cascades; rows \
-                     that refer to nothing are counted before and behind, and more of them stop it"
-                });
-            }
-            _ => {}
-        }
-        if takes_parents(self.index, self.request) {
-            hazards.push(
-                "foreign keys are not checked around rows that others follow with CASCADE or SET NULL and that this \
-                 takes away or gives another key, so that nothing goes with them; rows that refer to nothing are asked \
-                 for before and behind, and others than before stop it",
-            );
-        }
-        hazards
+}
+
+/// Hazards of a script as a whole.
+pub(super) fn of_all(index: &Index, request: &Request<'_>, lines: Lines) -> Vec<&'static str> {
+    let mut hazards = vec![];
+    if lines == Lines::Lasting {
+        hazards.push("these tables keep changes after ROLLBACK");
     }
+    match request.checks {
+        Checks::Off => hazards.push("foreign keys are not checked while this runs"),
+        Checks::AsLogged if index.unchecked.count() > 0 => {
+            hazards.push(if request.references.is_empty() {
+                "foreign keys are not checked around transactions that ran without checks or with cascades, and \
+                 nothing counts rows that then refer to nothing"
+            } else {
+                "foreign keys are not checked around transactions that ran without checks or with cascades; rows \
+                 that refer to nothing are counted before and behind, and more of them stop it"
+            });
+        }
+        _ => {}
+    }
+    if takes_parents(index, request) {
+        hazards.push(
+            "foreign keys are not checked around rows that others follow with CASCADE or SET NULL and that this \
+             takes away or gives another key, so that nothing goes with them; rows that refer to nothing are asked \
+             for before and behind, and others than before stop it",
+        );
+    }
+    hazards
 }

@@ -132,8 +132,12 @@ fn fate(here: &[Attempt], due: Moment, graces: (i64, i64), closed: bool, now: Mo
 /// How long after a firing the backups of a series appear, where only their ends are known: a dump of hours is not late.
 fn lag(past: &Past<'_>, schedule: &Schedule) -> i64 {
     let newest = past.made().rev().filter(|attempt| attempt.at_is == AtIs::End).take(LENGTHS);
-    let mut lags: Vec<i64> =
-        newest.filter_map(|attempt| Some(attempt.at.0 - schedule.previous(attempt.at)?.0)).collect();
+    // What a clock that is behind dates before the firing came with it, not a whole period after the one before it.
+    let lag = |attempt: &Attempt| {
+        let fired = schedule.previous(Moment(attempt.at.0.saturating_add(EARLY)))?;
+        Some(attempt.at.0.saturating_sub(fired.0).max(0))
+    };
+    let mut lags: Vec<i64> = newest.filter_map(lag).collect();
     lags.sort_unstable();
     lags.get(lags.len() / 2).copied().unwrap_or(0)
 }

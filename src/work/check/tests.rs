@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::model::judgement::Judgement;
 use crate::model::run::{Feed, Run, RunState, Tool};
@@ -423,4 +425,25 @@ fn a_date_in_the_future_silences_nobody_who_is_late() {
         let late = past.series[0].judgements.iter().find(|judged| judged.what.code() == "late");
         assert!(late.is_some_and(Judgement::stands), "{:?}", past.series[0].judgements);
     }
+}
+
+#[test]
+fn what_is_sealed_for_a_key_that_nobody_expects_is_a_warning_whatever_trust_is_asked_for() {
+    let mut listed = catalog(&[("nas", shop("2026-11-21 03:00"))]);
+    let asked = Wants { min_trust: Rung::Listed, ..wants() };
+    assert_eq!(check(&listed, &history(&listed, &[], &[]), &asked).state, State::Ok);
+    let newest = listed.backups.iter_mut().max_by_key(|backup| backup.taken.at).unwrap();
+    let text = "sealed for another key than the estate expects";
+    Arc::make_mut(newest).findings.push(Finding::new(Weight::Warning, "other_key", text));
+    let report = check(&listed, &history(&listed, &[], &[]), &asked);
+    assert_eq!(report.state, State::Warning);
+    assert!(report.words.contains(text), "{}", report.words);
+}
+
+#[test]
+fn a_newer_one_that_nobody_has_proven_lends_its_age_to_none_that_is() {
+    let mut lies = shop("2026-11-21 07:00");
+    lies.last_mut().unwrap().proof = None;
+    let report = checked(&[("nas", lies)], &wants());
+    assert!(report.words.ends_with("1 of 1 databases fresh and trusted, the oldest 1d"), "{}", report.words);
 }

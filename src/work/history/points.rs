@@ -224,7 +224,9 @@ fn odd(backup: &Backup, joined: &Joined) -> Option<Finding> {
         let text = format!("its verification of {} UTC says: {}", proof.at.minute(), proof.outcome.word());
         Finding::new(Weight::Warning, "damaged", text)
     };
-    bad.map(damaged).or_else(|| joined.odd.get(&backup.id).cloned())
+    // Nobody who is to restore it may be able to open it.
+    let other_key = || backup.findings.iter().find(|finding| finding.code == "other_key").cloned();
+    bad.map(damaged).or_else(other_key).or_else(|| joined.odd.get(&backup.id).cloned())
 }
 
 fn looked_at(backup: &Backup) -> Option<Vec<Foreign>> {

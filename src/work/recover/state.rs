@@ -352,6 +352,8 @@ impl State {
         let written = self.chosen.as_ref().or(self.last.as_ref());
         let mut hazards: Vec<ScriptHazard> =
             written.iter().flat_map(|written| written.hazards.iter().map(hazard)).collect();
+        let of_all = written.iter().flat_map(|written| &written.of_all);
+        hazards.extend(of_all.map(|text| ScriptHazard { code: "script", text: (*text).to_owned(), offers: vec![] }));
         hazards.extend(self.told.iter().cloned());
         hazards.extend(self.defined.iter().cloned());
         hazards.extend(self.around.iter().cloned());

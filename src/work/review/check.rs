@@ -8,6 +8,7 @@ use crate::change::schema::since;
 use crate::change::undo::Undoing;
 use crate::model::change::{Change, ChangedTable, RowImage};
 use crate::model::changes::{Shown, TableRef};
+use crate::model::foreign::Foreign;
 use crate::model::script::{
     CheckView, Choice, ColumnNow, ColumnNowFacts, RowNow, RowState, ScriptHazard, ScriptTable, Surroundings, TableNow,
 };
@@ -256,6 +257,20 @@ fn bare(shown: &str) -> String {
 /// What a column that does not hold what it held is called among hazards.
 const CHANGED: &str = "column_changed";
 
+/// The columns of both, where they stand in another order now: as they were, and as they are.
+fn in_order(then: &ChangedTable, now: &TableNow) -> Option<(String, String)> {
+    let folded = |name: &Foreign| name.raw_bytes().to_ascii_lowercase();
+    let was: Vec<_> = then.columns.iter().map(|column| (folded(&column.name), &column.name)).collect();
+    let is: Vec<_> = now.columns.iter().map(|column| (folded(&column.name), &column.name)).collect();
+    let both = |of: &[(Vec<u8>, &Foreign)], other: &[(Vec<u8>, &Foreign)]| {
+        of.iter().filter(|(name, _)| other.iter().any(|(it, _)| it == name)).cloned().collect::<Vec<_>>()
+    };
+    let (was, is) = (both(&was, &is), both(&is, &was));
+    let words = |of: &[(Vec<u8>, &Foreign)]| of.iter().map(|(_, name)| name.to_string()).collect::<Vec<_>>().join(", ");
+    let is_other = was.iter().map(|(name, _)| name).ne(is.iter().map(|(name, _)| name));
+    is_other.then(|| (words(&was), words(&is)))
+}
+
 /// What of a table's definition is otherwise now than where a row was logged.
 fn differences(row: &Undoing, now: &TableNow) -> Vec<ScriptHazard> {
     let (then, log, table) = (&row.change.table, &row.table, &now.table);
@@ -281,6 +296,15 @@ fn differences(row: &Undoing, now: &TableNow) -> Vec<ScriptHazard> {
             }
             Some(_) => {}
         }
+    }
+    // Where the log names its columns, nothing was taken for another.
+    let is_named = log.columns.iter().all(|column| column.name.is_some());
+    if let Some((was, is)) = in_order(then, now).filter(|_| !is_named) {
+        let text = format!(
+            "{table} has its columns in the order {is} now, and the definitions at hand say {was}: unless that changed \
+             behind these rows, values are taken for those of other columns"
+        );
+        add(CHANGED, text);
     }
     let stored = then.columns.iter().zip(&log.columns).filter(|(column, _)| column.generated != Some(true));
     for (was, logged) in stored {

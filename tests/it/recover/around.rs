@@ -154,3 +154,26 @@ fn d23_a_script_without_checks_counts_what_refers_to_nothing() {
         assert_eq!(damaged.home.run(&["review", script.to_str().unwrap()]).code, 0);
     }
 }
+
+#[test]
+fn d22_columns_that_stand_in_another_order_now_are_not_as_the_change_left_them() {
+    const THEN: &str = "CREATE TABLE orders (id INT PRIMARY KEY, a INT, b INT) ENGINE=InnoDB;
+        INSERT INTO orders VALUES (1,10,20),(2,30,40);";
+    for server in alone().iter().copied() {
+        let damaged = Damaged::new(
+            server,
+            &format!("{THEN} ALTER TABLE orders MODIFY b INT AFTER id;"),
+            "DELETE FROM orders WHERE id=1;",
+        );
+        // A dump from before, which says no position: nothing in the logs contradicts it.
+        let definitions = damaged.home.path("then.sql");
+        fs::write(&definitions, format!("USE accident;\n{}", THEN.split("INSERT").next().unwrap())).unwrap();
+        let (logs, file) = (damaged.logs.to_str().unwrap(), definitions.to_str().unwrap());
+        let asked = ["recover", logs, "--schema", file, "--table", "orders", "--kind", "delete", "--summary"];
+        let run = damaged.home.run(&[&asked[..], &["--server", &damaged.url(), "--json"]].concat());
+        let told = run.line();
+        let hazards = told["hazards"].to_string();
+        assert!(hazards.contains("in the order id, b, a now"), "{told}");
+        assert_eq!(told["rows_now"]["unknowable"], 1, "{told}");
+    }
+}

@@ -157,3 +157,26 @@ fn a_name_dated_days_ahead_makes_nothing_fresh() {
     let lies = nights(28 * HOUR, |night| if night == 0 { 3 * 24 * 60 } else { 0 }, |_| MINUTE);
     assert_eq!(said(&lies, &[]).0, BAD);
 }
+
+#[test]
+fn a_target_whose_clock_is_behind_the_cron_hides_no_night_that_is_missing() {
+    let mut rule = rule("shop", "nas:*", &["shop"]);
+    rule.cron = Some("0 2 * * *".into());
+    let rules = [rule];
+    let due = now().0.div_euclid(DAY) * DAY + 2 * HOUR;
+    for behind in [-30_000, 10_000, 4 * MINUTE] {
+        let nights = |newest: i64| -> Vec<Lies> {
+            let one = |night: i64| {
+                let written = Moment(due - night * DAY - behind);
+                let key = format!("shop_{}.sql.gz", written.day());
+                Lies { key, written, ..whole(nightly("x", 1, "2026-01-01")).remove(0) }
+            };
+            (newest..30).rev().map(one).collect()
+        };
+        let state = |newest: i64| {
+            let (listed, past) = past(&nights(newest), &rules);
+            check(&listed, &past, &Wants { max_age: None, ..wants() }).state
+        };
+        assert_eq!((state(0), state(1)), (State::Ok, State::Critical), "{behind}");
+    }
+}
