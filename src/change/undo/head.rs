@@ -125,7 +125,6 @@ impl Head<'_> {
             ),
         }
     }
-
 }
 
 /// Hazards of a script as a whole.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::model::judgement::Judgement;
 use crate::model::run::{Feed, Run, RunState, Tool};
-use crate::model::trust::VerdictOutcome;
+use crate::model::trust::{Finding, VerdictOutcome, Weight};
 use crate::work::history::samples::{
     DAY, Lies, at, catalog, history, history_at, leaving, nightly, now, rule, run, whole,
 };

@@ -259,16 +259,15 @@ const CHANGED: &str = "column_changed";
 
 /// The columns of both, where they stand in another order now: as they were, and as they are.
 fn in_order(then: &ChangedTable, now: &TableNow) -> Option<(String, String)> {
-    let folded = |name: &Foreign| name.raw_bytes().to_ascii_lowercase();
-    let was: Vec<_> = then.columns.iter().map(|column| (folded(&column.name), &column.name)).collect();
-    let is: Vec<_> = now.columns.iter().map(|column| (folded(&column.name), &column.name)).collect();
-    let both = |of: &[(Vec<u8>, &Foreign)], other: &[(Vec<u8>, &Foreign)]| {
-        of.iter().filter(|(name, _)| other.iter().any(|(it, _)| it == name)).cloned().collect::<Vec<_>>()
-    };
-    let (was, is) = (both(&was, &is), both(&is, &was));
-    let words = |of: &[(Vec<u8>, &Foreign)]| of.iter().map(|(_, name)| name.to_string()).collect::<Vec<_>>().join(", ");
-    let is_other = was.iter().map(|(name, _)| name).ne(is.iter().map(|(name, _)| name));
-    is_other.then(|| (words(&was), words(&is)))
+    let (was, is) = (then.columns.iter().map(|one| &one.name), now.columns.iter().map(|one| &one.name));
+    let (was, is) = (was.collect::<Vec<_>>(), is.collect::<Vec<_>>());
+    let same = |one: &Foreign, other: &Foreign| one.raw_bytes().eq_ignore_ascii_case(other.raw_bytes());
+    let was_too = is.iter().filter(|name| was.iter().any(|other| same(name, other)));
+    let still: Vec<&&Foreign> = was.iter().filter(|name| is.iter().any(|other| same(name, other))).collect();
+    let now: Vec<&&Foreign> = was_too.collect();
+    let words = |names: &[&&Foreign]| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let is_other = still.iter().zip(&now).any(|(one, other)| !same(one, other));
+    is_other.then(|| (words(&still), words(&now)))
 }
 
 /// What of a table's definition is otherwise now than where a row was logged.
