@@ -27,6 +27,8 @@ pub struct Undoing {
     pub change: Change,
     /// Its table as the log describes it, with what its definition adds.
     pub table: Arc<Table>,
+    /// Whether the log itself names the columns, so that none was taken for another.
+    pub is_named: bool,
     /// The statement alone, without its count; `Ok(None)` for an update that changed nothing; the reason where nothing
     /// undoes it. Its names are as they are: escape it before it is drawn.
     pub sql: Result<Option<String>, Reason>,
@@ -78,6 +80,7 @@ impl Page<'_> {
             changes => changes?,
         };
         let asked = self.index.extent == Extent::Partial && self.index.wanted.looks_at_rows();
+        let is_named = rows.event.table.columns.iter().all(|column| column.name.is_some());
         let (mut walk, mut cells) = (rows.event.rows(), cells(rows));
         for change in changes {
             walk.read(&mut cells).map_err(|broken| broken.at(position))?;
@@ -93,7 +96,7 @@ impl Page<'_> {
                 None => alone(known, &change, &cells, ask).map_err(|broken| broken.at(position))?,
             };
             let table = known.described.log.clone();
-            self.found.push(Undoing { place, transaction, change, table, sql, choice, mode });
+            self.found.push(Undoing { place, transaction, change, table, is_named, sql, choice, mode });
         }
         Ok(())
     }

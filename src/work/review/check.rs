@@ -297,8 +297,7 @@ fn differences(row: &Undoing, now: &TableNow) -> Vec<ScriptHazard> {
         }
     }
     // Where the log names its columns, nothing was taken for another.
-    let is_named = log.columns.iter().all(|column| column.name.is_some());
-    if let Some((was, is)) = in_order(then, now).filter(|_| !is_named) {
+    if let Some((was, is)) = in_order(then, now).filter(|_| !row.is_named) {
         let text = format!(
             "{table} has its columns in the order {is} now, and the definitions at hand say {was}: unless that changed \
              behind these rows, values are taken for those of other columns"

@@ -38,11 +38,14 @@ fn columns(timeline: &Timeline, table: &str) -> Result<String, Unknown> {
 
 const MADE: (u32, u32, &str) = (1, 1, "CREATE TABLE t (a INT, b INT)");
 const TEMPORARY: (u32, u32, &str) = (1, 2, "CREATE TEMPORARY TABLE t (a INT, b INT)");
+/// Statements, and what the columns of `t` are afterwards.
+type Case<'c> = (&'c [(u32, u32, &'c str)], Result<&'c str, Unknown>);
+
 const SWAPPED: &str = "ALTER TABLE t MODIFY b INT FIRST";
 
 #[test]
 fn a_name_is_doubtful_for_the_connection_that_has_a_temporary_table_of_it() {
-    let cases: [(&[(u32, u32, &str)], Result<&str, Unknown>); 14] = [
+    let cases: [Case<'_>; 14] = [
         (&[MADE, TEMPORARY, (1, 2, SWAPPED)], Err(Unknown::Lost)),
         (&[MADE, TEMPORARY, (1, 3, SWAPPED)], Ok("b a")),
         (&[MADE, TEMPORARY, (2, 2, SWAPPED)], Ok("b a")),
