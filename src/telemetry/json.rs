@@ -1,5 +1,7 @@
 //! JSON as slices of its text: one walks objects and lists without building them, however large they are.
 
+use std::borrow::Cow;
+
 /// The text is no JSON from here on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Odd {
@@ -7,8 +9,8 @@ pub(super) struct Odd {
     pub at: usize,
 }
 
-/// Objects and lists inside each other that are followed.
-const DEEPEST: usize = 128;
+/// Objects and lists inside each other that become a tree; `serde_json` follows 127.
+const DEEPEST: usize = 96;
 
 /// Walks over one object or list.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +65,7 @@ impl<'a> Cursor<'a> {
 
     fn nested(&mut self) -> Result<(), Odd> {
         let start = self.at;
-        let mut depth = 0_usize;
+        let mut depth = 0_usize; // however deep: nothing here calls itself
         loop {
             match self.text.get(self.at) {
                 None => return Err(Odd { at: start }),
@@ -76,13 +78,45 @@ impl<'a> Cursor<'a> {
                 Some(_) => {}
             }
             self.at += 1;
-            match depth {
-                0 => return Ok(()),
-                DEEPEST.. => return Err(Odd { at: self.at }),
-                _ => {}
+            if depth == 0 {
+                return Ok(());
             }
         }
     }
+}
+
+/// One value as a tree, in which `null` stands for what lies too deep in it; `None` if it is no JSON.
+pub(super) fn tree(text: &[u8]) -> Option<serde_json::Value> {
+    serde_json::from_slice(&shallow(text).ok()?).ok()
+}
+
+fn shallow(text: &[u8]) -> Result<Cow<'_, [u8]>, Odd> {
+    let (mut cursor, mut depth) = (Cursor { text, at: 0 }, 0_usize);
+    let (mut kept, mut from) = (vec![], 0);
+    while let Some(byte) = text.get(cursor.at) {
+        match byte {
+            b'"' => {
+                cursor.string()?;
+                continue;
+            }
+            b'{' | b'[' if depth == DEEPEST => {
+                kept.extend_from_slice(&text[from..cursor.at]);
+                kept.extend_from_slice(b"null");
+                cursor.nested()?;
+                from = cursor.at;
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        cursor.at += 1;
+    }
+    if from == 0 {
+        return Ok(Cow::Borrowed(text));
+    }
+    kept.extend_from_slice(&text[from..]);
+    Ok(Cow::Owned(kept))
 }
 
 /// The members of an object, each as its name (escapes left as they are) and the slice of its value.
@@ -196,11 +230,28 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_too_deep_is_odd() {
+    fn what_is_cut_is_odd() {
         for text in ["{", "{\"a\"", "{\"a\":", "{\"a\":\"", "{\"a\":[1", "{\"a\":1", "[1]", "", "{1:2}"] {
             assert!(names(text).is_err(), "{text}");
         }
         assert!(names(&format!("{{\"a\":{}", "[".repeat(100_000))).is_err());
+    }
+
+    #[test]
+    fn what_lies_too_deep_is_left_out_and_takes_nothing_with_it() {
+        for levels in [1, 30, 33, 200, 20_000] {
+            let (open, close) = (r#"{"arrayValue":{"values":["#.repeat(levels), "]}}".repeat(levels));
+            let deep = format!(r#"{{"key":"deep","value":{open}{{"stringValue":"x"}}{close}}}"#);
+            let span = |id: u32, attributes: &str| {
+                format!(r#"{{"traceId":"{id:032x}","spanId":"{id:016x}","name":"n","attributes":[{attributes}]}}"#)
+            };
+            let spans = [span(1, &deep), span(2, "")].join(",");
+            let body = format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#);
+            let read = crate::telemetry::otlp_json::read(body.as_bytes()).unwrap();
+            assert_eq!((read.spans.len() as u64 + read.foreign, read.refused), (2, 0), "{levels}");
+        }
+        assert_eq!(tree(br#"{"a":[1,"]}"],"b":{}}"#), serde_json::from_str(r#"{"a":[1,"]}"],"b":{}}"#).ok());
+        assert_eq!(tree(b"{\"a\":["), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::budget::{self, Budget, SPANS};
-use super::json::{Odd, elements, members};
+use super::json::{Odd, elements, members, tree};
 use super::protobuf::Sender;
 use super::span_of_json::{attribute_text, span};
 use super::{Batch, TelemetryError};
@@ -81,7 +81,7 @@ impl Reading {
         if text.len() > SPAN {
             return Err("a span is larger than 1 MiB");
         }
-        let value: Value = serde_json::from_slice(text).map_err(|_| "a span is not JSON")?;
+        let value = tree(text).ok_or("a span is not JSON")?;
         span(&value, sender, &mut self.budget)
     }
 }
@@ -105,5 +105,5 @@ fn of_scope(text: &[u8], sender: &mut Sender) {
 }
 
 fn small(text: &[u8]) -> Option<Value> {
-    (text.len() <= SENDER).then(|| serde_json::from_slice(text).ok())?
+    (text.len() <= SENDER).then(|| tree(text))?
 }
