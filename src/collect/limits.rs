@@ -39,7 +39,7 @@ impl Default for Limits {
             // As much as a Collector's own receiver takes.
             packed: 20 << 20,
             unpacked: 20 << 20,
-            // With what spans take in memory, all of it stays under 120 MB.
+            // What spans take in memory comes on top.
             altogether: 24 << 20,
             connections: 256,
             connections_per_client: 64,
