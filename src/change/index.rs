@@ -4,6 +4,7 @@
 //! windows again, from the last to the first, and several at a time.
 
 mod build;
+mod found;
 mod gtids;
 mod segments;
 mod untold;
@@ -15,16 +16,17 @@ use std::sync::Arc;
 
 use crate::change::error::BinlogError;
 use crate::change::frame::{FileEnd, Limits};
+pub use crate::change::index::found::{Beside, EventCounts, PartOf, Partial, Threads, Undone, Weight};
 pub use crate::change::index::gtids::{Gtids, Span};
 pub(super) use crate::change::index::segments::Segments;
 pub(super) use crate::change::index::window::{Stretch, WINDOW, Window};
 use crate::change::query::{Ddl, TableName};
-use crate::change::reverse::{Refusal, Refusals};
+use crate::change::reverse::Refusals;
 use crate::change::rows::{RowCells, RowsEvent};
 use crate::change::schema::{Described, Timeline};
 use crate::change::table::Table;
 use crate::change::transactions::{Clocks, Fates, LogFile, RowsItem, StatementItem};
-use crate::model::change::{BinlogPos, ChangeKind, Place, TransactionFacts};
+use crate::model::change::{ChangeKind, Place, TransactionFacts};
 use crate::model::changes::{Passes, Untold};
 use crate::model::foreign::Foreign;
 use crate::model::script::Extent;
@@ -266,104 +268,6 @@ pub struct Index {
     pub beside: Beside,
 }
 
-/// Connections of transactions.
-#[derive(Debug, Clone, Default)]
-pub struct Threads(BTreeSet<u32>);
-
-impl Threads {
-    /// The most that are kept.
-    const KEPT: usize = 1 << 16;
-
-    fn add(&mut self, thread: Option<u32>) {
-        if self.0.len() < Self::KEPT {
-            self.0.extend(thread);
-        }
-    }
-
-    /// Whether a connection may be among them: of very many not all are kept.
-    pub fn may_have(&self, thread: u32) -> bool {
-        self.0.len() == Self::KEPT || self.0.contains(&thread)
-    }
-}
-
-/// How much the rows of transactions take up in a log, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Weight {
-    /// Of all that is undone.
-    pub bytes: u64,
-    /// Of the transaction that has most.
-    pub largest: u64,
-}
-
-/// Statements without rows that do not stand in the way, as far as their text tells.
-#[derive(Debug, Clone, Default)]
-pub struct Beside {
-    /// How many there are.
-    pub total: u64,
-    /// The first of them.
-    pub first: Option<Refusal>,
-}
-
-impl Beside {
-    pub(super) fn add(&mut self, statement: Refusal) {
-        self.total += 1;
-        self.first.get_or_insert(statement);
-    }
-}
-
-/// A table with rows that are undone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Undone {
-    /// When the first transaction with such rows was committed.
-    pub at: Moment,
-    /// The number of its file.
-    pub file: u32,
-    /// Where it begins there.
-    pub start: BinlogPos,
-    /// Whether the server that logged its rows logs what cascades change as well.
-    pub logs_cascades: bool,
-    /// Events with its rows.
-    pub events: EventCounts,
-}
-
-/// Events of rows, by what happened to the rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct EventCounts {
-    /// Rows came to be.
-    pub inserts: u64,
-    /// Rows changed.
-    pub updates: u64,
-    /// Rows went.
-    pub deletes: u64,
-}
-
-/// Transactions of which a part is wanted.
-#[derive(Debug, Clone, Default)]
-pub struct Partial {
-    /// The first [`Partial::KEPT`] of them.
-    pub first: Vec<PartOf>,
-    /// How many there are.
-    pub total: u64,
-}
-
-impl Partial {
-    /// How many are kept.
-    pub const KEPT: usize = 1000;
-}
-
-/// A transaction of which a part is wanted.
-#[derive(Debug, Clone)]
-pub struct PartOf {
-    /// The number of its file.
-    pub file: u32,
-    /// The transaction.
-    pub transaction: Arc<TransactionFacts>,
-    /// Rows that are wanted, as far as the events tell.
-    pub wanted: u64,
-    /// Rows that are not, by table.
-    pub left: BTreeMap<TableName, u64>,
-}
-
 /// How a file was read.
 #[derive(Debug)]
 pub struct FileFacts {
@@ -482,21 +386,5 @@ impl Bits {
 
     pub fn count(&self) -> u64 {
         self.words.iter().map(|word| u64::from(word.count_ones())).sum()
-    }
-}
-
-impl EventCounts {
-    fn join(&mut self, other: Self) {
-        self.inserts += other.inserts;
-        self.updates += other.updates;
-        self.deletes += other.deletes;
-    }
-
-    fn add(&mut self, kind: ChangeKind) {
-        match kind {
-            ChangeKind::Insert => self.inserts += 1,
-            ChangeKind::Update => self.updates += 1,
-            ChangeKind::Delete => self.deletes += 1,
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! Reads all files once, forward.
 
+mod follow;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -7,6 +8,7 @@ use std::sync::Arc;
 
 use crate::change::error::{BinlogError, Broken};
 use crate::change::frame::FileEnd;
+use crate::change::index::build::follow::follow;
 use crate::change::index::untold::Doubts;
 use crate::change::index::{
     Beside, Bits, Cursor, EventCounts, FileFacts, Gtids, Index, Indexing, Log, PartOf, Partial, RowTester, RowsFacts,
@@ -100,33 +102,6 @@ pub(super) fn build(
         weight,
         beside,
     })
-}
-
-/// Finds the changes of definitions alone. Damage is the next pass's to tell.
-fn follow(logs: &[Log], timeline: &mut Timeline, how: Indexing<'_>) -> Result<(), Stopped> {
-    let mut next = None;
-    for (file, log) in (0..).zip(logs) {
-        let mut reader = Transactions::new(Cursor::new(&*log.bytes, 0, u64::MAX), file, how.limits);
-        let mut nth = 0_u64;
-        timeline.next_file(next.take().as_ref() == Some(&*log.of.name));
-        while let Ok(true) = reader.advance() {
-            let place = reader.place();
-            while let Ok(Some(item)) = reader.take() {
-                match item {
-                    Item::Wall(ddl, statement) => timeline.follow(&ddl, &statement.query, place),
-                    Item::Temporary(ddl, statement) => timeline.temporary(&ddl, &statement.query, place),
-                    Item::Rotate(name) => next = Some(name),
-                    _ => {}
-                }
-            }
-            nth += 1;
-            if nth.is_multiple_of(4096) && how.watch.is_some_and(|watch| !watch.passed(0)) {
-                return Err(Stopped);
-            }
-        }
-    }
-    timeline.complete();
-    Ok(())
 }
 
 /// What is gathered on the way.

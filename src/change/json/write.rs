@@ -86,9 +86,7 @@ impl<'a> Page<'a> {
 
     /// Member number `at` of an object begins.
     pub fn member(&mut self, at: usize, key: &'a [u8]) -> Result<(), Broken> {
-        self.cell(at);
-        self.path.pop();
-        self.path.push(Leg::Member(key));
+        self.begin(at, Leg::Member(key));
         string(key, &mut self.text)?;
         self.text.push_str(": ");
         Ok(())
@@ -96,8 +94,12 @@ impl<'a> Page<'a> {
 
     /// Cell number `at` of an array begins.
     pub fn cell(&mut self, at: usize) {
+        self.begin(at, Leg::Cell(at));
+    }
+
+    fn begin(&mut self, at: usize, leg: Leg<'a>) {
         self.text.push_str(if at == 0 { "" } else { ", " });
-        self.path.push(Leg::Cell(at));
+        self.path.push(leg);
     }
 
     /// Its value ends.

@@ -45,6 +45,7 @@ impl Head<'_> {
             longest: MOST,
             hazards: all.collect(),
             doings: doings.into_iter().collect(),
+            of_all: of_all(self.index, self.request, self.lines),
             ..Written::default()
         };
         let mut text = self.text(&written);
@@ -89,7 +90,7 @@ impl Head<'_> {
         if written.hazards.len() > HAZARDS {
             line(format!("hazard: and {} more of these", written.hazards.len() - HAZARDS));
         }
-        of_all(self.index, self.request, self.lines).into_iter().for_each(|words| line(format!("hazard: {words}")));
+        written.of_all.iter().for_each(|words| line(format!("hazard: {words}")));
         hazards.iter().for_each(|words| line(format!("hazard: {words}")));
         notes.iter().for_each(|words| line(format!("note: {words}")));
         line(format!("statements: {}", written.statements));
@@ -141,7 +142,7 @@ pub(super) fn of_all(index: &Index, request: &Request<'_>, lines: Lines) -> Vec<
                  nothing counts rows that then refer to nothing"
             } else {
                 "foreign keys are not checked around transactions that ran without checks or with cascades; rows \
-                 that refer to nothing are counted before and behind, and more of them stop it"
+                 that refer to nothing are asked for before and behind, and others than before stop it"
             });
         }
         _ => {}
